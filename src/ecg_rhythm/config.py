@@ -1,0 +1,231 @@
+"""What a model file and a job file are; the original system's JSON loads unchanged.
+
+Nothing here knows how a network is built: the keys below `model_parameters` belong to the
+architecture and are checked by `ecg_rhythm.networks`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from ecg_rhythm.errors import BadInput
+
+Flag = Annotated[bool, Field(strict=False)]
+"""A boolean; the original's strings "True" and "False" are taken as what they say."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+"""A name that becomes a folder or a file: letters, digits and . _ + - only."""
+
+
+class Section(BaseModel):
+    """A part of a JSON file: no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Preprocessing(Section):
+    """How a signal becomes the input of the first layer."""
+
+    spectrogram: Flag
+    """True: natural log of the power spectrogram; false: the signal itself in mV."""
+    nperseg: int = Field(default=64, ge=4, le=4096)
+    """Samples per segment of the spectrogram."""
+    noverlap: int = Field(default=32, ge=0)
+    """Samples two neighbouring segments share."""
+    log_of_zero: float = 0.0
+    """What stands for the logarithm where the power is zero."""
+
+    @model_validator(mode="after")
+    def _segments_advance(self) -> Preprocessing:
+        if self.noverlap >= self.nperseg:
+            raise ValueError(f"noverlap ({self.noverlap}) must be smaller than nperseg ({self.nperseg})")
+        return self
+
+
+class LossFunctionParameters(Section):
+    """Weighted cross-entropy plus an L2 term."""
+
+    l2_penalty: float = Field(ge=0)
+    """Factor of half the sum of squares of all weights but biases and batch norm."""
+    class_penalty: float = Field(ge=0, le=1)
+    """0: all classes weigh the same; 1: each weighs 100 / its share in percent."""
+
+
+class TrainingParameters(Section):
+    """How a network is trained; the keys with a default are ours, all others the original's."""
+
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(ge=1)
+    drop_rate: float = Field(ge=0, lt=1)
+    """Chance that a unit is dropped in training."""
+    exponential_decay: Flag
+    """Multiply the rate by 0.9999 after every step."""
+    dataset_compensation: float = Field(ge=0)
+    """Repeat each class int(100 x this / its share in percent) + 1 times per epoch."""
+    validation_step: int = Field(ge=1)
+    """Validate every this many epochs, and after the last one of a phase."""
+    early_stop_wait: int = Field(ge=1)
+    """Stop a phase when the validation score has not risen for this many epochs ..."""
+    early_stop_after: int = Field(default=300, ge=0)
+    """... and more than this many epochs have passed."""
+    epochs: list[Annotated[int, Field(ge=0)]] | None = None
+    """Epochs of each phase; null takes the architecture's own."""
+    gradient_clip: float | None = Field(default=None, gt=0)
+    """Largest allowed norm of the gradient; null does not clip."""
+    rate_schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
+    """How the learning rate moves within a phase."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Number format of the heavy layers; auto: bf16 where the device computes in it, else fp32."""
+
+
+class DataAugmentation(Section):
+    """Changes made to the training recordings, drawn anew every `reload_step` epochs."""
+
+    resampling: Flag
+    """Stretch as if a heart at 80 bpm beat at a rate drawn from 60 to 120 bpm."""
+    resample_method: Literal["random"]
+    zero_filter: Flag
+    """Dropout bursts: short stretches around random instants are set to 0."""
+    reload_step: int = Field(ge=1)
+    awgn: Flag
+    """Add white Gaussian noise with a third of the signal's power."""
+
+
+class ModelConfig(Section):
+    """A model file: an architecture, its parameters and how to train it."""
+
+    model_name: str
+    model_parameters: dict[str, Any]
+    preprocessing: Preprocessing
+    loss_function_parameters: LossFunctionParameters
+    training_parameters: TrainingParameters
+    data_augmentation: DataAugmentation
+
+    def with_epochs(self, epochs: list[int]) -> ModelConfig:
+        """Return the same model trained for other numbers of epochs per phase."""
+        training = self.training_parameters.model_copy(update={"epochs": epochs})
+        return self.model_copy(update={"training_parameters": training})
+
+
+class Job(Section):
+    """One entry of a job file: a model, the split it is tried on and the folds to run."""
+
+    description: str = ""
+    model: Name
+    split: Name
+    log_en: Flag = False
+    """Write a TensorBoard log."""
+    log_test_score: Flag = False
+    """Also score the test fold at every validation (shown, never used to choose)."""
+    cvids: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    """Folds to run."""
+    labels: str | None = None
+    """Label version to train and score on; null takes the data set's default."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of everything random in a run."""
+
+
+JobFile = Annotated[dict[Name, Job], Field(min_length=1)]
+
+T = TypeVar("T")
+
+
+def parse(kind: Any, text: str | bytes, source: str) -> Any:
+    """Read JSON text as `kind`, any type pydantic can check.
+
+    Raises
+    ------
+    BadInput
+        With `source`, the path of each wrong key and what is allowed there.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        raise BadInput(f"{source}: {_explain(error, kind)}") from None
+
+
+def load_model(path: Path | str) -> ModelConfig:
+    """Read a model file; the parameters of the architecture are checked by `networks.check`."""
+    config: ModelConfig = parse(ModelConfig, read_text(path), str(path))
+    return config
+
+
+def load_jobs(path: Path | str) -> dict[str, Job]:
+    """Read a job file: job name -> `Job`."""
+    jobs: dict[str, Job] = parse(JobFile, read_text(path), str(path))
+    return jobs
+
+
+def find_model(name: str, job_file: Path | str) -> Path:
+    """Return the model file a job names.
+
+    It is looked for beside the job file, in `models/` beside the job file's folder, and among the
+    models that come with the program.
+    """
+    folder = Path(job_file).parent
+    places = [folder, folder.parent / "models", shipped("models")]
+    for place in places:
+        if (path := place / f"{name}.json").is_file():
+            return path
+    looked = ", ".join(str(place) for place in places)
+    raise BadInput(f"{job_file}: there is no model file {name}.json in any of {looked}; write it there or name another")
+
+
+def shipped(folder: str) -> Path:
+    """Return the folder of JSON files that comes with the program: `models` or `jobs`."""
+    installed = Path(__file__).parent / "assets" / folder
+    return installed if installed.is_dir() else Path(__file__).parents[2] / folder
+
+
+def read_text(path: Path | str) -> str:
+    """Return a file's text, or one sentence on why it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file; check the name") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: this is a folder; name a file in it") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: this is not a text file in UTF-8; save it as such") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def json_schema(kind: Literal["model", "job"]) -> dict[str, Any]:
+    """Return the JSON Schema of a model or a job file, for editors that complete and check."""
+    adapter: TypeAdapter[Any] = TypeAdapter(ModelConfig if kind == "model" else JobFile)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
+
+
+def _explain(error: ValidationError, kind: Any) -> str:
+    problems = []
+    for problem in error.errors(include_url=False):
+        path = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        if problem["type"] == "json_invalid":
+            problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
+        elif problem["type"] == "extra_forbidden":
+            allowed = ", ".join(_keys_beside(kind, problem["loc"]))
+            problems.append(f"unknown key {path}; allowed here: {allowed}")
+        elif problem["type"] == "missing":
+            problems.append(f"key {path} is missing; add it")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            value = json.dumps(problem["input"], default=str)
+            shown = value if len(value) <= 40 else value[:37] + "..."
+            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown})")
+    return "; ".join(problems)
+
+
+def _keys_beside(kind: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed where an unknown one was found, by walking down the sections."""
+    section = kind if isinstance(kind, type) else Job
+    for part in location[:-1]:
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None and isinstance(field.annotation, type):
+            section = field.annotation
+    return list(section.model_fields)

@@ -1,0 +1,106 @@
+"""The paper's CRNN: convolution blocks -> LSTM -> linear, trained in five phases."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_rhythm.config import Flag, ModelConfig
+from ecg_rhythm.networks.base import Network, Phase, register
+from ecg_rhythm.networks.cnn import CNNParameters
+from ecg_rhythm.networks.layers import Steps, conv_blocks, flat_features, input_layer, n_flat_features
+
+
+class CRNNParameters(CNNParameters):
+    """Keys below `model_parameters` of a CRNN."""
+
+    n_lstmneurons: int = Field(ge=1)
+    """Units of all directions together."""
+    n_lstmlayers: int = Field(ge=1)
+    bidirectional: Flag
+
+    @model_validator(mode="after")
+    def _both_directions_alike(self) -> CRNNParameters:
+        if self.bidirectional and self.n_lstmneurons % 2:
+            raise ValueError(f"n_lstmneurons ({self.n_lstmneurons}) must be even for two directions")
+        return self
+
+
+@register("CRNN")
+class CRNN(Network):
+    """Convolution blocks, then in phase 0 a mean and a dense layer, afterwards LSTMs; one linear layer.
+
+    The two directions are independent stacks, each as deep as the model file says, and meet only where
+    their outputs, averaged over the real steps, are concatenated. One direction alone gives the
+    output of the last real step.
+
+    References
+    ----------
+    Zihlmann, Perekrestenko, Tschannen, "Convolutional Recurrent Neural Networks for
+    Electrocardiogram Classification", Computing in Cardiology 44, 2017. Jozefowicz, Zaremba, Sutskever,
+    "An Empirical Exploration of Recurrent Network Architectures", ICML 2015 (forget gate bias of 1).
+    """
+
+    Parameters = CRNNParameters
+    phases = (
+        Phase(epochs=500),
+        Phase(epochs=100, frozen=("blocks",)),
+        Phase(epochs=200),
+        Phase(epochs=200, rate=0.1),
+        Phase(epochs=200, rate=0.01),
+    )
+
+    def __init__(self, config: ModelConfig, parameters: CRNNParameters, fs: float, n_classes: int) -> None:
+        super().__init__()
+        drop_rate = config.training_parameters.drop_rate
+        units = parameters.n_lstmneurons
+        self.input = input_layer(fs, config.preprocessing)
+        self.blocks = conv_blocks(
+            parameters.n_conv_blocks,
+            parameters.n_channels_first,
+            parameters.growth_block_end,
+            parameters.kernel_size,
+            parameters.strides_block_end,
+            parameters.dilation_rates,
+            parameters.max_pooling,
+            drop_rate,
+        )
+        features = n_flat_features(self.blocks, self.input.bins, parameters.strides_block_end[1])
+        self.dense = nn.Linear(features, units)
+        directions = 2 if parameters.bidirectional else 1
+        self.lstms = nn.ModuleList(
+            _lstm(features, units // directions, parameters.n_lstmlayers, drop_rate) for _ in range(directions)
+        )
+        self.dropout = nn.Dropout(drop_rate)
+        self.classifier = nn.Linear(units, n_classes)
+
+    def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
+        """Return logits, shape (batch, classes)."""
+        features, steps = flat_features(self.blocks, *self.input(signals, lengths))
+        summary = F.relu(self.dense(steps.mean(features))) if self.phase == 0 else self._recur(features, steps)
+        logits: Tensor = self.classifier(self.dropout(summary))
+        return logits
+
+    def _recur(self, x: Tensor, steps: Steps) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            forward = self.lstms[0](x)[0]
+            last = (steps.lengths - 1).to(x.device)
+            if len(self.lstms) == 1:
+                return forward[torch.arange(len(x), device=x.device), last]
+            # Padding stays behind the real steps, which alone are turned round.
+            order = (last[:, None] - torch.arange(x.shape[1], device=x.device)).clamp_min(0)
+            backward = self.lstms[1](x.gather(1, order[:, :, None].expand_as(x)))[0]
+            return torch.cat([steps.mean(forward), steps.mean(backward)], dim=1)
+
+
+def _lstm(n_in: int, units: int, layers: int, drop_rate: float) -> nn.LSTM:
+    lstm = nn.LSTM(n_in, units, layers, batch_first=True, dropout=drop_rate if layers > 1 else 0.0)
+    for name, bias in lstm.named_parameters():
+        if name.startswith("bias_ih"):
+            nn.init.zeros_(bias)
+            nn.init.ones_(bias[units : 2 * units])
+        elif name.startswith("bias_hh"):
+            nn.init.zeros_(bias)
+    return lstm

@@ -1,0 +1,153 @@
+"""The only file that knows file formats: path -> `Record`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+
+CHALLENGE_FS = 300.0
+CHALLENGE_GAIN = 1000.0
+"""A challenge `.mat` without its header is taken as the challenge wrote it: 300 Hz, 1000 units per mV."""
+
+MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
+"""What one unit of a signal is in mV, by the unit's name in lower case."""
+
+PREFERRED_LEADS = ("i", "ii", "mlii")
+"""Which lead is read of several: the first of these that is there, else the first of the file."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One lead of an ECG recording.
+
+    Attributes
+    ----------
+    name : str
+        Name of the recording, without folder and extension.
+    signal : ndarray of float32, shape (n,)
+        Voltage in mV, finite everywhere.
+    fs : float
+        Sampling rate in Hz.
+    lead : str
+        Name of the lead as the file gives it.
+    """
+
+    name: str
+    signal: NDArray[np.float32]
+    fs: float
+    lead: str
+
+    @property
+    def seconds(self) -> float:
+        """Duration in s."""
+        return len(self.signal) / self.fs
+
+
+def read(path: Path | str) -> Record:
+    """Read an ECG file.
+
+    Parameters
+    ----------
+    path : path
+        A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a `.mat`
+        of the 2017 challenge alone.
+
+    Returns
+    -------
+    Record
+        One lead in mV at the file's own rate; of several leads I, else II or MLII, else the first.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, of an unknown format, damaged, empty, or holds values that are no numbers.
+    """
+    path = Path(path)
+    header = path if path.suffix == ".hea" else path.with_suffix(".hea")
+    if not header.exists() and path.suffix not in (".mat", ".hea", ".dat"):
+        header = path.with_name(path.name + ".hea")
+    if header.exists():
+        record = _read_wfdb(header)
+    elif not path.exists():
+        raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
+    elif path.suffix == ".mat":
+        record = _read_challenge_mat(path)
+    else:
+        raise BadInput(f"{path}: unknown format; give a WFDB record (.hea with its .dat or .mat) or a challenge .mat")
+    if len(record.signal) == 0:
+        raise BadInput(f"{path}: the recording is empty; give one with at least a few seconds of signal")
+    if bad := int((~np.isfinite(record.signal)).sum()):
+        raise BadInput(
+            f"{path}: {bad} of {len(record.signal)} samples are not numbers (NaN or infinite); cut out or fill these gaps"
+        )
+    return record
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """Return all recordings below a folder that `read` understands: name -> path.
+
+    Raises
+    ------
+    BadInput
+        If the folder is missing, holds none, or two of one name.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: there is no such folder; check the name")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".hea" or (path.suffix == ".mat" and not path.with_suffix(".hea").exists()):
+            if path.stem in found:
+                raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
+            found[path.stem] = path
+    if not found:
+        raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or challenge .mat files there")
+    return found
+
+
+def _read_wfdb(header: Path) -> Record:
+    import wfdb  # slow to load; reading is all that needs it
+
+    try:
+        record = wfdb.rdrecord(str(header.with_suffix("")))
+        signals, fs, names, units = record.p_signal, float(record.fs), record.sig_name, record.units
+    except FileNotFoundError as error:
+        raise BadInput(f"{header}: its signal file {Path(error.filename).name} is missing; put it beside it") from None
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise BadInput(f"{header}: this WFDB record cannot be read ({_one_line(error)}); get it anew") from None
+    if signals is None or signals.shape[1] == 0:
+        raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
+    if not fs > 0:
+        raise BadInput(f"{header}: the sampling rate is {fs:g} Hz; correct it in the header")
+    lowered = [str(name).strip().lower() for name in names]
+    lead = next((lowered.index(wanted) for wanted in PREFERRED_LEADS if wanted in lowered), 0)
+    scale = MILLIVOLTS.get(str(units[lead]).lower())
+    if scale is None:
+        allowed = "mV, uV, nV or V"
+        raise BadInput(f"{header}: lead {names[lead]} is in {units[lead]!r}, not a voltage; its unit must be {allowed}")
+    signal = np.ascontiguousarray(signals[:, lead] * scale, dtype=np.float32)
+    return Record(name=header.stem, signal=signal, fs=fs, lead=str(names[lead]))
+
+
+def _read_challenge_mat(path: Path) -> Record:
+    import scipy.io
+    from scipy.io.matlab import MatReadError
+
+    try:
+        samples = scipy.io.loadmat(path)["val"]
+    except KeyError:
+        raise BadInput(f"{path}: it has no variable 'val'; only .mat files of the 2017 challenge are read") from None
+    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
+        raise BadInput(f"{path}: this .mat file cannot be read ({_one_line(error)}); get it anew") from None
+    if samples.dtype.kind not in "iuf":
+        raise BadInput(f"{path}: variable 'val' holds no numbers; only .mat files of the 2017 challenge are read")
+    signal = np.asarray(samples, dtype=np.float32).reshape(len(samples), -1)[0] if samples.size else np.empty(0)
+    return Record(name=path.stem, signal=(signal / CHALLENGE_GAIN).astype(np.float32), fs=CHALLENGE_FS, lead="ECG")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

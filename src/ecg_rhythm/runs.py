@@ -1,0 +1,168 @@
+"""A run is its folder: where it keeps what, what it was made from, and whether it is done.
+
+`LOGS/<architecture>/<job>/fold<k>/` holds `run.json` (what decides the result: model, job, data),
+`environment.json`, `hotlog.csv` (one row per validation), `progress.json`, `phase<i>.safetensors` (best
+weights of each phase), `predictions.csv`, `output.txt` (of a queued run), `error.txt` (if it failed),
+`checkpoint.safetensors` while it is not finished, and `scores.json`, which is written last: where it
+is, the run is done.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ecg_rhythm import files
+from ecg_rhythm.config import Job, ModelConfig, Section
+from ecg_rhythm.errors import BadInput
+
+SCORES = "scores.json"
+CHECKPOINT = "checkpoint.safetensors"
+PREDICTIONS = "predictions.csv"
+LOCK = ".lock"
+
+
+class RunSpec(Section):
+    """One model on one fold of a job."""
+
+    job_name: str
+    job: Job
+    model: ModelConfig
+    fold: int
+
+    def folder(self, logs: Path) -> Path:
+        """Return where this run keeps everything."""
+        return logs / self.model.model_name / self.job_name / f"fold{self.fold}"
+
+    @property
+    def title(self) -> str:
+        """Name of the run for people."""
+        return f"{self.model.model_name}/{self.job_name}/fold{self.fold}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; `seconds_left` assumes that no phase stops early."""
+
+    phase: int
+    phases: int
+    epoch: int
+    epochs: int
+    loss: float | None
+    best_score: float | None
+    seconds_left: float | None
+    fraction: float
+
+
+class Busy(BadInput):
+    """Another process is at work on this run."""
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process alone; the claim ends with the process, however it ends.
+
+    Raises
+    ------
+    Busy
+        If another process holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise Busy(f"{folder}: another process is at work on this run; wait for it or end it") from None
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written: {error.strerror}; choose another --logs folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def begin(folder: Path, identity: dict[str, Any], *, restart: bool = False) -> None:
+    """Make a run's folder ready, or refuse it if it was made from something else.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder this process has claimed.
+    identity : dict
+        What decides the result: model, job and data, as JSON values.
+    restart : bool
+        Remove all that an earlier run left.
+
+    Raises
+    ------
+    BadInput
+        If the folder holds a run with another identity; each difference is named.
+    """
+    if restart:
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in (LOCK, "output.txt"):
+                path.unlink()
+    if (folder / "run.json").exists():
+        made_from = json.loads((folder / "run.json").read_text())
+        if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
+            more = f" (and {len(differences) - 4} more)" if len(differences) > 4 else ""
+            raise BadInput(
+                f"{folder}: this run was made from something else: {', '.join(differences[:4])}{more}; "
+                "give the job another name, or make the run anew with --restart"
+            )
+    else:
+        files.write_json(folder / "run.json", identity)
+    (folder / "error.txt").unlink(missing_ok=True)
+
+
+def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in dict.fromkeys([*a, *b]):
+            yield from _differences(a.get(key), b.get(key), f"{path}.{key}".lstrip("."))
+    elif a != b:
+        yield path, json.dumps(a), json.dumps(b)
+
+
+def is_done(folder: Path) -> bool:
+    """Tell whether a run is finished."""
+    return (folder / SCORES).exists()
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """Return a finished run's scores.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or damaged.
+    """
+    path = folder / SCORES
+    try:
+        scores: dict[str, Any] = json.loads(path.read_text())
+        return scores
+    except FileNotFoundError:
+        raise BadInput(f"{folder}: this run is not finished (it has no {SCORES}); train it first") from None
+    except ValueError:
+        raise BadInput(f"{path}: this is not valid JSON; remove it and run the job again") from None
+
+
+def write_progress(folder: Path, progress: Progress) -> None:
+    """Say how far a run is, for whoever watches its folder."""
+    files.write_json(folder / "progress.json", asdict(progress))
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """Return how far a run is, or None if it has not said."""
+    try:
+        return Progress(**json.loads((folder / "progress.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,235 @@
+"""The packed data set: all signals in one memory-mapped file, and a table that says whose they are.
+
+`DIR/store/` holds `signals.int16` (all samples, end to end), `records.csv` (one row per recording)
+and `store.json` (rate, classes, label versions, origin). Recordings are numbered from 1 in the order
+of their names. The folder appears whole or not at all, so training processes can share it as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
+
+SAMPLE = np.dtype("<i2")
+UNITS_PER_MV = 1000.0
+"""The gain signals are packed with; 1 µV per unit, as the challenge has it."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A packed data set, opened.
+
+    Attributes
+    ----------
+    fs : float
+        Sampling rate of all recordings in Hz.
+    classes : list of str
+        Class names; a label is a position in this list.
+    names : list of str
+        Record names, ascending; record number n is `names[n - 1]`.
+    offsets, lengths : ndarray of int64, shape (n,)
+        Where each recording starts in `samples` and how many samples it has.
+    gains : ndarray of float32, shape (n,)
+        Units per mV.
+    labels : dict of str to list of str
+        Label version -> class name of every recording.
+    default_labels : str
+        The label version to use where none is asked for.
+    samples : memmap of int16
+        All signals, end to end.
+    fingerprint : str
+        SHA-256 over signals and table: two stores with one fingerprint are the same data.
+    origin : str
+        Where the data came from, and whom to credit.
+    """
+
+    folder: Path
+    fs: float
+    classes: list[str]
+    names: list[str]
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    gains: NDArray[np.float32]
+    labels: dict[str, list[str]]
+    default_labels: str
+    samples: NDArray[np.int16]
+    fingerprint: str
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def signal(self, index: int) -> NDArray[np.float32]:
+        """Return the signal at a position (record number - 1) in mV."""
+        start = self.offsets[index]
+        return self.samples[start : start + self.lengths[index]] / self.gains[index]
+
+    def targets(self, version: str | None = None) -> NDArray[np.int64]:
+        """Return every recording's class as a position in `classes`.
+
+        Raises
+        ------
+        BadInput
+            If there is no such label version.
+        """
+        position = {name: i for i, name in enumerate(self.classes)}
+        return np.array([position[label] for label in self.labels_of(version)], dtype=np.int64)
+
+    def labels_of(self, version: str | None = None) -> list[str]:
+        """Return every recording's class name in a label version (default: `default_labels`)."""
+        version = version or self.default_labels
+        if version not in self.labels:
+            raise BadInput(f"labels {version}: {self.folder} has no such label version; it has {', '.join(self.labels)}")
+        return self.labels[version]
+
+    def duplicates(self) -> list[list[int]]:
+        """Return groups of record numbers that hold the same signal, found by content."""
+        groups: dict[bytes, list[int]] = defaultdict(list)
+        for i in range(len(self)):
+            start = self.offsets[i]
+            content = self.samples[start : start + self.lengths[i]].tobytes() + self.gains[i].tobytes()
+            groups[hashlib.sha256(content).digest()].append(i + 1)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def counts(self, version: str | None = None) -> dict[str, int]:
+        """Return the number of recordings of each class in a label version."""
+        count = Counter(self.labels_of(version))
+        return {name: count[name] for name in self.classes}
+
+
+def store_folder(data: Path) -> Path:
+    """Return where the packed data set is in a data folder."""
+    return data / "store"
+
+
+def splits_folder(data: Path) -> Path:
+    """Return where the splits of a data set are in a data folder."""
+    return data / "splits"
+
+
+def write_store(
+    data: Path,
+    recordings: Iterable[tuple[str, NDArray[np.float32]]],
+    *,
+    fs: float,
+    classes: Sequence[str],
+    labels: dict[str, dict[str, str]],
+    default_labels: str,
+    origin: str,
+    check: Callable[[Store], None] = lambda store: None,
+) -> Store:
+    """Pack recordings into `DIR/store`, whole or not at all.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder DIR.
+    recordings : iterable of (name, signal)
+        In ascending order of names; signals in mV at `fs`, finite.
+    classes : sequence of str
+        All class names.
+    labels : dict
+        Label version -> record name -> class name; every version covers every recording.
+    check : callable
+        Called with the finished store before it is put in place; may refuse it by raising.
+
+    Raises
+    ------
+    BadInput
+        If `DIR/store` exists already.
+    """
+    with files.new_folder(store_folder(data)) as new:
+        rows = []
+        digest = hashlib.sha256()
+        offset = 0
+        with (new / "signals.int16").open("wb") as signals:
+            for name, signal in recordings:
+                gain = _gain(signal)
+                samples = np.rint(signal * gain).astype(SAMPLE)
+                content = samples.tobytes()
+                signals.write(content)
+                digest.update(content)
+                versions = [labels[version][name] for version in labels]
+                rows.append([name, f"{fs:g}", f"{gain:.9g}", len(samples), offset, *versions])
+                offset += len(samples)
+        with (new / "records.csv").open("w", newline="") as table:
+            writer = csv.writer(table)
+            writer.writerow(["record", "fs", "gain", "length", "offset", *labels])
+            writer.writerows(rows)
+        digest.update((new / "records.csv").read_bytes())
+        facts = {
+            "fs": fs,
+            "classes": list(classes),
+            "label_versions": list(labels),
+            "default_labels": default_labels,
+            "records": len(rows),
+            "fingerprint": digest.hexdigest(),
+            "origin": origin,
+        }
+        files.write_json(new / "store.json", facts)
+        check(_open(new))
+    return open_store(data)
+
+
+def _gain(signal: NDArray[np.float32]) -> np.float32:
+    """Return units per mV: 1000, unless the signal would then not fit 16 bits or hardly use them."""
+    peak = float(np.abs(signal).max())
+    if peak == 0 or 0.1 <= peak <= 32.767:
+        return np.float32(UNITS_PER_MV)
+    return np.float32(32000.0 / peak)
+
+
+def open_store(data: Path) -> Store:
+    """Open the packed data set of a data folder, memory-mapped.
+
+    Raises
+    ------
+    BadInput
+        If there is none, or its files do not belong together.
+    """
+    folder = store_folder(data)
+    if not (folder / "store.json").is_file():
+        raise BadInput(
+            f"{data}: there is no packed data set in it; make one with `ecg-rhythm fetch` (the 2017 challenge set) "
+            "or `ecg-rhythm pack` (your own recordings), or name its folder with --data"
+        )
+    return _open(folder)
+
+
+def _open(folder: Path) -> Store:
+    try:
+        facts: dict[str, Any] = json.loads((folder / "store.json").read_text())
+        with (folder / "records.csv").open(newline="") as table:
+            rows = list(csv.DictReader(table))
+        lengths = np.array([int(row["length"]) for row in rows], dtype=np.int64)
+        samples = np.memmap(folder / "signals.int16", dtype=SAMPLE, mode="r")
+        if samples.size != lengths.sum() or len(rows) != facts["records"]:
+            raise ValueError("the table and the signals differ in length")
+        return Store(
+            folder=folder,
+            fs=float(facts["fs"]),
+            classes=facts["classes"],
+            names=[row["record"] for row in rows],
+            offsets=np.array([int(row["offset"]) for row in rows], dtype=np.int64),
+            lengths=lengths,
+            gains=np.array([row["gain"] for row in rows], dtype=np.float32),
+            labels={version: [row[version] for row in rows] for version in facts["label_versions"]},
+            default_labels=facts["default_labels"],
+            samples=samples,
+            fingerprint=facts["fingerprint"],
+            origin=facts["origin"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack anew") from None

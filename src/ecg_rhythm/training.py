@@ -1,0 +1,513 @@
+"""Train one run: phases, epochs, early stopping, checkpoints, scores.
+
+Every epoch is a function of the seed, its number and the state before it, and that state is saved when
+the epoch ends; so a run that was cut off goes on as if nothing had happened. On one CPU and with the
+same number of threads its weights are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_rhythm import __version__, files, networks, runs, weights
+from ecg_rhythm.augment import augmentations
+from ecg_rhythm.config import LossFunctionParameters, ModelConfig, TrainingParameters
+from ecg_rhythm.dataset import seed_of, sorted_batches, training_batches
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import probabilities
+from ecg_rhythm.runs import Progress, RunSpec
+from ecg_rhythm.scores import Scores, score
+from ecg_rhythm.splits import Fold, load_split
+from ecg_rhythm.store import Store, open_store, splits_folder
+
+EVALUATION_BATCH = 32
+DECAY_PER_STEP = 0.9999
+WARM_UP = 0.2
+"""Share of a one-cycle phase in which the rate rises."""
+
+HOTLOG = (
+    "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
+    "test_score", "seconds",
+)  # fmt: skip
+
+Report = Callable[[Progress], None]
+
+
+@dataclass
+class State:
+    """How far a run is; goes into the checkpoint as JSON."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Finished epochs of this phase."""
+    step: int = 0
+    """Finished optimizer steps of this phase."""
+    best_epoch: int = 0
+    best_score: float | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+    """Time spent on this run so far."""
+    scaler: dict[str, Any] = field(default_factory=dict)
+    """Loss scale of fp16 training."""
+    hotlog: list[dict[str, Any]] = field(default_factory=list)
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    """Scores of each finished phase."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run trains and is judged on."""
+
+    spec: RunSpec
+    folder: Path
+    store: Store
+    targets: NDArray[np.int64]
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    test: NDArray[np.int64]
+    epochs: list[int]
+
+
+def train(
+    spec: RunSpec,
+    data: Path,
+    logs: Path,
+    *,
+    device: str = "auto",
+    restart: bool = False,
+    report: Report = lambda progress: None,
+) -> dict[str, Any]:
+    """Do a run, or what is left of it.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        One model on one fold of a job.
+    data : Path
+        Data folder with the packed set and its splits.
+    logs : Path
+        Where run folders are made.
+    device : {'auto', 'cpu', 'cuda'}
+        Where to compute; auto takes a GPU where there is one.
+    restart : bool
+        Begin anew even if the folder holds a run.
+    report : callable
+        Told of the progress after every step and epoch.
+
+    Returns
+    -------
+    dict
+        The content of `scores.json`.
+
+    Raises
+    ------
+    BadInput
+        If something given does not fit, another process is at work on the run, or training diverges.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
+    networks.check(spec.model, spec.job.model)
+    store = open_store(data)
+    split = load_split(splits_folder(data) / spec.job.split, len(store))
+    if spec.fold >= len(split.folds):
+        raise BadInput(f"fold {spec.fold}: {split.name} has folds 0 to {len(split.folds) - 1}; choose one of them")
+    folder = spec.folder(logs)
+    with runs.claim(folder):
+        runs.begin(folder, _identity(spec, store, split.folds[spec.fold]), restart=restart)
+        if runs.is_done(folder):
+            return runs.read_scores(folder)
+        return _Run(_task(spec, folder, store, split.folds[spec.fold]), device, report).finish()
+
+
+def _identity(spec: RunSpec, store: Store, fold: Fold) -> dict[str, Any]:
+    """Return all that decides the result of a run, as JSON values."""
+    parts = {name: seed_of(*getattr(fold, name)) for name in ("train", "valid", "test")}
+    return {
+        "model": spec.model.model_dump(),
+        "job": {
+            "split": spec.job.split,
+            "labels": spec.job.labels or store.default_labels,
+            "seed": spec.job.seed,
+            "fold": spec.fold,
+        },
+        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "records": parts},
+    }
+
+
+def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
+    architecture = networks.ARCHITECTURES[spec.model.model_name]
+    epochs = [phase.epochs for phase in architecture.phases]
+    chosen = spec.model.training_parameters.epochs or []
+    train, valid, test = (np.array(part, dtype=np.int64) - 1 for part in (fold.train, fold.valid, fold.test))
+    targets = store.targets(spec.job.labels)
+    return Task(spec, folder, store, targets, train, valid, test, chosen + epochs[len(chosen) :])
+
+
+class _Run:
+    """A run under way: what would else be handed from function to function."""
+
+    def __init__(self, task: Task, device: str, report: Report) -> None:
+        self.task, self.report = task, report
+        self.options: TrainingParameters = task.spec.model.training_parameters
+        self.accelerator = _accelerator(task, device, self.options.precision)
+        torch.manual_seed(seed_of(task.spec.job.seed))
+        self.bare = networks.build(task.spec.model, task.store.fs, len(task.store.classes))
+        self.network: nn.Module = self.accelerator.prepare(self.bare)
+        self.class_weights = class_weights(
+            task.targets[task.train], len(task.store.classes), task.spec.model.loss_function_parameters.class_penalty
+        ).to(self.accelerator.device)
+        self.steps_per_epoch = -(-len(task.train) // self.options.batch_size)
+        self.state = State()
+        self.began = time.monotonic()
+
+    def finish(self) -> dict[str, Any]:
+        """Train all phases, score them, write what is kept."""
+        task, checkpoint = self.task, self.task.folder / runs.CHECKPOINT
+        tensors: dict[str, Tensor] | None = None
+        if checkpoint.exists():
+            progress, tensors = weights.read_checkpoint(checkpoint)
+            self.state = State(**progress)
+        files.write_json(task.folder / "environment.json", environment(self.accelerator, task.spec.job.seed))
+        self.seconds_before = self.state.seconds
+        while self.state.phase < len(task.epochs):
+            self._phase(tensors)
+            tensors = None
+        scores = self._write_scores()
+        self.accelerator.end_training()
+        checkpoint.unlink(missing_ok=True)
+        return scores
+
+    def _phase(self, tensors: dict[str, Tensor] | None) -> None:
+        """Train one phase from its beginning, or from a checkpoint's tensors, and score its best weights."""
+        state, phase = self.state, self.state.phase
+        self.bare.enter_phase(phase)
+        optimizer = torch.optim.Adam(p for p in self.bare.parameters() if p.requires_grad)
+        if tensors is not None:
+            weights.restore_checkpoint(self.bare, optimizer, tensors)
+        elif phase > 0:
+            self._load_best(phase - 1)
+        optimizer = self.accelerator.prepare(optimizer)
+        if self.accelerator.scaler is not None and state.scaler:
+            self.accelerator.scaler.load_state_dict(state.scaler)
+        while state.epoch < self.task.epochs[phase] and not self._has_stalled():
+            self._epoch(optimizer)
+            state.epoch += 1
+            if state.epoch % self.options.validation_step == 0 or state.epoch == self.task.epochs[phase]:
+                self._validate()
+            if self.accelerator.scaler is not None:
+                state.scaler = self.accelerator.scaler.state_dict()
+            self._save(optimizer)
+        if state.best_score is None:  # a phase of no epochs hands on what it was given
+            self._validate()
+        self._load_best(phase)
+        state.phases.append(self._score_phase())
+        self.state = State(phase + 1, seconds=self._seconds(), hotlog=state.hotlog, phases=state.phases)
+        self.accelerator.free_memory(optimizer)
+        self._save(optimizer)
+
+    def _epoch(self, optimizer: Any) -> None:
+        """Train one epoch; everything random in it follows from the seed, the phase and its number."""
+        state, task = self.state, self.task
+        seed = seed_of(task.spec.job.seed, state.phase)
+        torch.manual_seed(seed_of(seed, state.epoch))
+        self.network.train()
+        losses = []
+        for number, (signals, lengths, targets) in enumerate(self._batches(seed)):
+            for group in optimizer.param_groups:
+                group["lr"] = self._learning_rate()
+            logits = self.network(signals, lengths)
+            loss = weighted_loss(logits, targets, self.class_weights) + l2_loss(
+                self.bare, task.spec.model.loss_function_parameters
+            )
+            self.accelerator.backward(loss)
+            if self.options.gradient_clip is not None:
+                self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.detach())
+            state.step += 1
+            self.report(self._progress((number + 1) / self.steps_per_epoch))
+        state.loss = float(torch.stack(losses).mean())
+        if not math.isfinite(state.loss):
+            raise BadInput(
+                f"{task.spec.title}: training diverged in phase {state.phase}, epoch {state.epoch + 1} "
+                f"(loss {state.loss}); lower learning_rate or set gradient_clip in the model file"
+            )
+
+    def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        augmentation = self.task.spec.model.data_augmentation
+        batches = training_batches(
+            self.task.store,
+            self.task.targets,
+            self.task.train,
+            batch_size=self.options.batch_size,
+            compensation=self.options.dataset_compensation,
+            augmentations=augmentations(augmentation),
+            reload_step=augmentation.reload_step,
+            seed=seed,
+            epoch=self.state.epoch,
+        )
+        for batch in batches:
+            targets = torch.from_numpy(self.task.targets[batch.indices])
+            device = self.accelerator.device
+            yield batch.signals.to(device, non_blocking=True), batch.lengths, targets.to(device, non_blocking=True)
+
+    def _learning_rate(self) -> float:
+        """Return the rate of the next step."""
+        state = self.state
+        total = max(self.task.epochs[state.phase] * self.steps_per_epoch, 1)
+        rate = self.options.learning_rate * self.bare.phases[state.phase].rate
+        if self.options.exponential_decay:
+            rate *= DECAY_PER_STEP**state.step
+        return rate * schedule(self.options.rate_schedule, state.step / total)
+
+    def _has_stalled(self) -> bool:
+        """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
+        state = self.state
+        waited = state.epoch - state.best_epoch
+        return state.epoch > self.options.early_stop_after and waited >= self.options.early_stop_wait
+
+    def _validate(self) -> None:
+        """Score the validation part and keep the weights if they are the best of this phase."""
+        state, task = self.state, self.task
+        valid = self._score(task.valid)
+        test = self._score(task.test) if task.spec.job.log_test_score else None
+        if state.best_score is None or valid["challenge"] > state.best_score:
+            state.best_score, state.best_epoch = valid["challenge"], state.epoch
+            weights.save(self._weights_file(state.phase), self.bare, self._description(valid))
+        row = (
+            state.phase, state.epoch, state.best_epoch, state.loss, self._learning_rate(), valid["accuracy"],
+            valid["challenge"], test and test["accuracy"], test and test["challenge"], self._seconds(),
+        )  # fmt: skip
+        state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
+        if task.spec.job.log_en:
+            values = {name: v for name, v in state.hotlog[-1].items() if v is not None and name not in HOTLOG[:3]}
+            epochs_before = sum(row["epoch"] for row in _last_of_each_phase(state.hotlog) if row["phase"] < state.phase)
+            self.accelerator.log(values, step=epochs_before + state.epoch)
+
+    def _save(self, optimizer: Any) -> None:
+        """Make what was done so far last."""
+        self.state.seconds = self._seconds()
+        weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, self.bare, _inner(optimizer), asdict(self.state))
+        files.write_text(self.task.folder / "hotlog.csv", _as_csv(HOTLOG, self.state.hotlog))
+        progress = self._progress(0.0)
+        runs.write_progress(self.task.folder, progress)
+        self.report(progress)
+
+    def _score(self, indices: NDArray[np.int64]) -> Scores:
+        return self._score_and_predict(indices)[0]
+
+    def _score_and_predict(self, indices: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64], NDArray[np.float64]]:
+        task = self.task
+        batches = sorted_batches(task.store, indices, EVALUATION_BATCH)
+        found, predicted = probabilities(self.network, batches, self.accelerator.device)
+        return score(task.targets[found], predicted.argmax(axis=1), task.store.classes), found, predicted
+
+    def _score_phase(self) -> dict[str, Any]:
+        """Score the best weights of this phase on the validation and the test part."""
+        state = self.state
+        return {
+            "phase": state.phase,
+            "epochs": state.epoch,
+            "best_epoch": state.best_epoch,
+            "valid": self._score(self.task.valid),
+            "test": self._score(self.task.test),
+        }
+
+    def _write_scores(self) -> dict[str, Any]:
+        """Write the predictions of the last phase's best weights, and last of all the scores."""
+        task, state = self.task, self.state
+        self.bare.enter_phase(len(task.epochs) - 1)
+        self._load_best(len(task.epochs) - 1)
+        rows = []
+        for part, indices in (("valid", task.valid), ("test", task.test)):
+            _, found, predicted = self._score_and_predict(indices)
+            for i, row in zip(found, predicted, strict=True):
+                label = task.store.classes[task.targets[i]]
+                columns = (task.store.names[i], task.spec.fold, part, label, *(f"{p:.6f}" for p in row))
+                rows.append(dict(zip(prediction_columns(task.store.classes), columns, strict=True)))
+        text = _as_csv(prediction_columns(task.store.classes), rows)
+        files.write_text(task.folder / runs.PREDICTIONS, text)
+        scores = {
+            "architecture": task.spec.model.model_name,
+            "job": task.spec.job_name,
+            "fold": task.spec.fold,
+            "classes": task.store.classes,
+            "seconds": round(self._seconds(), 1),
+            "phases": state.phases,
+        }
+        files.write_json(task.folder / runs.SCORES, scores)
+        return scores
+
+    def _load_best(self, phase: int) -> None:
+        best, _ = weights.load(self._weights_file(phase))
+        self.bare.load_state_dict(best.state_dict())
+
+    def _weights_file(self, phase: int) -> Path:
+        return self.task.folder / f"phase{phase}.safetensors"
+
+    def _description(self, valid: Scores) -> weights.Description:
+        task = self.task
+        return weights.Description(
+            config=task.spec.model,
+            phase=self.state.phase,
+            classes=task.store.classes,
+            fs=task.store.fs,
+            scores={"job": task.spec.job_name, "fold": task.spec.fold, "epoch": self.state.epoch, "valid": dict(valid)},
+            origin=task.store.origin,
+        )
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.began
+
+    def _progress(self, part_of_epoch: float) -> Progress:
+        """Say how far the run is, `part_of_epoch` of the way through the next epoch."""
+        state, epochs = self.state, self.task.epochs
+        done = sum(epochs[: state.phase]) + state.epoch + part_of_epoch
+        passed = self._seconds()
+        phase = min(state.phase, len(epochs) - 1)
+        return Progress(
+            phase=phase,
+            phases=len(epochs),
+            epoch=state.epoch,
+            epochs=epochs[phase],
+            loss=state.loss,
+            best_score=state.best_score,
+            seconds_left=passed / done * (sum(epochs) - done) if done else None,
+            fraction=done / max(sum(epochs), 1),
+        )
+
+
+def class_weights(targets: NDArray[np.int64], n_classes: int, class_penalty: float) -> Tensor:
+    """Return the weight of each class in the loss: (1 - c) + c x 100 / its share of `targets` in percent."""
+    shares = np.bincount(targets, minlength=n_classes) / max(len(targets), 1)
+    inverse = np.divide(1.0, shares, out=np.zeros(n_classes), where=shares > 0)
+    return torch.tensor((1 - class_penalty) + class_penalty * inverse, dtype=torch.float32)
+
+
+def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return softmax cross-entropy, each recording times its class's weight, averaged over the batch."""
+    return (F.cross_entropy(logits.float(), targets, reduction="none") * weights[targets]).mean()
+
+
+def l2_loss(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
+    """Return `l2_penalty` x half the sum of squares of all learning weights but biases and batch norm."""
+    if options.l2_penalty == 0:
+        return 0.0
+    squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]
+    return options.l2_penalty * torch.stack(squares).sum() / 2
+
+
+def schedule(kind: str, done: float) -> float:
+    """Return the factor of the learning rate when a share `done` of a phase's steps is done.
+
+    `one_cycle` rises linearly for a fifth of the phase and falls as a cosine; `cosine` only falls.
+    """
+    if kind == "constant":
+        return 1.0
+    if kind == "one_cycle":
+        if done < WARM_UP:
+            return 0.04 + 0.96 * done / WARM_UP
+        done = (done - WARM_UP) / (1 - WARM_UP)
+    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def prediction_columns(classes: list[str]) -> tuple[str, ...]:
+    """Return the header of `predictions.csv`: a probability column per class, by its name."""
+    return ("record", "fold", "set", "label", *classes)
+
+
+def environment(accelerator: Accelerator, seed: int) -> dict[str, Any]:
+    """Describe what a run was computed with."""
+    device = accelerator.device
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "ecg_rhythm": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": gpu or str(device),
+        "threads": torch.get_num_threads(),
+        "precision": accelerator.mixed_precision,
+        "seed": seed,
+        "git": _git_state(),
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Return commit and cleanliness of the program's checkout, if it is one."""
+    here = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
+        changes = subprocess.run([*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
+
+
+def _accelerator(task: Task, device: str, precision: str) -> Accelerator:
+    """Return what places tensors and picks number formats; unlike its own default, anew for every run."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision=_precision(precision, on_cpu),
+        log_with="tensorboard" if task.spec.job.log_en else None,
+        project_dir=task.folder,
+    )
+    if task.spec.job.log_en:
+        accelerator.init_trackers("tensorboard")
+    return accelerator
+
+
+def _precision(wanted: str, on_cpu: bool) -> str:
+    """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
+    if wanted == "auto":
+        native = _cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
+        wanted = "bf16" if native else "fp32"
+    if wanted == "fp16" and on_cpu:
+        raise BadInput("training_parameters.precision: fp16 needs a GPU; use bf16 or fp32 on the CPU")
+    return "no" if wanted == "fp32" else wanted
+
+
+def _cpu_has_bf16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _inner(optimizer: Any) -> torch.optim.Optimizer:
+    """Return the optimizer inside accelerate's wrapper."""
+    inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+    return inner
+
+
+def _last_of_each_phase(hotlog: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({row["phase"]: row for row in hotlog}.values())
+
+
+def _as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+

@@ -1,0 +1,117 @@
+"""One self-describing weights file: a network, and all that is needed to use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ecg_rhythm import __version__, files, networks
+from ecg_rhythm.config import ModelConfig, Section, parse
+from ecg_rhythm.errors import BadInput
+
+KEY = "ecg_rhythm"
+"""Entry of the safetensors metadata that holds a `Description` as JSON."""
+
+
+class Description(Section):
+    """What a weights file says about itself."""
+
+    config: ModelConfig
+    phase: int = Field(ge=0)
+    """Phase the network is in; it decides which layers are used."""
+    classes: list[str] = Field(min_length=2)
+    fs: float = Field(gt=0)
+    """Sampling rate of its input in Hz."""
+    scores: dict[str, Any] = {}
+    """What is known of its performance."""
+    origin: str = ""
+    """Data it was trained on, and whom to credit."""
+    version: str = __version__
+
+
+def save(path: Path, network: networks.Network, description: Description) -> None:
+    """Write a network and its description, whole or not at all."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with files.replacing(path) as temporary:
+        save_file(state, temporary, metadata={KEY: description.model_dump_json()})
+
+
+def load(path: Path) -> tuple[networks.Network, Description]:
+    """Build the network a weights file describes, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, damaged, or not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such weights file; check the name") from None
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path}: this is not a weights file, or a damaged one ({error}); get it anew") from None
+    if KEY not in metadata:
+        raise BadInput(f"{path}: this safetensors file does not describe an ECG model; use one that training wrote")
+    description: Description = parse(Description, metadata[KEY], str(path))
+    network = networks.build(description.config, description.fs, len(description.classes))
+    try:
+        network.load_state_dict(state)
+    except RuntimeError:
+        raise BadInput(f"{path}: its weights do not fit its own description; get it anew") from None
+    network.enter_phase(description.phase)
+    return network.eval(), description
+
+
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return the state of an optimizer as named tensors, for a checkpoint without pickles."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"optimizer.{i}.{name}": value.detach().cpu().contiguous()
+        for i, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Put back what `flatten_optimizer` returned."""
+    whole = optimizer.state_dict()
+    whole["state"] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, i, name = key.split(".", 2)
+            whole["state"].setdefault(int(i), {})[name] = value
+    optimizer.load_state_dict(whole)
+
+
+def save_checkpoint(
+    path: Path, network: networks.Network, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
+) -> None:
+    """Write all that a phase needs to go on: weights, optimizer, and `progress` as JSON; whole or not at all."""
+    tensors = {f"network.{name}": t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    with files.replacing(path) as temporary:
+        save_file(tensors | flatten_optimizer(optimizer), temporary, metadata={KEY: json.dumps(progress)})
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the progress and the tensors of a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        progress: dict[str, Any] = json.loads(file.metadata()[KEY])
+    return progress, tensors
+
+
+def restore_checkpoint(
+    network: networks.Network, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
+) -> None:
+    """Put a checkpoint's tensors back where they were."""
+    prefix = "network."
+    network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+    restore_optimizer(optimizer, tensors)
