@@ -123,7 +123,8 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
         try:
             (folder / "SHA256SUMS.txt").unlink(missing_ok=True)
             sums = Path(pooch.retrieve(mirror + "SHA256SUMS.txt", None, fname="SHA256SUMS.txt", path=folder))
-            published = dict(reversed(line.split(maxsplit=1)) for line in sums.read_text().splitlines() if line)
+            lines = [line.split(maxsplit=1) for line in sums.read_text().splitlines()]
+            published = {line[1].strip(): line[0] for line in lines if len(line) == 2}
             if name not in published:
                 failures.append(f"{mirror} lists no SHA-256 of {name}")
                 continue
@@ -151,7 +152,9 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
         with zipfile.ZipFile(archive) as zipped:
             names = _checked_members(zipped, archive)
             versions = {
-                "v1": _read_labels(zipped.read("training2017/REFERENCE-original.csv"), f"{archive}, REFERENCE-original.csv"),
+                "v1": _read_labels(
+                    zipped.read("training2017/REFERENCE-original.csv"), f"{archive}, REFERENCE-original.csv"
+                ),
                 "v2": _read_labels(zipped.read("training2017/REFERENCE.csv"), f"{archive}, REFERENCE.csv"),
                 "v3": _read_labels(_read_bytes(labels), str(labels)),
             }
@@ -177,7 +180,7 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
 
 def _checked_members(zipped: zipfile.ZipFile, archive: Path) -> list[str]:
     """Return the record names in an archive whose members are all of the expected kind."""
-    names = Counter()
+    names: Counter[str] = Counter()
     for member in zipped.namelist():
         if not (match := _MEMBER.fullmatch(member)):
             raise BadInput(f"{archive}: unexpected member {member!r}; use training2017.zip as PhysioNet publishes it")
@@ -205,16 +208,16 @@ def _read_labels(content: bytes, source: str) -> dict[str, str]:
 
 def _check_labels(version: str, of_record: dict[str, str], names: list[str], release: Release) -> None:
     if len(names) != release.records:
-        raise BadInput(f"{len(names)} recordings instead of {release.records}: this is not the published set; get it anew")
+        raise BadInput(
+            f"{len(names)} recordings instead of {release.records}: this is not the published set; get it anew"
+        )
     if missing := sorted(set(names) ^ set(of_record)):
         raise BadInput(f"labels {version}: record {missing[0]} has no label or no signal; get the file anew")
     if (found := dict(Counter(of_record.values()))) != release.counts[version]:
         raise BadInput(f"labels {version}: counts are {found} instead of {release.counts[version]}; get the file anew")
 
 
-def _unpacked(
-    zipped: zipfile.ZipFile, names: Iterable[str], data: Path
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _unpacked(zipped: zipfile.ZipFile, names: Iterable[str], data: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield every recording, each unpacked to a scratch folder only while it is read."""
     import tempfile
 

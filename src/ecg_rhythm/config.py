@@ -223,9 +223,9 @@ def _explain(error: ValidationError, kind: Any) -> str:
 
 def _keys_beside(kind: Any, location: tuple[int | str, ...]) -> list[str]:
     """Return the keys allowed where an unknown one was found, by walking down the sections."""
-    section = kind if isinstance(kind, type) else Job
+    section: type[BaseModel] = kind if isinstance(kind, type) else Job
     for part in location[:-1]:
         field = section.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None and isinstance(field.annotation, type):
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             section = field.annotation
     return list(section.model_fields)

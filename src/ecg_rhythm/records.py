@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,8 @@ def read(path: Path | str) -> Record:
         raise BadInput(f"{path}: the recording is empty; give one with at least a few seconds of signal")
     if bad := int((~np.isfinite(record.signal)).sum()):
         raise BadInput(
-            f"{path}: {bad} of {len(record.signal)} samples are not numbers (NaN or infinite); cut out or fill these gaps"
+            f"{path}: {bad} of {len(record.signal)} samples are not numbers (NaN or infinite); "
+            "cut out or fill these gaps"
         )
     return record
 
@@ -151,3 +153,20 @@ def _read_challenge_mat(path: Path) -> Record:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def resample(record: Record, fs: float) -> Record:
+    """Return a record at another rate, by polyphase filtering (`scipy.signal.resample_poly`).
+
+    The rates' ratio is taken to the nearest fraction with a denominator of at most 1000.
+    """
+    if record.fs == fs:
+        return record
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(fs / record.fs).limit_denominator(1000)
+    if ratio == 0:
+        raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
+    # The edges are continued by their slope: zeros there would ring on a signal with an offset.
+    signal = resample_poly(record.signal.astype(np.float64), ratio.numerator, ratio.denominator, padtype="line")
+    return replace(record, signal=signal.astype(np.float32), fs=fs)

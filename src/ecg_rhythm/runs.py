@@ -1,10 +1,10 @@
 """A run is its folder: where it keeps what, what it was made from, and whether it is done.
 
-`LOGS/<architecture>/<job>/fold<k>/` holds `run.json` (what decides the result: model, job, data),
-`environment.json`, `hotlog.csv` (one row per validation), `progress.json`, `phase<i>.safetensors` (best
-weights of each phase), `predictions.csv`, `output.txt` (of a queued run), `error.txt` (if it failed),
-`checkpoint.safetensors` while it is not finished, and `scores.json`, which is written last: where it
-is, the run is done.
+`LOGS/<architecture>/<job>/fold<k>/` holds `run.json` (what decides the result), copies of the model
+and the job (`model.json`, `job.json`), `environment.json`, `hotlog.csv` (one row per validation),
+`progress.json`, `phase<i>.safetensors` (best weights of each phase), `predictions.csv`, `output.txt` (of
+a queued run), `error.txt` (if it failed), `checkpoint.safetensors` while it is not finished, and
+`scores.json`, which is written last: where it is, the run is done.
 """
 
 from __future__ import annotations
@@ -88,13 +88,24 @@ def claim(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def begin(folder: Path, identity: dict[str, Any], *, restart: bool = False) -> None:
+def is_claimed(folder: Path) -> bool:
+    """Tell whether some process holds a run's folder."""
+    try:
+        with claim(folder):
+            return False
+    except Busy:
+        return True
+
+
+def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: bool = False) -> None:
     """Make a run's folder ready, or refuse it if it was made from something else.
 
     Parameters
     ----------
     folder : Path
         A folder this process has claimed.
+    spec : RunSpec
+        The run; its model and job are copied to `model.json` and `job.json`.
     identity : dict
         What decides the result: model, job and data, as JSON values.
     restart : bool
@@ -121,6 +132,8 @@ def begin(folder: Path, identity: dict[str, Any], *, restart: bool = False) -> N
             )
     else:
         files.write_json(folder / "run.json", identity)
+    files.write_json(folder / "model.json", spec.model.model_dump())
+    files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
     (folder / "error.txt").unlink(missing_ok=True)
 
 

@@ -20,6 +20,10 @@ import numpy as np
 
 from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.store import Store
+
+PUBLISHED_LABELS = "v2"
+"""What the published split was stratified by, although its networks were trained on v3."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,43 @@ def make_split(
         name=name or f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout,
         folds=made,
         holdout=complete(kept_out),
-        properties=_properties(folds, ratio, seed, holdout),
+        properties=_properties(folds, ratio, seed, holdout) | ({"name": name} if name else {}),
+    )
+
+
+def make_for_store(
+    store: Store,
+    *,
+    folds: int = 5,
+    ratio: int = 6,
+    seed: int = 14,
+    holdout: bool = False,
+    labels: str | None = None,
+    keep_together: bool = False,
+) -> Split:
+    """Divide a packed data set into folds; see `make_split`.
+
+    Parameters
+    ----------
+    labels : str, optional
+        Label version to stratify by. Default: v2 if there is one, as the published split does, else
+        the data set's default. Another one is part of the split's name.
+    keep_together : bool
+        Put recordings of the same signal into one part; part of the split's name too.
+    """
+    usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
+    version = labels or usual
+    name = f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout
+    name += f"_{version}" * (version != usual) + "_together" * keep_together
+    return make_split(
+        store.labels_of(version),
+        store.classes,
+        folds=folds,
+        ratio=ratio,
+        seed=seed,
+        holdout=holdout,
+        together=store.duplicates() if keep_together else (),
+        name=name,
     )
 
 
@@ -128,7 +168,7 @@ def _deal(
     parts: list[list[int]] = [[] for _ in shares]
     for name in classes:
         members = np.array([n for n in pool if labels[n - 1] == name], dtype=np.int64)
-        np.random.RandomState(seed).shuffle(members)  # noqa: NPY002 - the published split was made with it
+        np.random.RandomState(seed).shuffle(members)
         pieces = iter(np.array_split(members, sum(shares)))
         for part in parts:
             part.extend(next(pieces).tolist())
@@ -215,7 +255,7 @@ def load_split(folder: Path, n_records: int) -> Split:
         known = f"there are {', '.join(beside)}" if beside else "there are none yet; make one with `ecg-rhythm split`"
         raise BadInput(f"{folder}: there is no such split; {known}")
     properties = _read(folder / "properties.json", dict)
-    folds = []
+    folds: list[Fold] = []
     while (folder / f"test{len(folds)}.json").exists():
         k = len(folds)
         folds.append(Fold(*(_read(folder / f"{part}{k}.json", list) for part in ("train", "valid", "test"))))
@@ -234,6 +274,6 @@ def _read(path: Path, kind: type) -> Any:
         raise BadInput(f"{path}: this file of the split is missing; make the split anew") from None
     except ValueError:
         raise BadInput(f"{path}: this is not valid JSON; make the split anew") from None
-    if not isinstance(value, kind) or (kind is list and not all(type(n) is int for n in value)):
+    if not isinstance(value, kind) or (isinstance(value, list) and not all(type(n) is int for n in value)):
         raise BadInput(f"{path}: a list of record numbers was expected; make the split anew")
     return value

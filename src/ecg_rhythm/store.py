@@ -74,7 +74,8 @@ class Store:
     def signal(self, index: int) -> NDArray[np.float32]:
         """Return the signal at a position (record number - 1) in mV."""
         start = self.offsets[index]
-        return self.samples[start : start + self.lengths[index]] / self.gains[index]
+        signal: NDArray[np.float32] = self.samples[start : start + self.lengths[index]] / self.gains[index]
+        return signal
 
     def targets(self, version: str | None = None) -> NDArray[np.int64]:
         """Return every recording's class as a position in `classes`.
@@ -91,7 +92,9 @@ class Store:
         """Return every recording's class name in a label version (default: `default_labels`)."""
         version = version or self.default_labels
         if version not in self.labels:
-            raise BadInput(f"labels {version}: {self.folder} has no such label version; it has {', '.join(self.labels)}")
+            raise BadInput(
+                f"labels {version}: {self.folder} has no such label version; it has {', '.join(self.labels)}"
+            )
         return self.labels[version]
 
     def duplicates(self) -> list[list[int]]:

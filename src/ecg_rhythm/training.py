@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from ecg_rhythm import __version__, files, networks, runs, weights
 from ecg_rhythm.augment import augmentations
-from ecg_rhythm.config import LossFunctionParameters, ModelConfig, TrainingParameters
+from ecg_rhythm.config import LossFunctionParameters, TrainingParameters
 from ecg_rhythm.dataset import seed_of, sorted_batches, training_batches
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
@@ -130,7 +130,7 @@ def train(
         raise BadInput(f"fold {spec.fold}: {split.name} has folds 0 to {len(split.folds) - 1}; choose one of them")
     folder = spec.folder(logs)
     with runs.claim(folder):
-        runs.begin(folder, _identity(spec, store, split.folds[spec.fold]), restart=restart)
+        runs.begin(folder, spec, _identity(spec, store, split.folds[spec.fold]), restart=restart)
         if runs.is_done(folder):
             return runs.read_scores(folder)
         return _Run(_task(spec, folder, store, split.folds[spec.fold]), device, report).finish()
@@ -350,6 +350,9 @@ class _Run:
             "job": task.spec.job_name,
             "fold": task.spec.fold,
             "classes": task.store.classes,
+            "data": task.store.fingerprint,
+            "split": task.spec.job.split,
+            "labels": task.spec.job.labels or task.store.default_labels,
             "seconds": round(self._seconds(), 1),
             "phases": state.phases,
         }
@@ -458,7 +461,9 @@ def _git_state() -> dict[str, Any] | None:
     here = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
-        changes = subprocess.run([*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10)
+        changes = subprocess.run(
+            [*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
@@ -509,5 +514,3 @@ def _as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-

@@ -28,7 +28,7 @@ class Description(Section):
     classes: list[str] = Field(min_length=2)
     fs: float = Field(gt=0)
     """Sampling rate of its input in Hz."""
-    scores: dict[str, Any] = {}
+    scores: dict[str, Any] = Field(default_factory=dict)
     """What is known of its performance."""
     origin: str = ""
     """Data it was trained on, and whom to credit."""

@@ -6,6 +6,7 @@ registers itself under; adding one takes nothing else.
 
 from __future__ import annotations
 
+import json
 import pkgutil
 from importlib import import_module
 from typing import Any
@@ -33,8 +34,6 @@ def check(config: ModelConfig, source: str = "model") -> Any:
     if (architecture := ARCHITECTURES.get(config.model_name)) is None:
         known = ", ".join(sorted(ARCHITECTURES))
         raise BadInput(f"{source}: model_name {config.model_name!r} is unknown; allowed: {known}")
-    import json
-
     parameters = parse(architecture.Parameters, json.dumps(config.model_parameters), f"{source}, model_parameters")
     epochs = config.training_parameters.epochs
     if epochs is not None and len(epochs) > len(architecture.phases):
@@ -60,4 +59,5 @@ def build(config: ModelConfig, fs: float, n_classes: int) -> Network:
     parameters = check(config)
     architecture: Any = ARCHITECTURES[config.model_name]
     network: Network = architecture(config, parameters, fs, n_classes)
-    return network.to(memory_format=torch.channels_last)
+    # torch's own types do not know that `to` takes this alone.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

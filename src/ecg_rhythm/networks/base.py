@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 
-
 @dataclass(frozen=True)
 class Phase:
     """A stretch of training that starts from the best weights of the one before.

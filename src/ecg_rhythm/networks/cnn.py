@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ecg_rhythm.config import Flag, ModelConfig, Section
 from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.layers import conv_blocks, flat_features, input_layer, n_flat_features
+from ecg_rhythm.networks.layers import ConvStack, input_layer
 
 
 def _odd(size: int) -> int:
@@ -51,7 +51,8 @@ class CNN(Network):
     def __init__(self, config: ModelConfig, parameters: CNNParameters, fs: float, n_classes: int) -> None:
         super().__init__()
         self.input = input_layer(fs, config.preprocessing)
-        self.blocks = conv_blocks(
+        self.blocks = ConvStack(
+            self.input.bins,
             parameters.n_conv_blocks,
             parameters.n_channels_first,
             parameters.growth_block_end,
@@ -61,11 +62,10 @@ class CNN(Network):
             parameters.max_pooling,
             config.training_parameters.drop_rate,
         )
-        features = n_flat_features(self.blocks, self.input.bins, parameters.strides_block_end[1])
-        self.classifier = nn.Linear(features, n_classes)
+        self.classifier = nn.Linear(self.blocks.n_features, n_classes)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Return logits, shape (batch, classes)."""
-        features, steps = flat_features(self.blocks, *self.input(signals, lengths))
+        features, steps = self.blocks(*self.input(signals, lengths))
         logits: Tensor = self.classifier(steps.mean(features))
         return logits

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from ecg_rhythm.config import Flag, ModelConfig
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import CNNParameters
-from ecg_rhythm.networks.layers import Steps, conv_blocks, flat_features, input_layer, n_flat_features
+from ecg_rhythm.networks.layers import ConvStack, Steps, input_layer
 
 
 class CRNNParameters(CNNParameters):
@@ -57,7 +57,8 @@ class CRNN(Network):
         drop_rate = config.training_parameters.drop_rate
         units = parameters.n_lstmneurons
         self.input = input_layer(fs, config.preprocessing)
-        self.blocks = conv_blocks(
+        self.blocks = ConvStack(
+            self.input.bins,
             parameters.n_conv_blocks,
             parameters.n_channels_first,
             parameters.growth_block_end,
@@ -67,25 +68,25 @@ class CRNN(Network):
             parameters.max_pooling,
             drop_rate,
         )
-        features = n_flat_features(self.blocks, self.input.bins, parameters.strides_block_end[1])
-        self.dense = nn.Linear(features, units)
+        self.dense = nn.Linear(self.blocks.n_features, units)
         directions = 2 if parameters.bidirectional else 1
         self.lstms = nn.ModuleList(
-            _lstm(features, units // directions, parameters.n_lstmlayers, drop_rate) for _ in range(directions)
+            _lstm(self.blocks.n_features, units // directions, parameters.n_lstmlayers, drop_rate)
+            for _ in range(directions)
         )
         self.dropout = nn.Dropout(drop_rate)
         self.classifier = nn.Linear(units, n_classes)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Return logits, shape (batch, classes)."""
-        features, steps = flat_features(self.blocks, *self.input(signals, lengths))
+        features, steps = self.blocks(*self.input(signals, lengths))
         summary = F.relu(self.dense(steps.mean(features))) if self.phase == 0 else self._recur(features, steps)
         logits: Tensor = self.classifier(self.dropout(summary))
         return logits
 
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            forward = self.lstms[0](x)[0]
+            forward: Tensor = self.lstms[0](x)[0]
             last = (steps.lengths - 1).to(x.device)
             if len(self.lstms) == 1:
                 return forward[torch.arange(len(x), device=x.device), last]

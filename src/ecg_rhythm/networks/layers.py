@@ -96,8 +96,10 @@ class LogSpectrogram(nn.Module):
         """Return the power spectrogram, shape (batch, segments, bins), of signals in µV in µV²/Hz."""
         segments = signals.double().unfold(-1, self.nperseg, self.hop)
         segments = segments - segments.mean(dim=-1, keepdim=True)
-        real, imaginary = (segments @ self.basis).split(self.bins, dim=-1)
-        return (real.square() + imaginary.square()) * self.density
+        spectrum = segments @ self.basis
+        real, imaginary = spectrum[..., : self.bins], spectrum[..., self.bins :]
+        power: Tensor = (real.square() + imaginary.square()) * self.density
+        return power
 
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
         """Return images of shape (batch, 1, segments, bins) from signals in mV; padding is 0."""
@@ -166,11 +168,11 @@ class ConvLayer(nn.Module):
             x = F.relu(self.norm(x), inplace=True)
         elif self.training:
             batch, channels, width, bins = x.shape
-            rows = _TakeRows.apply(x.permute(0, 2, 3, 1).reshape(batch * width, -1), steps.rows)
+            rows = take_rows(x.permute(0, 2, 3, 1).reshape(batch * width, -1), steps.rows)
             packed = rows.view(1, -1, 1, channels).permute(0, 3, 1, 2)
             packed = F.relu(self.norm(packed), inplace=True)
             rows = packed.permute(0, 2, 3, 1).reshape(-1, bins * channels)
-            x = _PutRows.apply(rows, steps.rows, batch * width).view(batch, width, bins, channels).permute(0, 3, 1, 2)
+            x = put_rows(rows, steps.rows, batch * width).view(batch, width, bins, channels).permute(0, 3, 1, 2)
         else:
             x = F.relu(self.norm(x), inplace=True) * steps.real[:, None, :, None]
         return x, steps
@@ -233,48 +235,61 @@ class ConvBlock(nn.Module):
         return self.dropout(x), steps
 
 
-def conv_blocks(
-    n_blocks: int,
-    n_channels_first: int,
-    growth: int,
-    kernel_size: list[int],
-    strides: list[int],
-    dilation_rates: list[int],
-    max_pooling: bool,
-    drop_rate: float,
-) -> nn.ModuleList:
-    """Return the paper's stack: the first block has `n_channels_first` channels, later ones their input's."""
-    blocks: list[ConvBlock] = []
-    n_in, n_channels = 1, n_channels_first
-    for _ in range(n_blocks):
-        block = ConvBlock(
-            n_in,
-            n_channels,
-            growth,
-            (kernel_size[0], kernel_size[1]),
-            (strides[0], strides[1]),
-            dilation_rates,
-            max_pooling,
-            drop_rate,
-        )
-        blocks.append(block)
-        n_in = n_channels = block.n_out
-    return nn.ModuleList(blocks)
+class ConvStack(nn.ModuleList):
+    """The paper's stack of `ConvBlock`: an image -> features over time.
 
+    The first block has `n_channels_first` channels, later ones their input's.
 
-def flat_features(blocks: nn.ModuleList, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-    """Run the blocks and flatten frequency and channels: (batch, steps, features) in float32."""
-    x = x.contiguous(memory_format=torch.channels_last)
-    for block in blocks:
-        x, steps = block(x, steps)
-    return x.permute(0, 2, 3, 1).flatten(2).float(), steps
+    Parameters
+    ----------
+    bins : int
+        Frequencies of the image.
+    n_blocks, n_channels_first, growth, kernel_size, strides, dilation_rates, max_pooling, drop_rate
+        See `ConvBlock`.
 
+    Attributes
+    ----------
+    n_features : int
+        Frequencies times channels of the last block.
+    """
 
-def n_flat_features(blocks: nn.ModuleList, bins: int, stride: int) -> int:
-    """Return the number of features `flat_features` gives for an input of `bins` frequencies."""
-    for _ in blocks:
-        bins = -(-bins // stride)
-    return bins * int(blocks[-1].n_out)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        bins: int,
+        n_blocks: int,
+        n_channels_first: int,
+        growth: int,
+        kernel_size: list[int],
+        strides: list[int],
+        dilation_rates: list[int],
+        max_pooling: bool,
+        drop_rate: float,
+    ) -> None:
+        super().__init__()
+        n_in, n_channels = 1, n_channels_first
+        along_time, along_frequency = strides
+        for _ in range(n_blocks):
+            block = ConvBlock(
+                n_in,
+                n_channels,
+                growth,
+                (kernel_size[0], kernel_size[1]),
+                (along_time, along_frequency),
+                dilation_rates,
+                max_pooling,
+                drop_rate,
+            )
+            self.append(block)
+            n_in = n_channels = block.n_out
+            bins = -(-bins // along_frequency)
+        self.n_features = bins * n_channels
+
+    def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
+        """Return features in float32, shape (batch, steps, features), and their steps."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        for block in self:
+            x, steps = block(x, steps)
+        return x.permute(0, 2, 3, 1).flatten(2).float(), steps
 
 
 class _TakeRows(torch.autograd.Function):
@@ -287,7 +302,7 @@ class _TakeRows(torch.autograd.Function):
         return x.index_select(0, rows)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
         return gradient.new_zeros(ctx.height, gradient.shape[1]).index_copy_(0, rows, gradient), None
 
@@ -301,6 +316,18 @@ class _PutRows(torch.autograd.Function):
         return x.new_zeros(height, x.shape[1]).index_copy_(0, rows, x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (rows,) = ctx.saved_tensors
         return gradient.index_select(0, rows), None, None
+
+
+def take_rows(x: Tensor, rows: Tensor) -> Tensor:
+    """Return the rows of a matrix at distinct positions."""
+    taken: Tensor = _TakeRows.apply(x, rows)  # type: ignore[no-untyped-call]
+    return taken
+
+
+def put_rows(x: Tensor, rows: Tensor, height: int) -> Tensor:
+    """Return a matrix of zeros with rows put at distinct positions."""
+    put: Tensor = _PutRows.apply(x, rows, height)  # type: ignore[no-untyped-call]
+    return put

@@ -1,0 +1,164 @@
+"""A model (or several, as a vote) and ECG records -> predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ecg_rhythm import records, runs, weights
+from ecg_rhythm.dataset import collate
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import probabilities
+from ecg_rhythm.networks import Network
+from ecg_rhythm.records import Record
+from ecg_rhythm.weights import Description
+
+SHORTEST = 1.0
+"""Least duration of a recording in s; less holds hardly a heart beat."""
+BATCH = 32
+CHUNK = 512
+"""Files held in memory at once."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one recording.
+
+    Attributes
+    ----------
+    record : str
+        Name of the recording.
+    label : str
+        The most probable class.
+    probabilities : dict of str to float
+        Class -> probability; they sum to 1.
+    """
+
+    record: str
+    label: str
+    probabilities: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the prediction as JSON values."""
+        return asdict(self)
+
+
+class Classifier:
+    """One or several networks that vote by the mean of their probabilities."""
+
+    def __init__(self, members: Sequence[tuple[Network, Description]]) -> None:
+        self.members = list(members)
+        self.classes = members[0][1].classes
+        for _, description in members:
+            if description.classes != self.classes:
+                raise BadInput(
+                    f"models of classes {', '.join(self.classes)} and {', '.join(description.classes)} cannot vote "
+                    "together; give models of the same classes"
+                )
+
+    def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
+        """Classify one signal in mV, shape (n,), sampled at `fs` Hz."""
+        values = np.asarray(signal, dtype=np.float32)
+        if values.ndim != 1 or not np.isfinite(values).all() or not fs > 0:
+            raise BadInput(f"{name or 'signal'}: expected one row of finite numbers in mV and a rate above 0 Hz")
+        return self.classify([Record(name=name, signal=values, fs=fs, lead="")])[0]
+
+    def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
+        """Classify recordings of any rates and lengths, in batches of similar length.
+
+        Raises
+        ------
+        BadInput
+            If a recording is shorter than a second.
+        """
+        for recording in recordings:
+            check_length(recording)
+        votes = [self._member(network, description.fs, recordings) for network, description in self.members]
+        return [
+            Prediction(
+                record=recording.name,
+                label=self.classes[int(row.argmax())],
+                probabilities=dict(zip(self.classes, map(float, row), strict=True)),
+            )
+            for recording, row in zip(recordings, np.mean(votes, axis=0), strict=True)
+        ]
+
+    @staticmethod
+    def _member(network: Network, fs: float, recordings: Sequence[Record]) -> NDArray[np.float64]:
+        signals = [records.resample(recording, fs).signal for recording in recordings]
+        order = np.argsort([len(signal) for signal in signals], kind="stable")
+        parts = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
+        batches = (collate([signals[i] for i in part], part) for part in parts)
+        return probabilities(network, batches)[1]
+
+
+def check_length(recording: Record) -> None:
+    """Refuse a recording that holds hardly a heart beat."""
+    if recording.seconds < SHORTEST:
+        name = recording.name or "signal"
+        raise BadInput(f"{name}: {recording.seconds:.2g} s is too short; give at least {SHORTEST:g} s")
+
+
+def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> tuple[list[Prediction], list[str]]:
+    """Classify files; return the predictions, and one sentence for each file that could not be read."""
+    predictions: list[Prediction] = []
+    failures: list[str] = []
+    for part in batched(paths, CHUNK):
+        recordings = []
+        for path in part:
+            try:
+                recording = records.read(path)
+                check_length(recording)
+            except BadInput as error:
+                failures.append(str(error))
+            else:
+                recordings.append(recording)
+        if recordings:
+            predictions += classifier.classify(recordings)
+    return predictions, failures
+
+
+def batched(paths: Iterable[Path | str], size: int) -> Iterator[list[Path | str]]:
+    """Cut an iterable into lists of a size; `itertools.batched` is there from Python 3.12 on."""
+    remaining = iter(paths)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def load(models: Path | str | Iterable[Path | str]) -> Classifier:
+    """Load a model, or several that vote.
+
+    Parameters
+    ----------
+    models : path or several
+        A weights file, the folder of a finished run (its last phase is taken), or the folder of a job
+        (all its finished folds vote).
+
+    Raises
+    ------
+    BadInput
+        If one of them is none of these.
+    """
+    paths = [models] if isinstance(models, Path | str) else list(models)
+    return Classifier([weights.load(file) for path in paths for file in weights_of(Path(path))])
+
+
+def weights_of(path: Path) -> list[Path]:
+    """Return the weights files that a weights file, a run's folder or a job's folder stands for."""
+    if not path.is_dir():
+        return [path]
+    if runs.is_done(path):
+        last = runs.read_scores(path)["phases"][-1]["phase"]
+        return [path / f"phase{last}.safetensors"]
+    folds = sorted(folder for folder in path.glob("fold*") if runs.is_done(folder))
+    if not folds:
+        raise BadInput(
+            f"{path}: this is neither a finished run nor a job with one; train it first, or name a weights file"
+        )
+    return [file for fold in folds for file in weights_of(fold)]

@@ -1,0 +1,317 @@
+"""The command `ecg-rhythm`: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from ecg_rhythm import config, display, queueing, runs, splits, summary
+from ecg_rhythm.config import Job
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.store import open_store, splits_folder, store_folder
+
+app = typer.Typer(
+    help="Train, compare and use neural networks that tell the rhythm of a single-lead ECG.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+out, err = Console(), Console(stderr=True)
+
+Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]
+Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
+Epochs = Annotated[str | None, typer.Option(help="Epochs per phase for a quick look: 5, or 5,3,2.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
+
+
+def main() -> None:
+    """Run the command; what a user did wrong ends with one sentence and exit code 2."""
+    try:
+        app()
+    except BadInput as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; free some space, or check the folder and its permissions")
+    except KeyboardInterrupt:
+        err.print("interrupted; the same command goes on from here")
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    err.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
+
+
+@app.command()
+def fetch(
+    archive: Annotated[
+        Path | None, typer.Option(help="training2017.zip on this machine, instead of a download.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="REFERENCE-v3.csv on this machine, instead of a download.")
+    ] = None,
+    mirror: Annotated[str | None, typer.Option(help="Download from this folder's address first.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Get the 2017 challenge set, verify it, pack it, and make the published split."""
+    from ecg_rhythm import challenge
+
+    mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
+    store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
+    display.store(out, store)
+    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}")
+
+
+@app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
+    labels: Annotated[Path, typer.Option(help="CSV with a line `record,label` for each.")],
+    fs: Annotated[float, typer.Option(help="Resample all to this rate in Hz.")] = 300.0,
+    data: Data = Path("data"),
+) -> None:
+    """Pack your own labelled recordings; all other commands work on them too."""
+    from ecg_rhythm import packing
+
+    store = packing.pack_folder(folder, labels, data, fs=fs)
+    display.store(out, store)
+    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`")
+
+
+@app.command()
+def info(data: Data = Path("data")) -> None:
+    """Show what a packed data set holds."""
+    display.store(out, open_store(data))
+
+
+@app.command()
+def split(
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
+    ratio: Annotated[int, typer.Option(help="(train + valid) / valid.")] = 6,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
+    holdout: Annotated[bool, typer.Option("--holdout", help="Keep one further part out of all folds.")] = False,
+    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; v2 for the challenge set.")] = None,
+    keep_together: Annotated[
+        bool, typer.Option("--keep-together", help="Put recordings of the same signal into one part.")
+    ] = False,
+    data: Data = Path("data"),
+) -> None:
+    """Divide the data set into folds; the defaults give the published split_5_6_14."""
+    made = splits.make_for_store(
+        open_store(data),
+        folds=folds,
+        ratio=ratio,
+        seed=seed,
+        holdout=holdout,
+        labels=labels,
+        keep_together=keep_together,
+    )
+    splits.save_split(made, splits_folder(data) / made.name)
+    sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
+    out.print(f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False)
+    if made.holdout:
+        out.print(f"{len(made.holdout)} recordings are held out of all folds")
+
+
+@app.command()
+def train(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
+    split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
+    labels: Annotated[str | None, typer.Option(help="Label version to train on; v3 for the challenge set.")] = None,
+    epochs: Epochs = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    restart: Restart = False,
+    data: Data = Path("data"),
+    logs: Logs = Path("logs"),
+) -> None:
+    """Train one model on one fold, here and now; interrupted, the same command goes on."""
+    job = _job(model=model.stem, split=split, cvids=[fold], labels=labels, seed=seed, log_test_score=True)
+    run = queueing.single(model, job, fold, epochs=_epochs(epochs))
+    if device not in ("auto", "cpu", "cuda"):
+        raise BadInput(f"--device {device}: choose auto, cpu or cuda")
+    from ecg_rhythm import training
+
+    with display.progress(out, run.title) as report:
+        scores = training.train(run, data, logs, device=device, restart=restart, report=report)
+    display.run_scores(out, scores)
+    out.print(f"all of it is in {run.folder(logs)}")
+
+
+@app.command()
+def queue(
+    jobs: Annotated[Path, typer.Argument(help="Job file.")],
+    devices: Annotated[str, typer.Option(help="One worker each: cpu, cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and list the runs, but do none.")
+    ] = False,
+    epochs: Epochs = None,
+    restart: Restart = False,
+    data: Data = Path("data"),
+    logs: Logs = Path("logs"),
+) -> None:
+    """Do all runs of a job file that are not done yet, on the devices there are."""
+    workers = queueing.parse_devices(devices)
+    from ecg_rhythm import networks
+
+    specs = queueing.plan(jobs, epochs=_epochs(epochs), check=networks.check)
+    _check_folds(specs, data)
+    waiting = queueing.enqueue(specs, logs)
+    if dry_run:
+        out.print(display.queue_table(waiting))
+        return
+    with display.watching(out) as watch:
+        queueing.work_off(waiting, data, logs, workers, restart=restart, watch=watch)
+    if failed := [run for run in waiting if run.status is queueing.Status.FAILED]:
+        err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
+        for run in failed:
+            err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    out.print(
+        f"all {len(waiting)} runs are done; compare them with `ecg-rhythm summarize --logs {logs}`", soft_wrap=True
+    )
+
+
+def _check_folds(specs: list[runs.RunSpec], data: Path) -> None:
+    """Refuse a fold, split or label version that the data set does not have, before anything runs."""
+    store = open_store(data)
+    for spec in specs:
+        folds = len(splits.load_split(splits_folder(data) / spec.job.split, len(store)).folds)
+        store.labels_of(spec.job.labels)
+        if spec.fold >= folds:
+            raise BadInput(
+                f"{spec.job_name}.cvids: {spec.job.split} has folds 0 to {folds - 1}, not {spec.fold}; correct it"
+            )
+
+
+@app.command("run", hidden=True)
+def run_one() -> None:
+    """Do one run that a queue hands over on standard input."""
+    sys.exit(queueing.obey())
+
+
+@app.command()
+def summarize(
+    architecture: Annotated[str | None, typer.Argument(help="Only this architecture.")] = None,
+    logs: Logs = Path("logs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per phase, job, fold and measure.")] = False,
+) -> None:
+    """Compare all finished runs: every fold, mean ± standard deviation, difference to the best."""
+    configurations = summary.summarize(logs, architecture)
+    if as_json or as_csv:
+        typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
+        return
+    display.summaries(out, configurations)
+
+
+@app.command()
+def classify(
+    files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
+    model: Annotated[
+        list[Path], typer.Option(help="Weights file, run folder or job folder; several vote by their mean.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell the rhythm of ECG recordings. For research; not a medical device."""
+    from ecg_rhythm import classifier
+
+    loaded = classifier.load(model)
+    predictions, failures = classifier.classify_files(loaded, files)
+    if as_json:
+        typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
+    elif predictions:
+        display.predictions(out, predictions)
+    for message in failures:
+        err.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    if failures:
+        sys.exit(1 if predictions else 2)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
+) -> None:
+    """Print the JSON Schema of a model or a job file, for editors."""
+    if kind not in ("model", "job"):
+        raise BadInput(f"{kind}: choose model or job")
+    typer.echo(json.dumps(config.json_schema("model" if kind == "model" else "job"), indent=2))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; removed first if an earlier demo made it.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """See the whole way on synthetic recordings in about a minute; needs no data and no network."""
+    from ecg_rhythm import demo as story
+
+    marker = folder / ".ecg-rhythm-demo"
+    if folder.exists():
+        if not marker.exists():
+            raise BadInput(f"{folder}: exists already and is not from an earlier demo; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    marker.touch()
+    recordings, data, logs = folder / "recordings", folder / "data", folder / "logs"
+
+    def show(command: str) -> None:
+        out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
+
+    out.print("Synthesising recordings of four rhythms:")
+    for label, text in story.DESCRIPTIONS.items():
+        out.print(f"  {label}  {text}", highlight=False)
+    labels = story.synthesise(recordings)
+    jobs = config.shipped("jobs") / "demo.json"
+    show(f"pack {recordings} --labels {labels} --data {data}")
+    pack(recordings, labels, data=data)
+    show(f"split --folds 2 --data {data}")
+    split(folds=2, data=data)
+    show(f"queue {jobs} --devices {_demo_devices()} --data {data} --logs {logs}")
+    queue(jobs, devices=_demo_devices(), data=data, logs=logs)
+    show(f"summarize --logs {logs}")
+    summarize(logs=logs)
+    strip, vote = folder / "strip", logs / "CNN" / "CNN_demo"
+    story.write_record(strip, story.rhythm("A", np.random.default_rng(1)))
+    out.print("\nA recording of atrial fibrillation that no network has seen, and the vote of both folds:")
+    show(f"classify {strip} --model {vote}")
+    classify([str(strip)], [vote])
+    out.print(
+        "\nNow the real thing, 8528 recordings of the PhysioNet/CinC Challenge 2017 (99 MB):\n"
+        "  ecg-rhythm fetch\n"
+        "  ecg-rhythm train models/CNN_paper.json --epochs 5   # one model, one fold, a quick look\n"
+        "  ecg-rhythm queue jobs/paper.json                    # the paper's networks, five folds each\n"
+        "  ecg-rhythm summarize",
+        highlight=False,
+    )
+
+
+def _demo_devices() -> str:
+    """Return two workers on the CPU: enough to show a queue, and the networks are small."""
+    return "cpu,cpu"
+
+
+def _job(**values: object) -> Job:
+    """Return a job from the command line's options, refused like one from a file."""
+    job: Job = config.parse(Job, json.dumps(values), "command line")
+    return job
+
+
+def _epochs(text: str | None) -> list[int] | None:
+    """Read `--epochs 5,3,2`; a single number stands for the first phase alone."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise BadInput(f"--epochs {text}: give a whole number per phase, such as 5 or 5,3,2")
+    return [int(part) for part in parts]

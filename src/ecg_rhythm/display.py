@@ -1,0 +1,187 @@
+"""Tables and progress bars for people; everything here takes results and prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from ecg_rhythm import runs, summary
+from ecg_rhythm.queueing import QueuedRun, Status, describe, duration
+from ecg_rhythm.store import Store
+
+if TYPE_CHECKING:
+    from ecg_rhythm.classifier import Prediction
+
+BAR = 40
+COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+    return table
+
+
+def store(out: Console, data: Store) -> None:
+    """Print what a data set holds: counts per class and label version, lengths, duplicates."""
+    seconds = data.lengths / data.fs
+    out.print(
+        f"{len(data)} recordings at {data.fs:g} Hz, {seconds.min():.1f} to {seconds.max():.1f} s, "
+        f"mean {seconds.mean():.1f} s",
+        highlight=False,
+    )
+    out.print(f"from: {data.origin}", highlight=False, markup=False)
+    table = _table("labels", *data.classes)
+    for version in data.labels:
+        used = f"{version} (default)" if version == data.default_labels else version
+        table.add_row(used, *(str(n) for n in data.counts(version).values()))
+    out.print(table)
+    counts, edges = np.histogram(seconds, bins=np.linspace(0, max(10 * np.ceil(seconds.max() / 10), 10), 8))
+    histogram = _table("length in s", "recordings", "")
+    histogram.columns[2].justify = "left"
+    for n, low, high in zip(counts, edges, edges[1:], strict=False):
+        histogram.add_row(f"{low:.0f} to {high:.0f}", str(n), "█" * round(BAR * n / counts.max()))
+    out.print(histogram)
+    for group in data.duplicates():
+        names = " = ".join(data.names[number - 1] for number in group)
+        out.print(f"the same signal: {names}", highlight=False)
+
+
+@contextmanager
+def progress(out: Console, title: str) -> Iterator[Callable[[runs.Progress], None]]:
+    """Show a progress bar while a run is trained; without a terminal, a line per epoch."""
+    if not out.is_terminal:
+        yield _line_per_epoch(out)
+        return
+    with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda p: bar.update(task, completed=p.fraction, description=describe(p))
+
+
+def _line_per_epoch(out: Console) -> Callable[[runs.Progress], None]:
+    said: set[tuple[int, int]] = set()
+
+    def report(p: runs.Progress) -> None:
+        if p.loss is not None and (p.phase, p.epoch) not in said:
+            said.add((p.phase, p.epoch))
+            out.print(describe(p), highlight=False)
+
+    return report
+
+
+def queue_table(queue: Sequence[QueuedRun]) -> Table:
+    """Return a table of what runs, waits, is done and has failed."""
+    table = _table("run", "status", "device", "progress")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for run in queue:
+        shown = ""
+        if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := runs.read_progress(run.folder)):
+            shown = describe(found)
+        elif run.status is Status.FAILED:
+            shown = run.error.splitlines()[0] if run.error else ""
+        elif run.status is Status.DONE:
+            shown = _done(run)
+        status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
+        table.add_row(run.spec.title, status, run.device, shown)
+    return table
+
+
+def _done(run: QueuedRun) -> str:
+    scores = runs.read_scores(run.folder)
+    return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
+
+
+@contextmanager
+def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
+    """Show a live table of a queue; without a terminal, a line when a run changes its status."""
+    if out.is_terminal:
+        with Live(console=out, auto_refresh=False) as live:
+            yield lambda queue: live.update(queue_table(queue), refresh=True)
+        return
+    known: dict[str, Status] = {}
+
+    def watch(queue: list[QueuedRun]) -> None:
+        for run in queue:
+            before = known.setdefault(run.spec.title, Status.WAITING)
+            if run.status is not before:
+                known[run.spec.title] = run.status
+                where = f" on {run.device}" if run.status is Status.RUNNING else ""
+                result = f", {_done(run)}" if run.status is Status.DONE else ""
+                out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
+
+    yield watch
+
+
+def run_scores(out: Console, scores: dict[str, Any]) -> None:
+    """Print the scores of one run, phase by phase."""
+    classes = scores["classes"]
+    table = _table("phase", "best epoch", "set", "challenge", *(f"F1 {name}" for name in classes), "accuracy")
+    for phase in scores["phases"]:
+        for part in ("valid", "test"):
+            values = phase[part]
+            f1 = [f"{values['f1'][name]:.3f}" for name in classes]
+            table.add_row(
+                str(phase["phase"]), str(phase["best_epoch"]), part, f"{values['challenge']:.3f}", *f1,
+                f"{values['accuracy']:.3f}",
+            )  # fmt: skip
+    out.print(table)
+
+
+def summaries(out: Console, configurations: list[summary.Configuration]) -> None:
+    """Print every phase, job and fold, and a short table of all configurations at the end."""
+    for c in configurations:
+        names = ["challenge", *(f"F1 {name}" for name in c.classes), "accuracy"]
+        title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
+        table = _table("fold", *names, title=title)
+        measures = summary.measures(c)
+        for fold in sorted(c.folds):
+            table.add_row(str(fold), *(f"{c.values(m)[fold]:.3f}" for m in measures))
+        table.add_section()
+        table.add_row("mean", *(f"{c.spread(m).mean:.3f}" for m in measures))
+        if len(c.folds) > 1:
+            table.add_row("sd", *(f"{c.spread(m).sd:.3f}" for m in measures))
+        out.print(table)
+        if c.missing:
+            out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
+    short = _table(
+        "configuration", "folds", "challenge score", "difference to the best", title="last phase of each job"
+    )
+    for c, difference in summary.ranking(configurations):
+        short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
+    out.print(short)
+    out.print(
+        "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
+        "scored best on its validation part. ± is the standard deviation over folds (n - 1); differences are "
+        "paired by fold, and one within its ± is not a finding.",
+        highlight=False,
+    )
+
+
+def _folds(c: summary.Configuration) -> str:
+    return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
+
+
+def _difference(difference: summary.Spread | None) -> str:
+    if difference is None:
+        return "not comparable"
+    return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
+
+
+def predictions(out: Console, found: Sequence[Prediction]) -> None:
+    """Print label and probability per class of each recording."""
+    table = _table("record", "label", *found[0].probabilities)
+    for prediction in found:
+        row = [f"{p:.3f}" for p in prediction.probabilities.values()]
+        table.add_row(prediction.record, prediction.label, *row)
+    out.print(table)
+    out.print("For research; not a medical device.")

@@ -1,0 +1,337 @@
+"""Jobs -> runs, done one subprocess each by one worker per device.
+
+The parent loads no torch. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one
+line of JSON and keeps that process's standard input open: should the parent die in any way, the line
+breaks and the process ends too, so nothing computes unseen and no device stays taken.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ecg_rhythm import runs
+from ecg_rhythm.config import Job, ModelConfig, Section, find_model, load_jobs, load_model
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.runs import RunSpec
+
+BUSY = 75
+"""Exit code of a run that another process is at work on."""
+POLL = 0.5
+"""Seconds between two looks at runs that are under way."""
+
+
+class Status(StrEnum):
+    """Where a queued run stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ELSEWHERE = "elsewhere"
+    """Another queue is at work on it; this one waits and takes it over should that one die."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass
+class QueuedRun:
+    """A run and where it stands."""
+
+    spec: RunSpec
+    folder: Path
+    status: Status = Status.WAITING
+    device: str = ""
+    error: str = ""
+
+
+class Request(Section):
+    """What a run's process is told on its standard input."""
+
+    spec: RunSpec
+    data: str
+    logs: str
+    device: str
+    restart: bool
+
+
+def plan(
+    job_file: Path, *, epochs: list[int] | None = None, check: Callable[[ModelConfig, str], object]
+) -> list[RunSpec]:
+    """Return the runs of a job file: fold 0 of every job first, then fold 1, and so on.
+
+    Parameters
+    ----------
+    job_file : Path
+        The jobs; their models are looked for as `config.find_model` says.
+    epochs : list of int, optional
+        Epochs per phase, in place of the model files'.
+    check : callable
+        Called with each model and its file's name; raises if the architecture refuses it.
+
+    Raises
+    ------
+    BadInput
+        If a file is missing or wrong.
+    """
+    jobs = load_jobs(job_file)
+    models: dict[str, ModelConfig] = {}
+    for job in jobs.values():
+        if job.model not in models:
+            path = find_model(job.model, job_file)
+            models[job.model] = model = with_epochs(load_model(path), epochs)
+            check(model, str(path))
+    return sorted(
+        (
+            RunSpec(job_name=name, job=job, model=models[job.model], fold=fold)
+            for name, job in jobs.items()
+            for fold in dict.fromkeys(job.cvids)
+        ),
+        key=lambda spec: spec.fold,
+    )
+
+
+def single(model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None) -> RunSpec:
+    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single`."""
+    model = with_epochs(load_model(model_file), epochs)
+    return RunSpec(job_name=f"{model_file.stem}_single", job=job, model=model, fold=fold)
+
+
+def with_epochs(model: ModelConfig, epochs: list[int] | None) -> ModelConfig:
+    """Return the model with other epochs per phase, if any are given."""
+    return model if epochs is None else model.with_epochs(epochs)
+
+
+def enqueue(specs: Sequence[RunSpec], logs: Path) -> list[QueuedRun]:
+    """Return the runs with what is already done marked as such."""
+    queue = [QueuedRun(spec, spec.folder(logs)) for spec in specs]
+    for run in queue:
+        if runs.is_done(run.folder):
+            run.status = Status.DONE
+    return queue
+
+
+def work_off(
+    queue: list[QueuedRun],
+    data: Path,
+    logs: Path,
+    devices: Sequence[str],
+    *,
+    restart: bool = False,
+    watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
+) -> None:
+    """Do all runs that are not done, one per device at a time.
+
+    A run that fails is kept with its error, and the others go on. Returns when every run is done or
+    has failed, here or in another queue on the same logs.
+
+    Parameters
+    ----------
+    queue : list of QueuedRun
+        What there is to do; each entry's status is kept up to date.
+    data, logs : Path
+        Data folder, and where run folders are made.
+    devices : sequence of str
+        One worker for each: `cpu`, or the number of a GPU. Workers on the CPU share its cores.
+    restart : bool
+        Make runs anew that have begun or are done.
+    watch : callable
+        Called with the queue about twice a second.
+    """
+    if restart:
+        for run in queue:
+            run.status = Status.WAITING
+    lock, stop = threading.Lock(), threading.Event()
+    cpu_workers = max(sum(device == "cpu" for device in devices), 1)
+
+    def take() -> QueuedRun | None:
+        with lock:
+            for run in queue:
+                if run.status is Status.WAITING:
+                    run.status = Status.RUNNING
+                    return run
+            # What another queue holds is looked at last, and again and again.
+            for run in queue:
+                if run.status is Status.ELSEWHERE and not runs.is_claimed(run.folder):
+                    run.status = Status.RUNNING
+                    return run
+        return None
+
+    def worker(device: str) -> None:
+        while not stop.is_set():
+            if (run := take()) is not None:
+                run.device = device
+                _do(
+                    run,
+                    Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=restart),
+                    cpu_workers,
+                    stop,
+                )
+            elif any(run.status is Status.ELSEWHERE for run in queue):
+                stop.wait(POLL)
+            else:
+                return
+
+    threads = [threading.Thread(target=worker, args=(device,), daemon=True) for device in devices]
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads):
+            watch(queue)
+            time.sleep(POLL)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    watch(queue)
+
+
+def _do(run: QueuedRun, request: Request, cpu_workers: int, stop: threading.Event) -> None:
+    """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        output = (run.folder / "output.txt").open("ab")
+    except OSError as error:
+        run.status, run.error = Status.FAILED, f"{run.folder}: cannot be written: {error.strerror}"
+        return
+    with output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ecg_rhythm", "run"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | _device_environment(request.device, cpu_workers),
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    with process.stdin as line:
+        try:
+            line.write(request.model_dump_json().encode() + b"\n")
+            line.flush()
+        except BrokenPipeError:
+            pass  # it ended before it read; its exit code says why
+        while process.poll() is None and not stop.wait(POLL / 5):
+            pass
+    code = process.wait()
+    if stop.is_set() and code != 0:
+        run.status = Status.WAITING
+    elif code == BUSY:
+        run.status = Status.ELSEWHERE
+    elif code == 0:
+        run.status = Status.DONE
+    else:
+        run.status, run.error = Status.FAILED, _error(run.folder, code)
+
+
+def _device_environment(device: str, cpu_workers: int) -> dict[str, str]:
+    """Return the environment in which torch sees one device, and a fair share of the cores."""
+    threads = str(max(available_cores() // cpu_workers, 1)) if device == "cpu" else str(max(available_cores() // 2, 1))
+    variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parse_devices(text: str) -> list[str]:
+    """Read `cpu`, `cpu,cpu`, `0,1` or `auto` (every GPU, else the CPU) as a list of workers' devices.
+
+    Raises
+    ------
+    BadInput
+        If it is none of these.
+    """
+    if text == "auto":
+        return gpus() or ["cpu"]
+    devices = [device.strip() for device in text.split(",")]
+    for device in devices:
+        if device != "cpu" and not device.isdecimal():
+            raise BadInput(
+                f"--devices {text}: {device!r} is no device; give cpu, cpu,cpu, GPU numbers such as 0,1, or auto"
+            )
+    return devices
+
+
+def gpus() -> list[str]:
+    """Return the numbers of this machine's NVIDIA GPUs."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]
+
+
+def _error(folder: Path, code: int) -> str:
+    try:
+        return (folder / "error.txt").read_text().strip()
+    except OSError:
+        ended = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"{ended}; see {folder / 'output.txt'}"
+
+
+def obey() -> int:
+    """Be the process of one run: read a `Request` from standard input, do it, return the exit code."""
+    request = Request.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = request.spec.folder(Path(request.logs))
+    from ecg_rhythm.training import train
+
+    said: list[int | None] = [None, None]
+
+    def report(progress: runs.Progress) -> None:
+        if [progress.phase, progress.epoch] != said and progress.loss is not None:
+            said[:] = [progress.phase, progress.epoch]
+            print(describe(progress), flush=True)
+
+    try:
+        train(
+            request.spec,
+            Path(request.data),
+            Path(request.logs),
+            device="cpu" if request.device == "cpu" else "cuda",
+            restart=request.restart,
+            report=report,
+        )
+    except runs.Busy:
+        return BUSY
+    except BaseException as error:
+        message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+        (folder / "error.txt").write_text(message + "\n")
+        if isinstance(error, BadInput):
+            print(f"error: {message}", flush=True)
+            return 2
+        raise
+    return 0
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.read(1):
+        pass
+    os._exit(1)
+
+
+def describe(progress: runs.Progress) -> str:
+    """Say in one line how far a run is."""
+    parts = [f"phase {progress.phase + 1}/{progress.phases}", f"epoch {progress.epoch}/{progress.epochs}"]
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.3f}")
+    if progress.best_score is not None:
+        parts.append(f"best {progress.best_score:.3f}")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as h:mm:ss."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"

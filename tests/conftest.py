@@ -1,0 +1,123 @@
+"""What several test modules need: the real challenge files where they are there, and small data of our own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecg_rhythm.config import Job, ModelConfig, parse
+from ecg_rhythm.runs import RunSpec
+from ecg_rhythm.splits import make_for_store, save_split
+from ecg_rhythm.store import Store, splits_folder, write_store
+
+CHALLENGE = Path(os.environ.get("ECG_RHYTHM_CHALLENGE", Path(__file__).parents[2] / "shared" / "data"))
+"""Folder with training2017.zip, REFERENCE-v3.csv, split_5_6_14/ and the original's JSON files."""
+
+MODEL: dict[str, Any] = {
+    "model_name": "CNN",
+    "model_parameters": {
+        "n_channels_first": 4,
+        "growth_block_end": 4,
+        "n_conv_blocks": 2,
+        "kernel_size": [3, 3],
+        "dilation_rates": [1, 1],
+        "strides_block_end": [2, 2],
+        "max_pooling": False,
+    },
+    "preprocessing": {"spectrogram": True, "nperseg": 32, "noverlap": 16},
+    "loss_function_parameters": {"l2_penalty": 0, "class_penalty": 0.2},
+    "training_parameters": {
+        "learning_rate": 0.01,
+        "batch_size": 6,
+        "drop_rate": 0.1,
+        "exponential_decay": False,
+        "dataset_compensation": 0.2,
+        "validation_step": 1,
+        "early_stop_wait": 100,
+        "epochs": [3],
+        "precision": "fp32",
+    },
+    "data_augmentation": {
+        "resampling": True,
+        "resample_method": "random",
+        "zero_filter": True,
+        "reload_step": 2,
+        "awgn": True,
+    },
+}
+LSTM = {"n_lstmneurons": 6, "n_lstmlayers": 2, "bidirectional": True}
+
+
+@pytest.fixture(scope="session")
+def challenge_files() -> Path:
+    """The real challenge files, or a skip that says where they would be."""
+    if not (CHALLENGE / "training2017.zip").exists():
+        pytest.skip(f"the challenge's files are not in {CHALLENGE}; name their folder in ECG_RHYTHM_CHALLENGE")
+    return CHALLENGE
+
+
+def model(**changes: Any) -> ModelConfig:
+    """A tiny model; changes are given as section__key=value."""
+    raw: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in MODEL.items()}
+    for path, value in changes.items():
+        section, _, key = path.partition("__")
+        if key:
+            raw[section][key] = value
+        else:
+            raw[section] = value
+    if raw["model_name"] == "CRNN":
+        raw["model_parameters"] = raw["model_parameters"] | LSTM
+    import json
+
+    config: ModelConfig = parse(ModelConfig, json.dumps(raw), "test")
+    return config
+
+
+def spec(config: ModelConfig, fold: int = 0, name: str = "job", **job: Any) -> RunSpec:
+    """A run of a model on a fold of the small data."""
+    values = {"model": "tiny", "split": "split_2_3_14", "cvids": [0, 1]} | job
+    return RunSpec(job_name=name, job=Job(**values), model=config, fold=fold)
+
+
+def signals(n: int, seed: int = 0, fs: float = 100.0) -> list[tuple[str, str, NDArray[np.float32]]]:
+    """Names, labels and signals of n recordings of 3 to 6 s: slow or fast waves, or noise."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(n):
+        label = "AN~"[i % 3]
+        t = np.arange(int(rng.uniform(3, 6) * fs)) / fs
+        wave = {"A": np.sin(2 * np.pi * 12 * t), "N": np.sin(2 * np.pi * 3 * t), "~": rng.standard_normal(len(t))}[
+            label
+        ]
+        made.append((f"r{i:03d}", label, (wave + 0.1 * rng.standard_normal(len(t))).astype(np.float32)))
+    return made
+
+
+def small_store(data: Path, n: int = 36) -> Store:
+    """Pack small data and give it a split of two folds."""
+    made = signals(n)
+    store = write_store(
+        data,
+        ((name, signal) for name, _, signal in made),
+        fs=100.0,
+        classes=["A", "N", "~"],
+        labels={"labels": {name: label for name, label, _ in made}},
+        default_labels="labels",
+        origin="made for a test",
+    )
+    split = make_for_store(store, folds=2, ratio=3)
+    save_split(split, splits_folder(data) / split.name)
+    return store
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of 36 small recordings and the split `split_2_3_14`; nothing writes to it."""
+    folder = tmp_path_factory.mktemp("small") / "data"
+    small_store(folder)
+    return folder
