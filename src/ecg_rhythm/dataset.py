@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ecg_rhythm.augment import Augmentation
+from ecg_rhythm import augment
+from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.store import Store
 
 WINDOW = 16
@@ -75,18 +76,20 @@ def balanced(
     return rng.permutation(np.repeat(indices, repeats[labels]))[: len(indices)]
 
 
-def similar_length(
-    indices: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
-) -> list[NDArray[np.int64]]:
+def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Divide an epoch into batches of similar length, in random order.
 
     Each window of 16 batches, in the order given, is sorted by length and cut into batches.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Positions in `lengths`.
     """
     batches = []
-    for start in range(0, len(indices), WINDOW * batch_size):
-        window = indices[start : start + WINDOW * batch_size]
-        ordered = window[np.argsort(lengths[window], kind="stable")]
-        batches += [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    for start in range(0, len(lengths), WINDOW * batch_size):
+        order = start + np.argsort(lengths[start : start + WINDOW * batch_size], kind="stable")
+        batches += [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
@@ -97,8 +100,7 @@ def training_batches(
     *,
     batch_size: int,
     compensation: float,
-    augmentations: Sequence[Augmentation],
-    reload_step: int,
+    augmentation: DataAugmentation,
     seed: int,
     epoch: int,
 ) -> Iterator[Batch]:
@@ -108,19 +110,32 @@ def training_batches(
     `reload_step` epochs; the copies a rare recording has in an epoch are augmented differently.
     """
     rng = np.random.default_rng(seed_of(seed, epoch))
-    copies: Counter[int] = Counter()
     chosen = balanced(indices, targets, compensation, rng)
-    for members in similar_length(chosen, store.lengths, batch_size, rng):
+    generators = _generators(chosen, seed_of(seed, epoch // augmentation.reload_step))
+    lengths = torch.from_numpy(store.lengths[chosen])
+    speeds = augment.random_speeds(generators) if augmentation.resampling else torch.ones(len(chosen)).double()
+    for positions in similar_length(augment.resampled_lengths(lengths, speeds).numpy(), batch_size, rng):
+        members = chosen[positions]
         batch = collate([store.signal(i) for i in members], members)
-        generators = []
-        for index in members.tolist():
-            draw = seed_of(seed, epoch // reload_step, index, copies[index])
-            generators.append(torch.Generator().manual_seed(draw))
-            copies[index] += 1
-        signals, lengths = batch.signals, batch.lengths
-        for augmentation in augmentations:
-            signals, lengths = augmentation(signals, lengths, generators)
-        yield Batch(signals, lengths, members)
+        drawn = [generators[i] for i in positions]
+        signals, real = batch.signals, batch.lengths
+        if augmentation.resampling:
+            signals, real = augment.resample(signals, real, speeds[positions])
+        if augmentation.zero_filter:
+            signals = augment.dropout_bursts(signals, real, drawn)
+        if augmentation.awgn:
+            signals = augment.white_noise(signals, real, drawn)
+        yield Batch(signals, real, members)
+
+
+def _generators(chosen: NDArray[np.int64], seed: int) -> list[torch.Generator]:
+    """Return a generator for each recording and each of its copies, whatever the order they come in."""
+    copies: Counter[int] = Counter()
+    generators = []
+    for index in chosen.tolist():
+        generators.append(torch.Generator().manual_seed(seed_of(seed, index, copies[index])))
+        copies[index] += 1
+    return generators
 
 
 def sorted_batches(store: Store, indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:

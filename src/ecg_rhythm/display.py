@@ -60,22 +60,11 @@ def store(out: Console, data: Store) -> None:
 def progress(out: Console, title: str) -> Iterator[Callable[[runs.Progress], None]]:
     """Show a progress bar while a run is trained; without a terminal, a line per epoch."""
     if not out.is_terminal:
-        yield _line_per_epoch(out)
+        yield lambda p: out.print(describe(p), highlight=False) if p.ends_epoch else None
         return
     with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda p: bar.update(task, completed=p.fraction, description=describe(p))
-
-
-def _line_per_epoch(out: Console) -> Callable[[runs.Progress], None]:
-    said: set[tuple[int, int]] = set()
-
-    def report(p: runs.Progress) -> None:
-        if p.loss is not None and (p.phase, p.epoch) not in said:
-            said.add((p.phase, p.epoch))
-            out.print(describe(p), highlight=False)
-
-    return report
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:

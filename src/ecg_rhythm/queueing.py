@@ -285,11 +285,8 @@ def obey() -> int:
     folder = request.spec.folder(Path(request.logs))
     from ecg_rhythm.training import train
 
-    said: list[int | None] = [None, None]
-
     def report(progress: runs.Progress) -> None:
-        if [progress.phase, progress.epoch] != said and progress.loss is not None:
-            said[:] = [progress.phase, progress.epoch]
+        if progress.ends_epoch:
             print(describe(progress), flush=True)
 
     try:

@@ -49,7 +49,10 @@ class RunSpec(Section):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; `seconds_left` assumes that no phase stops early."""
+    """How far a run is: `epoch` epochs of `phase` are over, and a share `within_epoch` of the next.
+
+    `seconds_left` assumes that no phase stops early.
+    """
 
     phase: int
     phases: int
@@ -59,6 +62,13 @@ class Progress:
     best_score: float | None
     seconds_left: float | None
     fraction: float
+    """Share of all epochs of all phases that is done."""
+    within_epoch: float = 0.0
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Tell whether an epoch was finished just now."""
+        return self.loss is not None and self.within_epoch == 0
 
 
 class Busy(BadInput):

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_rhythm import __version__, files, networks, runs, weights
-from ecg_rhythm.augment import augmentations
 from ecg_rhythm.config import LossFunctionParameters, TrainingParameters
 from ecg_rhythm.dataset import seed_of, sorted_batches, training_batches
 from ecg_rhythm.errors import BadInput
@@ -199,7 +198,7 @@ class _Run:
         state, phase = self.state, self.state.phase
         self.bare.enter_phase(phase)
         optimizer = torch.optim.Adam(p for p in self.bare.parameters() if p.requires_grad)
-        if tensors is not None:
+        if tensors:
             weights.restore_checkpoint(self.bare, optimizer, tensors)
         elif phase > 0:
             self._load_best(phase - 1)
@@ -213,14 +212,14 @@ class _Run:
                 self._validate()
             if self.accelerator.scaler is not None:
                 state.scaler = self.accelerator.scaler.state_dict()
-            self._save(optimizer)
+            self._save(weights.checkpoint_tensors(self.bare, _inner(optimizer)))
         if state.best_score is None:  # a phase of no epochs hands on what it was given
             self._validate()
         self._load_best(phase)
         state.phases.append(self._score_phase())
         self.state = State(phase + 1, seconds=self._seconds(), hotlog=state.hotlog, phases=state.phases)
         self.accelerator.free_memory(optimizer)
-        self._save(optimizer)
+        self._save({})
 
     def _epoch(self, optimizer: Any) -> None:
         """Train one epoch; everything random in it follows from the seed, the phase and its number."""
@@ -243,7 +242,7 @@ class _Run:
             optimizer.zero_grad()
             losses.append(loss.detach())
             state.step += 1
-            self.report(self._progress((number + 1) / self.steps_per_epoch))
+            self.report(self._progress((number + 0.5) / self.steps_per_epoch))
         state.loss = float(torch.stack(losses).mean())
         if not math.isfinite(state.loss):
             raise BadInput(
@@ -252,15 +251,13 @@ class _Run:
             )
 
     def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        augmentation = self.task.spec.model.data_augmentation
         batches = training_batches(
             self.task.store,
             self.task.targets,
             self.task.train,
             batch_size=self.options.batch_size,
             compensation=self.options.dataset_compensation,
-            augmentations=augmentations(augmentation),
-            reload_step=augmentation.reload_step,
+            augmentation=self.task.spec.model.data_augmentation,
             seed=seed,
             epoch=self.state.epoch,
         )
@@ -302,10 +299,10 @@ class _Run:
             epochs_before = sum(row["epoch"] for row in _last_of_each_phase(state.hotlog) if row["phase"] < state.phase)
             self.accelerator.log(values, step=epochs_before + state.epoch)
 
-    def _save(self, optimizer: Any) -> None:
-        """Make what was done so far last."""
+    def _save(self, tensors: dict[str, Tensor]) -> None:
+        """Make what was done so far last; between two phases there are no tensors to keep."""
         self.state.seconds = self._seconds()
-        weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, self.bare, _inner(optimizer), asdict(self.state))
+        weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, tensors, asdict(self.state))
         files.write_text(self.task.folder / "hotlog.csv", _as_csv(HOTLOG, self.state.hotlog))
         progress = self._progress(0.0)
         runs.write_progress(self.task.folder, progress)
@@ -395,6 +392,7 @@ class _Run:
             best_score=state.best_score,
             seconds_left=passed / done * (sum(epochs) - done) if done else None,
             fraction=done / max(sum(epochs), 1),
+            within_epoch=part_of_epoch,
         )
 
 

@@ -91,13 +91,16 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     optimizer.load_state_dict(whole)
 
 
-def save_checkpoint(
-    path: Path, network: networks.Network, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
-) -> None:
-    """Write all that a phase needs to go on: weights, optimizer, and `progress` as JSON; whole or not at all."""
-    tensors = {f"network.{name}": t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+def checkpoint_tensors(network: networks.Network, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return all that a phase under way needs to go on."""
+    state = {f"network.{name}": t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    return state | flatten_optimizer(optimizer)
+
+
+def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict[str, Any]) -> None:
+    """Write tensors, and `progress` as JSON, whole or not at all."""
     with files.replacing(path) as temporary:
-        save_file(tensors | flatten_optimizer(optimizer), temporary, metadata={KEY: json.dumps(progress)})
+        save_file(tensors, temporary, metadata={KEY: json.dumps(progress)})
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

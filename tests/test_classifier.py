@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecg_rhythm import classifier
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Record
+from ecg_rhythm.store import open_store
+from ecg_rhythm.training import train
+from tests.conftest import model, signals, spec
+
+
+@pytest.fixture(scope="module")
+def job(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a job with two finished folds."""
+    logs = tmp_path_factory.mktemp("logs")
+    config = model(
+        training_parameters__epochs=[15], training_parameters__rate_schedule="one_cycle", data_augmentation__awgn=False
+    )
+    for fold in (0, 1):
+        train(spec(config, fold=fold), data, logs, device="cpu")
+    return logs / "CNN" / "job"
+
+
+def recordings(n: int) -> list[Record]:
+    return [Record(name, signal, 100.0, "ECG") for name, _, signal in signals(n, seed=5)]
+
+
+def test_a_batch_gives_what_each_recording_gives_alone(job: Path) -> None:
+    loaded = classifier.load(job / "fold0")
+    for recording, prediction in zip(recordings(40), loaded.classify(recordings(40)), strict=True):
+        alone = loaded(recording.signal, recording.fs, recording.name)
+        assert (prediction.record, prediction.label) == (alone.record, alone.label)
+        assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+        assert sum(prediction.probabilities.values()) == pytest.approx(1)
+
+
+def test_several_models_vote_by_the_mean_of_their_probabilities(job: Path) -> None:
+    members = [classifier.load(job / f"fold{k}").classify(recordings(6)) for k in (0, 1)]
+    for vote, one, other in zip(classifier.load(job).classify(recordings(6)), *members, strict=True):
+        want = {name: (one.probabilities[name] + other.probabilities[name]) / 2 for name in one.probabilities}
+        assert vote.probabilities == pytest.approx(want)
+        assert vote.label == max(want, key=lambda name: want[name])
+    by_file = classifier.load([job / "fold0" / "phase0.safetensors", job / "fold1"])
+    assert by_file.classify(recordings(6)) == classifier.load(job).classify(recordings(6))
+
+
+def test_it_gives_the_label_of_what_it_learned_at_any_rate(job: Path) -> None:
+    loaded = classifier.load(job)
+    made = signals(12, seed=9, fs=250.0)
+    right = [loaded(signal, 250.0).label == label for _, label, signal in made if label != "~"]
+    assert sum(right) >= 7
+
+
+def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_path: Path) -> None:
+    for name, _, signal in signals(3):
+        wfdb.wrsamp(name, 100, ["mV"], ["ECG"], p_signal=signal[:, None].astype(np.float64), write_dir=str(tmp_path))
+    (tmp_path / "bad.hea").write_text("nonsense")
+    short = signals(1)[0][2][:50, None].astype(np.float64)
+    wfdb.wrsamp("short", 100, ["mV"], ["ECG"], p_signal=short, write_dir=str(tmp_path))
+    names = ["r000", "missing", "bad", "r001", "short", "r002"]
+    found, failures = classifier.classify_files(classifier.load(job), [tmp_path / name for name in names])
+    assert [p.record for p in found] == ["r000", "r001", "r002"]
+    assert len(failures) == 3
+    assert all(
+        word in text and "\n" not in text for word, text in zip(["missing", "bad", "short"], failures, strict=True)
+    )
+
+
+@pytest.mark.parametrize("signal", [np.full(300, np.nan), np.zeros((2, 300)), np.zeros(20)])
+def test_what_is_no_signal_is_refused(job: Path, signal: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    with pytest.raises(BadInput):
+        classifier.load(job)(signal, 100.0)
+
+
+def test_models_that_do_not_go_together_are_refused(job: Path, tmp_path: Path) -> None:
+    from tests.conftest import small_store
+
+    small_store(tmp_path / "data")
+    with pytest.raises(BadInput, match="neither a finished run nor a job with one"):
+        classifier.load(tmp_path)
+    with pytest.raises(BadInput, match="there is no such weights file"):
+        classifier.load(tmp_path / "none.safetensors")
+
+
+def test_the_store_and_the_classifier_agree_on_a_signal(job: Path, data: Path) -> None:
+    store = open_store(data)
+    loaded = classifier.load(job / "fold0")
+    lines = (job / "fold0" / "predictions.csv").read_text().splitlines()
+    header, row = lines[0].split(","), lines[-1].split(",")
+    prediction = loaded(store.signal(store.names.index(row[0])), store.fs)
+    assert prediction.probabilities == pytest.approx(
+        {name: float(p) for name, p in zip(header[4:], row[4:], strict=True)}, abs=1e-4
+    )

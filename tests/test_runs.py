@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecg_rhythm import runs
+from ecg_rhythm.errors import BadInput
+from tests.conftest import model, spec
+
+HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm import runs\n"
+HOLD += "with runs.claim(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+
+
+def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(runs.Busy, match="another process is at work"), runs.claim(tmp_path):
+        pass
+    assert runs.is_claimed(tmp_path)
+    holder.kill()
+    holder.communicate()
+    assert not runs.is_claimed(tmp_path)
+
+
+def test_a_folder_made_from_something_else_is_refused(tmp_path: Path) -> None:
+    run = spec(model())
+    runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
+    runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
+    with pytest.raises(BadInput, match=r"a\.c is \[1, 2\] there and \[1, 3\] now, d is null there and 4 now"):
+        runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
+
+
+def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
+    run = spec(model())
+    runs.begin(tmp_path, run, {"a": 1})
+    (tmp_path / "scores.json").write_text("{}")
+    (tmp_path / "tensorboard").mkdir()
+    runs.begin(tmp_path, run, {"a": 2}, restart=True)
+    assert not runs.is_done(tmp_path)
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="not finished"):
+        runs.read_scores(tmp_path)
+    (tmp_path / "scores.json").write_text("{")
+    with pytest.raises(BadInput, match="not valid JSON"):
+        runs.read_scores(tmp_path)
+
+
+def test_progress_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    progress = runs.Progress(1, 5, 3, 10, 0.5, None, 12.0, 0.3)
+    assert runs.read_progress(tmp_path) is None
+    runs.write_progress(tmp_path, progress)
+    assert runs.read_progress(tmp_path) == progress
