@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,6 @@ def model(**changes: Any) -> ModelConfig:
             raw[section] = value
     if raw["model_name"] == "CRNN":
         raw["model_parameters"] = raw["model_parameters"] | LSTM
-    import json
-
     config: ModelConfig = parse(ModelConfig, json.dumps(raw), "test")
     return config
 

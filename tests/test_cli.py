@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import wfdb
@@ -15,6 +16,8 @@ from torch import zeros
 
 from ecg_rhythm.training import train
 from tests.conftest import model, signals, spec
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -282,5 +285,19 @@ def test_dry_run_checks_and_does_nothing(tmp_path: Path, data: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["model", "job"])
-def test_schemas_describe_the_files(kind: str) -> None:
-    assert "properties" in json.dumps(json.loads(run("schema", kind).stdout))
+def test_published_schemas_are_what_the_command_prints_and_accept_our_files(kind: str) -> None:
+    published = (ROOT / "schemas" / f"{kind}.schema.json").read_text()
+    assert run("schema", kind).stdout == published
+    schema = json.loads(published)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for path in (ROOT / f"{kind}s").glob("*.json"):
+        jsonschema.validate(json.loads(path.read_text()), schema)
+
+
+def test_the_model_schema_knows_each_architecture() -> None:
+    schema = json.loads((ROOT / "schemas" / "model.schema.json").read_text())
+    raw = json.loads((ROOT / "models" / "CRNN_paper.json").read_text())
+    for name, value in (("n_lstmlayers", 0), ("n_layers", 3)):
+        wrong = raw | {"model_parameters": raw["model_parameters"] | {name: value}}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)

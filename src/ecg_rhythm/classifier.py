@@ -89,6 +89,16 @@ class Classifier:
             for recording, row in zip(recordings, np.mean(votes, axis=0), strict=True)
         ]
 
+    def classify_file(self, path: Path | str) -> Prediction:
+        """Read and classify one file.
+
+        Raises
+        ------
+        BadInput
+            If it cannot be read or is shorter than a second.
+        """
+        return self.classify([records.read(path)])[0]
+
     @staticmethod
     def _member(network: Network, fs: float, recordings: Sequence[Record]) -> NDArray[np.float64]:
         signals = [records.resample(recording, fs).signal for recording in recordings]

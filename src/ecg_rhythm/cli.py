@@ -242,9 +242,15 @@ def schema(
     kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
 ) -> None:
     """Print the JSON Schema of a model or a job file, for editors."""
-    if kind not in ("model", "job"):
+    if kind == "job":
+        found = config.json_schema(config.JobFile)
+    elif kind == "model":
+        from ecg_rhythm import networks
+
+        found = networks.json_schema()
+    else:
         raise BadInput(f"{kind}: choose model or job")
-    typer.echo(json.dumps(config.json_schema("model" if kind == "model" else "job"), indent=2))
+    typer.echo(json.dumps(found, indent=2))
 
 
 @app.command()

@@ -10,11 +10,26 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ecg_rhythm.errors import BadInput
 
-Flag = Annotated[bool, Field(strict=False)]
+Flag = Annotated[
+    bool,
+    BeforeValidator(
+        lambda value: {"True": True, "False": False}.get(value, value) if isinstance(value, str) else value
+    ),
+    WithJsonSchema({"enum": [True, False, "True", "False"]}),
+]
 """A boolean; the original's strings "True" and "False" are taken as what they say."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -196,9 +211,9 @@ def read_text(path: Path | str) -> str:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
 
 
-def json_schema(kind: Literal["model", "job"]) -> dict[str, Any]:
-    """Return the JSON Schema of a model or a job file, for editors that complete and check."""
-    adapter: TypeAdapter[Any] = TypeAdapter(ModelConfig if kind == "model" else JobFile)
+def json_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of anything `parse` reads, for editors that complete and check."""
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
 
 

@@ -1,6 +1,6 @@
 """Jobs -> runs, done one subprocess each by one worker per device.
 
-The parent loads no torch. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one
+The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one
 line of JSON and keeps that process's standard input open: should the parent die in any way, the line
 breaks and the process ends too, so nothing computes unseen and no device stays taken.
 """

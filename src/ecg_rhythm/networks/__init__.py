@@ -13,17 +13,18 @@ from typing import Any
 
 import torch
 
-from ecg_rhythm.config import ModelConfig, parse
+from ecg_rhythm import config
+from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.base import ARCHITECTURES, Network, Phase, register
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "register"]
+__all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "json_schema", "register"]
 
 
-def check(config: ModelConfig, source: str = "model") -> Any:
+def check(model: ModelConfig, source: str = "model") -> Any:
     """Return the checked parameters of a model's architecture.
 
     Raises
@@ -31,33 +32,48 @@ def check(config: ModelConfig, source: str = "model") -> Any:
     BadInput
         If the architecture is unknown, or its parameters or numbers of epochs are not what it takes.
     """
-    if (architecture := ARCHITECTURES.get(config.model_name)) is None:
+    if (architecture := ARCHITECTURES.get(model.model_name)) is None:
         known = ", ".join(sorted(ARCHITECTURES))
-        raise BadInput(f"{source}: model_name {config.model_name!r} is unknown; allowed: {known}")
-    parameters = parse(architecture.Parameters, json.dumps(config.model_parameters), f"{source}, model_parameters")
-    epochs = config.training_parameters.epochs
+        raise BadInput(f"{source}: model_name {model.model_name!r} is unknown; allowed: {known}")
+    text = json.dumps(model.model_parameters)
+    parameters = config.parse(architecture.Parameters, text, f"{source}, model_parameters")
+    epochs = model.training_parameters.epochs
     if epochs is not None and len(epochs) > len(architecture.phases):
         raise BadInput(
-            f"{source}: training_parameters.epochs lists {len(epochs)} phases, {config.model_name} has "
+            f"{source}: training_parameters.epochs lists {len(epochs)} phases, {model.model_name} has "
             f"{len(architecture.phases)}; give at most one number per phase"
         )
     return parameters
 
 
-def build(config: ModelConfig, fs: float, n_classes: int) -> Network:
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a model file, with the parameters of every architecture."""
+    schema = config.json_schema(config.ModelConfig)
+    schema["properties"]["model_name"]["enum"] = sorted(ARCHITECTURES)
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"model_name": {"const": name}}},
+            "then": {"properties": {"model_parameters": architecture.Parameters.model_json_schema()}},
+        }
+        for name, architecture in sorted(ARCHITECTURES.items())
+    ]
+    return schema
+
+
+def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
     """Return a network with fresh weights, drawn from torch's global generator.
 
     Parameters
     ----------
-    config : ModelConfig
+    model : ModelConfig
         The model.
     fs : float
         Sampling rate of the signals in Hz.
     n_classes : int
         Number of logits.
     """
-    parameters = check(config)
-    architecture: Any = ARCHITECTURES[config.model_name]
-    network: Network = architecture(config, parameters, fs, n_classes)
+    parameters = check(model)
+    architecture: Any = ARCHITECTURES[model.model_name]
+    network: Network = architecture(model, parameters, fs, n_classes)
     # torch's own types do not know that `to` takes this alone.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

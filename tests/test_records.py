@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Record, find, read, resample
+
+WAVE = np.sin(np.arange(1000) / 20)
+HEADER = "{name} 1 300 1000\n{name}.dat 16 1000/mV 16 0 0 0 0 ECG\n"
+
+
+def write(
+    folder: Path,
+    name: str = "r",
+    signals: ArrayLike = WAVE,
+    leads: tuple[str, ...] = ("ECG",),
+    unit: str = "mV",
+    fmt: str = "16",
+    fs: float = 300,
+) -> Path:
+    """Write a WFDB record, one column per lead; returns the path of its header."""
+    columns = np.asarray(signals, np.float64).reshape(-1, len(leads))
+    kinds = {"units": [unit] * len(leads), "fmt": [fmt] * len(leads)}
+    wfdb.wrsamp(name, fs=fs, sig_name=list(leads), p_signal=columns, write_dir=str(folder), **kinds)
+    return folder / f"{name}.hea"
+
+
+def write_mat(path: Path, samples: ArrayLike, variable: str = "val") -> Path:
+    scipy.io.savemat(path, {variable: samples}, format="4")
+    return path
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(BadInput) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(("fmt", "resolution"), [("16", 2**16), ("212", 2**12), ("24", 2**24), ("80", 2**8)])
+@pytest.mark.parametrize(("unit", "scale"), [("mV", 1), ("uV", 1e3), ("V", 1e-3), ("nV", 1e6)])
+def test_any_wfdb_format_and_voltage_unit_is_read_in_mv(
+    tmp_path: Path, fmt: str, resolution: int, unit: str, scale: float
+) -> None:
+    record = read(write(tmp_path, signals=WAVE * scale, unit=unit, fmt=fmt))
+    assert record.signal.dtype == np.float32
+    np.testing.assert_allclose(record.signal, WAVE, atol=2.1 / resolution + 1e-6)
+    assert (record.name, record.fs, record.lead) == ("r", 300, "ECG")
+
+
+@pytest.mark.parametrize("fs", [100, 128, 257.5, 360, 1000])
+def test_a_record_keeps_its_rate(tmp_path: Path, fs: float) -> None:
+    record = read(write(tmp_path, fs=fs))
+    assert record.fs == fs
+    assert record.seconds == pytest.approx(1000 / fs)
+
+
+@pytest.mark.parametrize("given_as", ["r", "r.hea", "r.dat"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_record_goes_by_its_name_and_by_its_files(
+    tmp_path: Path, given_as: str, kind: Callable[[Path], str | Path]
+) -> None:
+    write(tmp_path)
+    write(tmp_path, "other", signals=-WAVE)
+    np.testing.assert_allclose(read(kind(tmp_path / given_as)).signal, WAVE, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("leads", "chosen"),
+    [
+        (("V1", "II", "I"), "I"),
+        (("V1", "V2", "ii"), "ii"),
+        (("V5", "MLII"), "MLII"),
+        (("MLII", "II"), "II"),
+        (("V1", "V2"), "V1"),
+        (("III", "aVL"), "III"),
+    ],
+)
+def test_of_several_leads_one_is_chosen(tmp_path: Path, leads: tuple[str, ...], chosen: str) -> None:
+    columns = np.stack([WAVE * (i + 1) for i in range(len(leads))], axis=1)
+    record = read(write(tmp_path, signals=columns, leads=leads))
+    assert record.lead == chosen
+    np.testing.assert_allclose(record.signal, WAVE * (leads.index(chosen) + 1), atol=1e-3)
+
+
+def test_leads_of_different_units_are_each_read_in_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path, signals=np.stack([WAVE, WAVE], axis=1), leads=("PLETH", "II"))
+    text = path.read_text().splitlines()
+    path.write_text("\n".join([text[0], text[1].replace("/mV", "/mmHg"), text[2]]) + "\n")
+    np.testing.assert_allclose(read(path).signal, WAVE, atol=1e-3)
+
+
+def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -> None:
+    samples = np.rint(1000 * WAVE).astype(np.int16)
+    alone = read(write_mat(tmp_path / "A00001.mat", samples))
+    header = "A00001 1 300 1000 05:05:15 1/05/2000 \r\nA00001.mat 16+24 1000/mV 16 0 0 0 0 ECG \r\n"
+    (tmp_path / "A00001.hea").write_bytes(header.encode())
+    assert np.array_equal(alone.signal, samples / np.float32(1000))
+    assert (alone.name, alone.fs) == ("A00001", 300)
+    for name in ("A00001", "A00001.mat", "A00001.hea"):
+        record = read(tmp_path / name)
+        assert np.array_equal(record.signal, alone.signal)
+        assert (record.name, record.fs, record.lead) == ("A00001", 300, "ECG")
+
+
+def test_of_a_mat_with_several_rows_the_first_is_read(tmp_path: Path) -> None:
+    path = write_mat(tmp_path / "r.mat", np.array([[1000, 2000], [3, 4]], np.int16))
+    assert read(path).signal.tolist() == [1, 2]
+
+
+def break_header(text: str) -> Callable[[Path], Path]:
+    def apply(folder: Path) -> Path:
+        path = write(folder)
+        path.write_text(text.format(name="r"))
+        return path
+
+    return apply
+
+
+def truncated(fmt: str) -> Callable[[Path], Path]:
+    def apply(folder: Path) -> Path:
+        path = write(folder, fmt=fmt)
+        signals = path.with_suffix(".dat")
+        signals.write_bytes(signals.read_bytes()[:777])
+        return path
+
+    return apply
+
+
+def without_signals(folder: Path) -> Path:
+    path = write(folder)
+    path.with_suffix(".dat").unlink()
+    return path
+
+
+def with_a_gap(folder: Path) -> Path:
+    return write(folder, signals=np.where(np.arange(1000) % 400 == 7, np.nan, WAVE))
+
+
+def a_file(name: str, content: bytes) -> Callable[[Path], Path]:
+    def apply(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return apply
+
+
+def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
+    return lambda folder: write_mat(folder / "r.mat", samples, variable)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: folder / "none.hea", "there is no such file or WFDB record; check the name"),
+        (lambda folder: folder / "none.mat", "there is no such file or WFDB record; check the name"),
+        (lambda folder: folder / "none", "there is no such file or WFDB record; check the name"),
+        (lambda folder: folder, "unknown format; give a WFDB record"),
+        (a_file("r.txt", b"1 2 3"), "unknown format; give a WFDB record"),
+        (a_file("r.dat", b"123456"), "unknown format; give a WFDB record"),
+        (without_signals, "its signal file r.dat is missing; put it beside it"),
+        (truncated("16"), "this WFDB record cannot be read"),
+        (truncated("212"), "this WFDB record cannot be read"),
+        (with_a_gap, "3 of 1000 samples are not numbers (NaN or infinite); cut out or fill these gaps"),
+        (lambda folder: write(folder, unit="mmHg"), "lead ECG is in 'mmHg', not a voltage; its unit must be mV"),
+        (break_header(""), "this WFDB record cannot be read"),
+        (break_header("garbage"), "this WFDB record cannot be read"),
+        (break_header(HEADER.replace(" 16 ", " 99 ", 1)), "this WFDB record cannot be read"),
+        (break_header(HEADER.replace(" 1000\n", " 1500\n")), "this WFDB record cannot be read"),
+        (break_header(HEADER.replace(" 1 ", " 2 ", 1)), "this WFDB record cannot be read"),
+        (break_header(HEADER.replace(" 300 ", " 0 ")), "the sampling rate is 0 Hz; correct it in the header"),
+        (break_header("{name} 0 300 1000\n"), "this WFDB record holds no signal"),
+        (a_file("r.hea", bytes(range(256))), "this WFDB record cannot be read"),
+        (a_file("r.mat", b""), "this .mat file cannot be read"),
+        (a_file("r.mat", b"garbage" * 50), "this .mat file cannot be read"),
+        (a_mat(np.ones(9), variable="ecg"), "it has no variable 'val'"),
+        (a_mat("text"), "variable 'val' holds no numbers"),
+        (a_mat(np.ones(9) * 1j), "variable 'val' holds no numbers"),
+        (a_mat(np.zeros((1, 0))), "the recording is empty"),
+        (a_mat([1, np.nan, np.inf]), "2 of 3 samples are not numbers"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
+    path = make(tmp_path)
+    message = refusal(lambda: read(path))
+    assert says in message
+    assert message.startswith(str(path))
+
+
+@given(cut=st.integers(0, 2023))
+@settings(deadline=None, max_examples=30)
+def test_a_mat_cut_short_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    path = write_mat(tmp_path_factory.mktemp("cut") / "r.mat", np.arange(1000, dtype=np.int16))
+    assert path.stat().st_size == 2024
+    path.write_bytes(path.read_bytes()[:cut])
+    assert refusal(lambda: read(path)).startswith(f"{path}: this .mat file cannot be read")
+
+
+def test_all_recordings_below_a_folder_are_found_once(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    header = write(tmp_path, "b")
+    (tmp_path / "b.mat").write_bytes(b"beside its header, so no recording of its own")
+    deep = write(tmp_path / "sub" / "deep", "c")
+    mat = write_mat(tmp_path / "sub" / "a.mat", [1, 2])
+    (tmp_path / "labels.csv").write_text("a,N\n")
+    assert find(tmp_path) == {"a": mat, "b": header, "c": deep}
+
+
+def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    first, second = write(tmp_path), write(tmp_path / "sub")
+    message = refusal(lambda: find(tmp_path))
+    assert str(first) in message
+    assert str(second) in message
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("")
+    assert refusal(lambda: find(tmp_path)).startswith(f"{tmp_path}: there are no recordings in it")
+    assert refusal(lambda: find(tmp_path / "none")) == f"{tmp_path / 'none'}: there is no such folder; check the name"
+
+
+def sine(frequency: float, n: int, fs: float, phase: float = 0) -> NDArray[np.float32]:
+    return np.asarray(np.sin(2 * np.pi * frequency * np.arange(n) / fs + phase), np.float32)
+
+
+@given(
+    fs=st.sampled_from([100.0, 128.0, 250.0, 257.5, 360.0, 500.0, 1000.0]),
+    to=st.sampled_from([100.0, 250.0, 300.0, 360.0]),
+    frequency=st.floats(1, 25),
+    phase=st.floats(0, 6),
+    offset=st.floats(-5, 5),
+)
+@settings(deadline=None, max_examples=40)
+def test_a_resampled_sine_is_the_sine_at_the_new_rate(
+    fs: float, to: float, frequency: float, phase: float, offset: float
+) -> None:
+    record = Record("r", sine(frequency, int(10 * fs), fs, phase) + np.float32(offset), fs, "I")
+    got = resample(record, to)
+    assert (got.name, got.fs, got.lead) == ("r", to, "I")
+    assert got.signal.dtype == np.float32
+    assert abs(len(got.signal) - 10 * to) <= 1
+    inner = slice(int(to / 2), -int(to / 2))
+    want = sine(frequency, len(got.signal), to, phase) + np.float32(offset)
+    np.testing.assert_allclose(got.signal[inner], want[inner], atol=0.01)
+
+
+def test_what_the_new_rate_cannot_hold_is_filtered_out() -> None:
+    got = resample(Record("r", sine(180, 10_000, 1000.0), 1000.0, "I"), 100.0)
+    assert np.abs(got.signal[50:-50]).max() < 0.01
+
+
+def test_a_record_at_the_rate_already_is_left_alone() -> None:
+    record = Record("r", sine(5, 300, 300.0), 300.0, "I")
+    assert resample(record, 300.0) is record
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_flat_line_stays_flat_to_its_ends(offset: float) -> None:
+    got = resample(Record("r", np.full(500, offset, np.float32), 250.0, "I"), 300.0)
+    assert got.signal.shape == (600,)
+    np.testing.assert_allclose(got.signal, offset, atol=0.01)
+
+
+def test_a_rate_out_of_all_proportion_is_refused() -> None:
+    record = Record("r", sine(5, 300, 300.0), 1e9, "I")
+    assert refusal(lambda: resample(record, 300.0)).startswith("r: a rate of 1e+09 Hz cannot be brought to 300 Hz")
