@@ -7,15 +7,14 @@ Cardiology 44, 2017; Goldberger et al., "PhysioBank, PhysioToolkit, and PhysioNe
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +44,13 @@ DEFAULT_SPLIT = "split_5_6_14"
 _MEMBER = re.compile(r"training2017/((?P<record>A\d{5})\.(mat|hea)|RECORDS|REFERENCE(-original)?\.csv)?")
 
 
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+"""What `zipfile` raises at damaged archives."""
+
+MAT_HEADER = 24
+"""Bytes before the samples of a challenge `.mat`."""
+
+
 @dataclass(frozen=True)
 class Release:
     """What a data set must be to be taken for the published one."""
@@ -54,6 +60,8 @@ class Release:
     """Label version -> class -> number of recordings."""
     samples_sha256: str
     """Of all samples as little-endian int16, in the order of record names."""
+    labels_sha256: dict[str, str] = field(default_factory=dict)
+    """Label version -> of the lines `record,label` in the order of record names."""
 
 
 CHALLENGE_2017 = Release(
@@ -62,6 +70,11 @@ CHALLENGE_2017 = Release(
         "v1": {"N": 5154, "A": 771, "O": 2557, "~": 46},
         "v2": {"N": 5050, "A": 738, "O": 2456, "~": 284},
         "v3": {"N": 5076, "A": 758, "O": 2415, "~": 279},
+    },
+    labels_sha256={
+        "v1": "bb80d19c91239fc4272bd86815504ceeb35031c5cec0f6e55e4c001afdb97a81",
+        "v2": "995a380d29f7aa45eb50fd907462bf2f7a3492e0f7ed33870f023753463f79fd",
+        "v3": "ae517e474b0bc89a7517ad876b5b4dadc6c94f680d0665c04746db9432df855b",
     },
     samples_sha256="8a257fb08210697a26833c6fdff5205f4e29f89aa25f02d984f2d2052309705b",
 )
@@ -131,7 +144,8 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
             source = pooch.create(folder, mirror, registry={name: published[name]}, retry_if_failed=2)
             return Path(source.fetch(name, progressbar=True))
         except RequestException as error:
-            failures.append(f"{mirror} gave {type(error).__name__}")
+            status = f" {error.response.status_code}" if error.response is not None else ""
+            failures.append(f"{mirror} gave {type(error).__name__}{status}")
         except ValueError:
             failures.append(f"{mirror} gave a damaged {name} (its SHA-256 is wrong)")
     raise BadInput(
@@ -148,34 +162,31 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
     BadInput
         If a file is missing or damaged, has unexpected members, or is not the published data.
     """
+    if not archive.is_file():
+        raise BadInput(f"{archive}: there is no such file; check the name")
     try:
-        with zipfile.ZipFile(archive) as zipped:
-            names = _checked_members(zipped, archive)
-            versions = {
-                "v1": _read_labels(
-                    zipped.read("training2017/REFERENCE-original.csv"), f"{archive}, REFERENCE-original.csv"
-                ),
-                "v2": _read_labels(zipped.read("training2017/REFERENCE.csv"), f"{archive}, REFERENCE.csv"),
-                "v3": _read_labels(_read_bytes(labels), str(labels)),
-            }
-            for version, of_record in versions.items():
-                _check_labels(version, of_record, names, release)
-            return write_store(
-                data,
-                _unpacked(zipped, names, data),
-                fs=records.CHALLENGE_FS,
-                classes=CLASSES,
-                labels=versions,
-                default_labels="v3",
-                origin=ORIGIN,
-                check=lambda store: _check_samples(store, archive, release),
-            )
-    except FileNotFoundError as error:
-        raise BadInput(f"{error.filename}: there is no such file; check the name") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise BadInput(f"{archive}: this zip file is damaged ({error}); get it anew") from None
-    except KeyError as error:
-        raise BadInput(f"{archive}: a member is missing ({error.args[0]}); get it anew") from None
+        zipped = zipfile.ZipFile(archive)
+    except ZIP_ERRORS:
+        raise BadInput(f"{archive}: this zip file is damaged or no zip file; get it anew") from None
+    with zipped:
+        names = _checked_members(zipped, archive)
+        sources = {
+            "v1": (f"{archive}, REFERENCE-original.csv", _member(zipped, "REFERENCE-original.csv")),
+            "v2": (f"{archive}, REFERENCE.csv", _member(zipped, "REFERENCE.csv")),
+            "v3": (str(labels), _read_bytes(labels)),
+        }
+        if len(names) != release.records:
+            raise BadInput(f"{archive}: it holds {len(names)} recordings instead of {release.records}; get it anew")
+        return write_store(
+            data,
+            _unpacked(zipped, names, data),
+            fs=records.CHALLENGE_FS,
+            classes=CLASSES,
+            labels={v: _read_labels(v, content, source, names, release) for v, (source, content) in sources.items()},
+            default_labels="v3",
+            origin=ORIGIN,
+            check=lambda store: _check_samples(store, archive, release),
+        )
 
 
 def _checked_members(zipped: zipfile.ZipFile, archive: Path) -> list[str]:
@@ -192,6 +203,15 @@ def _checked_members(zipped: zipfile.ZipFile, archive: Path) -> list[str]:
     return sorted(names)
 
 
+def _member(zipped: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return zipped.read(f"training2017/{name}")
+    except KeyError:
+        raise BadInput(f"{zipped.filename}: {name} is missing in it; get the archive anew") from None
+    except ZIP_ERRORS:
+        raise BadInput(f"{zipped.filename}: {name} in it is damaged; get the archive anew") from None
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -199,43 +219,45 @@ def _read_bytes(path: Path) -> bytes:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check the name") from None
 
 
-def _read_labels(content: bytes, source: str) -> dict[str, str]:
-    rows = list(csv.reader(io.StringIO(content.decode("ascii", errors="replace"))))
-    if any(len(row) != 2 for row in rows):
+def _read_labels(version: str, content: bytes, source: str, names: list[str], release: Release) -> dict[str, str]:
+    """Return a version's label of each record, checked against what was published."""
+    lines = [line.split(",") for line in content.decode("ascii", errors="replace").split()]
+    if any(len(line) != 2 for line in lines):
         raise BadInput(f"{source}: each line must be `record,label`; get it anew")
-    return dict(rows)
-
-
-def _check_labels(version: str, of_record: dict[str, str], names: list[str], release: Release) -> None:
-    if len(names) != release.records:
-        raise BadInput(
-            f"{len(names)} recordings instead of {release.records}: this is not the published set; get it anew"
-        )
-    if missing := sorted(set(names) ^ set(of_record)):
-        raise BadInput(f"labels {version}: record {missing[0]} has no label or no signal; get the file anew")
+    of_record = {line[0]: line[1] for line in lines}
+    if unlabelled := sorted(set(names) - set(of_record)):
+        raise BadInput(f"{source}: record {unlabelled[0]} has no label; get the file anew")
+    if unknown := sorted(set(of_record) - set(names)):
+        raise BadInput(f"{source}: record {unknown[0]} is not in the archive; get the file anew")
     if (found := dict(Counter(of_record.values()))) != release.counts[version]:
-        raise BadInput(f"labels {version}: counts are {found} instead of {release.counts[version]}; get the file anew")
+        raise BadInput(f"{source}: label counts are {found} instead of {release.counts[version]}; get the file anew")
+    digest = hashlib.sha256("".join(f"{name},{of_record[name]}\n" for name in names).encode()).hexdigest()
+    if digest != release.labels_sha256.get(version, digest):
+        raise BadInput(f"{source}: the labels are not those that were published; get the file anew")
+    return of_record
 
 
-def _unpacked(zipped: zipfile.ZipFile, names: Iterable[str], data: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield every recording, each unpacked to a scratch folder only while it is read."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as scratch:
-        for name in track(list(names), description="packing", transient=True):
-            paths = [Path(scratch) / f"{name}{extension}" for extension in (".hea", ".mat")]
-            for path in paths:
-                path.write_bytes(zipped.read(f"training2017/{path.name}"))
-            record = records.read(paths[0])
-            stored = (paths[1].stat().st_size - 24) // 2
+    scratch_name = f".{store_folder(data).name}."  # what a killed attempt leaves is removed with the rest
+    with tempfile.TemporaryDirectory(prefix=scratch_name, suffix=".part", dir=data) as scratch:
+        for name in track(names, description="packing", transient=True):
+            header, signal = (Path(scratch) / f"{name}{extension}" for extension in (".hea", ".mat"))
+            header.write_bytes(_member(zipped, header.name))
+            signal.write_bytes(_member(zipped, signal.name))
+            try:
+                record = records.read(header)
+            except BadInput:
+                raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew") from None
+            stored = (signal.stat().st_size - MAT_HEADER) // 2
             if len(record.signal) != stored or record.fs != records.CHALLENGE_FS:
                 raise BadInput(
-                    f"record {name}: the header says {len(record.signal)} samples at {record.fs:g} Hz, the file holds "
-                    f"{stored}; get the archive anew"
+                    f"{zipped.filename}: record {name} has {stored} samples, its header says {len(record.signal)} "
+                    f"at {record.fs:g} Hz; get the archive anew"
                 )
             yield name, record.signal
-            for path in paths:
-                path.unlink()
+            header.unlink()
+            signal.unlink()
 
 
 def _check_samples(store: Store, archive: Path, release: Release) -> None:

@@ -19,8 +19,6 @@ from ecg_rhythm.networks import Network
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import Description
 
-SHORTEST = 1.0
-"""Least duration of a recording in s; less holds hardly a heart beat."""
 BATCH = 32
 CHUNK = 512
 """Files held in memory at once."""
@@ -78,7 +76,7 @@ class Classifier:
             If a recording is shorter than a second.
         """
         for recording in recordings:
-            check_length(recording)
+            records.check_length(recording)
         votes = [self._member(network, description.fs, recordings) for network, description in self.members]
         return [
             Prediction(
@@ -108,13 +106,6 @@ class Classifier:
         return probabilities(network, batches)[1]
 
 
-def check_length(recording: Record) -> None:
-    """Refuse a recording that holds hardly a heart beat."""
-    if recording.seconds < SHORTEST:
-        name = recording.name or "signal"
-        raise BadInput(f"{name}: {recording.seconds:.2g} s is too short; give at least {SHORTEST:g} s")
-
-
 def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> tuple[list[Prediction], list[str]]:
     """Classify files; return the predictions, and one sentence for each file that could not be read."""
     predictions: list[Prediction] = []
@@ -124,7 +115,7 @@ def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> tuple
         for path in part:
             try:
                 recording = records.read(path)
-                check_length(recording)
+                records.check_length(recording)
             except BadInput as error:
                 failures.append(str(error))
             else:

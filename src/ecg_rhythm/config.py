@@ -39,7 +39,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 class Section(BaseModel):
     """A part of a JSON file: no unknown keys, no silent conversion of types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Preprocessing(Section):
@@ -74,7 +74,7 @@ class TrainingParameters(Section):
     """How a network is trained; the keys with a default are ours, all others the original's."""
 
     learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=100_000)
     drop_rate: float = Field(ge=0, lt=1)
     """Chance that a unit is dropped in training."""
     exponential_decay: Flag
@@ -87,7 +87,7 @@ class TrainingParameters(Section):
     """Stop a phase when the validation score has not risen for this many epochs ..."""
     early_stop_after: int = Field(default=300, ge=0)
     """... and more than this many epochs have passed."""
-    epochs: list[Annotated[int, Field(ge=0)]] | None = None
+    epochs: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     """Epochs of each phase; null takes the architecture's own."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest allowed norm of the gradient; null does not clip."""
@@ -140,9 +140,16 @@ class Job(Section):
     """Folds to run."""
     labels: str | None = None
     """Label version to train and score on; null takes the data set's default."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything random in a run."""
 
+
+SENTENCES = {
+    "string_pattern_mismatch": "only letters, digits and . _ + - are allowed, beginning with a letter or digit",
+    "too_short": "give more values",
+    "too_long": "give fewer values",
+}
+"""Our words for what pydantic finds, by its name of the problem."""
 
 JobFile = Annotated[dict[Name, Job], Field(min_length=1)]
 
@@ -159,7 +166,9 @@ def parse(kind: Any, text: str | bytes, source: str) -> Any:
     """
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
-        return adapter.validate_json(text)
+        value = adapter.validate_json(text)
+        json.loads(text, object_pairs_hook=lambda pairs: _without_repeats(pairs, source))
+        return value
     except ValidationError as error:
         raise BadInput(f"{source}: {_explain(error, kind)}") from None
 
@@ -214,13 +223,24 @@ def read_text(path: Path | str) -> str:
 def json_schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema of anything `parse` reads, for editors that complete and check."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
+    if "patternProperties" in schema:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _without_repeats(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
+    """Refuse a key that is there twice, of which JSON readers silently keep one."""
+    keys = [key for key, _ in pairs]
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise BadInput(f"{source}: key {repeated[0]} is there twice; remove or rename one of them")
+    return dict(pairs)
 
 
 def _explain(error: ValidationError, kind: Any) -> str:
     problems = []
     for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        path = ".".join(str(part) for part in problem["loc"] if part != "[key]").encode("unicode_escape").decode()
         if problem["type"] == "json_invalid":
             problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
         elif problem["type"] == "extra_forbidden":
@@ -229,10 +249,10 @@ def _explain(error: ValidationError, kind: Any) -> str:
         elif problem["type"] == "missing":
             problems.append(f"key {path} is missing; add it")
         else:
-            message = problem["msg"].removeprefix("Value error, ")
+            message = SENTENCES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
             value = json.dumps(problem["input"], default=str)
             shown = value if len(value) <= 40 else value[:37] + "..."
-            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown})")
+            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown}); correct it")
     return "; ".join(problems)
 
 

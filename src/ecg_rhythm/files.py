@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ecg_rhythm.errors import BadInput
 
 
@@ -37,20 +39,43 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises
     ------
     BadInput
-        If `path` exists already.
+        If `path` exists already, or another process is making it.
     """
-    if path.exists():
-        raise BadInput(f"{path}: exists already; remove it or choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left_over in path.parent.glob(f".{path.name}.*.part"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    lock_file = path.with_name(f".{path.name}.lock")
+    with held(lock_file, f"{path}: another process is making it; wait for it"):
+        if path.exists():
+            raise BadInput(f"{path}: exists already; remove it or choose another name")
+        for left_over in path.parent.glob(f".{path.name}.*.part"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            lock_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterator[None]:
+    """Hold a lock for this process alone; it ends with the process, however that ends.
+
+    Raises
+    ------
+    BadInput
+        Or the given kind of it, with the message `busy`, if another process holds the lock.
+    """
+    lock = FileLock(lock_file)
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        temporary.rename(path)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise error(busy) from None
+    try:
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,16 +44,22 @@ def pack_folder(folder: Path, labels: Path, data: Path, *, fs: float = DEFAULT_F
     found = records.find(folder)
     of_record = read_labels(labels)
     if without_label := sorted(found.keys() - of_record.keys()):
-        raise BadInput(f"{found[without_label[0]]}: this recording has no label; add it to {labels} or move it away")
+        path = found[without_label[0]]
+        raise BadInput(f"{path}: this recording has no label; add a line `{path.stem},...` to {labels} or move it away")
     if without_record := sorted(of_record.keys() - found.keys()):
-        raise BadInput(f"{labels}: record {without_record[0]} is not in {folder}; put it there or remove the line")
+        raise BadInput(
+            f"{labels}: record {without_record[0]} is not in {folder}; put it there or remove the line "
+            "(names go without extension; a header must be `record,label`)"
+        )
     classes = sorted(set(of_record.values()))
     if len(classes) < 2:
         raise BadInput(f"{labels}: all recordings are labelled {classes[0]}; at least two classes are needed")
 
     def signals() -> Iterator[tuple[str, NDArray[np.float32]]]:
         for name in track(sorted(found), description="packing", transient=True):
-            yield name, records.resample(records.read(found[name]), fs).signal
+            record = records.read(found[name])
+            records.check_length(record)
+            yield name, records.resample(record, fs).signal
 
     return write_store(
         data,
@@ -62,7 +68,7 @@ def pack_folder(folder: Path, labels: Path, data: Path, *, fs: float = DEFAULT_F
         classes=classes,
         labels={LABEL_VERSION: of_record},
         default_labels=LABEL_VERSION,
-        origin=f"{folder.name}, labelled by {labels.name}",
+        origin=f"{folder.resolve().name}, labelled by {labels.name}",
     )
 
 
@@ -75,7 +81,11 @@ def read_labels(path: Path) -> dict[str, str]:
         If the file is missing or empty, or a line is not of this form or repeats a record.
     """
     of_record: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(io.StringIO(config.read_text(path))), start=1):
+    try:
+        rows = list(csv.reader(io.StringIO(config.read_text(path))))
+    except csv.Error as error:
+        raise BadInput(f"{path}: this is no CSV file ({error}); write a line `record,label` for each") from None
+    for number, row in enumerate(rows, start=1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and [c.lower() for c in cells] == ["record", "label"]):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+
+WFDB_ERRORS = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, MemoryError)
+"""What `wfdb` raises at headers and signal files that are not as they should be."""
+
+SHORTEST = 1.0
+"""Least duration of a recording in s."""
 
 CHALLENGE_FS = 300.0
 CHALLENGE_GAIN = 1000.0
@@ -69,12 +77,15 @@ def read(path: Path | str) -> Record:
         If the file is missing, of an unknown format, damaged, empty, or holds values that are no numbers.
     """
     path = Path(path)
-    header = path if path.suffix == ".hea" else path.with_suffix(".hea")
-    if not header.exists() and path.suffix not in (".mat", ".hea", ".dat"):
-        header = path.with_name(path.name + ".hea")
-    if header.exists():
+    if path.suffix == ".hea":
+        header = path
+    elif path.suffix in (".dat", ".mat"):
+        header = path.with_suffix(".hea")
+    else:
+        header = Path(f"{path}.hea")
+    if _is_file(header):
         record = _read_wfdb(header)
-    elif not path.exists():
+    elif not _is_file(path):
         raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
     elif path.suffix == ".mat":
         record = _read_challenge_mat(path)
@@ -111,28 +122,48 @@ def find(folder: Path) -> dict[str, Path]:
     return found
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name no file can have
+        return False
+
+
 def _read_wfdb(header: Path) -> Record:
     import wfdb  # slow to load; reading is all that needs it
 
     try:
         record = wfdb.rdrecord(str(header.with_suffix("")))
         signals, fs, names, units = record.p_signal, float(record.fs), record.sig_name, record.units
+        text = header.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError as error:
         raise BadInput(f"{header}: its signal file {Path(error.filename).name} is missing; put it beside it") from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise BadInput(f"{header}: this WFDB record cannot be read ({_one_line(error)}); get it anew") from None
+    except WFDB_ERRORS:
+        raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
     if signals is None or signals.shape[1] == 0:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
-    if not fs > 0:
-        raise BadInput(f"{header}: the sampling rate is {fs:g} Hz; correct it in the header")
+    if not fs > 0 or fs != _rate_in(text, fs):
+        raise BadInput(f"{header}: the sampling rate in its first line is not a rate in Hz; correct it there")
     lowered = [str(name).strip().lower() for name in names]
     lead = next((lowered.index(wanted) for wanted in PREFERRED_LEADS if wanted in lowered), 0)
-    scale = MILLIVOLTS.get(str(units[lead]).lower())
-    if scale is None:
+    unit = str(units[lead])
+    if unit == "V" and any(micro in text for micro in ("µV", "μV", "\ufffdV")):
+        unit = "uV"  # the library drops what is not ASCII
+    if (scale := MILLIVOLTS.get(unit.lower())) is None:
         allowed = "mV, uV, nV or V"
-        raise BadInput(f"{header}: lead {names[lead]} is in {units[lead]!r}, not a voltage; its unit must be {allowed}")
+        raise BadInput(f"{header}: lead {names[lead]} is in {unit!r}, not a voltage; its unit must be {allowed}")
     signal = np.ascontiguousarray(signals[:, lead] * scale, dtype=np.float32)
     return Record(name=header.stem, signal=signal, fs=fs, lead=str(names[lead]))
+
+
+def _rate_in(header: str, default: float) -> float:
+    """Return the rate a WFDB header's record line names; the library takes what it cannot read for 250 Hz."""
+    line = next(line for line in header.splitlines() if line.strip() and not line.startswith("#"))
+    words = line.split()
+    try:
+        return float(re.split("[/(]", words[2])[0]) if len(words) > 2 else default
+    except ValueError:
+        return 0.0
 
 
 def _read_challenge_mat(path: Path) -> Record:
@@ -143,29 +174,45 @@ def _read_challenge_mat(path: Path) -> Record:
         samples = scipy.io.loadmat(path)["val"]
     except KeyError:
         raise BadInput(f"{path}: it has no variable 'val'; only .mat files of the 2017 challenge are read") from None
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
-        raise BadInput(f"{path}: this .mat file cannot be read ({_one_line(error)}); get it anew") from None
-    if samples.dtype.kind not in "iuf":
-        raise BadInput(f"{path}: variable 'val' holds no numbers; only .mat files of the 2017 challenge are read")
-    signal = np.asarray(samples, dtype=np.float32).reshape(len(samples), -1)[0] if samples.size else np.empty(0)
-    return Record(name=path.stem, signal=(signal / CHALLENGE_GAIN).astype(np.float32), fs=CHALLENGE_FS, lead="ECG")
+    except (OSError, ValueError, TypeError, IndexError, NotImplementedError, MemoryError, MatReadError, zlib.error):
+        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get it anew") from None
+    if not isinstance(samples, np.ndarray) or samples.dtype.kind not in "iuf" or samples.ndim != 2:
+        raise BadInput(f"{path}: variable 'val' is no table of numbers; only .mat files of the 2017 challenge are read")
+    # One lead may lie along or across; of several, one below the other, the first is taken.
+    lead = samples.ravel() if 1 in samples.shape else samples[:1].ravel()
+    signal = (lead / CHALLENGE_GAIN).astype(np.float32)
+    return Record(name=path.stem, signal=signal, fs=CHALLENGE_FS, lead="ECG")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def check_length(record: Record) -> None:
+    """Refuse a recording that holds hardly a heart beat.
+
+    Raises
+    ------
+    BadInput
+        If it is shorter than a second.
+    """
+    if record.seconds < SHORTEST:
+        name = record.name or "signal"
+        raise BadInput(f"{name}: {record.seconds:.2g} s is too short; give at least {SHORTEST:g} s")
 
 
 def resample(record: Record, fs: float) -> Record:
     """Return a record at another rate, by polyphase filtering (`scipy.signal.resample_poly`).
 
-    The rates' ratio is taken to the nearest fraction with a denominator of at most 1000.
+    The rates' ratio is taken to the nearest fraction with a denominator of at most 10,000.
+
+    Raises
+    ------
+    BadInput
+        If no such fraction is near.
     """
     if record.fs == fs:
         return record
     from scipy.signal import resample_poly
 
-    ratio = Fraction(fs / record.fs).limit_denominator(1000)
-    if ratio == 0:
+    ratio = Fraction(fs / record.fs).limit_denominator(10_000)
+    if abs(float(ratio) * record.fs / fs - 1) > 1e-4 or len(record.signal) < 2:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
     # The edges are continued by their slope: zeros there would ring on a signal with an offset.
     signal = resample_poly(record.signal.astype(np.float64), ratio.numerator, ratio.denominator, padtype="line")

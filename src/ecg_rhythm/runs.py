@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ecg_rhythm import files
 from ecg_rhythm.config import Job, ModelConfig, Section
 from ecg_rhythm.errors import BadInput
@@ -86,16 +84,12 @@ def claim(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise Busy(f"{folder}: another process is at work on this run; wait for it or end it") from None
+        (folder / LOCK).touch()
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written: {error.strerror}; choose another --logs folder") from None
-    try:
+    busy = f"{folder}: another process is at work on this run; wait for it or end it"
+    with files.held(folder / LOCK, busy, Busy):
         yield
-    finally:
-        lock.release()
 
 
 def is_claimed(folder: Path) -> bool:

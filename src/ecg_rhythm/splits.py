@@ -93,6 +93,8 @@ def make_split(
     """
     if folds < 2 or ratio < 2:
         raise BadInput(f"a split needs at least 2 folds and a ratio of at least 2 (found {folds} and {ratio})")
+    if not 0 <= seed < 2**32:
+        raise BadInput(f"seed {seed}: it must be from 0 to {2**32 - 1}")
     followers = {number: group[0] for group in map(sorted, together) for number in group[1:]}
     numbers = [n for n in range(1, len(labels) + 1) if n not in followers]
     least, rarest = min((sum(labels[n - 1] == name for n in numbers), name) for name in classes)
@@ -113,12 +115,14 @@ def make_split(
         rest = sorted(set(numbers) - set(test) - set(kept_out))
         train, valid = deal(rest, [ratio - 1, 1])
         made.append(Fold(train=complete(train), valid=complete(valid), test=complete(test)))
-    return Split(
+    split = Split(
         name=name or f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout,
         folds=made,
         holdout=complete(kept_out),
         properties=_properties(folds, ratio, seed, holdout) | ({"name": name} if name else {}),
     )
+    check_split(split, len(labels))
+    return split
 
 
 def make_for_store(
@@ -252,15 +256,17 @@ def load_split(folder: Path, n_records: int) -> Split:
     """
     if not (folder / "properties.json").is_file():
         beside = sorted(p.parent.name for p in folder.parent.glob("*/properties.json"))
-        known = f"there are {', '.join(beside)}" if beside else "there are none yet; make one with `ecg-rhythm split`"
+        names = ", ".join(beside)
+        known = f"there are {names}; name one of them" if beside else "make one with `ecg-rhythm split`"
         raise BadInput(f"{folder}: there is no such split; {known}")
     properties = _read(folder / "properties.json", dict)
     folds: list[Fold] = []
     while (folder / f"test{len(folds)}.json").exists():
         k = len(folds)
         folds.append(Fold(*(_read(folder / f"{part}{k}.json", list) for part in ("train", "valid", "test"))))
-    if not folds:
-        raise BadInput(f"{folder}: there is no test0.json; make the split anew")
+    expected = properties.get("inputs", {}).get("number of folds", len(folds))
+    if not folds or len(folds) != expected:
+        raise BadInput(f"{folder}: there is no test{len(folds)}.json; make the split anew")
     holdout = _read(folder / "holdout.json", list) if (folder / "holdout.json").exists() else []
     split = Split(name=folder.name, folds=folds, holdout=holdout, properties=properties)
     check_split(split, n_records)
@@ -272,8 +278,10 @@ def _read(path: Path, kind: type) -> Any:
         value = json.loads(path.read_text())
     except FileNotFoundError:
         raise BadInput(f"{path}: this file of the split is missing; make the split anew") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInput(f"{path}: this is not valid JSON; make the split anew") from None
+    if kind is dict and not isinstance(value, dict):
+        raise BadInput(f"{path}: the properties of a split were expected; make the split anew")
     if not isinstance(value, kind) or (isinstance(value, list) and not all(type(n) is int for n in value)):
         raise BadInput(f"{path}: a list of record numbers was expected; make the split anew")
     return value

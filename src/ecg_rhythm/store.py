@@ -154,11 +154,13 @@ def write_store(
         If `DIR/store` exists already.
     """
     with files.new_folder(store_folder(data)) as new:
-        rows = []
+        rows: list[list[Any]] = []
         digest = hashlib.sha256()
         offset = 0
         with (new / "signals.int16").open("wb") as signals:
             for name, signal in recordings:
+                if len(signal) == 0 or not np.isfinite(signal).all() or (rows and name <= rows[-1][0]):
+                    raise BadInput(f"{name}: recordings must be finite, not empty, and in ascending order of names")
                 gain = _gain(signal)
                 samples = np.rint(signal * gain).astype(SAMPLE)
                 content = samples.tobytes()
@@ -189,7 +191,7 @@ def write_store(
 def _gain(signal: NDArray[np.float32]) -> np.float32:
     """Return units per mV: 1000, unless the signal would then not fit 16 bits or hardly use them."""
     peak = float(np.abs(signal).max())
-    if peak == 0 or 0.1 <= peak <= 32.767:
+    if peak < 1e-9 or 0.1 <= peak <= 32.767:
         return np.float32(UNITS_PER_MV)
     return np.float32(32000.0 / peak)
 
@@ -218,17 +220,25 @@ def _open(folder: Path) -> Store:
             rows = list(csv.DictReader(table))
         lengths = np.array([int(row["length"]) for row in rows], dtype=np.int64)
         samples = np.memmap(folder / "signals.int16", dtype=SAMPLE, mode="r")
-        if samples.size != lengths.sum() or len(rows) != facts["records"]:
-            raise ValueError("the table and the signals differ in length")
+        offsets = np.array([int(row["offset"]) for row in rows], dtype=np.int64)
+        gains = np.array([row["gain"] for row in rows], dtype=np.float32)
+        labels = {version: [row[version] for row in rows] for version in facts["label_versions"]}
+        chained = np.array_equal(offsets, np.cumsum(lengths) - lengths)
+        if samples.size != lengths.sum() or len(rows) != facts["records"] or not chained:
+            raise ValueError("the table does not fit the signals")
+        if not (gains > 0).all() or not facts["fs"] > 0 or facts["default_labels"] not in labels:
+            raise ValueError("a gain or the rate is not above 0, or labels are missing")
+        if not set().union(*labels.values()) <= set(facts["classes"]):
+            raise ValueError("a label is no class")
         return Store(
             folder=folder,
             fs=float(facts["fs"]),
             classes=facts["classes"],
             names=[row["record"] for row in rows],
-            offsets=np.array([int(row["offset"]) for row in rows], dtype=np.int64),
+            offsets=offsets,
             lengths=lengths,
-            gains=np.array([row["gain"] for row in rows], dtype=np.float32),
-            labels={version: [row[version] for row in rows] for version in facts["label_versions"]},
+            gains=gains,
+            labels=labels,
             default_labels=facts["default_labels"],
             samples=samples,
             fingerprint=facts["fingerprint"],
