@@ -136,7 +136,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     "no data set": (lambda t, d: ["info", "--data", t / "none"], "there is no packed data set in it"),
     "epochs are no numbers": (
         lambda t, d: ["train", changed_model(t), "--data", d, "--epochs", "few"],
-        "--epochs few: give a whole number per phase",
+        "--epochs few: give a whole number",
     ),
     "no such device": (lambda t, d: ["queue", job_file(t), "--devices", "tpu"], "'tpu' is no device"),
     "job without model": (
@@ -301,3 +301,11 @@ def test_the_model_schema_knows_each_architecture() -> None:
         wrong = raw | {"model_parameters": raw["model_parameters"] | {name: value}}
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
+
+
+def test_without_an_extra_the_command_says_which_to_install(tmp_path: Path, data: Path) -> None:
+    words = ["train", str(changed_model(tmp_path)), "--data", str(data)]
+    code = f"import sys\nsys.modules['torch'] = None\nsys.argv[1:] = {words!r}\nfrom ecg_rhythm.cli import main\nmain()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "error: torch is not installed; install it with `pip install 'ecg-rhythm[train]'`\n"

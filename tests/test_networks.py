@@ -226,7 +226,7 @@ def test_frozen_parts_keep_weights_and_statistics() -> None:
         ({"model_parameters__kernel_size": [3]}, "model_parameters: kernel_size"),
         ({"model_parameters__n_layers": 3}, "unknown key n_layers; allowed here: n_channels_first"),
         ({"model_parameters__dilation_rates": []}, "model_parameters: dilation_rates"),
-        ({"training_parameters__epochs": [1, 2]}, "training_parameters.epochs lists 2 phases, CNN has 1"),
+        ({"training_parameters__epochs": [1, 2]}, "training_parameters.epochs has 2 numbers, CNN has 1 phases"),
     ],
 )
 def test_parameters_an_architecture_does_not_take_are_refused(changes: dict[str, Any], says: str) -> None:

@@ -26,9 +26,12 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
+EXTRAS = {"torch": "train", "accelerate": "train", "safetensors": "train", "tensorboard": "train", "neurokit2": "demo"}
+"""Modules that a light installation lacks, and the extra that brings each."""
+
 Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]
 Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
-Epochs = Annotated[str | None, typer.Option(help="Epochs per phase for a quick look: 5, or 5,3,2.")]
+Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of each phase, 5 for all or 5,3,2,0,0.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
 
 
@@ -41,6 +44,10 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}; free some space, or check the folder and its permissions")
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
     except KeyboardInterrupt:
         err.print("interrupted; the same command goes on from here")
         sys.exit(130)
@@ -130,12 +137,24 @@ def train(
     epochs: Epochs = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    test_scores: Annotated[
+        bool, typer.Option("--test-scores", help="Score the test fold at every validation too; never used to choose.")
+    ] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
     """Train one model on one fold, here and now; interrupted, the same command goes on."""
-    job = _job(model=model.stem, split=split, cvids=[fold], labels=labels, seed=seed, log_test_score=True)
+    job = _job(
+        model=model.stem,
+        split=split,
+        cvids=[fold],
+        labels=labels,
+        seed=seed,
+        log_en=tensorboard,
+        log_test_score=test_scores,
+    )
     run = queueing.single(model, job, fold, epochs=_epochs(epochs))
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
@@ -314,10 +333,10 @@ def _job(**values: object) -> Job:
 
 
 def _epochs(text: str | None) -> list[int] | None:
-    """Read `--epochs 5,3,2`; a single number stands for the first phase alone."""
+    """Read `--epochs 5` (of every phase) or `--epochs 5,3,2,0,0`."""
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise BadInput(f"--epochs {text}: give a whole number per phase, such as 5 or 5,3,2")
+        raise BadInput(f"--epochs {text}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
     return [int(part) for part in parts]

@@ -88,7 +88,7 @@ class TrainingParameters(Section):
     early_stop_after: int = Field(default=300, ge=0)
     """... and more than this many epochs have passed."""
     epochs: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
-    """Epochs of each phase; null takes the architecture's own."""
+    """Most epochs of each phase, or one number for all; null takes the architecture's own."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest allowed norm of the gradient; null does not clip."""
     rate_schedule: Literal["constant", "one_cycle", "cosine"] = "constant"

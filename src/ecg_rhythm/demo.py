@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.signal import find_peaks
 
-from ecg_rhythm.errors import BadInput
-
 FS = 300
 SECONDS = (9.0, 16.0)
 ANGLES = (-70.0, -15.0, 0.0, 15.0, 100.0)
@@ -41,11 +39,6 @@ def synthesise(folder: Path, n: int = 200, seed: int = 0) -> Path:
     -------
     Path
         The labels.
-
-    Raises
-    ------
-    BadInput
-        If NeuroKit2 is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -98,10 +91,8 @@ def _beats(
     seconds: float, rng: np.random.Generator, *, bpm: float, bpm_sd: float, heights: tuple[float, ...] = HEIGHTS
 ) -> NDArray[np.float64]:
     """Return a rhythm from ECGSYN."""
-    try:
-        import neurokit2
-    except ImportError:
-        raise BadInput("the demo needs NeuroKit2; install it with `pip install 'ecg-rhythm[demo]'`") from None
+    import neurokit2  # slow to load, and an extra
+
     seed = int(rng.integers(2**31))
     signal = neurokit2.ecg_simulate(
         duration=int(np.ceil(seconds)), sampling_rate=FS, noise=0, heart_rate=bpm, heart_rate_std=bpm_sd,

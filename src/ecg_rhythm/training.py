@@ -8,7 +8,9 @@ same number of threads its weights are the same to the bit.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import math
 import platform
 import subprocess
@@ -137,7 +139,7 @@ def train(
 
 def _identity(spec: RunSpec, store: Store, fold: Fold) -> dict[str, Any]:
     """Return all that decides the result of a run, as JSON values."""
-    parts = {name: seed_of(*getattr(fold, name)) for name in ("train", "valid", "test")}
+    parts = hashlib.sha256(json.dumps([fold.train, fold.valid, fold.test]).encode()).hexdigest()
     return {
         "model": spec.model.model_dump(),
         "job": {
@@ -146,17 +148,14 @@ def _identity(spec: RunSpec, store: Store, fold: Fold) -> dict[str, Any]:
             "seed": spec.job.seed,
             "fold": spec.fold,
         },
-        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "records": parts},
+        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "fold": parts},
     }
 
 
 def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
-    architecture = networks.ARCHITECTURES[spec.model.model_name]
-    epochs = [phase.epochs for phase in architecture.phases]
-    chosen = spec.model.training_parameters.epochs or []
     train, valid, test = (np.array(part, dtype=np.int64) - 1 for part in (fold.train, fold.valid, fold.test))
     targets = store.targets(spec.job.labels)
-    return Task(spec, folder, store, targets, train, valid, test, chosen + epochs[len(chosen) :])
+    return Task(spec, folder, store, targets, train, valid, test, networks.epochs_per_phase(spec.model))
 
 
 class _Run:
@@ -174,7 +173,7 @@ class _Run:
         ).to(self.accelerator.device)
         self.steps_per_epoch = -(-len(task.train) // self.options.batch_size)
         self.state = State()
-        self.began = time.monotonic()
+        self.began, self.seconds_before = time.monotonic(), 0.0
 
     def finish(self) -> dict[str, Any]:
         """Train all phases, score them, write what is kept."""

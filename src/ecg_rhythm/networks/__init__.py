@@ -21,7 +21,7 @@ from ecg_rhythm.networks.base import ARCHITECTURES, Network, Phase, register
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "json_schema", "register"]
+__all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "epochs_per_phase", "json_schema", "register"]
 
 
 def check(model: ModelConfig, source: str = "model") -> Any:
@@ -37,13 +37,20 @@ def check(model: ModelConfig, source: str = "model") -> Any:
         raise BadInput(f"{source}: model_name {model.model_name!r} is unknown; allowed: {known}")
     text = json.dumps(model.model_parameters)
     parameters = config.parse(architecture.Parameters, text, f"{source}, model_parameters")
-    epochs = model.training_parameters.epochs
-    if epochs is not None and len(epochs) > len(architecture.phases):
+    epochs, phases = model.training_parameters.epochs, len(architecture.phases)
+    if epochs is not None and len(epochs) not in (1, phases):
         raise BadInput(
-            f"{source}: training_parameters.epochs lists {len(epochs)} phases, {model.model_name} has "
-            f"{len(architecture.phases)}; give at most one number per phase"
+            f"{source}: training_parameters.epochs has {len(epochs)} numbers, {model.model_name} has {phases} phases; "
+            "give one number for all phases or one for each"
         )
     return parameters
+
+
+def epochs_per_phase(model: ModelConfig) -> list[int]:
+    """Return the most epochs of each phase: the model file's, or else the architecture's own."""
+    phases = ARCHITECTURES[model.model_name].phases
+    chosen = model.training_parameters.epochs or [phase.epochs for phase in phases]
+    return chosen * len(phases) if len(chosen) == 1 else chosen
 
 
 def json_schema() -> dict[str, Any]:
