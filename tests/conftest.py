@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecg_rhythm.config import Job, ModelConfig, parse
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import RunSpec
 from ecg_rhythm.splits import make_for_store, save_split
 from ecg_rhythm.store import Store, splits_folder, write_store
@@ -60,6 +62,15 @@ def challenge_files() -> Path:
     if not (CHALLENGE / "training2017.zip").exists():
         pytest.skip(f"the challenge's files are not in {CHALLENGE}; name their folder in ECG_RHYTHM_CHALLENGE")
     return CHALLENGE
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """The one sentence that a call is refused with."""
+    with pytest.raises(BadInput) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 def model(**changes: Any) -> ModelConfig:

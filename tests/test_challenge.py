@@ -23,12 +23,15 @@ import numpy as np
 import pytest
 import scipy.io
 from filelock import FileLock
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecg_rhythm.challenge import CHALLENGE_2017, Release, download, fetch, pack_archive
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.splits import load_split, make_for_store
 from ecg_rhythm.store import Store, open_store
+from tests.conftest import refusal
 
 IN_ARCHIVE = "training2017/"
 
@@ -101,6 +104,7 @@ def publish(folder: Path, n: int = 36) -> Published:
         records=n,
         counts={version: dict(Counter(labels.values())) for version, labels in versions.items()},
         samples_sha256=hashlib.sha256(b"".join(samples.tobytes() for samples in signals.values())).hexdigest(),
+        labels_sha256={version: hashlib.sha256(table).hexdigest() for version, table in tables.items()},
     )
     return Published(folder, members, signals, release)
 
@@ -108,14 +112,6 @@ def publish(folder: Path, n: int = 36) -> Published:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return publish(tmp_path_factory.mktemp("published"))
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(BadInput) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_release_is_packed_with_its_labels_and_split(small: Published, tmp_path: Path) -> None:
@@ -176,6 +172,27 @@ def flip(small: Published, to: Path) -> Path:
     return to
 
 
+def in_directory(at: int, bits: int) -> Callable[[Published, Path], Path]:
+    """Change bits in what the archive's directory says of a member."""
+
+    def apply(small: Published, to: Path) -> Path:
+        content = bytearray(small.archive.read_bytes())
+        entry = content.rindex(b"training2017/A00003.mat") - 46
+        assert content[entry : entry + 4] == b"PK\1\2"
+        content[entry + at] ^= bits
+        to.write_bytes(content)
+        return to
+
+    return apply
+
+
+def far_directory(small: Published, to: Path) -> Path:
+    content = bytearray(small.archive.read_bytes())
+    content[-3] ^= 0x80
+    to.write_bytes(content)
+    return to
+
+
 def another_sample(small: Published, to: Path) -> Path:
     samples = small.signals["A00003"].copy()
     samples[100] += 1
@@ -185,6 +202,13 @@ def another_sample(small: Published, to: Path) -> Path:
 def another_label(small: Published, to: Path) -> Path:
     labels = small.members[IN_ARCHIVE + "REFERENCE.csv"].replace(b"A00001,N", b"A00001,A")
     return small.changed(to, REFERENCE__csv=labels)
+
+
+def swapped(labels: bytes) -> bytes:
+    """Labels of two records exchanged: each class has as many as before."""
+    assert labels.startswith(b"A00001,N\n")
+    assert b"A00004,~\n" in labels
+    return labels.replace(b"A00001,N", b"A00001,~").replace(b"A00004,~", b"A00004,N")
 
 
 def one_label_less(small: Published, to: Path) -> Path:
@@ -204,25 +228,36 @@ def with_header(more: int = 0, fs: int = 300) -> Callable[[Published, Path], Pat
     ("damage", "says"),
     [
         (lambda small, to: to, "there is no such file"),
-        (lambda small, to: small.labels, "this zip file is damaged"),
-        (cut, "this zip file is damaged"),
-        (flip, "this zip file is damaged"),
+        (lambda small, to: to.parent, "there is no such file; check the name"),
+        (lambda small, to: small.labels, "this zip file is damaged or no zip file"),
+        (cut, "this zip file is damaged or no zip file"),
+        (flip, "A00003.mat in it is damaged; get the archive anew"),
+        (in_directory(8, 0x01), "A00003.mat in it is damaged; get the archive anew"),  # encrypted
+        (in_directory(10, 0x40), "A00003.mat in it is damaged; get the archive anew"),  # packed in an unknown way
+        (far_directory, "in it is damaged; get the archive anew"),
         (with_member("../x"), "unexpected member '../x'"),
         (with_member("training2017/../../x"), "unexpected member 'training2017/../../x'"),
         (with_member("/etc/x"), "unexpected member '/etc/x'"),
         (with_member("training2017/A00001.exe"), "unexpected member 'training2017/A00001.exe'"),
         (lambda small, to: small.changed(to, A00003__mat=None), "record A00003 must be one .hea and one .mat"),
         (lambda small, to: small.changed(to, A00003__hea=None), "record A00003 must be one .hea and one .mat"),
-        (lambda small, to: small.changed(to, A00003__hea=None, A00003__mat=None), "35 recordings instead of 36"),
-        (lambda small, to: small.changed(to, REFERENCE__csv=None), "a member is missing"),
+        (
+            lambda small, to: small.changed(to, A00003__hea=None, A00003__mat=None),
+            "it holds 35 recordings instead of 36",
+        ),
+        (lambda small, to: small.changed(to, REFERENCE__csv=None), "REFERENCE.csv is missing in it"),
         (lambda small, to: small.changed(to, REFERENCE__csv=b"A00001\n"), "each line must be `record,label`"),
-        (lambda small, to: small.changed(to, A00003__hea=b"garbage"), "A00003.hea: this WFDB record cannot be read"),
-        (lambda small, to: small.changed(to, A00003__mat=b""), "A00003.hea: this WFDB record cannot be read"),
-        (with_header(more=1), "A00003.hea: this WFDB record cannot be read"),
-        (with_header(more=-1), "record A00003: the header says"),
+        (lambda small, to: small.changed(to, A00003__hea=b"garbage"), "record A00003 is damaged; get the archive anew"),
+        (lambda small, to: small.changed(to, A00003__mat=b""), "record A00003 is damaged; get the archive anew"),
+        (with_header(more=1), "record A00003 is damaged; get the archive anew"),
+        (with_header(more=-1), "record A00003 has 208 samples, its header says 207 at 300 Hz"),
         (with_header(fs=360), "at 360 Hz"),
-        (one_label_less, "labels v2: record A00001 has no label or no signal"),
-        (another_label, "labels v2: counts are"),
+        (one_label_less, "REFERENCE.csv: record A00001 has no label"),
+        (another_label, "REFERENCE.csv: label counts are {"),
+        (
+            lambda small, to: small.changed(to, REFERENCE__csv=swapped(small.members[IN_ARCHIVE + "REFERENCE.csv"])),
+            "REFERENCE.csv: the labels are not those that were published",
+        ),
         (another_sample, "the signals are not those that were published"),
     ],
 )
@@ -239,10 +274,10 @@ def test_an_archive_that_is_not_the_published_one_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "cannot be read: No such file or directory"),
-        (b"", "labels v3: record A00001 has no label or no signal"),
+        (None, "labels.csv: cannot be read: No such file or directory"),
+        (b"", "labels.csv: record A00001 has no label"),
         (b"<html>moved</html>", "each line must be `record,label`"),
-        (b"A00001,N\n", "labels v3: record A00002 has no label or no signal"),
+        (b"A00001,N\n", "labels.csv: record A00002 has no label"),
     ],
 )
 def test_labels_that_are_not_the_published_ones_are_refused(
@@ -254,6 +289,47 @@ def test_labels_that_are_not_the_published_ones_are_refused(
     message = refusal(lambda: fetch(data, archive=small.archive, labels=labels, mirrors=[], release=small.release))
     assert says in message
     assert list(data.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (swapped, "labels.csv: the labels are not those that were published"),
+        (lambda labels: labels + b"A09999,N\n", "labels.csv: record A09999 is not in the archive"),
+    ],
+)
+def test_changed_labels_are_refused(
+    small: Published, tmp_path: Path, change: Callable[[bytes], bytes], says: str
+) -> None:
+    labels, data = tmp_path / "labels.csv", tmp_path / "data"
+    labels.write_bytes(change(small.labels.read_bytes()))
+    assert says in refusal(lambda: pack_archive(data, small.archive, labels, small.release))
+    assert list(data.rglob("*")) == []
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, str]:
+    """A release of five recordings and the fingerprint of its store."""
+    five = publish(tmp_path_factory.mktemp("tiny"), n=5)
+    data = tmp_path_factory.mktemp("store")
+    return five, pack_archive(data, five.archive, five.labels, five.release).fingerprint
+
+
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@settings(deadline=None, max_examples=100)
+def test_a_flipped_bit_gives_the_same_store_or_none(
+    tmp_path_factory: pytest.TempPathFactory, tiny: tuple[Published, str], place: float, bit: int
+) -> None:
+    five, fingerprint = tiny
+    folder = tmp_path_factory.mktemp("flipped")
+    archive, data = folder / "training2017.zip", folder / "data"
+    content = bytearray(five.archive.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    archive.write_bytes(content)
+    try:
+        assert pack_archive(data, archive, five.labels, five.release).fingerprint == fingerprint
+    except BadInput:
+        assert list(data.rglob("*")) == []
 
 
 class Mirror(ThreadingHTTPServer):
@@ -363,9 +439,9 @@ def test_wrong_bytes_are_never_taken(small: Published, tmp_path: Path, serve: Ca
     assert path.read_bytes() == small.labels.read_bytes()
 
 
-def test_when_all_mirrors_fail_all_are_named_with_the_way_out(tmp_path: Path) -> None:
-    mirrors = [nobody(), nobody()]
-    message = refusal(lambda: fetch(tmp_path, mirrors=mirrors))
+def test_when_all_mirrors_fail_all_are_named_with_the_way_out(tmp_path: Path, serve: Callable[[Path], Mirror]) -> None:
+    mirrors = [f"{nobody()} gave ConnectionError", f"{serve(tmp_path / 'empty').address} gave HTTPError 404"]
+    message = refusal(lambda: fetch(tmp_path, mirrors=[mirror.split()[0] for mirror in mirrors]))
     assert message.startswith("training2017.zip could not be downloaded: ")
     for part in (*mirrors, "--archive", "--labels"):
         assert part in message
@@ -386,10 +462,8 @@ fetch(Path(data), archive=folder / "training2017.zip", labels=folder / "REFERENC
 def test_killed_in_the_middle_of_packing_there_is_no_store_and_the_next_fetch_works(tmp_path: Path) -> None:
     many = publish(tmp_path / "published", n=1500)
     data = tmp_path / "data"
-    (tmp_path / "scratch").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-c", FETCH, str(data), str(many.folder), json.dumps(vars(many.release))],
-        env=os.environ | {"TMPDIR": str(tmp_path / "scratch")},
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -401,8 +475,7 @@ def test_killed_in_the_middle_of_packing_there_is_no_store_and_the_next_fetch_wo
     finally:
         process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert len(list(data.iterdir())) == 1
-    assert not (data / "store").exists()
+    assert all(path.name.startswith(".store.") and path.suffix in (".part", ".lock") for path in data.iterdir())
     assert "there is no packed data set" in refusal(lambda: open_store(data))
 
     few = publish(tmp_path / "few")

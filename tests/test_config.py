@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, json_schema, load_jobs, load_model, parse, shipped
 from ecg_rhythm.errors import BadInput
+from tests.conftest import refusal
 
 ABSENT = object()
 JOB = {"model": "m", "split": "s", "cvids": [0]}
@@ -29,12 +30,10 @@ def paper(path: str = "", value: Any = None) -> str:
     return json.dumps(raw)
 
 
-def refusal(kind: Any, text: str | bytes) -> str:
-    with pytest.raises(BadInput) as caught:
-        parse(kind, text, "some/file.json")
-    message = str(caught.value)
+def fault(kind: Any, text: str | bytes) -> str:
+    """What JSON text is refused for."""
+    message = refusal(lambda: parse(kind, text, "some/file.json"))
     assert message.startswith("some/file.json: ")
-    assert "\n" not in message
     return message
 
 
@@ -106,10 +105,10 @@ def test_true_and_false_as_strings_are_booleans_in_jobs(key: str, written: str, 
 
 @pytest.mark.parametrize("written", ["", "maybe", "Trueish", "None", "true", "TRUE", "yes", "on", "t", "1", 1, 0, 1.0])
 def test_nothing_else_is_a_boolean(written: str | float) -> None:
-    message = refusal(ModelConfig, paper("preprocessing.spectrogram", written))
+    message = fault(ModelConfig, paper("preprocessing.spectrogram", written))
     assert "preprocessing.spectrogram: input should be a valid boolean" in message
     assert f"(found {json.dumps(written)})" in message
-    assert "j.log_en" in refusal(JobFile, json.dumps({"j": JOB | {"log_en": written}}))
+    assert "j.log_en" in fault(JobFile, json.dumps({"j": JOB | {"log_en": written}}))
 
 
 @pytest.mark.parametrize(
@@ -123,11 +122,11 @@ def test_nothing_else_is_a_boolean(written: str | float) -> None:
     ],
 )
 def test_an_unknown_key_is_named_with_those_allowed_there(path: str, allowed: str) -> None:
-    assert f"unknown key {path}; allowed here: {allowed}" in refusal(ModelConfig, paper(path, 1))
+    assert f"unknown key {path}; allowed here: {allowed}" in fault(ModelConfig, paper(path, 1))
 
 
 def test_an_unknown_key_of_a_job_is_named_with_those_allowed() -> None:
-    message = refusal(JobFile, json.dumps({"mine": JOB | {"folds": 5}}))
+    message = fault(JobFile, json.dumps({"mine": JOB | {"folds": 5}}))
     assert "unknown key mine.folds; allowed here: description, model, split, log_en, log_test_score, cvids" in message
 
 
@@ -136,13 +135,13 @@ def test_an_unknown_key_of_a_job_is_named_with_those_allowed() -> None:
     ["model_name", "model_parameters", "preprocessing", "preprocessing.spectrogram", "training_parameters.batch_size"],
 )
 def test_a_missing_key_is_named(path: str) -> None:
-    assert f"key {path} is missing" in refusal(ModelConfig, paper(path, ABSENT))
+    assert f"key {path} is missing" in fault(ModelConfig, paper(path, ABSENT))
 
 
 @pytest.mark.parametrize("key", ["model", "split", "cvids"])
 def test_a_missing_key_of_a_job_is_named(key: str) -> None:
     job = {k: v for k, v in JOB.items() if k != key}
-    assert f"key mine.{key} is missing" in refusal(JobFile, json.dumps({"mine": job}))
+    assert f"key mine.{key} is missing" in fault(JobFile, json.dumps({"mine": job}))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_a_missing_key_of_a_job_is_named(key: str) -> None:
     ],
 )
 def test_a_value_of_a_wrong_type_is_shown_with_its_key(path: str, value: Any) -> None:
-    message = refusal(ModelConfig, paper(path, value))
+    message = fault(ModelConfig, paper(path, value))
     assert f" {path}" in message
     assert f"(found {json.dumps(value)})" in message
 
@@ -175,10 +174,14 @@ def test_a_value_of_a_wrong_type_is_shown_with_its_key(path: str, value: Any) ->
         ("loss_function_parameters.class_penalty", 1.1),
         ("training_parameters.learning_rate", 0),
         ("training_parameters.learning_rate", float("nan")),
+        ("training_parameters.learning_rate", float("inf")),
+        ("preprocessing.log_of_zero", float("-inf")),
         ("training_parameters.batch_size", 0),
+        ("training_parameters.batch_size", 100_001),
         ("training_parameters.drop_rate", 1),
         ("training_parameters.validation_step", 0),
         ("training_parameters.early_stop_after", -1),
+        ("training_parameters.epochs", []),
         ("training_parameters.gradient_clip", 0),
         ("training_parameters.rate_schedule", "linear"),
         ("training_parameters.precision", "fp8"),
@@ -187,57 +190,97 @@ def test_a_value_of_a_wrong_type_is_shown_with_its_key(path: str, value: Any) ->
     ],
 )
 def test_an_impossible_value_is_shown_with_its_key(path: str, value: Any) -> None:
-    message = refusal(ModelConfig, paper(path, value))
+    message = fault(ModelConfig, paper(path, value))
     assert f" {path}: " in message
     assert f"(found {json.dumps(value)})" in message
 
 
 @pytest.mark.parametrize("epochs", [[-1], [0.5], ["5"]])
 def test_epochs_that_are_no_counts_are_refused_with_their_place(epochs: list[Any]) -> None:
-    message = refusal(ModelConfig, paper("training_parameters.epochs", [3, *epochs]))
+    message = fault(ModelConfig, paper("training_parameters.epochs", [3, *epochs]))
     assert "training_parameters.epochs.1: " in message
 
 
 def test_segments_must_advance() -> None:
-    message = refusal(ModelConfig, paper("preprocessing.noverlap", 64))
+    message = fault(ModelConfig, paper("preprocessing.noverlap", 64))
     assert "preprocessing: noverlap (64) must be smaller than nperseg (64)" in message
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("cvids", []), ("cvids", [-1]), ("cvids", ["0"]), ("seed", -1), ("model", "../m"), ("split", ""), ("labels", 3)],
+    [
+        ("cvids", []),
+        ("cvids", [-1]),
+        ("cvids", ["0"]),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("model", "../m"),
+        ("split", ""),
+        ("labels", 3),
+    ],
 )
 def test_an_impossible_value_of_a_job_is_named(key: str, value: Any) -> None:
-    assert f" mine.{key}" in refusal(JobFile, json.dumps({"mine": JOB | {key: value}}))
+    assert f" mine.{key}" in fault(JobFile, json.dumps({"mine": JOB | {key: value}}))
 
 
-@pytest.mark.parametrize("name", ["../mine", "my job", ".mine", ""])
+def test_the_largest_values_are_taken() -> None:
+    config: ModelConfig = parse(ModelConfig, paper("training_parameters.batch_size", 100_000), "x")
+    assert config.training_parameters.batch_size == 100_000
+    job: Job = parse(Job, json.dumps(JOB | {"seed": 2**32 - 1}), "x")
+    assert job.seed == 2**32 - 1
+
+
+def test_a_number_too_large_for_one_is_refused() -> None:
+    text = paper("training_parameters.learning_rate", 12345).replace("12345", "1e999")
+    assert "training_parameters.learning_rate: input should be a finite number" in fault(ModelConfig, text)
+
+
+BAD_NAMES = ["../mine", "my job", ".mine", ""]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_job_name_must_be_good_for_a_folder(name: str) -> None:
-    assert f'(found "{name}")' in refusal(JobFile, json.dumps({name: JOB}))
+    message = fault(JobFile, json.dumps({name: JOB}))
+    assert "only letters, digits and . _ + - are allowed, beginning with a letter or digit" in message
+    assert f'(found "{name}")' in message
 
 
 def test_a_job_file_without_jobs_is_refused() -> None:
-    assert "at least 1" in refusal(JobFile, "{}")
+    assert fault(JobFile, "{}") == "some/file.json: the file: give more values (found {}); correct it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "key"),
+    [
+        (ModelConfig, paper()[:-1] + ', "model_name": "CNN"}', "model_name"),
+        (ModelConfig, paper()[:-1] + ', "model_n\\u0061me": "CNN"}', "model_name"),
+        (ModelConfig, paper("model_parameters.width", 1).replace('"width"', '"width": 2, "width"'), "width"),
+        (JobFile, f'{{"mine": {json.dumps(JOB)}, "mine": {json.dumps(JOB)}}}', "mine"),
+    ],
+    ids=["same", "escaped", "nested", "job"],
+)
+def test_a_key_that_is_there_twice_is_refused(kind: Any, text: str, key: str) -> None:
+    assert fault(kind, text) == f"some/file.json: key {key} is there twice; remove or rename one of them"
 
 
 def test_every_problem_of_a_file_is_told_at_once() -> None:
     raw = json.loads(paper("training_parameters.batch_size", 0))
     raw["preprocessing"]["fs"] = 300
     del raw["model_name"]
-    message = refusal(ModelConfig, json.dumps(raw))
+    message = fault(ModelConfig, json.dumps(raw))
     for path in ("training_parameters.batch_size", "preprocessing.fs", "model_name"):
         assert path in message
 
 
 @pytest.mark.parametrize(("text", "line"), [("", 1), ("{", 1), ('{\n "a": 1,\n}', 3), ("model: CNN", 1)])
 def test_invalid_json_is_refused_with_the_place(text: str, line: int) -> None:
-    assert re.search(rf"not valid JSON: .* line {line} column \d+", refusal(ModelConfig, text))
+    assert re.search(rf"not valid JSON: .* line {line} column \d+", fault(ModelConfig, text))
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"CNN"'])
 def test_json_that_is_no_object_is_refused(text: str) -> None:
-    assert "input should be an object" in refusal(ModelConfig, text)
-    assert "input should be an object" in refusal(JobFile, text)
+    assert "input should be an object" in fault(ModelConfig, text)
+    assert "input should be an object" in fault(JobFile, text)
 
 
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
@@ -247,6 +290,7 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / "none.json", "there is no such file"),
         (tmp_path, "this is a folder"),
         (binary, "this is not a text file in UTF-8"),
+        (tmp_path / ("x" * 300), "cannot be read"),
     ]:
         for load in (load_model, load_jobs):
             with pytest.raises(BadInput, match=f"^{re.escape(str(path))}: {says}"):
@@ -308,3 +352,9 @@ def test_the_schema_of_job_files_takes_ours_and_the_originals(challenge_files: P
         assert faults(JobFile, json.loads(path.read_text())) == []
     assert faults(JobFile, {"mine": JOB | {"log_en": "yes", "cvids": []}}) == ["mine.cvids", "mine.log_en"]
     assert faults(JobFile, {}) == [""]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_the_schema_of_job_files_refuses_a_bad_name(name: str) -> None:
+    assert faults(JobFile, {name: JOB}) == [""]
+    assert faults(JobFile, {"mine": JOB | {"model": name, "split": name}}) == ["mine.model", "mine.split"]

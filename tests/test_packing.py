@@ -9,9 +9,9 @@ import scipy.io
 import wfdb
 from numpy.typing import NDArray
 
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.packing import pack_folder, read_labels
 from ecg_rhythm.store import Store, open_store
+from tests.conftest import refusal
 
 
 def wave(fs: float, seconds: float = 4) -> NDArray[np.float64]:
@@ -44,14 +44,6 @@ def pack(recordings: Path, labels: str, fs: float = 300) -> Store:
     csv = recordings.parent / "labels.csv"
     csv.write_text(labels, newline="")
     return pack_folder(recordings, csv, recordings.parent / "data", fs=fs)
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(BadInput) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def left_behind(recordings: Path) -> list[Path]:
@@ -99,9 +91,10 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ("a,N\nb,A\n", "c.mat: this recording has no label; add it to"),
-        ("a,N\nc,A\n", "b.hea: this recording has no label; add it to"),
+        ("a,N\nb,A\n", "c.mat: this recording has no label; add a line `c,...` to"),
+        ("a,N\nc,A\n", "b.hea: this recording has no label; add a line `b,...` to"),
         ("a,N\nb,A\nc,N\nd,N\n", "labels.csv: record d is not in"),
+        ("name,class\na,N\nb,A\nc,N\n", "a header must be `record,label`"),
         ("a,N\nb,A\nc,N\na,N\n", "labels.csv, line 4: record a is there twice; remove one of the lines"),
         ("a,N\nb,N\nc,N\n", "labels.csv: all recordings are labelled N; at least two classes are needed"),
         ("", "labels.csv: there are no labels in it; write a line `record,label`"),
@@ -110,6 +103,8 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
         ("a,N\nb\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b'; correct this line"),
         ("a,N\nb,A\nc,\n", "labels.csv, line 3: expected `record,label`, found 'c,'; correct this line"),
         ("a,N\nb,A,x\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b,A,x'; correct this line"),
+        (f"a,{'N' * 2**18}\nb,A\nc,N\n", "labels.csv: this is no CSV file (field larger than field limit"),
+        ('a,N\nb,A\nc,N\n"d\ne",N\n', "labels.csv, line 4: expected"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(recordings: Path, labels: str, says: str) -> None:
@@ -130,6 +125,10 @@ def make_gaps(folder: Path) -> None:
     scipy.io.savemat(folder / "c.mat", {"val": np.array([[1, np.nan, 3]])}, format="4")
 
 
+def leave_half_a_second(folder: Path) -> None:
+    scipy.io.savemat(folder / "c.mat", {"val": np.zeros(150)}, format="4")
+
+
 def spoil(folder: Path) -> None:
     (folder / "c.mat").write_bytes(b"no matrix")
 
@@ -137,10 +136,11 @@ def spoil(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (cut_short, "b.hea: this WFDB record cannot be read"),
+        (cut_short, "b.hea: this WFDB record is damaged or of an unknown kind"),
         (lose_signals, "b.hea: its signal file b.dat is missing"),
         (make_gaps, "c.mat: 1 of 3 samples are not numbers"),
-        (spoil, "c.mat: this .mat file cannot be read"),
+        (leave_half_a_second, "c: 0.5 s is too short; give at least 1 s"),
+        (spoil, "c.mat: this .mat file is damaged or not a .mat file"),
     ],
 )
 def test_a_recording_that_cannot_be_read_leaves_no_data_set(
@@ -149,6 +149,12 @@ def test_a_recording_that_cannot_be_read_leaves_no_data_set(
     damage(recordings)
     assert says in refusal(lambda: pack(recordings, "a,N\nb,A\nc,N\n"))
     assert left_behind(recordings) == []
+
+
+def test_the_folder_at_hand_is_named_in_the_origin(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (recordings.parent / "labels.csv").write_text("a,N\nb,A\nc,N\n")
+    monkeypatch.chdir(recordings)
+    assert pack_folder(Path(), Path("../labels.csv"), Path("../data")).origin == "recordings, labelled by labels.csv"
 
 
 def test_packing_twice_is_refused_and_leaves_the_first(recordings: Path) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Record, find, read, resample
+from ecg_rhythm.records import Record, check_length, find, read, resample
+from tests.conftest import refusal
 
 WAVE = np.sin(np.arange(1000) / 20)
 HEADER = "{name} 1 300 1000\n{name}.dat 16 1000/mV 16 0 0 0 0 ECG\n"
@@ -40,14 +41,6 @@ def write_mat(path: Path, samples: ArrayLike, variable: str = "val") -> Path:
     return path
 
 
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(BadInput) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
 @pytest.mark.parametrize(("fmt", "resolution"), [("16", 2**16), ("212", 2**12), ("24", 2**24), ("80", 2**8)])
 @pytest.mark.parametrize(("unit", "scale"), [("mV", 1), ("uV", 1e3), ("V", 1e-3), ("nV", 1e6)])
 def test_any_wfdb_format_and_voltage_unit_is_read_in_mv(
@@ -57,6 +50,50 @@ def test_any_wfdb_format_and_voltage_unit_is_read_in_mv(
     assert record.signal.dtype == np.float32
     np.testing.assert_allclose(record.signal, WAVE, atol=2.1 / resolution + 1e-6)
     assert (record.name, record.fs, record.lead) == ("r", 300, "ECG")
+
+
+def edit(path: Path, old: str, new: str, encoding: str = "utf-8") -> Path:
+    """Change a header; returns its path."""
+    text = path.read_text()
+    assert old in text
+    path.write_bytes(text.replace(old, new).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("unit", "encoding"), [("µV", "utf-8"), ("μV", "utf-8"), ("µV", "latin-1")], ids=["micro", "mu", "latin-1"]
+)
+def test_microvolts_may_be_written_with_a_greek_letter(tmp_path: Path, unit: str, encoding: str) -> None:
+    path = edit(write(tmp_path, signals=WAVE * 1e3, unit="uV"), "uV", unit, encoding)
+    np.testing.assert_allclose(read(path).signal, WAVE, atol=1e-3)
+
+
+@pytest.mark.parametrize(("old", "new"), [(" V1\n", " V1, once in µV\n"), (" V1\n", " V1\n# calibrated in µV\n")])
+def test_microvolts_elsewhere_in_a_header_leave_a_lead_in_volts(tmp_path: Path, old: str, new: str) -> None:
+    path = write(tmp_path, signals=np.stack([WAVE, WAVE], axis=1) * 1e-3, leads=("II", "V1"), unit="V")
+    np.testing.assert_allclose(read(edit(path, old, new)).signal, WAVE, atol=1e-3)
+
+
+def test_microvolts_in_a_segment_are_read_as_such(tmp_path: Path) -> None:
+    edit(write(tmp_path, "part", signals=WAVE * 1e3, unit="uV"), "uV", "µV")
+    (tmp_path / "whole.hea").write_text("whole/1 1 300 1000\npart 1000\n")
+    np.testing.assert_allclose(read(tmp_path / "whole").signal, WAVE, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", ["360", "360.0", "360/1(0)", "360/1", "360(0)"])
+def test_a_rate_is_read_in_all_its_forms(tmp_path: Path, rate: str) -> None:
+    assert read(edit(write(tmp_path), " 300 ", f" {rate} ")).fs == 360
+
+
+def test_a_header_without_a_rate_means_what_the_format_says(tmp_path: Path) -> None:
+    assert read(edit(write(tmp_path), " 300 1000\n", "\n")).fs == 250
+
+
+@pytest.mark.parametrize("rate", ["-5", "inf", "nan", "1e5x", "0.5", "300Hz", "0"])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
+    path = edit(write(tmp_path), " 300 ", f" {rate} ")
+    says = "the sampling rate in its first line is not one of an ECG in Hz; correct it there"
+    assert refusal(lambda: read(path)) == f"{path}: {says}"
 
 
 @pytest.mark.parametrize("fs", [100, 128, 257.5, 360, 1000])
@@ -74,6 +111,28 @@ def test_a_record_goes_by_its_name_and_by_its_files(
     write(tmp_path)
     write(tmp_path, "other", signals=-WAVE)
     np.testing.assert_allclose(read(kind(tmp_path / given_as)).signal, WAVE, atol=1e-3)
+
+
+def test_a_name_with_a_dot_is_a_name(tmp_path: Path) -> None:
+    with_dot = write(tmp_path, "a").rename(tmp_path / "a.two.hea")
+    without = write(tmp_path, "a")
+    for given_as in ("a.two", "a.two.hea"):
+        assert read(tmp_path / given_as).name == "a.two"
+    assert find(tmp_path) == {"a": without, "a.two": with_dot}
+
+
+def test_another_file_of_a_name_is_not_the_record(tmp_path: Path) -> None:
+    write(tmp_path, "a")
+    assert "there is no such file or WFDB record" in refusal(lambda: read(tmp_path / "a.edf"))
+    (tmp_path / "a.edf").touch()
+    assert "unknown format" in refusal(lambda: read(tmp_path / "a.edf"))
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", "..", "x" * 300, "a\0b", "/"], ids=["empty", "here", "above", "long", "null", "root"]
+)
+def test_a_path_that_names_no_file_is_refused(path: str) -> None:
+    assert "there is no such file or WFDB record; check the name" in refusal(lambda: read(path))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +176,11 @@ def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -
 def test_of_a_mat_with_several_rows_the_first_is_read(tmp_path: Path) -> None:
     path = write_mat(tmp_path / "r.mat", np.array([[1000, 2000], [3, 4]], np.int16))
     assert read(path).signal.tolist() == [1, 2]
+
+
+def test_a_mat_may_hold_its_lead_as_a_column(tmp_path: Path) -> None:
+    path = write_mat(tmp_path / "r.mat", np.array([[1000], [2000], [3000]], np.int16))
+    assert read(path).signal.tolist() == [1, 2, 3]
 
 
 def break_header(text: str) -> Callable[[Path], Path]:
@@ -166,27 +230,28 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
         (lambda folder: folder / "none.hea", "there is no such file or WFDB record; check the name"),
         (lambda folder: folder / "none.mat", "there is no such file or WFDB record; check the name"),
         (lambda folder: folder / "none", "there is no such file or WFDB record; check the name"),
-        (lambda folder: folder, "unknown format; give a WFDB record"),
+        (lambda folder: folder, "there is no such file or WFDB record; check the name"),
         (a_file("r.txt", b"1 2 3"), "unknown format; give a WFDB record"),
         (a_file("r.dat", b"123456"), "unknown format; give a WFDB record"),
         (without_signals, "its signal file r.dat is missing; put it beside it"),
-        (truncated("16"), "this WFDB record cannot be read"),
-        (truncated("212"), "this WFDB record cannot be read"),
+        (truncated("16"), "this WFDB record is damaged or of an unknown kind"),
+        (truncated("212"), "this WFDB record is damaged or of an unknown kind"),
         (with_a_gap, "3 of 1000 samples are not numbers (NaN or infinite); cut out or fill these gaps"),
         (lambda folder: write(folder, unit="mmHg"), "lead ECG is in 'mmHg', not a voltage; its unit must be mV"),
-        (break_header(""), "this WFDB record cannot be read"),
-        (break_header("garbage"), "this WFDB record cannot be read"),
-        (break_header(HEADER.replace(" 16 ", " 99 ", 1)), "this WFDB record cannot be read"),
-        (break_header(HEADER.replace(" 1000\n", " 1500\n")), "this WFDB record cannot be read"),
-        (break_header(HEADER.replace(" 1 ", " 2 ", 1)), "this WFDB record cannot be read"),
-        (break_header(HEADER.replace(" 300 ", " 0 ")), "the sampling rate is 0 Hz; correct it in the header"),
+        (break_header(""), "this WFDB record is damaged or of an unknown kind"),
+        (break_header("garbage"), "this WFDB record is damaged or of an unknown kind"),
+        (break_header(HEADER.replace(" 16 ", " 99 ", 1)), "this WFDB record is damaged or of an unknown kind"),
+        (break_header(HEADER.replace(" 1000\n", " 1500\n")), "this WFDB record is damaged or of an unknown kind"),
+        (break_header(HEADER.replace(" 1 ", " 2 ", 1)), "this WFDB record is damaged or of an unknown kind"),
+        (break_header(HEADER.replace(" 300 ", " 0 ")), "the sampling rate in its first line is not one of an ECG"),
         (break_header("{name} 0 300 1000\n"), "this WFDB record holds no signal"),
-        (a_file("r.hea", bytes(range(256))), "this WFDB record cannot be read"),
-        (a_file("r.mat", b""), "this .mat file cannot be read"),
-        (a_file("r.mat", b"garbage" * 50), "this .mat file cannot be read"),
+        (a_file("r.hea", bytes(range(256))), "this WFDB record is damaged or of an unknown kind"),
+        (a_file("r.mat", b""), "this .mat file is damaged or not a .mat file"),
+        (a_file("r.mat", b"garbage" * 50), "this .mat file is damaged or not a .mat file"),
         (a_mat(np.ones(9), variable="ecg"), "it has no variable 'val'"),
-        (a_mat("text"), "variable 'val' holds no numbers"),
-        (a_mat(np.ones(9) * 1j), "variable 'val' holds no numbers"),
+        (a_mat("text"), "variable 'val' is no table of numbers"),
+        (a_mat(np.ones(9) * 1j), "variable 'val' is no table of numbers"),
+        (a_mat(scipy.sparse.csc_matrix(np.eye(9))), "variable 'val' is no table of numbers"),
         (a_mat(np.zeros((1, 0))), "the recording is empty"),
         (a_mat([1, np.nan, np.inf]), "2 of 3 samples are not numbers"),
     ],
@@ -198,13 +263,22 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path, make: Callable[[
     assert message.startswith(str(path))
 
 
-@given(cut=st.integers(0, 2023))
+@given(share=st.floats(0, 1, exclude_max=True))
 @settings(deadline=None, max_examples=30)
-def test_a_mat_cut_short_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
-    path = write_mat(tmp_path_factory.mktemp("cut") / "r.mat", np.arange(1000, dtype=np.int16))
-    assert path.stat().st_size == 2024
-    path.write_bytes(path.read_bytes()[:cut])
-    assert refusal(lambda: read(path)).startswith(f"{path}: this .mat file cannot be read")
+def test_a_mat_cut_short_is_refused(tmp_path_factory: pytest.TempPathFactory, share: float) -> None:
+    path = tmp_path_factory.mktemp("cut") / "r.mat"
+    samples = np.arange(1000, dtype=np.int16)
+    scipy.io.savemat(path, {"val": samples}, format="4")
+    assert np.array_equal(read(path).signal, samples / np.float32(1000))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    message = refusal(lambda: read(path))
+    assert "this .mat file is damaged or not a .mat file; get it anew" in message or "no variable 'val'" in message
+
+
+def test_a_mat_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.mat"
+    scipy.io.savemat(path, {"val": np.arange(1000)})
+    assert "this is no .mat of version 4" in refusal(lambda: read(path))
 
 
 def test_all_recordings_below_a_folder_are_found_once(tmp_path: Path) -> None:
@@ -273,6 +347,39 @@ def test_a_flat_line_stays_flat_to_its_ends(offset: float) -> None:
     np.testing.assert_allclose(got.signal, offset, atol=0.01)
 
 
-def test_a_rate_out_of_all_proportion_is_refused() -> None:
-    record = Record("r", sine(5, 300, 300.0), 1e9, "I")
-    assert refusal(lambda: resample(record, 300.0)).startswith("r: a rate of 1e+09 Hz cannot be brought to 300 Hz")
+@pytest.mark.parametrize(
+    ("fs", "to"),
+    [
+        (1e9, 300),
+        (4.5e6, 300),
+        (1e300, 300),
+        (300, 1e-9),
+        pytest.param(1e-300, 300),
+    ],
+)
+def test_a_rate_out_of_all_proportion_is_refused(fs: float, to: float) -> None:
+    record = Record("r", sine(5, 300, 300.0), fs, "I")
+    assert refusal(lambda: resample(record, to)).startswith(f"r: a rate of {fs:g} Hz cannot be brought to {to:g} Hz")
+
+
+def test_a_rate_far_above_the_new_one_is_brought_down_exactly() -> None:
+    assert len(resample(Record("r", sine(5, 90_000, 450_000), 450_000, "I"), 300).signal) == 60
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_single_sample_is_not_resampled(n: int) -> None:
+    assert "a single sample cannot be resampled" in refusal(
+        lambda: resample(Record("r", sine(5, n, 250), 250, "I"), 300)
+    )
+
+
+def test_a_recording_shorter_than_a_second_is_refused() -> None:
+    check_length(Record("r", sine(5, 250, 250), 250, "I"))
+    assert refusal(lambda: check_length(Record("r", sine(5, 200, 250), 250, "I"))) == (
+        "r: 0.8 s is too short; give at least 1 s"
+    )
+    assert refusal(lambda: check_length(Record("", sine(5, 1, 250), 250, "I"))).startswith("signal: 0.004 s is too")
+
+
+def test_a_recording_hardly_too_short_is_not_said_to_be_long_enough() -> None:
+    assert "r: 1 s is" not in refusal(lambda: check_length(Record("r", sine(5, 249, 250), 250, "I")))

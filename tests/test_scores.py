@@ -60,6 +60,10 @@ def test_without_a_noise_class_all_classes_count() -> None:
     assert score([0, 1], [0, 0], ["A", "B"])["challenge"] == pytest.approx((2 / 3 + 0) / 2)
 
 
+def test_with_the_noise_class_alone_it_counts() -> None:
+    assert score([0, 0], [0, 0], ["~"])["challenge"] == 1
+
+
 def test_a_class_that_neither_occurs_nor_is_predicted_has_f1_zero() -> None:
     got = score([0, 0], [0, 0], CLASSES)
     assert got["f1"] == {"N": 1, "A": 0, "O": 0, "~": 0}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.splits import Fold, Split, check_split, load_split, make_for_store, make_split, save_split
 from ecg_rhythm.store import Store, open_store, write_store
+from tests.conftest import refusal
 
 CLASSES = ["N", "A", "~"]
 VERSIONS = ["v1", "v2", "v3"]
@@ -23,14 +22,6 @@ VERSIONS = ["v1", "v2", "v3"]
 def shuffled(counts: list[int], seed: int) -> list[str]:
     labels = [name for name, count in zip(CLASSES, counts, strict=True) for _ in range(count)]
     return [labels[i * 7919 % len(labels)] for i in range(seed, seed + len(labels))]
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(BadInput) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def parts_of(split: Split) -> list[list[int]]:
@@ -114,6 +105,28 @@ def test_a_split_that_is_none_is_refused(folds: int, ratio: int) -> None:
     assert "at least 2 folds" in refusal(lambda: make_split(labels, CLASSES, folds=folds, ratio=ratio))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(seed: int) -> None:
+    message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, seed=seed))
+    assert message == f"seed {seed}: it must be from 0 to 4294967295"
+
+
+def test_a_label_that_is_no_class_is_refused() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert "label 'B' is not one of the classes" in refusal(lambda: make_split([*labels, "B"], CLASSES))
+
+
+@pytest.mark.parametrize("together", [[[1, 2], [2, 3]], [[1, 61]], [[0, 1]]], ids=["overlap", "beyond", "zero"])
+def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert "groups to keep together must not overlap" in refusal(lambda: make_split(labels, CLASSES, together=together))
+
+
+def test_groups_that_share_their_last_record_are_refused() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    refusal(lambda: make_split(labels, CLASSES, folds=2, ratio=2, together=[[1, 3], [2, 3]]))
+
+
 @pytest.mark.parametrize(
     ("kwargs", "name"),
     [
@@ -195,7 +208,6 @@ def test_saving_never_overwrites(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert f"{folder}: exists already" in refusal(lambda: save_split(WITHOUT_HOLDOUT, folder))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def with_fold(**changes: list[int]) -> Split:
@@ -216,7 +228,7 @@ FIRST = SMALL.folds[0]
         (with_fold(train=[0, *FIRST.train]), "fold 0: record 0 is not in the data set of 24 recordings"),
         (with_fold(train=[*FIRST.train, 25]), "fold 0: record 25 is not in the data set of 24 recordings"),
         (replace(SMALL, folds=[FIRST, FIRST]), "the test parts do not hold every record exactly once"),
-        (replace(SMALL, folds=[FIRST]), "the test parts do not hold every record exactly once"),
+        (replace(SMALL, folds=[FIRST], properties={}), "the test parts do not hold every record exactly once"),
         (replace(SMALL, holdout=[]), f"fold 0: record {SMALL.holdout[0]} is in no part"),
     ],
     ids=[
@@ -250,12 +262,14 @@ def test_a_split_of_another_data_set_is_refused(n_records: int) -> None:
         ("valid1.json", None, "this file of the split is missing"),
         ("train0.json", None, "this file of the split is missing"),
         ("test0.json", None, "there is no test0.json"),
-        ("test1.json", None, "the test parts do not hold every record exactly once"),
+        ("test1.json", None, "there is no test1.json; make the split anew"),
         ("properties.json", None, "there is no such split"),
         ("test0.json", b"", "not valid JSON"),
         ("test0.json", b"[1, 2", "not valid JSON"),
         ("test0.json", b"\xff", "not valid JSON"),
         ("properties.json", b"{", "not valid JSON"),
+        ("properties.json", b"[" * 10**5, "not valid JSON"),
+        ("properties.json", b"[]", "the properties of a split were expected"),
         ("valid0.json", b"{}", "a list of record numbers was expected"),
         ("valid0.json", b"[1.0]", "a list of record numbers was expected"),
         ("valid0.json", b'["1"]', "a list of record numbers was expected"),
@@ -277,12 +291,11 @@ def test_a_damaged_split_folder_is_refused(tmp_path: Path, name: str, content: b
 
 
 def test_a_missing_split_is_refused_with_those_that_are_there(tmp_path: Path) -> None:
-    assert "there are none yet; make one with `ecg-rhythm split`" in refusal(lambda: load_split(tmp_path / "a", 24))
+    says = f"{tmp_path / 'a'}: there is no such split; "
+    assert refusal(lambda: load_split(tmp_path / "a", 24)) == f"{says}make one with `ecg-rhythm split`"
     for name in ("b", "c"):
         save_split(SMALL, tmp_path / name)
-    assert refusal(lambda: load_split(tmp_path / "a", 24)) == (
-        f"{tmp_path / 'a'}: there is no such split; there are b, c"
-    )
+    assert refusal(lambda: load_split(tmp_path / "a", 24)) == f"{says}there are b, c; name one of them"
 
 
 def test_parts_are_written_as_plain_lists_of_numbers(tmp_path: Path) -> None:

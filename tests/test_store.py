@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.store import Store, open_store, store_folder, write_store
+from tests.conftest import refusal
 
 Signal = NDArray[np.float32]
 SIGNALS = arrays(np.float32, st.integers(1, 50), elements=st.floats(-1, 1, width=16))
 
 
-def write(data: Path, signals: list[ArrayLike], **changes: Any) -> Store:
+def write(data: Path, signals: list[ArrayLike], names: str = "abcdefgh", **changes: Any) -> Store:
     """Pack signals as recordings a, b, c, ..., all of class N."""
-    names = [chr(ord("a") + i) for i in range(len(signals))]
+    names = names[: len(signals)]
     usual: dict[str, Any] = {
         "fs": 250.0,
         "classes": ["N", "A"],
@@ -31,14 +34,6 @@ def write(data: Path, signals: list[ArrayLike], **changes: Any) -> Store:
     }
     recordings = [(name, np.asarray(signal, np.float32)) for name, signal in zip(names, signals, strict=True)]
     return write_store(data, iter(recordings), **usual | changes)
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(BadInput) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 @given(
@@ -61,12 +56,19 @@ def test_signals_come_back_to_half_a_unit(tmp_path_factory: pytest.TempPathFacto
         assert float(np.abs(got.astype(np.float64) - signal).max()) <= half_a_unit + rounding
 
 
-@pytest.mark.parametrize("peak", [1e-30, 1e-6, 0.099, 0.1, 1, 32.767, 32.768, 50, 1e4, 3e38])
+@pytest.mark.parametrize("peak", [1e-8, 1e-6, 0.099, 0.1, 1, 32.767, 32.768, 50, 1e4, 3e38])
 def test_any_amplitude_keeps_its_shape(tmp_path: Path, peak: float) -> None:
     shape = np.linspace(-1, 1, 201)
     store = write(tmp_path, [shape * peak])
     steps = min(1000 * peak, 32000) if 0.1 <= peak <= 32.767 else 32000
     np.testing.assert_allclose(store.signal(0).astype(np.float64) / peak, shape, atol=0.51 / steps)
+
+
+@pytest.mark.parametrize("peak", [1e-45, 1e-30, 9e-10])
+def test_an_amplitude_below_any_signal_is_a_flat_line(tmp_path: Path, peak: float) -> None:
+    store = write(tmp_path, [[0, peak, -peak]])
+    assert store.gains.tolist() == [1000]
+    assert store.signal(0).tolist() == [0, 0, 0]
 
 
 def test_challenge_samples_are_kept_bit_for_bit(tmp_path: Path) -> None:
@@ -152,11 +154,66 @@ def test_a_store_is_never_written_over(tmp_path: Path) -> None:
     first = write(tmp_path, [[1, 2]])
     assert "exists already" in refusal(lambda: write(tmp_path, [[3]]))
     assert open_store(tmp_path).fingerprint == first.fingerprint
+
+
+def test_a_refusal_to_write_over_leaves_no_lock(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2]])
+    refusal(lambda: write(tmp_path, [[3]]))
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize(
+    ("signals", "names"),
+    [
+        ([[1], [1, np.nan]], "ab"),
+        ([[1], [1, np.inf]], "ab"),
+        ([[1], []], "ab"),
+        ([[1], [2]], "ba"),
+        ([[1], [2]], "aa"),
+    ],
+    ids=["not a number", "infinite", "empty", "unsorted", "one name twice"],
+)
+def test_recordings_that_cannot_be_kept_are_refused(tmp_path: Path, signals: list[ArrayLike], names: str) -> None:
+    message = refusal(lambda: write(tmp_path, signals, names))
+    assert message == f"{names[1]}: recordings must be finite, not empty, and in ascending order of names"
+    assert list(tmp_path.iterdir()) == []
+
+
+PACK = """
+import sys
+from pathlib import Path
+import numpy as np
+from ecg_rhythm.store import write_store
+
+def recordings():
+    yield "a", np.ones(5000, np.float32)
+    print("half", flush=True)
+    sys.stdin.read()
+    yield "b", np.ones(3, np.float32)
+
+write_store(Path(sys.argv[1]), recordings(), fs=300.0, classes=["N"], labels={"v": {"a": "N", "b": "N"}},
+            default_labels="v", origin="")
+"""
+
+
+def test_a_second_process_is_told_of_the_first_and_does_not_disturb_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PACK, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "half\n"
+        before = {path.name for path in tmp_path.iterdir()}
+        assert ".store.lock" in before
+        busy = f"{tmp_path / 'store'}: another process is making it; wait for it"
+        assert refusal(lambda: write(tmp_path, [[1, 2]])) == busy
+        assert {path.name for path in tmp_path.iterdir()} == before
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert open_store(tmp_path).names == ["a", "b"]
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 def test_what_a_killed_attempt_left_is_removed(tmp_path: Path) -> None:
-    left_over = tmp_path / ".store.abc123.part"
+    left_over = tmp_path / ".store.abcd1234.part"
     left_over.mkdir()
     (left_over / "signals.int16").write_bytes(b"1234")
     write(tmp_path, [[1, 2]])
@@ -182,6 +239,9 @@ def edit(old: str, new: str) -> Callable[[Path], None]:
     return apply
 
 
+LENGTHS = "3,0,N\nb,250,1000,2,3,N"
+
+
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
@@ -194,6 +254,13 @@ def edit(old: str, new: str) -> Callable[[Path], None]:
         ("records.csv", lambda path: path.write_text("\n".join(path.read_text().splitlines()[:-1]))),
         ("records.csv", edit("length", "len")),
         ("records.csv", edit(",1000,", ",much,")),
+        ("records.csv", edit(",1000,", ",0,")),
+        ("records.csv", edit(",1000,", ",nan,")),
+        ("records.csv", edit("2,3,N", "2,2,N")),
+        ("records.csv", edit("2,3,N", "2,3,B")),
+        ("records.csv", edit("2,3,N", "2,3")),
+        ("store.json", edit("250.0", "0")),
+        ("store.json", edit("250.0", "NaN")),
         ("store.json", edit("{", "")),
         ("store.json", lambda path: path.write_text("[]")),
         ("store.json", edit('"records": 2', '"records": 3')),
@@ -207,6 +274,34 @@ def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[
     message = refusal(lambda: open_store(tmp_path))
     assert message.startswith(f"{folder}: this packed data set is damaged")
     assert message.endswith("remove it and pack anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("store.json", edit("250.0", "Infinity")),
+        ("store.json", lambda path: path.write_text("[" * 10**5)),
+        ("records.csv", edit(",1000,", ",inf,")),
+        ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "5,0").replace("2,3", "0,5"))),
+        ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "6,0").replace("2,3", "-1,6"))),
+        ("records.csv", edit("3,0,N", f"{10**20},0,N")),
+        ("records.csv", edit("\na,", f"\n{'a' * 2**18},")),
+        ("records.csv", edit("\nb,", "\na,")),
+    ],
+    ids=[
+        "infinite rate",
+        "nested",
+        "infinite gain",
+        "empty",
+        "negative",
+        "beyond int64",
+        "long field",
+        "one name twice",
+    ],
+)
+def test_a_store_damaged_in_other_ways_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
+    damage(write(tmp_path, [[1, 2, 3], [4, 5]]).folder / name)
+    assert "this packed data set is damaged" in refusal(lambda: open_store(tmp_path))
 
 
 def test_the_table_can_be_read_by_others(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    err.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"error: {' '.join(message.splitlines())}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(2)
 
 
@@ -251,7 +251,7 @@ def classify(
     elif predictions:
         display.predictions(out, predictions)
     for message in failures:
-        err.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"error: {' '.join(message.splitlines())}", markup=False, highlight=False, soft_wrap=True)
     if failures:
         sys.exit(1 if predictions else 2)
 

@@ -44,18 +44,22 @@ def new_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock_file = path.with_name(f".{path.name}.lock")
     with held(lock_file, f"{path}: another process is making it; wait for it"):
-        if path.exists():
-            raise BadInput(f"{path}: exists already; remove it or choose another name")
-        for left_over in path.parent.glob(f".{path.name}.*.part"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
         try:
+            if path.exists():
+                raise BadInput(f"{path}: exists already; remove it or choose another name")
+            _remove_left_overs(path)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
             yield temporary
             temporary.chmod(0o755)
             temporary.rename(path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_left_overs(path)
             lock_file.unlink(missing_ok=True)
+
+
+def _remove_left_overs(path: Path) -> None:
+    for left_over in path.parent.glob(f".{path.name}.????????.part"):
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def read_labels(path: Path) -> dict[str, str]:
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and [c.lower() for c in cells] == ["record", "label"]):
             continue
-        if len(cells) != 2 or not all(cells):
+        if len(cells) != 2 or not all(cells) or not all(cell.isprintable() for cell in cells):
             raise BadInput(
                 f"{path}, line {number}: expected `record,label`, found {','.join(row)!r}; correct this line"
             )

@@ -16,6 +16,12 @@ from ecg_rhythm.errors import BadInput
 WFDB_ERRORS = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, MemoryError)
 """What `wfdb` raises at headers and signal files that are not as they should be."""
 
+SLOWEST, FASTEST = 1.0, 100_000.0
+"""Sampling rates in Hz that a recording may have."""
+
+MOST_STRETCHED = 10_000
+"""Largest numerator or denominator that resampling takes."""
+
 SHORTEST = 1.0
 """Least duration of a recording in s."""
 
@@ -113,6 +119,8 @@ def find(folder: Path) -> dict[str, Path]:
         raise BadInput(f"{folder}: there is no such folder; check the name")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
         if path.suffix == ".hea" or (path.suffix == ".mat" and not path.with_suffix(".hea").exists()):
             if path.stem in found:
                 raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
@@ -142,13 +150,13 @@ def _read_wfdb(header: Path) -> Record:
         raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
     if signals is None or signals.shape[1] == 0:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
-    if not fs > 0 or fs != _rate_in(text, fs):
-        raise BadInput(f"{header}: the sampling rate in its first line is not a rate in Hz; correct it there")
+    if not SLOWEST <= fs <= FASTEST or fs != _rate_in(text, fs):
+        raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
     lowered = [str(name).strip().lower() for name in names]
     lead = next((lowered.index(wanted) for wanted in PREFERRED_LEADS if wanted in lowered), 0)
     unit = str(units[lead])
-    if unit == "V" and any(micro in text for micro in ("µV", "μV", "\ufffdV")):
-        unit = "uV"  # the library drops what is not ASCII
+    if unit == "V" and _counts_microvolts(header, lead):
+        unit = "uV"
     if (scale := MILLIVOLTS.get(unit.lower())) is None:
         allowed = "mV, uV, nV or V"
         raise BadInput(f"{header}: lead {names[lead]} is in {unit!r}, not a voltage; its unit must be {allowed}")
@@ -156,21 +164,38 @@ def _read_wfdb(header: Path) -> Record:
     return Record(name=header.stem, signal=signal, fs=fs, lead=str(names[lead]))
 
 
+def _lines(header: str) -> list[str]:
+    """Return a WFDB header's lines without comments: the record, then one for each signal or segment."""
+    stripped = (line.strip() for line in header.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
 def _rate_in(header: str, default: float) -> float:
-    """Return the rate a WFDB header's record line names; the library takes what it cannot read for 250 Hz."""
-    line = next(line for line in header.splitlines() if line.strip() and not line.startswith("#"))
-    words = line.split()
+    """Return the rate a WFDB header names; the library takes what it cannot read for 250 Hz."""
+    words = _lines(header)[0].split()
     try:
         return float(re.split("[/(]", words[2])[0]) if len(words) > 2 else default
     except ValueError:
         return 0.0
 
 
+def _counts_microvolts(header: Path, lead: int) -> bool:
+    """Tell whether a lead's unit is written with a Greek letter, which the library drops."""
+    first, *lines = _lines(header.read_bytes().decode("utf-8", errors="replace"))
+    if "/" in first.split()[0]:  # several segments, each with a header of its own
+        segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
+        return any(_counts_microvolts(segment, lead) for segment in segments if _is_file(segment))
+    words = lines[lead].split() if lead < len(lines) else []
+    return len(words) > 2 and words[2].endswith(("/µV", "/μV", "/\ufffdV"))
+
+
 def _read_challenge_mat(path: Path) -> Record:
     import scipy.io
-    from scipy.io.matlab import MatReadError
+    from scipy.io.matlab import MatReadError, matfile_version
 
     try:
+        if matfile_version(path)[0] != 0:
+            raise BadInput(f"{path}: this is no .mat of version 4, which the 2017 challenge has; convert it to WFDB")
         samples = scipy.io.loadmat(path)["val"]
     except KeyError:
         raise BadInput(f"{path}: it has no variable 'val'; only .mat files of the 2017 challenge are read") from None
@@ -194,7 +219,7 @@ def check_length(record: Record) -> None:
     """
     if record.seconds < SHORTEST:
         name = record.name or "signal"
-        raise BadInput(f"{name}: {record.seconds:.2g} s is too short; give at least {SHORTEST:g} s")
+        raise BadInput(f"{name}: {record.seconds:.3g} s is too short; give at least {SHORTEST:g} s")
 
 
 def resample(record: Record, fs: float) -> Record:
@@ -211,8 +236,10 @@ def resample(record: Record, fs: float) -> Record:
         return record
     from scipy.signal import resample_poly
 
-    ratio = Fraction(fs / record.fs).limit_denominator(10_000)
-    if abs(float(ratio) * record.fs / fs - 1) > 1e-4 or len(record.signal) < 2:
+    ratio = Fraction(min(fs / record.fs, 2.0 * MOST_STRETCHED)).limit_denominator(MOST_STRETCHED)
+    if len(record.signal) < 2:
+        raise BadInput(f"{record.name}: a single sample cannot be resampled; give at least a second of signal")
+    if ratio > MOST_STRETCHED or abs(float(ratio) * record.fs / fs - 1) > 1e-4:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
     # The edges are continued by their slope: zeros there would ring on a signal with an offset.
     signal = resample_poly(record.signal.astype(np.float64), ratio.numerator, ratio.denominator, padtype="line")

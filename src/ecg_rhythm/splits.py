@@ -95,6 +95,11 @@ def make_split(
         raise BadInput(f"a split needs at least 2 folds and a ratio of at least 2 (found {folds} and {ratio})")
     if not 0 <= seed < 2**32:
         raise BadInput(f"seed {seed}: it must be from 0 to {2**32 - 1}")
+    if unknown := sorted(set(labels) - set(classes)):
+        raise BadInput(f"label {unknown[0]!r} is not one of the classes {', '.join(classes)}; correct the labels")
+    grouped = [number for group in together for number in group]
+    if len(grouped) != len(set(grouped)) or not set(grouped) <= set(range(1, len(labels) + 1)):
+        raise BadInput("groups to keep together must not overlap and must name records of the data set")
     followers = {number: group[0] for group in map(sorted, together) for number in group[1:]}
     numbers = [n for n in range(1, len(labels) + 1) if n not in followers]
     least, rarest = min((sum(labels[n - 1] == name for n in numbers), name) for name in classes)
@@ -264,8 +269,9 @@ def load_split(folder: Path, n_records: int) -> Split:
     while (folder / f"test{len(folds)}.json").exists():
         k = len(folds)
         folds.append(Fold(*(_read(folder / f"{part}{k}.json", list) for part in ("train", "valid", "test"))))
-    expected = properties.get("inputs", {}).get("number of folds", len(folds))
-    if not folds or len(folds) != expected:
+    inputs = properties.get("inputs")
+    expected = inputs.get("number of folds") if isinstance(inputs, dict) else None
+    if not folds or (isinstance(expected, int) and len(folds) < expected):
         raise BadInput(f"{folder}: there is no test{len(folds)}.json; make the split anew")
     holdout = _read(folder / "holdout.json", list) if (folder / "holdout.json").exists() else []
     split = Split(name=folder.name, folds=folds, holdout=holdout, properties=properties)

@@ -226,8 +226,11 @@ def _open(folder: Path) -> Store:
         chained = np.array_equal(offsets, np.cumsum(lengths) - lengths)
         if samples.size != lengths.sum() or len(rows) != facts["records"] or not chained:
             raise ValueError("the table does not fit the signals")
-        if not (gains > 0).all() or not facts["fs"] > 0 or facts["default_labels"] not in labels:
-            raise ValueError("a gain or the rate is not above 0, or labels are missing")
+        scaled = (gains > 0).all() and np.isfinite(gains).all() and 0 < facts["fs"] < np.inf
+        if not scaled or (lengths <= 0).any() or len({row["record"] for row in rows}) != len(rows):
+            raise ValueError("a gain, a length, the rate or a name is impossible")
+        if facts["default_labels"] not in labels:
+            raise ValueError("labels are missing")
         if not set().union(*labels.values()) <= set(facts["classes"]):
             raise ValueError("a label is no class")
         return Store(
@@ -244,5 +247,5 @@ def _open(folder: Path) -> Store:
             fingerprint=facts["fingerprint"],
             origin=facts["origin"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
         raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack anew") from None
