@@ -138,7 +138,7 @@ class ConvLayer(nn.Module):
     """Convolution -> batch norm -> ReLU, over real steps only.
 
     The convolution is padded by as much on either side, so what it computes for a step does not depend
-    on how long the batch is.
+    on how long the batch is. Weights are drawn as in He et al., "Delving Deep into Rectifiers", ICCV 2015.
 
     Parameters
     ----------
@@ -157,6 +157,8 @@ class ConvLayer(nn.Module):
         along_time, along_frequency = kernel_size
         padding = ((along_time - 1) // 2, dilation * (along_frequency - 1) // 2)
         self.conv = nn.Conv2d(n_in, n_out, kernel_size, stride, padding, dilation=(1, dilation))
+        # torch's own, smaller weights make steps too large behind batch norm, and two dozen layers hardly learn.
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         self.norm = nn.BatchNorm2d(n_out)
         self.time_stride = stride[0]
 
