@@ -138,6 +138,12 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
         lambda t, d: ["train", changed_model(t), "--data", d, "--epochs", "few"],
         "--epochs few: give a whole number",
     ),
+    "no such GPU": (lambda t, d: ["queue", job_file(t), "--devices", "98"], "there is no GPU 98 here"),
+    "another data set in the folder": (lambda t, d: ["fetch", "--data", d], "it holds another data set"),
+    "empty validation part": (
+        lambda t, d: ["split", "--folds", 2, "--ratio", 40, "--data", d],
+        "too few for this split",
+    ),
     "no such device": (lambda t, d: ["queue", job_file(t), "--devices", "tpu"], "'tpu' is no device"),
     "job without model": (
         lambda t, d: ["queue", job_file(t, model="none"), "--data", d],
@@ -145,7 +151,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     ),
     "fold of a job that the split lacks": (
         lambda t, d: ["queue", job_file(t, cvids=[5]), "--data", d],
-        "first.cvids: split_2_3_14 has folds 0 to 1, not 5",
+        "first, fold 5: split_2_3_14 has folds 0 to 1; choose one of them",
     ),
     "unknown label version": (
         lambda t, d: ["queue", job_file(t, labels="v7"), "--data", d],

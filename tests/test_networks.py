@@ -215,7 +215,7 @@ def test_frozen_parts_keep_weights_and_statistics() -> None:
     for name, value in network.blocks.state_dict().items():
         assert torch.equal(value, before[name]), name
     network.enter_phase(2)
-    assert all(p.requires_grad for p in network.parameters())
+    assert all(p.requires_grad for p in network.blocks.parameters())
 
 
 @pytest.mark.parametrize(

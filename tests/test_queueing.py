@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from ecg_rhythm import networks, queueing, runs
+from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import Status
 from tests.conftest import model
@@ -90,6 +91,23 @@ def test_a_failed_run_is_kept_and_the_others_go_on(data: Path, tmp_path: Path) -
     errors = [run.error for run in again if run.status is Status.FAILED]
     assert len(errors) == 2 and all("made from something else" in error for error in errors)
     assert (again[1].folder / "scores.json").stat().st_mtime_ns == done_before
+
+
+def test_a_quick_look_is_not_taken_for_the_real_thing(data: Path, tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path / "jobs")
+    subprocess.run([*command(jobs, data, tmp_path), "--epochs", "1"], check=True, capture_output=True)
+    for more in ([], ["--dry-run"]):
+        again = subprocess.run([*command(jobs, data, tmp_path), *more], check=False, capture_output=True, text=True)
+        assert again.returncode == 2
+        assert "model.training_parameters.epochs is [1] there and [2] now" in again.stderr
+
+
+def test_a_relative_job_file_finds_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "CNN_demo.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for spelling in ("my.json", tmp_path / "my.json"):
+        assert find_model("CNN_demo", spelling) == tmp_path / "models" / "CNN_demo.json"
 
 
 def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path, tmp_path: Path) -> None:

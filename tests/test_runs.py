@@ -48,7 +48,7 @@ def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not finished"):
         runs.read_scores(tmp_path)
     (tmp_path / "scores.json").write_text("{")
-    with pytest.raises(BadInput, match="not valid JSON"):
+    with pytest.raises(BadInput, match="these are no scores of a run"):
         runs.read_scores(tmp_path)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -30,6 +31,8 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
         "phases": [{"phase": 0, "epochs": 1, "best_epoch": 1, "valid": scores, "test": scores}],
     }
     (folder / "scores.json").write_text(json.dumps(content))
+    made_from = {"model": {}, "job": {"split": split, "fold": fold}, "data": {"fold": str(fold)}}
+    (folder / "run.json").write_text(json.dumps(made_from))
     return scores["challenge"]
 
 
@@ -38,7 +41,8 @@ GOOD, FAIR, POOR = [0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2], [1, 1, 0, 1, 2, 0]
 
 def test_mean_and_sample_standard_deviation_over_folds(tmp_path: Path) -> None:
     values = [finished(tmp_path, "a", k, p) for k, p in enumerate([GOOD, FAIR, POOR])]
-    (configuration,) = summary.summarize(tmp_path)
+    (configuration,), problems = summary.summarize(tmp_path)
+    assert problems == []
     spread = configuration.spread("challenge")
     assert spread.mean == pytest.approx(mean(values))
     assert spread.sd == pytest.approx(stdev(values))
@@ -48,27 +52,51 @@ def test_mean_and_sample_standard_deviation_over_folds(tmp_path: Path) -> None:
 def test_missing_folds_are_said_and_one_fold_has_no_spread(tmp_path: Path) -> None:
     finished(tmp_path, "a", 1, GOOD)
     (tmp_path / "CNN" / "a" / "fold0").mkdir()
-    (configuration,) = summary.summarize(tmp_path)
+    (configuration,), _ = summary.summarize(tmp_path)
     assert configuration.missing == [0, 2]
-    assert configuration.spread("A").sd is None
+    assert configuration.spread("F1 A").sd is None
 
 
 def test_ranking_pairs_differences_by_fold(tmp_path: Path) -> None:
     best = [finished(tmp_path, "best", k, p) for k, p in enumerate([GOOD, FAIR, GOOD])]
     other = [finished(tmp_path, "other", k, p) for k, p in enumerate([FAIR, POOR])]
     finished(tmp_path, "elsewhere", 0, POOR, split="t")
-    ranked = summary.ranking(summary.summarize(tmp_path, "CNN"))
-    assert [c.job for c, _ in ranked] == ["best", "other", "elsewhere"]
+    ranked, elsewhere = summary.rankings(summary.summarize(tmp_path, "CNN")[0])
+    assert [c.job for c, _ in ranked] == ["best", "other"]
+    assert [c.job for c, _ in elsewhere] == ["elsewhere"]
     differences = [o - b for o, b in zip(other, best, strict=False)]
     assert ranked[1][1] is not None
     assert ranked[1][1].mean == pytest.approx(mean(differences))
     assert ranked[1][1].sd == pytest.approx(stdev(differences))
-    assert ranked[2][1] is None
+
+
+def test_a_job_with_missing_folds_does_not_lead(tmp_path: Path) -> None:
+    for k, p in enumerate([FAIR, FAIR, FAIR]):
+        finished(tmp_path, "whole", k, p)
+    finished(tmp_path, "lucky", 0, GOOD)
+    (ranked,) = summary.rankings(summary.summarize(tmp_path)[0])
+    assert [c.job for c, _ in ranked] == ["whole", "lucky"]
+
+
+def test_folds_that_do_not_belong_together_are_not_averaged(tmp_path: Path) -> None:
+    finished(tmp_path, "good", 0, GOOD)
+    finished(tmp_path, "mixed", 0, GOOD, split="s")
+    finished(tmp_path, "mixed", 1, GOOD, split="t")
+    found, problems = summary.summarize(tmp_path)
+    assert [c.job for c in found] == ["good"]
+    assert len(problems) == 1 and "fold0 and fold1 were made from different" in problems[0]
+
+
+def test_a_copy_of_a_fold_does_not_count(tmp_path: Path) -> None:
+    value = finished(tmp_path, "a", 0, FAIR)
+    shutil.copytree(tmp_path / "CNN" / "a" / "fold0", tmp_path / "CNN" / "a" / "fold0_old")
+    (configuration,), _ = summary.summarize(tmp_path)
+    assert configuration.values("challenge") == {0: value}
 
 
 def test_csv_and_json_hold_every_fold_and_measure(tmp_path: Path) -> None:
     values = [finished(tmp_path, "a", k, p) for k, p in enumerate([GOOD, POOR])]
-    found = summary.summarize(tmp_path)
+    found, _ = summary.summarize(tmp_path)
     rows = list(csv.DictReader(io.StringIO(summary.as_csv(found))))
     assert len(rows) == 2 * 5
     challenge = [float(r["value"]) for r in rows if r["measure"] == "challenge"]
@@ -76,7 +104,7 @@ def test_csv_and_json_hold_every_fold_and_measure(tmp_path: Path) -> None:
     (entry,) = json.loads(summary.as_json(found))
     assert entry["mean"]["challenge"] == pytest.approx(mean(values))
     assert entry["missing_folds"] == [2]
-    assert set(entry["sd"]) == {"challenge", "A", "N", "~", "accuracy"}
+    assert set(entry["sd"]) == {"challenge", "F1 A", "F1 N", "F1 ~", "accuracy"}
 
 
 def test_no_finished_run_is_one_sentence(tmp_path: Path) -> None:

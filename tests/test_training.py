@@ -19,6 +19,7 @@ from torch import nn
 
 from ecg_rhythm import networks, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
+from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.splits import load_split
@@ -111,7 +112,7 @@ def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Pat
         chosen = [row for row in rows if row["set"] == part]
         assert [row["record"] for row in chosen] == [store.names[n - 1] for n in numbers]
         assert [row["label"] for row in chosen] == [store.labels_of()[n - 1] for n in numbers]
-        guesses = [max(store.classes, key=lambda name: float(row[name])) for row in chosen]
+        guesses = [max(store.classes, key=lambda name: float(row[f"p({name})"])) for row in chosen]
         f1 = f1_score([r["label"] for r in chosen], guesses, labels=store.classes, average=None, zero_division=0)
         got = scores["phases"][0][part]["f1"]
         assert list(got.values()) == pytest.approx(list(f1))
@@ -121,7 +122,7 @@ def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Pat
     with torch.inference_mode():
         p = network(signal, torch.tensor([signal.shape[1]])).softmax(dim=1)[0]
     row = next(row for row in rows if row["record"] == store.names[fold.test[0] - 1])
-    assert [float(row[name]) for name in store.classes] == pytest.approx(p.tolist(), abs=1e-4)
+    assert [float(row[f"p({name})"]) for name in store.classes] == pytest.approx(p.tolist(), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["CNN", "CRNN"])
@@ -226,6 +227,28 @@ def test_rates_of_late_phases_reach_the_optimiser(data: Path, tmp_path: Path) ->
     train(run, data, tmp_path, device="cpu")
     rates = [float(row["learning_rate"]) for row in hotlog(run.folder(tmp_path))]
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.001, 0.0001])
+
+
+def test_l2_does_not_touch_what_a_phase_does_not_use(data: Path, tmp_path: Path) -> None:
+    config = model(
+        model_name="CRNN", training_parameters__epochs=[2, 0, 0, 0, 0], loss_function_parameters__l2_penalty=0.1
+    )
+    run = spec(config)
+    train(run, data, tmp_path, device="cpu")
+    torch.manual_seed(seed_of(run.job.seed))
+    fresh = networks.build(config, 100.0, 3).state_dict()
+    trained = load_file(run.folder(tmp_path) / "phase0.safetensors")
+    assert all(torch.equal(trained[name], fresh[name]) for name in trained if name.startswith("lstms"))
+
+
+def test_a_batch_of_one_recording_of_one_step_trains(data: Path, tmp_path: Path) -> None:
+    config = model(
+        training_parameters__batch_size=1,
+        training_parameters__epochs=[1],
+        model_parameters__n_conv_blocks=6,
+        model_parameters__strides_block_end=[4, 2],
+    )
+    assert train(spec(config), data, tmp_path, device="cpu")["phases"]
 
 
 def test_it_learns(data: Path, tmp_path: Path) -> None:

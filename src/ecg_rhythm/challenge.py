@@ -111,6 +111,8 @@ def fetch(
         labels = labels or download(LABELS, data / "download", mirrors)
         pack_archive(data, archive, labels, release)
     store = open_store(data)
+    if store.origin != ORIGIN:
+        raise BadInput(f"{data}: it holds another data set ({store.origin}); choose another --data folder")
     if not (folder := splits_folder(data) / DEFAULT_SPLIT).exists():
         save_split(make_split(store.labels_of("v2"), store.classes), folder)
     check_split(load_split(folder, len(store)), len(store))

@@ -19,7 +19,8 @@ from ecg_rhythm.networks import Network
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import Description
 
-BATCH = 32
+BATCH_SECONDS = 960.0
+"""Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
 CHUNK = 512
 """Files held in memory at once."""
 
@@ -100,10 +101,20 @@ class Classifier:
     @staticmethod
     def _member(network: Network, fs: float, recordings: Sequence[Record]) -> NDArray[np.float64]:
         signals = [records.resample(recording, fs).signal for recording in recordings]
-        order = np.argsort([len(signal) for signal in signals], kind="stable")
-        parts = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
+        parts = _parts([len(signal) for signal in signals], most=int(BATCH_SECONDS * fs))
         batches = (collate([signals[i] for i in part], part) for part in parts)
         return probabilities(network, batches)[1]
+
+
+def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
+    """Divide recordings by length into batches of at most `most` samples, padding included, or of one recording."""
+    part: list[int] = []
+    for i in np.argsort(lengths, kind="stable").tolist():
+        if part and (len(part) + 1) * lengths[i] > most:
+            yield np.array(part)
+            part = []
+        part.append(i)
+    yield np.array(part)
 
 
 def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> tuple[list[Prediction], list[str]]:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from ecg_rhythm import config, display, queueing, runs, splits, summary
 from ecg_rhythm.config import Job
@@ -24,7 +23,10 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-out, err = Console(), Console(stderr=True)
+out, err = display.console(sys.stdout), display.console(sys.stderr)
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 EXTRAS = {"torch": "train", "accelerate": "train", "safetensors": "train", "tensorboard": "train", "neurokit2": "demo"}
 """Modules that a light installation lacks, and the extra that brings each."""
@@ -48,9 +50,10 @@ def main() -> None:
         if error.name not in EXTRAS:
             raise
         _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
-    except KeyboardInterrupt:
-        err.print("interrupted; the same command goes on from here")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            err.print("interrupted; runs that have begun go on where they were if started again without --restart")
+        raise
 
 
 def _fail(message: str) -> None:
@@ -75,7 +78,7 @@ def fetch(
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
     store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
     display.store(out, store)
-    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}")
+    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
 
 
 @app.command()
@@ -90,7 +93,7 @@ def pack(
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
     display.store(out, store)
-    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`")
+    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
 
 
 @app.command()
@@ -109,6 +112,7 @@ def split(
     keep_together: Annotated[
         bool, typer.Option("--keep-together", help="Put recordings of the same signal into one part.")
     ] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the split; made of its options if not given.")] = None,
     data: Data = Path("data"),
 ) -> None:
     """Divide the data set into folds; the defaults give the published split_5_6_14."""
@@ -123,7 +127,9 @@ def split(
     )
     splits.save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
-    out.print(f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False)
+    out.print(
+        f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
+    )
     if made.holdout:
         out.print(f"{len(made.holdout)} recordings are held out of all folds")
 
@@ -141,6 +147,7 @@ def train(
         bool, typer.Option("--test-scores", help="Score the test fold at every validation too; never used to choose.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder; MODEL_single if not given.")] = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
@@ -155,15 +162,18 @@ def train(
         log_en=tensorboard,
         log_test_score=test_scores,
     )
-    run = queueing.single(model, job, fold, epochs=_epochs(epochs))
+    run = queueing.single(model, job, fold, epochs=_epochs(epochs), name=name)
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
-    from ecg_rhythm import training
+    from ecg_rhythm import networks, training
 
+    networks.check(run.model, str(model))
+    if runs.is_done(run.folder(logs)) and not restart:
+        out.print("this run is done already; --restart makes it anew")
     with display.progress(out, run.title) as report:
         scores = training.train(run, data, logs, device=device, restart=restart, report=report)
     display.run_scores(out, scores)
-    out.print(f"all of it is in {run.folder(logs)}")
+    out.print(f"all of it is in {run.folder(logs)}", markup=False)
 
 
 @app.command()
@@ -180,10 +190,14 @@ def queue(
 ) -> None:
     """Do all runs of a job file that are not done yet, on the devices there are."""
     workers = queueing.parse_devices(devices)
+    if strange := sorted(set(workers) - {"cpu", *queueing.gpus()}):
+        raise BadInput(
+            f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
+        )
     from ecg_rhythm import networks
 
     specs = queueing.plan(jobs, epochs=_epochs(epochs), check=networks.check)
-    _check_folds(specs, data)
+    _check(specs, data, logs, restart=restart)
     waiting = queueing.enqueue(specs, logs)
     if dry_run:
         out.print(display.queue_table(waiting))
@@ -200,16 +214,14 @@ def queue(
     )
 
 
-def _check_folds(specs: list[runs.RunSpec], data: Path) -> None:
-    """Refuse a fold, split or label version that the data set does not have, before anything runs."""
+def _check(specs: list[runs.RunSpec], data: Path, logs: Path, *, restart: bool) -> None:
+    """Refuse, before anything runs, what the data set lacks or what an existing run was not made from."""
     store = open_store(data)
+    loaded = {name: splits.load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
     for spec in specs:
-        folds = len(splits.load_split(splits_folder(data) / spec.job.split, len(store)).folds)
-        store.labels_of(spec.job.labels)
-        if spec.fold >= folds:
-            raise BadInput(
-                f"{spec.job_name}.cvids: {spec.job.split} has folds 0 to {folds - 1}, not {spec.fold}; correct it"
-            )
+        identity = runs.identity(spec, store, loaded[spec.job.split])
+        if not restart:
+            runs.check_same(spec.folder(logs), identity)
 
 
 @app.command("run", hidden=True)
@@ -226,11 +238,15 @@ def summarize(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per phase, job, fold and measure.")] = False,
 ) -> None:
     """Compare all finished runs: every fold, mean ± standard deviation, difference to the best."""
-    configurations = summary.summarize(logs, architecture)
+    configurations, problems = summary.summarize(logs, architecture)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
-        return
-    display.summaries(out, configurations)
+    else:
+        display.summaries(out, configurations)
+    for message in problems:
+        err.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    if problems:
+        sys.exit(1)
 
 
 @app.command()

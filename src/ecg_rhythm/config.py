@@ -144,6 +144,9 @@ class Job(Section):
     """Seed of everything random in a run."""
 
 
+MOST_PROBLEMS = 4
+"""How many problems of one file are told at once."""
+
 SENTENCES = {
     "string_pattern_mismatch": "only letters, digits and . _ + - are allowed, beginning with a letter or digit",
     "too_short": "give more values",
@@ -188,11 +191,11 @@ def load_jobs(path: Path | str) -> dict[str, Job]:
 def find_model(name: str, job_file: Path | str) -> Path:
     """Return the model file a job names.
 
-    It is looked for beside the job file, in `models/` beside the job file's folder, and among the
-    models that come with the program.
+    It is looked for beside the job file, in `models/` there and beside the job file's folder, and among
+    the models that come with the program.
     """
-    folder = Path(job_file).parent
-    places = [folder, folder.parent / "models", shipped("models")]
+    folder = Path(job_file).resolve().parent
+    places = [folder, folder / "models", folder.parent / "models", shipped("models")]
     for place in places:
         if (path := place / f"{name}.json").is_file():
             return path
@@ -239,7 +242,8 @@ def _without_repeats(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any
 
 def _explain(error: ValidationError, kind: Any) -> str:
     problems = []
-    for problem in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for problem in found[:MOST_PROBLEMS]:
         path = ".".join(str(part) for part in problem["loc"] if part != "[key]").encode("unicode_escape").decode()
         if problem["type"] == "json_invalid":
             problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
@@ -253,6 +257,8 @@ def _explain(error: ValidationError, kind: Any) -> str:
             value = json.dumps(problem["input"], default=str)
             shown = value if len(value) <= 40 else value[:37] + "..."
             problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown}); correct it")
+    if len(found) > MOST_PROBLEMS:
+        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
     return "; ".join(problems)
 
 

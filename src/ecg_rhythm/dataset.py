@@ -40,7 +40,7 @@ class Batch:
 
 
 def seed_of(*parts: int) -> int:
-    """Return a seed that is a function of all parts and differs wherever one of them does."""
+    """Return a seed that follows from all parts."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from rich import box
@@ -14,20 +14,26 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from ecg_rhythm import runs, summary
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import QueuedRun, Status, describe, duration
 from ecg_rhythm.store import Store
 
 if TYPE_CHECKING:
     from ecg_rhythm.classifier import Prediction
 
-BAR = 40
+BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
+
+
+def console(stream: TextIO) -> Console:
+    """Return where to print: as wide as the terminal, or wide enough for every table where there is none."""
+    return Console(file=stream, width=None if stream.isatty() else WIDE)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
-        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
     return table
 
 
@@ -86,7 +92,10 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
 
 
 def _done(run: QueuedRun) -> str:
-    scores = runs.read_scores(run.folder)
+    try:
+        scores = runs.read_scores(run.folder)
+    except BadInput:  # another queue is making it anew
+        return ""
     return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
 
 
@@ -129,10 +138,9 @@ def run_scores(out: Console, scores: dict[str, Any]) -> None:
 def summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:
-        names = ["challenge", *(f"F1 {name}" for name in c.classes), "accuracy"]
         title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
-        table = _table("fold", *names, title=title)
         measures = summary.measures(c)
+        table = _table("fold", *measures, title=title)
         for fold in sorted(c.folds):
             table.add_row(str(fold), *(f"{c.values(m)[fold]:.3f}" for m in measures))
         table.add_section()
@@ -142,12 +150,12 @@ def summaries(out: Console, configurations: list[summary.Configuration]) -> None
         out.print(table)
         if c.missing:
             out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
-    short = _table(
-        "configuration", "folds", "challenge score", "difference to the best", title="last phase of each job"
-    )
-    for c, difference in summary.ranking(configurations):
-        short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
-    out.print(short)
+    for ranked in summary.rankings(configurations):
+        title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
+        short = _table("configuration", "folds", "challenge score", "difference to the best", title=title)
+        for c, difference in ranked:
+            short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
+        out.print(short)
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
         "scored best on its validation part. ± is the standard deviation over folds (n - 1); differences are "
@@ -162,7 +170,7 @@ def _folds(c: summary.Configuration) -> str:
 
 def _difference(difference: summary.Spread | None) -> str:
     if difference is None:
-        return "not comparable"
+        return "no fold in common"
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 

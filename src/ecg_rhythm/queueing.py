@@ -96,10 +96,12 @@ def plan(
     )
 
 
-def single(model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None) -> RunSpec:
-    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single`."""
+def single(
+    model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None, name: str | None = None
+) -> RunSpec:
+    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single` if not named."""
     model = with_epochs(load_model(model_file), epochs)
-    return RunSpec(job_name=f"{model_file.stem}_single", job=job, model=model, fold=fold)
+    return RunSpec(job_name=name or f"{model_file.stem}_single", job=job, model=model, fold=fold)
 
 
 def with_epochs(model: ModelConfig, epochs: list[int] | None) -> ModelConfig:

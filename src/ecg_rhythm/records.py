@@ -146,6 +146,8 @@ def _read_wfdb(header: Path) -> Record:
         text = header.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError as error:
         raise BadInput(f"{header}: its signal file {Path(error.filename).name} is missing; put it beside it") from None
+    except PermissionError as error:
+        raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
     except WFDB_ERRORS:
         raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
     if signals is None or signals.shape[1] == 0:

@@ -9,6 +9,7 @@ a queued run), `error.txt` (if it failed), `checkpoint.safetensors` while it is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from typing import Any
 from ecg_rhythm import files
 from ecg_rhythm.config import Job, ModelConfig, Section
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.splits import Split
+from ecg_rhythm.store import Store
 
 SCORES = "scores.json"
 CHECKPOINT = "checkpoint.safetensors"
@@ -101,6 +104,54 @@ def is_claimed(folder: Path) -> bool:
         return True
 
 
+def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
+    """Return all that decides the result of a run, as JSON values.
+
+    Raises
+    ------
+    BadInput
+        If the split has no such fold, or the data set no such label version.
+    """
+    if spec.fold >= len(split.folds):
+        last = len(split.folds) - 1
+        raise BadInput(f"{spec.job_name}, fold {spec.fold}: {split.name} has folds 0 to {last}; choose one of them")
+    store.labels_of(spec.job.labels)
+    fold = split.folds[spec.fold]
+    parts = hashlib.sha256(json.dumps([fold.train, fold.valid, fold.test]).encode()).hexdigest()
+    return {
+        "model": spec.model.model_dump(),
+        "job": {
+            "split": spec.job.split,
+            "labels": spec.job.labels or store.default_labels,
+            "seed": spec.job.seed,
+            "fold": spec.fold,
+        },
+        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "fold": parts},
+    }
+
+
+def check_same(folder: Path, identity: dict[str, Any]) -> None:
+    """Refuse a run's folder that was made from something else.
+
+    Raises
+    ------
+    BadInput
+        Each difference is named.
+    """
+    try:
+        made_from = json.loads((folder / "run.json").read_text())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        raise BadInput(f"{folder / 'run.json'}: this is not valid JSON; make the run anew with --restart") from None
+    if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
+        more = f" (and {len(differences) - 4} more)" if len(differences) > 4 else ""
+        raise BadInput(
+            f"{folder}: this run was made from something else: {', '.join(differences[:4])}{more}; "
+            "give the job another name, or make the run anew with --restart"
+        )
+
+
 def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: bool = False) -> None:
     """Make a run's folder ready, or refuse it if it was made from something else.
 
@@ -120,22 +171,17 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: boo
     BadInput
         If the folder holds a run with another identity; each difference is named.
     """
+    for left_over in folder.glob(".*.part"):  # of a process that was killed while it wrote
+        left_over.unlink(missing_ok=True)
     if restart:
+        (folder / SCORES).unlink(missing_ok=True)  # first: without it nothing else counts
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.name not in (LOCK, "output.txt"):
                 path.unlink()
-    if (folder / "run.json").exists():
-        made_from = json.loads((folder / "run.json").read_text())
-        if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
-            more = f" (and {len(differences) - 4} more)" if len(differences) > 4 else ""
-            raise BadInput(
-                f"{folder}: this run was made from something else: {', '.join(differences[:4])}{more}; "
-                "give the job another name, or make the run anew with --restart"
-            )
-    else:
-        files.write_json(folder / "run.json", identity)
+    check_same(folder, identity)
+    files.write_json(folder / "run.json", identity)
     files.write_json(folder / "model.json", spec.model.model_dump())
     files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
     (folder / "error.txt").unlink(missing_ok=True)
@@ -165,11 +211,13 @@ def read_scores(folder: Path) -> dict[str, Any]:
     path = folder / SCORES
     try:
         scores: dict[str, Any] = json.loads(path.read_text())
+        if not {"architecture", "job", "fold", "classes", "data", "split", "labels", "phases"} <= scores.keys():
+            raise ValueError
         return scores
     except FileNotFoundError:
         raise BadInput(f"{folder}: this run is not finished (it has no {SCORES}); train it first") from None
     except ValueError:
-        raise BadInput(f"{path}: this is not valid JSON; remove it and run the job again") from None
+        raise BadInput(f"{path}: these are no scores of a run; remove the file and run the job again") from None
 
 
 def write_progress(folder: Path, progress: Progress) -> None:

@@ -126,6 +126,9 @@ def make_split(
         holdout=complete(kept_out),
         properties=_properties(folds, ratio, seed, holdout) | ({"name": name} if name else {}),
     )
+    for k, fold in enumerate(made):
+        if not (fold.train and fold.valid and fold.test):
+            raise BadInput(f"fold {k} would have no recordings to train, validate or test on; use fewer folds")
     check_split(split, len(labels))
     return split
 
@@ -139,6 +142,7 @@ def make_for_store(
     holdout: bool = False,
     labels: str | None = None,
     keep_together: bool = False,
+    name: str | None = None,
 ) -> Split:
     """Divide a packed data set into folds; see `make_split`.
 
@@ -152,8 +156,8 @@ def make_for_store(
     """
     usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
     version = labels or usual
-    name = f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout
-    name += f"_{version}" * (version != usual) + "_together" * keep_together
+    usual_name = f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout
+    usual_name += f"_{version}" * (version != usual) + "_together" * keep_together
     return make_split(
         store.labels_of(version),
         store.classes,
@@ -162,7 +166,7 @@ def make_for_store(
         seed=seed,
         holdout=holdout,
         together=store.duplicates() if keep_together else (),
-        name=name,
+        name=name or usual_name,
     )
 
 

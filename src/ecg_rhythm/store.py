@@ -27,7 +27,7 @@ UNITS_PER_MV = 1000.0
 """The gain signals are packed with; 1 µV per unit, as the challenge has it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Store:
     """A packed data set, opened.
 
@@ -70,6 +70,9 @@ class Store:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.folder)!r}: {len(self)} recordings at {self.fs:g} Hz of {', '.join(self.classes)})"
 
     def signal(self, index: int) -> NDArray[np.float32]:
         """Return the signal at a position (record number - 1) in mV."""
@@ -247,5 +250,7 @@ def _open(folder: Path) -> Store:
             fingerprint=facts["fingerprint"],
             origin=facts["origin"],
         )
+    except PermissionError:
+        raise BadInput(f"{folder}: there is no permission to read it; change that") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
         raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack anew") from None

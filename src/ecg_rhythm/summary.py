@@ -15,6 +15,9 @@ from ecg_rhythm import runs
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.scores import Scores
 
+F1 = "F1 "
+"""What comes before a class's name where its F1 is meant."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -48,7 +51,7 @@ class Configuration:
         return f"{self.architecture}/{self.job}"
 
     def values(self, measure: str) -> dict[int, float]:
-        """Return a measure of each fold: `challenge`, `accuracy`, or a class's F1 by the class's name."""
+        """Return a measure of each fold: one of `measures`."""
         return {k: _value(scores, measure) for k, scores in sorted(self.folds.items())}
 
     def spread(self, measure: str) -> Spread:
@@ -65,9 +68,11 @@ class Configuration:
 
 
 def _value(scores: Scores, measure: str) -> float:
-    if measure in ("challenge", "accuracy"):
-        return float(scores[measure])  # type: ignore[literal-required]
-    return scores["f1"][measure]
+    if measure == "challenge":
+        return scores["challenge"]
+    if measure == "accuracy":
+        return scores["accuracy"]
+    return scores["f1"][measure.removeprefix(F1)]
 
 
 def _spread(values: list[float]) -> Spread:
@@ -76,10 +81,10 @@ def _spread(values: list[float]) -> Spread:
 
 def measures(configuration: Configuration) -> list[str]:
     """Return what is reported: challenge score, F1 of every class, accuracy."""
-    return ["challenge", *configuration.classes, "accuracy"]
+    return ["challenge", *(F1 + name for name in configuration.classes), "accuracy"]
 
 
-def summarize(logs: Path, architecture: str | None = None) -> list[Configuration]:
+def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configuration], list[str]]:
     """Collect the test scores of all finished runs.
 
     Parameters
@@ -91,30 +96,60 @@ def summarize(logs: Path, architecture: str | None = None) -> list[Configuration
 
     Returns
     -------
-    list of Configuration
+    configurations : list of Configuration
         By architecture, job and phase.
+    problems : list of str
+        One sentence for each job or run that had to be left out.
 
     Raises
     ------
     BadInput
-        If there is no finished run, or a `scores.json` is damaged.
+        If there is no finished run.
     """
     found: list[Configuration] = []
-    for job in sorted(path for path in logs.glob(f"{architecture or '*'}/*") if path.is_dir()):
-        finished = {}
-        expected: set[int] = set()
-        for folder in sorted(job.glob("fold*")):
-            expected |= set(_expected_folds(folder))
-            if runs.is_done(folder):
-                scores = runs.read_scores(folder)
-                finished[int(scores["fold"])] = scores
-        if finished:
-            found += _configurations(finished, sorted(expected - finished.keys()))
+    problems: list[str] = []
+    for job in _jobs(logs, architecture):
+        try:
+            found += _job_configurations(job)
+        except BadInput as error:
+            problems.append(str(error))
     if not found:
         known = ", ".join(sorted(path.name for path in logs.glob("*") if path.is_dir()))
         beside = f"; there are logs of {known}" if architecture and known else ""
-        raise BadInput(f"{logs / (architecture or '')}: there is no finished run in it; run some jobs first{beside}")
-    return found
+        why = problems[0] if problems else f"there is no finished run in it; run some jobs first{beside}"
+        raise BadInput(f"{logs / (architecture or '')}: {why}")
+    return found, problems
+
+
+def _jobs(logs: Path, architecture: str | None) -> list[Path]:
+    chosen = [path for path in logs.glob("*") if path.is_dir() and architecture in (None, path.name)]
+    return sorted(job for path in chosen for job in path.iterdir() if job.is_dir())
+
+
+def _job_configurations(job: Path) -> list[Configuration]:
+    """Return the phases of one job, whose folds must all be made from the same model and data."""
+    finished: dict[int, dict[str, Any]] = {}
+    made_from: dict[str, Path] = {}
+    expected: set[int] = set()
+    for folder in sorted(path for path in job.glob("fold*") if path.name[4:].isdecimal()):
+        expected |= set(_expected_folds(folder))
+        if runs.is_done(folder):
+            finished[int(folder.name[4:])] = runs.read_scores(folder)
+            made_from.setdefault(_made_from(folder), folder)
+    if len(made_from) > 1:
+        names = " and ".join(folder.name for folder in made_from.values())
+        raise BadInput(f"{job}: {names} were made from different models, splits or data; run it again with --restart")
+    return list(_configurations(finished, sorted(expected - finished.keys()))) if finished else []
+
+
+def _made_from(folder: Path) -> str:
+    """Return what decides a run's result but for its fold, as text to compare."""
+    try:
+        identity = json.loads((folder / "run.json").read_text())
+        del identity["job"]["fold"], identity["data"]["fold"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{folder}: its run.json is missing or damaged; run the job again with --restart") from None
+    return json.dumps(identity, sort_keys=True)
 
 
 def _expected_folds(folder: Path) -> list[int]:
@@ -140,11 +175,18 @@ def _configurations(finished: dict[int, dict[str, Any]], missing: list[int]) -> 
         )
 
 
-def ranking(configurations: list[Configuration]) -> list[tuple[Configuration, Spread | None]]:
-    """Return the last phase of each job, best first, with its difference to the best, paired by fold."""
-    last = [c for c in configurations if c.last_phase]
-    last.sort(key=lambda c: -c.spread("challenge").mean)
-    return [(c, c.difference(last[0])) for c in last]
+def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Spread | None]]]:
+    """Return the last phase of each job, best first, with its difference to the best, paired by fold.
+
+    There is one list for each data set, split and label version; jobs with missing folds come last.
+    """
+    groups: dict[tuple[str, str, str], list[Configuration]] = {}
+    for c in configurations:
+        if c.last_phase:
+            groups.setdefault(c.data, []).append(c)
+    for group in groups.values():
+        group.sort(key=lambda c: (bool(c.missing), -c.spread("challenge").mean))
+    return [[(c, c.difference(group[0])) for c in group] for group in groups.values()]
 
 
 def as_json(configurations: list[Configuration]) -> str:

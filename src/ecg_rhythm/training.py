@@ -8,9 +8,7 @@ same number of threads its weights are the same to the bit.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 import math
 import platform
 import subprocess
@@ -127,29 +125,13 @@ def train(
     networks.check(spec.model, spec.job.model)
     store = open_store(data)
     split = load_split(splits_folder(data) / spec.job.split, len(store))
-    if spec.fold >= len(split.folds):
-        raise BadInput(f"fold {spec.fold}: {split.name} has folds 0 to {len(split.folds) - 1}; choose one of them")
+    identity = runs.identity(spec, store, split)
     folder = spec.folder(logs)
     with runs.claim(folder):
-        runs.begin(folder, spec, _identity(spec, store, split.folds[spec.fold]), restart=restart)
+        runs.begin(folder, spec, identity, restart=restart)
         if runs.is_done(folder):
             return runs.read_scores(folder)
         return _Run(_task(spec, folder, store, split.folds[spec.fold]), device, report).finish()
-
-
-def _identity(spec: RunSpec, store: Store, fold: Fold) -> dict[str, Any]:
-    """Return all that decides the result of a run, as JSON values."""
-    parts = hashlib.sha256(json.dumps([fold.train, fold.valid, fold.test]).encode()).hexdigest()
-    return {
-        "model": spec.model.model_dump(),
-        "job": {
-            "split": spec.job.split,
-            "labels": spec.job.labels or store.default_labels,
-            "seed": spec.job.seed,
-            "fold": spec.fold,
-        },
-        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "fold": parts},
-    }
 
 
 def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
@@ -229,7 +211,7 @@ class _Run:
         losses = []
         for number, (signals, lengths, targets) in enumerate(self._batches(seed)):
             for group in optimizer.param_groups:
-                group["lr"] = self._learning_rate()
+                group["lr"] = self._learning_rate(state.step)
             logits = self.network(signals, lengths)
             loss = weighted_loss(logits, targets, self.class_weights) + l2_loss(
                 self.bare, task.spec.model.loss_function_parameters
@@ -265,14 +247,14 @@ class _Run:
             device = self.accelerator.device
             yield batch.signals.to(device, non_blocking=True), batch.lengths, targets.to(device, non_blocking=True)
 
-    def _learning_rate(self) -> float:
-        """Return the rate of the next step."""
+    def _learning_rate(self, step: int) -> float:
+        """Return the rate of a step of this phase."""
         state = self.state
         total = max(self.task.epochs[state.phase] * self.steps_per_epoch, 1)
         rate = self.options.learning_rate * self.bare.phases[state.phase].rate
         if self.options.exponential_decay:
-            rate *= DECAY_PER_STEP**state.step
-        return rate * schedule(self.options.rate_schedule, state.step / total)
+            rate *= DECAY_PER_STEP**step
+        return rate * schedule(self.options.rate_schedule, step / total)
 
     def _has_stalled(self) -> bool:
         """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
@@ -288,9 +270,10 @@ class _Run:
         if state.best_score is None or valid["challenge"] > state.best_score:
             state.best_score, state.best_epoch = valid["challenge"], state.epoch
             weights.save(self._weights_file(state.phase), self.bare, self._description(valid))
+        rate = self._learning_rate(max(state.step - 1, 0))
         row = (
-            state.phase, state.epoch, state.best_epoch, state.loss, self._learning_rate(), valid["accuracy"],
-            valid["challenge"], test and test["accuracy"], test and test["challenge"], self._seconds(),
+            state.phase, state.epoch, state.best_epoch, state.loss, rate, valid["accuracy"], valid["challenge"],
+            test and test["accuracy"], test and test["challenge"], self._seconds(),
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
         if task.spec.job.log_en:
@@ -408,7 +391,7 @@ def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def l2_loss(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
-    """Return `l2_penalty` x half the sum of squares of all learning weights but biases and batch norm."""
+    """Return `l2_penalty` x half the sum of squares of all weights that learn now but biases and batch norm."""
     if options.l2_penalty == 0:
         return 0.0
     squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]
@@ -430,8 +413,8 @@ def schedule(kind: str, done: float) -> float:
 
 
 def prediction_columns(classes: list[str]) -> tuple[str, ...]:
-    """Return the header of `predictions.csv`: a probability column per class, by its name."""
-    return ("record", "fold", "set", "label", *classes)
+    """Return the header of `predictions.csv`; `p(N)` is the probability of class N."""
+    return ("record", "fold", "set", "label", *(f"p({name})" for name in classes))
 
 
 def environment(accelerator: Accelerator, seed: int) -> dict[str, Any]:

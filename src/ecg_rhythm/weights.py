@@ -104,10 +104,19 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the progress and the tensors of a checkpoint."""
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        progress: dict[str, Any] = json.loads(file.metadata()[KEY])
+    """Return the progress and the tensors of a checkpoint.
+
+    Raises
+    ------
+    BadInput
+        If it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            progress: dict[str, Any] = json.loads(file.metadata()[KEY])
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{path}: this checkpoint is damaged; make the run anew with --restart") from None
     return progress, tensors
 
 

@@ -22,11 +22,14 @@ class Phase:
         Factor of the learning rate.
     frozen : tuple of str
         Parts of the network that stay exactly as they are, their batch statistics too.
+    unused : tuple of str
+        Parts that do not compute in this phase, and so do not learn either.
     """
 
     epochs: int
     rate: float = 1.0
     frozen: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 class Network(nn.Module):
@@ -54,7 +57,7 @@ class Network(nn.Module):
         """Make the network compute and learn as phase number `phase` wants it."""
         self.phase = phase
         self.requires_grad_(True)
-        for name in self.phases[phase].frozen:
+        for name in self.phases[phase].frozen + self.phases[phase].unused:
             self.get_submodule(name).requires_grad_(False)
 
     def train(self, mode: bool = True) -> Network:

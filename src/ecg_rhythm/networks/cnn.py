@@ -19,7 +19,7 @@ def _odd(size: int) -> int:
 
 
 OddSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
 
 
 class CNNParameters(Section):

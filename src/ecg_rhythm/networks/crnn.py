@@ -45,11 +45,11 @@ class CRNN(Network):
 
     Parameters = CRNNParameters
     phases = (
-        Phase(epochs=500),
-        Phase(epochs=100, frozen=("blocks",)),
-        Phase(epochs=200),
-        Phase(epochs=200, rate=0.1),
-        Phase(epochs=200, rate=0.01),
+        Phase(epochs=500, unused=("lstms",)),
+        Phase(epochs=100, frozen=("blocks",), unused=("dense",)),
+        Phase(epochs=200, unused=("dense",)),
+        Phase(epochs=200, rate=0.1, unused=("dense",)),
+        Phase(epochs=200, rate=0.01, unused=("dense",)),
     )
 
     def __init__(self, config: ModelConfig, parameters: CRNNParameters, fs: float, n_classes: int) -> None:

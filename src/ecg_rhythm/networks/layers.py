@@ -167,17 +167,25 @@ class ConvLayer(nn.Module):
         x = self.conv(x)
         steps = steps.strided(self.time_stride)
         if not steps.padded:
-            x = F.relu(self.norm(x), inplace=True)
+            x = F.relu(self._normalise(x), inplace=True)
         elif self.training:
             batch, channels, width, bins = x.shape
             rows = take_rows(x.permute(0, 2, 3, 1).reshape(batch * width, -1), steps.rows)
             packed = rows.view(1, -1, 1, channels).permute(0, 3, 1, 2)
-            packed = F.relu(self.norm(packed), inplace=True)
+            packed = F.relu(self._normalise(packed), inplace=True)
             rows = packed.permute(0, 2, 3, 1).reshape(-1, bins * channels)
             x = put_rows(rows, steps.rows, batch * width).view(batch, width, bins, channels).permute(0, 3, 1, 2)
         else:
             x = F.relu(self.norm(x), inplace=True) * steps.real[:, None, :, None]
         return x, steps
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        """Batch norm; a single value, which has no spread, is measured by the running statistics."""
+        if x.numel() > x.shape[1]:
+            normalised: Tensor = self.norm(x)
+            return normalised
+        norm = self.norm
+        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
 
 
 class ConvBlock(nn.Module):
