@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from ecg_rhythm import networks
 from ecg_rhythm.config import Preprocessing, load_model, shipped
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.networks.layers import ConvBlock, ConvLayer, LogSpectrogram, Steps
+from ecg_rhythm.networks.inputs import LogSpectrogram
+from ecg_rhythm.networks.layers import ConvBlock, ConvLayer
+from ecg_rhythm.networks.steps import Steps
 from tests.conftest import model
 
 OPTIONS: list[dict[str, Any]] = [

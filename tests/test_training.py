@@ -21,10 +21,11 @@ from ecg_rhythm import networks, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.objective import class_weights, l2_loss, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import open_store, splits_folder
-from ecg_rhythm.training import class_weights, l2_loss, schedule, train, weighted_loss
+from ecg_rhythm.training import train
 from tests.conftest import model, spec
 
 

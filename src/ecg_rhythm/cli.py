@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ecg_rhythm import config, display, queueing, runs, splits, summary
+from ecg_rhythm import config, display, queueing, runs, splits, summary, worker
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.store import open_store, splits_folder, store_folder
@@ -227,7 +227,7 @@ def _check(specs: list[runs.RunSpec], data: Path, logs: Path, *, restart: bool) 
 @app.command("run", hidden=True)
 def run_one() -> None:
     """Do one run that a queue hands over on standard input."""
-    sys.exit(queueing.obey())
+    sys.exit(worker.obey())
 
 
 @app.command()

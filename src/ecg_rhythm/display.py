@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ecg_rhythm import runs, summary
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.queueing import QueuedRun, Status, describe, duration
+from ecg_rhythm.queueing import QueuedRun, Status
 from ecg_rhythm.store import Store
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def store(out: Console, data: Store) -> None:
 def progress(out: Console, title: str) -> Iterator[Callable[[runs.Progress], None]]:
     """Show a progress bar while a run is trained; without a terminal, a line per epoch."""
     if not out.is_terminal:
-        yield lambda p: out.print(describe(p), highlight=False) if p.ends_epoch else None
+        yield lambda p: out.print(str(p), highlight=False) if p.ends_epoch else None
         return
     with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda p: bar.update(task, completed=p.fraction, description=describe(p))
+        yield lambda p: bar.update(task, completed=p.fraction, description=str(p))
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
@@ -81,7 +81,7 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
     for run in queue:
         shown = ""
         if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := runs.read_progress(run.folder)):
-            shown = describe(found)
+            shown = str(found)
         elif run.status is Status.FAILED:
             shown = run.error.splitlines()[0] if run.error else ""
         elif run.status is Status.DONE:
@@ -96,7 +96,7 @@ def _done(run: QueuedRun) -> str:
         scores = runs.read_scores(run.folder)
     except BadInput:  # another queue is making it anew
         return ""
-    return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
+    return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {runs.duration(scores['seconds'])}"
 
 
 @contextmanager

@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ecg_rhythm import runs
-from ecg_rhythm.config import Job, ModelConfig, Section, find_model, load_jobs, load_model
+from ecg_rhythm import runs, worker
+from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import RunSpec
 
-BUSY = 75
-"""Exit code of a run that another process is at work on."""
 POLL = 0.5
 """Seconds between two looks at runs that are under way."""
 
@@ -48,16 +46,6 @@ class QueuedRun:
     status: Status = Status.WAITING
     device: str = ""
     error: str = ""
-
-
-class Request(Section):
-    """What a run's process is told on its standard input."""
-
-    spec: RunSpec
-    data: str
-    logs: str
-    device: str
-    restart: bool
 
 
 def plan(
@@ -164,13 +152,13 @@ def work_off(
                     return run
         return None
 
-    def worker(device: str) -> None:
+    def serve(device: str) -> None:
         while not stop.is_set():
             if (run := take()) is not None:
                 run.device = device
                 _do(
                     run,
-                    Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=restart),
+                    worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=restart),
                     cpu_workers,
                     stop,
                 )
@@ -179,7 +167,7 @@ def work_off(
             else:
                 return
 
-    threads = [threading.Thread(target=worker, args=(device,), daemon=True) for device in devices]
+    threads = [threading.Thread(target=serve, args=(device,), daemon=True) for device in devices]
     for thread in threads:
         thread.start()
     try:
@@ -193,7 +181,7 @@ def work_off(
     watch(queue)
 
 
-def _do(run: QueuedRun, request: Request, cpu_workers: int, stop: threading.Event) -> None:
+def _do(run: QueuedRun, request: worker.Request, cpu_workers: int, stop: threading.Event) -> None:
     """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -222,7 +210,7 @@ def _do(run: QueuedRun, request: Request, cpu_workers: int, stop: threading.Even
     code = process.wait()
     if stop.is_set() and code != 0:
         run.status = Status.WAITING
-    elif code == BUSY:
+    elif code == worker.BUSY:
         run.status = Status.ELSEWHERE
     elif code == 0:
         run.status = Status.DONE
@@ -278,59 +266,3 @@ def _error(folder: Path, code: int) -> str:
     except OSError:
         ended = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return f"{ended}; see {folder / 'output.txt'}"
-
-
-def obey() -> int:
-    """Be the process of one run: read a `Request` from standard input, do it, return the exit code."""
-    request = Request.model_validate_json(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    folder = request.spec.folder(Path(request.logs))
-    from ecg_rhythm.training import train
-
-    def report(progress: runs.Progress) -> None:
-        if progress.ends_epoch:
-            print(describe(progress), flush=True)
-
-    try:
-        train(
-            request.spec,
-            Path(request.data),
-            Path(request.logs),
-            device="cpu" if request.device == "cpu" else "cuda",
-            restart=request.restart,
-            report=report,
-        )
-    except runs.Busy:
-        return BUSY
-    except BaseException as error:
-        message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-        (folder / "error.txt").write_text(message + "\n")
-        if isinstance(error, BadInput):
-            print(f"error: {message}", flush=True)
-            return 2
-        raise
-    return 0
-
-
-def _end_with_parent() -> None:
-    while sys.stdin.read(1):
-        pass
-    os._exit(1)
-
-
-def describe(progress: runs.Progress) -> str:
-    """Say in one line how far a run is."""
-    parts = [f"phase {progress.phase + 1}/{progress.phases}", f"epoch {progress.epoch}/{progress.epochs}"]
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.3f}")
-    if progress.best_score is not None:
-        parts.append(f"best {progress.best_score:.3f}")
-    if progress.seconds_left is not None:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as h:mm:ss."""
-    minutes, second = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"

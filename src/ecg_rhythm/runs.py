@@ -71,6 +71,23 @@ class Progress:
         """Tell whether an epoch was finished just now."""
         return self.loss is not None and self.within_epoch == 0
 
+    def __str__(self) -> str:
+        """Say in one line how far the run is."""
+        parts = [f"phase {self.phase + 1}/{self.phases}", f"epoch {self.epoch}/{self.epochs}"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.3f}")
+        if self.best_score is not None:
+            parts.append(f"best {self.best_score:.3f}")
+        if self.seconds_left is not None:
+            parts.append(f"{duration(self.seconds_left)} left")
+        return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as h:mm:ss."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+
 
 class Busy(BadInput):
     """Another process is at work on this run."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -20,17 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ecg_rhythm import __version__, files, networks, runs, weights
-from ecg_rhythm.config import LossFunctionParameters, TrainingParameters
+from ecg_rhythm import environment, files, networks, runs, weights
+from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.dataset import seed_of, sorted_batches, training_batches
+from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
+from ecg_rhythm.objective import class_weights, l2_loss, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.scores import Scores, score
 from ecg_rhythm.splits import Fold, load_split
@@ -38,8 +35,6 @@ from ecg_rhythm.store import Store, open_store, splits_folder
 
 EVALUATION_BATCH = 32
 DECAY_PER_STEP = 0.9999
-WARM_UP = 0.2
-"""Share of a one-cycle phase in which the rate rises."""
 
 HOTLOG = (
     "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
@@ -146,7 +141,9 @@ class _Run:
     def __init__(self, task: Task, device: str, report: Report) -> None:
         self.task, self.report = task, report
         self.options: TrainingParameters = task.spec.model.training_parameters
-        self.accelerator = _accelerator(task, device, self.options.precision)
+        self.accelerator = accelerator_for(
+            device, self.options.precision, tensorboard=task.folder if task.spec.job.log_en else None
+        )
         torch.manual_seed(seed_of(task.spec.job.seed))
         self.bare = networks.build(task.spec.model, task.store.fs, len(task.store.classes))
         self.network: nn.Module = self.accelerator.prepare(self.bare)
@@ -164,7 +161,7 @@ class _Run:
         if checkpoint.exists():
             progress, tensors = weights.read_checkpoint(checkpoint)
             self.state = State(**progress)
-        files.write_json(task.folder / "environment.json", environment(self.accelerator, task.spec.job.seed))
+        files.write_json(task.folder / "environment.json", environment.describe(self.accelerator, task.spec.job.seed))
         self.seconds_before = self.state.seconds
         while self.state.phase < len(task.epochs):
             self._phase(tensors)
@@ -378,104 +375,9 @@ class _Run:
         )
 
 
-def class_weights(targets: NDArray[np.int64], n_classes: int, class_penalty: float) -> Tensor:
-    """Return the weight of each class in the loss: (1 - c) + c x 100 / its share of `targets` in percent."""
-    shares = np.bincount(targets, minlength=n_classes) / max(len(targets), 1)
-    inverse = np.divide(1.0, shares, out=np.zeros(n_classes), where=shares > 0)
-    return torch.tensor((1 - class_penalty) + class_penalty * inverse, dtype=torch.float32)
-
-
-def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Return softmax cross-entropy, each recording times its class's weight, averaged over the batch."""
-    return (F.cross_entropy(logits.float(), targets, reduction="none") * weights[targets]).mean()
-
-
-def l2_loss(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
-    """Return `l2_penalty` x half the sum of squares of all weights that learn now but biases and batch norm."""
-    if options.l2_penalty == 0:
-        return 0.0
-    squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]
-    return options.l2_penalty * torch.stack(squares).sum() / 2
-
-
-def schedule(kind: str, done: float) -> float:
-    """Return the factor of the learning rate when a share `done` of a phase's steps is done.
-
-    `one_cycle` rises linearly for a fifth of the phase and falls as a cosine; `cosine` only falls.
-    """
-    if kind == "constant":
-        return 1.0
-    if kind == "one_cycle":
-        if done < WARM_UP:
-            return 0.04 + 0.96 * done / WARM_UP
-        done = (done - WARM_UP) / (1 - WARM_UP)
-    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
 def prediction_columns(classes: list[str]) -> tuple[str, ...]:
     """Return the header of `predictions.csv`; `p(N)` is the probability of class N."""
     return ("record", "fold", "set", "label", *(f"p({name})" for name in classes))
-
-
-def environment(accelerator: Accelerator, seed: int) -> dict[str, Any]:
-    """Describe what a run was computed with."""
-    device = accelerator.device
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {
-        "ecg_rhythm": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "device": gpu or str(device),
-        "threads": torch.get_num_threads(),
-        "precision": accelerator.mixed_precision,
-        "seed": seed,
-        "git": _git_state(),
-    }
-
-
-def _git_state() -> dict[str, Any] | None:
-    """Return commit and cleanliness of the program's checkout, if it is one."""
-    here = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
-        changes = subprocess.run(
-            [*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
-
-
-def _accelerator(task: Task, device: str, precision: str) -> Accelerator:
-    """Return what places tensors and picks number formats; unlike its own default, anew for every run."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
-    accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision=_precision(precision, on_cpu),
-        log_with="tensorboard" if task.spec.job.log_en else None,
-        project_dir=task.folder,
-    )
-    if task.spec.job.log_en:
-        accelerator.init_trackers("tensorboard")
-    return accelerator
-
-
-def _precision(wanted: str, on_cpu: bool) -> str:
-    """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
-    if wanted == "auto":
-        native = _cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
-        wanted = "bf16" if native else "fp32"
-    if wanted == "fp16" and on_cpu:
-        raise BadInput("training_parameters.precision: fp16 needs a GPU; use bf16 or fp32 on the CPU")
-    return "no" if wanted == "fp32" else wanted
-
-
-def _cpu_has_bf16() -> bool:
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _inner(optimizer: Any) -> torch.optim.Optimizer:

@@ -1,7 +1,8 @@
 """Architectures: a model file -> a network that turns raw signals into logits.
 
-Every other file of this folder but `base.py` and `layers.py` is an architecture, known by the name it
-registers itself under; adding one takes nothing else.
+`base.py` says what an architecture is; `inputs.py`, `layers.py` and `steps.py` are what they are built of.
+Every other file of this folder is an architecture, known by the name it registers itself under; adding one
+takes nothing else.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ecg_rhythm.config import Flag, ModelConfig, Section
 from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.layers import ConvStack, input_layer
+from ecg_rhythm.networks.inputs import input_layer
+from ecg_rhythm.networks.layers import ConvStack
 
 
 def _odd(size: int) -> int:

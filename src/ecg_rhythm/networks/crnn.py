@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from ecg_rhythm.config import Flag, ModelConfig
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import CNNParameters
-from ecg_rhythm.networks.layers import ConvStack, Steps, input_layer
+from ecg_rhythm.networks.inputs import input_layer
+from ecg_rhythm.networks.layers import ConvStack
+from ecg_rhythm.networks.steps import Steps
 
 
 class CRNNParameters(CNNParameters):
