@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow bench lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -13,6 +13,9 @@ test: lint  ## Style, types, import contract, tests
 
 test-slow: $(READY)  ## Tests of minutes
 	$(BIN)/pytest -m slow
+
+bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
+	$(BIN)/python -m benchmarks
 
 lint: $(READY)
 	$(BIN)/ruff check .

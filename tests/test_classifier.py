@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -68,12 +70,32 @@ def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_pa
     short = signals(1)[0][2][:50, None].astype(np.float64)
     wfdb.wrsamp("short", 100, ["mV"], ["ECG"], p_signal=short, write_dir=str(tmp_path))
     names = ["r000", "missing", "bad", "r001", "short", "r002"]
-    found, failures = classifier.classify_files(classifier.load(job), [tmp_path / name for name in names])
-    assert [p.record for p in found] == ["r000", "r001", "r002"]
-    assert len(failures) == 3
-    assert all(
-        word in text and "\n" not in text for word, text in zip(["missing", "bad", "short"], failures, strict=True)
-    )
+    answers = list(classifier.classify_files(classifier.load(job), [tmp_path / name for name in names]))
+    for name, answer in zip(names, answers, strict=True):
+        if name.startswith("r"):
+            assert isinstance(answer, classifier.Prediction) and answer.record == name
+        else:
+            assert isinstance(answer, BadInput) and name in str(answer) and "\n" not in str(answer)
+
+
+def test_any_number_of_files_is_answered_in_order_while_few_are_in_memory(job: Path, tmp_path: Path) -> None:
+    names = [name for name, _, _ in signals(5)]
+    for name, _, signal in signals(5):
+        wfdb.wrsamp(name, 100, ["mV"], ["ECG"], p_signal=signal[:, None].astype(np.float64), write_dir=str(tmp_path))
+    asked: list[str] = []
+
+    def endless() -> Iterator[Path]:
+        for name in cycle(names):
+            asked.append(name)
+            yield tmp_path / name
+
+    answers = classifier.classify_files(classifier.load(job), endless())
+    first = next(answers)
+    assert isinstance(first, classifier.Prediction)
+    assert len(asked) == classifier.CHUNK
+    for i, answer in enumerate(islice(answers, classifier.CHUNK + 3), start=1):
+        assert isinstance(answer, classifier.Prediction) and answer.record == asked[i]
+    assert len(asked) == 2 * classifier.CHUNK
 
 
 @pytest.mark.parametrize("signal", [np.full(300, np.nan), np.zeros((2, 300)), np.zeros(20)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.dataset import Batch, balanced, similar_length, sorted_batches, training_batches
+from ecg_rhythm.dataset import Batch, balanced, on_device, similar_length, sorted_batches, training_batches
 from ecg_rhythm.store import open_store
 from tests.conftest import model
 
@@ -60,7 +60,7 @@ def epoch(data: Path, number: int, seed: int = 0, reload_step: int = 2) -> list[
     store = open_store(data)
     return list(
         training_batches(
-            store,
+            on_device(store),
             store.targets(),
             np.arange(20),
             batch_size=6,
@@ -70,6 +70,42 @@ def epoch(data: Path, number: int, seed: int = 0, reload_step: int = 2) -> list[
             epoch=number,
         )
     )
+
+
+def shares(data: Path, processes: int) -> list[list[Batch]]:
+    store = open_store(data)
+    augmentation: DataAugmentation = model(data_augmentation__awgn=True).data_augmentation
+    return [
+        list(
+            training_batches(
+                on_device(store),
+                store.targets(),
+                np.arange(20),
+                batch_size=6,
+                compensation=0.5,
+                augmentation=augmentation,
+                seed=0,
+                epoch=0,
+                process=process,
+                processes=processes,
+            )
+        )
+        for process in range(processes)
+    ]
+
+
+def test_processes_share_every_batch(data: Path) -> None:
+    (whole,) = shares(data, 1)
+    for batch, *parts in zip(whole, *shares(data, 2), strict=True):
+        assert sorted(batch.indices) == sorted(np.concatenate([part.indices for part in parts]))
+    together = by_record(whole)
+    for part in shares(data, 2):
+        for record, signals in by_record(part).items():
+            assert set(signals) <= set(together[record])
+
+
+def test_a_batch_too_small_to_be_shared_is_left_out(data: Path) -> None:
+    assert [len(part) for part in shares(data, 3)] == [3, 3, 3], "of batches of 6, 6, 6 and 2"
 
 
 def by_record(batches: list[Batch]) -> dict[int, list[tuple[float, ...]]]:
@@ -105,7 +141,7 @@ def test_copies_of_a_recording_are_augmented_differently(data: Path) -> None:
 def test_sorted_batches_hold_the_signals_as_they_are(data: Path) -> None:
     store = open_store(data)
     seen = []
-    for batch in sorted_batches(store, np.arange(30), 7):
+    for batch in sorted_batches(on_device(store), np.arange(30), 7):
         for signal, n, index in zip(batch.signals, batch.lengths, batch.indices, strict=True):
             np.testing.assert_array_equal(signal[: int(n)].numpy(), store.signal(int(index)))
             assert not signal[int(n) :].any()

@@ -299,3 +299,41 @@ def test_the_originals_own_model_files_run(challenge_files: Path, data: Path, tm
         phases = len(networks.ARCHITECTURES[config.model_name].phases)
         scores = train(spec(config.with_epochs([1] * phases), name=name), data, tmp_path, device="cpu")
         assert len(scores["phases"]) == phases
+
+
+@pytest.mark.parametrize("architecture", ["CNN", "CRNN"])
+def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path: Path, architecture: str) -> None:
+    options = {"training_parameters__drop_rate": 0.0, "training_parameters__epochs": [2, 1, 0, 0, 0]}
+    if architecture == "CNN":
+        options["training_parameters__epochs"] = [2]
+    file = tmp_path / "tiny.json"
+    file.write_text(model(model_name=architecture, **options).model_dump_json())
+    words = ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
+    together = [
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "--",
+    ]
+    for logs, command in (("one", words), ("two", together + words)):
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--logs", str(tmp_path / logs)],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("all of it is in") == 1
+    one, two = (tmp_path / logs / architecture / "tiny_single" / "fold0" for logs in ("one", "two"))
+    for a, b in zip(hotlog(one), hotlog(two), strict=True):
+        assert float(a["loss"] or 0) == pytest.approx(float(b["loss"] or 0), rel=1e-3)
+    with (one / "predictions.csv").open() as first, (two / "predictions.csv").open() as second:
+        for a, b in zip(csv.DictReader(first), csv.DictReader(second), strict=True):
+            assert a["record"] == b["record"]
+            assert [float(a[f"p({c})"]) for c in "AN~"] == pytest.approx([float(b[f"p({c})"]) for c in "AN~"], abs=0.02)
+    assert json.loads((two / "environment.json").read_text())["processes"] == 2

@@ -26,7 +26,7 @@ NOISE_SNR = 3.0
 
 def random_speeds(generators: Sequence[Generator]) -> Tensor:
     """Draw by how much to speed up each recording: a heart at 80 bpm then beats at 60 to 120 bpm."""
-    draws = torch.cat([torch.rand(1, generator=g, device=g.device) for g in generators]).cpu()
+    draws = torch.cat([torch.rand(1, generator=generator) for generator in generators])
     return (SLOWEST_BPM + (FASTEST_BPM - SLOWEST_BPM) * draws.double()) / ASSUMED_BPM
 
 
@@ -43,15 +43,15 @@ def resample(signals: Tensor, lengths: Tensor, speeds: Tensor) -> tuple[Tensor, 
     speeds : Tensor of float64, shape (batch,)
         On the CPU; 1 leaves a recording as it is.
     """
-    stretched, last = resampled_lengths(lengths, speeds), (lengths - 1)[:, None]
-    width = int(stretched.max())
-    position = torch.arange(width, dtype=torch.float64) * speeds[:, None]
+    stretched, device = resampled_lengths(lengths, speeds), signals.device
+    steps = torch.arange(int(stretched.max()), device=device)
+    last = (lengths - 1).to(device, non_blocking=True)[:, None]
+    position = steps * speeds.to(device, non_blocking=True)[:, None]
     left = torch.minimum(position.long(), last)
+    right = torch.minimum(left + 1, last)
     fraction = (position - left).clamp(max=1).to(signals)
-    right = torch.minimum(left + 1, last).to(signals.device)
-    left = left.to(signals.device)
     result = torch.lerp(signals.gather(1, left), signals.gather(1, right), fraction)
-    return result * (torch.arange(width) < stretched[:, None]).to(signals.device), stretched
+    return result * (steps < stretched.to(device, non_blocking=True)[:, None]), stretched
 
 
 def dropout_bursts(signals: Tensor, lengths: Tensor, generators: Sequence[Generator]) -> Tensor:

@@ -78,6 +78,8 @@ class Classifier:
         """
         for recording in recordings:
             records.check_length(recording)
+        if not recordings:
+            return []
         votes = [self._member(network, description.fs, recordings) for network, description in self.members]
         return [
             Prediction(
@@ -117,23 +119,28 @@ def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
     yield np.array(part)
 
 
-def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> tuple[list[Prediction], list[str]]:
-    """Classify files; return the predictions, and one sentence for each file that could not be read."""
-    predictions: list[Prediction] = []
-    failures: list[str] = []
+def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> Iterator[Prediction | BadInput]:
+    """Classify any number of files, some hundreds in memory at a time.
+
+    Yields
+    ------
+    Prediction or BadInput
+        For each file in the order given, what the model says, or why it could not be read.
+    """
     for part in batched(paths, CHUNK):
-        recordings = []
-        for path in part:
-            try:
-                recording = records.read(path)
-                records.check_length(recording)
-            except BadInput as error:
-                failures.append(str(error))
-            else:
-                recordings.append(recording)
-        if recordings:
-            predictions += classifier.classify(recordings)
-    return predictions, failures
+        found = [_read(path) for path in part]
+        predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
+        for answer in found:
+            yield next(predictions) if isinstance(answer, Record) else answer
+
+
+def _read(path: Path | str) -> Record | BadInput:
+    try:
+        record = records.read(path)
+        records.check_length(record)
+    except BadInput as error:
+        return error
+    return record
 
 
 def batched(paths: Iterable[Path | str], size: int) -> Iterator[list[Path | str]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +25,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-out, err = display.console(sys.stdout), display.console(sys.stderr)
+# Of processes that train together, which torchrun numbers in RANK, one speaks.
+out = display.console(sys.stdout, quiet=os.environ.get("RANK", "0") != "0")
+err = display.console(sys.stderr)
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -180,6 +184,7 @@ def train(
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
     devices: Annotated[str, typer.Option(help="One worker each: cpu, cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and list the runs, but do none.")
     ] = False,
@@ -203,7 +208,7 @@ def queue(
         out.print(display.queue_table(waiting))
         return
     with display.watching(out) as watch:
-        queueing.work_off(waiting, data, logs, workers, restart=restart, watch=watch)
+        queueing.work_off(waiting, data, logs, workers * per_device, restart=restart, watch=watch)
     if failed := [run for run in waiting if run.status is queueing.Status.FAILED]:
         err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
         for run in failed:
@@ -261,15 +266,26 @@ def classify(
     from ecg_rhythm import classifier
 
     loaded = classifier.load(model)
-    predictions, failures = classifier.classify_files(loaded, files)
+    answered = failed = 0
+
+    def predictions() -> Iterator[classifier.Prediction]:
+        nonlocal answered, failed
+        for answer in classifier.classify_files(loaded, files):
+            if isinstance(answer, BadInput):
+                failed += 1
+                err.print(f"error: {' '.join(str(answer).splitlines())}", markup=False, highlight=False, soft_wrap=True)
+            else:
+                answered += 1
+                yield answer
+
     if as_json:
-        typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
-    elif predictions:
-        display.predictions(out, predictions)
-    for message in failures:
-        err.print(f"error: {' '.join(message.splitlines())}", markup=False, highlight=False, soft_wrap=True)
-    if failures:
-        sys.exit(1 if predictions else 2)
+        display.predictions_as_json(predictions())
+    else:
+        display.predictions(out, predictions())
+        if answered:
+            out.print("For research; not a medical device.")
+    if failed:
+        sys.exit(1 if answered else 2)
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""A packed data set and a list of recordings -> padded batches of similar length."""
+"""A packed data set and a list of recordings -> padded batches of similar length.
+
+Everything about the signals happens on the device that computes; what decides shapes stays on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from ecg_rhythm import augment
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.store import Store
+from ecg_rhythm.store import SIGNALS, Store
 
 WINDOW = 16
 """Recordings are sorted by length within windows of this many batches: similar length, random company."""
+
+WIDTH_STEP = 300
+"""Batches are padded to multiples of so many samples: libraries prepare, and keep, kernels for each width they meet."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,14 @@ class Batch:
         Real samples of each.
     indices : ndarray of int64, shape (batch,)
         Positions of the recordings in the data set.
+    share : float
+        Part of the whole batch that this is, where several processes divide it.
     """
 
     signals: Tensor
     lengths: Tensor
     indices: NDArray[np.int64]
+    share: float = 1.0
 
 
 def seed_of(*parts: int) -> int:
@@ -48,7 +58,54 @@ def collate(signals: Sequence[NDArray[np.float32]], indices: NDArray[np.int64]) 
     """Pad signals to the longest."""
     tensors = [torch.from_numpy(signal) for signal in signals]
     lengths = torch.tensor([len(signal) for signal in signals])
-    return Batch(pad_sequence(tensors, batch_first=True), lengths, indices)
+    return Batch(_rounded(pad_sequence(tensors, batch_first=True)), lengths, indices)
+
+
+def _rounded(signals: Tensor) -> Tensor:
+    return F.pad(signals, (0, -signals.shape[1] % WIDTH_STEP))
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The signals of a data set where they are needed.
+
+    On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share; on a GPU
+    it is a copy, so that no step waits for a signal.
+    """
+
+    samples: Tensor
+    offsets: Tensor
+    gains: Tensor
+    lengths: Tensor
+    """On the CPU, wherever the others are."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the signals are."""
+        return self.samples.device
+
+    def batch(self, indices: NDArray[np.int64]) -> Batch:
+        """Return recordings as they are, in mV."""
+        chosen = torch.from_numpy(indices)
+        lengths = self.lengths[chosen]
+        there = chosen.to(self.device, non_blocking=True)
+        width = int(lengths.max())
+        steps = torch.arange(width + -width % WIDTH_STEP, device=self.device)
+        positions = self.offsets[there, None] + steps
+        signals = self.samples[positions.clamp_(max=len(self.samples) - 1)] / self.gains[there, None]
+        real = steps < lengths.to(self.device, non_blocking=True)[:, None]
+        return Batch(signals * real, lengths, indices)
+
+
+def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
+    """Return a data set's signals on a device."""
+    samples = torch.from_file(str(store.folder / SIGNALS), shared=False, size=len(store.samples), dtype=torch.int16)
+    return Recordings(
+        samples=samples.to(device),
+        offsets=torch.from_numpy(store.offsets).to(device),
+        gains=torch.from_numpy(store.gains).to(device),
+        lengths=torch.from_numpy(store.lengths),
+    )
 
 
 def balanced(
@@ -94,7 +151,7 @@ def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.G
 
 
 def training_batches(
-    store: Store,
+    recordings: Recordings,
     targets: NDArray[np.int64],
     indices: NDArray[np.int64],
     *,
@@ -103,44 +160,52 @@ def training_batches(
     augmentation: DataAugmentation,
     seed: int,
     epoch: int,
+    process: int = 0,
+    processes: int = 1,
 ) -> Iterator[Batch]:
     """Yield one epoch of balanced, augmented batches; a pure function of seed and epoch.
 
     Each recording's augmentation is drawn from a generator of its own and drawn anew every
     `reload_step` epochs; the copies a rare recording has in an epoch are augmented differently.
+    Where several processes train together, each gets its share of every batch; a last batch
+    too small to be shared is left out.
     """
     rng = np.random.default_rng(seed_of(seed, epoch))
     chosen = balanced(indices, targets, compensation, rng)
-    generators = _generators(chosen, seed_of(seed, epoch // augmentation.reload_step))
-    lengths = torch.from_numpy(store.lengths[chosen])
-    speeds = augment.random_speeds(generators) if augmentation.resampling else torch.ones(len(chosen)).double()
+    seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
+    lengths = recordings.lengths[torch.from_numpy(chosen)]
+    # Speeds decide which recordings are of similar length, so they are known ahead of all else.
+    speeds = torch.ones(len(chosen), dtype=torch.float64)
+    if augmentation.resampling:
+        speeds = augment.random_speeds([torch.Generator().manual_seed(seed) for seed in seeds])
     for positions in similar_length(augment.resampled_lengths(lengths, speeds).numpy(), batch_size, rng):
-        members = chosen[positions]
-        batch = collate([store.signal(i) for i in members], members)
-        drawn = [generators[i] for i in positions]
+        if len(positions) < processes:
+            continue
+        share = positions[process::processes]
+        batch = recordings.batch(chosen[share])
+        generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
         signals, real = batch.signals, batch.lengths
         if augmentation.resampling:
-            signals, real = augment.resample(signals, real, speeds[positions])
+            signals, real = augment.resample(signals, real, speeds[share])
         if augmentation.zero_filter:
-            signals = augment.dropout_bursts(signals, real, drawn)
+            signals = augment.dropout_bursts(signals, real, generators)
         if augmentation.awgn:
-            signals = augment.white_noise(signals, real, drawn)
-        yield Batch(signals, real, members)
+            signals = augment.white_noise(signals, real, generators)
+        yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions))
 
 
-def _generators(chosen: NDArray[np.int64], seed: int) -> list[torch.Generator]:
-    """Return a generator for each recording and each of its copies, whatever the order they come in."""
+def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
+    """Return a seed for each recording and each of its copies, whatever the order they come in."""
     copies: Counter[int] = Counter()
-    generators = []
+    seeds = []
     for index in chosen.tolist():
-        generators.append(torch.Generator().manual_seed(seed_of(seed, index, copies[index])))
+        seeds.append(seed_of(seed, index, copies[index]))
         copies[index] += 1
-    return generators
+    return seeds
 
 
-def sorted_batches(store: Store, indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
+def sorted_batches(recordings: Recordings, indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
     """Yield all recordings as they are, longest first, so that a lack of memory shows at once."""
-    ordered = indices[np.argsort(-store.lengths[indices], kind="stable")]
+    ordered = indices[np.argsort(-recordings.lengths.numpy()[indices], kind="stable")]
     for start in range(0, len(ordered), batch_size):
-        members = ordered[start : start + batch_size]
-        yield collate([store.signal(i) for i in members], members)
+        yield recordings.batch(ordered[start : start + batch_size])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -25,9 +27,13 @@ BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
 
 
-def console(stream: TextIO) -> Console:
+PAGE = 512
+"""Rows of a table that is printed while there are more to come."""
+
+
+def console(stream: TextIO, *, quiet: bool = False) -> Console:
     """Return where to print: as wide as the terminal, or wide enough for every table where there is none."""
-    return Console(file=stream, width=None if stream.isatty() else WIDE)
+    return Console(file=stream, width=None if stream.isatty() else WIDE, quiet=quiet)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -174,11 +180,19 @@ def _difference(difference: summary.Spread | None) -> str:
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-def predictions(out: Console, found: Sequence[Prediction]) -> None:
-    """Print label and probability per class of each recording."""
-    table = _table("record", "label", *found[0].probabilities)
-    for prediction in found:
-        row = [f"{p:.3f}" for p in prediction.probabilities.values()]
-        table.add_row(prediction.record, prediction.label, *row)
-    out.print(table)
-    out.print("For research; not a medical device.")
+def predictions(out: Console, found: Iterator[Prediction]) -> None:
+    """Print label and probability per class of each recording, a page at a time."""
+    while page := list(islice(found, PAGE)):
+        table = _table("record", "label", *page[0].probabilities)
+        for prediction in page:
+            row = [f"{p:.3f}" for p in prediction.probabilities.values()]
+            table.add_row(prediction.record, prediction.label, *row)
+        out.print(table)
+
+
+def predictions_as_json(found: Iterable[Prediction]) -> None:
+    """Print predictions as one JSON array, a line for each as it comes."""
+    print("[", end="")
+    for number, prediction in enumerate(found):
+        print("," * bool(number) + "\n" + json.dumps(prediction.as_dict(), ensure_ascii=False), end="")
+    print("\n]")

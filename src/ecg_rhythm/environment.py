@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 
 from ecg_rhythm import __version__
@@ -28,6 +28,7 @@ def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "device": gpu or str(device),
+        "processes": accelerator.num_processes,
         "threads": torch.get_num_threads(),
         "precision": accelerator.mixed_precision,
         "seed": seed,
@@ -48,8 +49,8 @@ def _git_state() -> dict[str, Any] | None:
     return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
 
 
-def accelerator_for(device: str, precision: str, tensorboard: Path | None = None) -> Accelerator:
-    """Return what places tensors and picks number formats; unlike accelerate's default, anew for every run.
+def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: bool = False) -> Accelerator:
+    """Return what places tensors, picks number formats and joins processes; anew for every run.
 
     Parameters
     ----------
@@ -57,25 +58,28 @@ def accelerator_for(device: str, precision: str, tensorboard: Path | None = None
         Where to compute; auto takes a GPU where there is one.
     precision : {'auto', 'fp32', 'bf16', 'fp16'}
         Number format of the model file.
-    tensorboard : Path, optional
-        Folder in which to make a TensorBoard log.
+    folder : Path
+        The run's, for a TensorBoard log.
+    tensorboard : bool
+        Whether `init_trackers` will make one.
 
     Raises
     ------
     BadInput
-        If the device has not got that number format.
+        If the device is not there, or has not got that number format.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
     AcceleratorState._reset_state(reset_partial_state=True)
     on_cpu = device == "cpu" or not torch.cuda.is_available()
-    accelerator = Accelerator(
+    return Accelerator(
         cpu=on_cpu,
         mixed_precision=_precision(precision, on_cpu),
         log_with="tensorboard" if tensorboard else None,
-        project_dir=tensorboard,
+        project_dir=folder,
+        # Parts of a network rest in some phases.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    if tensorboard:
-        accelerator.init_trackers("tensorboard")
-    return accelerator
 
 
 def _precision(wanted: str, on_cpu: bool) -> str:

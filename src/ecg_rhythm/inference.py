@@ -38,8 +38,9 @@ def probabilities(
     indices, rows = [], []
     for batch in batches:
         logits = network(batch.signals.to(device, non_blocking=True), batch.lengths)
-        rows.append(logits.double().softmax(dim=1).cpu().numpy())
+        rows.append(logits.double().softmax(dim=1))
         indices.append(batch.indices)
     found = np.concatenate(indices)
     order = np.argsort(found, kind="stable")
-    return found[order], np.concatenate(rows)[order]
+    # Only here is a GPU waited for.
+    return found[order], torch.cat(rows).cpu().numpy()[order]

@@ -127,7 +127,8 @@ def work_off(
     data, logs : Path
         Data folder, and where run folders are made.
     devices : sequence of str
-        One worker for each: `cpu`, or the number of a GPU. Workers on the CPU share its cores.
+        One worker for each: `cpu`, or the number of a GPU. Workers share the cores, and those that name
+        the same GPU share that.
     restart : bool
         Make runs anew that have begun or are done.
     watch : callable
@@ -137,7 +138,6 @@ def work_off(
         for run in queue:
             run.status = Status.WAITING
     lock, stop = threading.Lock(), threading.Event()
-    cpu_workers = max(sum(device == "cpu" for device in devices), 1)
 
     def take() -> QueuedRun | None:
         with lock:
@@ -159,7 +159,7 @@ def work_off(
                 _do(
                     run,
                     worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=restart),
-                    cpu_workers,
+                    len(devices),
                     stop,
                 )
             elif any(run.status is Status.ELSEWHERE for run in queue):
@@ -181,7 +181,7 @@ def work_off(
     watch(queue)
 
 
-def _do(run: QueuedRun, request: worker.Request, cpu_workers: int, stop: threading.Event) -> None:
+def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.Event) -> None:
     """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,7 @@ def _do(run: QueuedRun, request: worker.Request, cpu_workers: int, stop: threadi
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | _device_environment(request.device, cpu_workers),
+            env=os.environ | _device_environment(request.device, workers),
             start_new_session=True,
         )
     assert process.stdin is not None
@@ -218,9 +218,12 @@ def _do(run: QueuedRun, request: worker.Request, cpu_workers: int, stop: threadi
         run.status, run.error = Status.FAILED, _error(run.folder, code)
 
 
-def _device_environment(device: str, cpu_workers: int) -> dict[str, str]:
-    """Return the environment in which torch sees one device, and a fair share of the cores."""
-    threads = str(max(available_cores() // cpu_workers, 1)) if device == "cpu" else str(max(available_cores() // 2, 1))
+def _device_environment(device: str, workers: int) -> dict[str, str]:
+    """Return the environment in which torch sees one device, and a fair share of the cores.
+
+    More threads than cores would be far slower than one: OpenMP's threads spin while they wait for each other.
+    """
+    threads = str(max(available_cores() // workers, 1))
     variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
 

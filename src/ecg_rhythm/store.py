@@ -23,6 +23,7 @@ from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 
 SAMPLE = np.dtype("<i2")
+SIGNALS = "signals.int16"
 UNITS_PER_MV = 1000.0
 """The gain signals are packed with; 1 µV per unit, as the challenge has it."""
 
@@ -160,7 +161,7 @@ def write_store(
         rows: list[list[Any]] = []
         digest = hashlib.sha256()
         offset = 0
-        with (new / "signals.int16").open("wb") as signals:
+        with (new / SIGNALS).open("wb") as signals:
             for name, signal in recordings:
                 if len(signal) == 0 or not np.isfinite(signal).all() or (rows and name <= rows[-1][0]):
                     raise BadInput(f"{name}: recordings must be finite, not empty, and in ascending order of names")
@@ -222,7 +223,7 @@ def _open(folder: Path) -> Store:
         with (folder / "records.csv").open(newline="") as table:
             rows = list(csv.DictReader(table))
         lengths = np.array([int(row["length"]) for row in rows], dtype=np.int64)
-        samples = np.memmap(folder / "signals.int16", dtype=SAMPLE, mode="r")
+        samples = np.memmap(folder / SIGNALS, dtype=SAMPLE, mode="r")
         offsets = np.array([int(row["offset"]) for row in rows], dtype=np.int64)
         gains = np.array([row["gain"] for row in rows], dtype=np.float32)
         labels = {version: [row[version] for row in rows] for version in facts["label_versions"]}

@@ -12,18 +12,21 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecg_rhythm import environment, files, networks, runs, weights
 from ecg_rhythm.config import TrainingParameters
-from ecg_rhythm.dataset import seed_of, sorted_batches, training_batches
+from ecg_rhythm.dataset import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
@@ -115,18 +118,20 @@ def train(
     BadInput
         If something given does not fit, another process is at work on the run, or training diverges.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
     networks.check(spec.model, spec.job.model)
     store = open_store(data)
     split = load_split(splits_folder(data) / spec.job.split, len(store))
     identity = runs.identity(spec, store, split)
     folder = spec.folder(logs)
-    with runs.claim(folder):
-        runs.begin(folder, spec, identity, restart=restart)
+    precision = spec.model.training_parameters.precision
+    accelerator = accelerator_for(device, precision, folder, tensorboard=spec.job.log_en)
+    with runs.claim(folder) if accelerator.is_main_process else nullcontext():
+        if accelerator.is_main_process:
+            runs.begin(folder, spec, identity, restart=restart)
+        accelerator.wait_for_everyone()
         if runs.is_done(folder):
             return runs.read_scores(folder)
-        return _Run(_task(spec, folder, store, split.folds[spec.fold]), device, report).finish()
+        return _Run(_task(spec, folder, store, split.folds[spec.fold]), accelerator, report).finish()
 
 
 def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
@@ -138,18 +143,18 @@ def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
 class _Run:
     """A run under way: what would else be handed from function to function."""
 
-    def __init__(self, task: Task, device: str, report: Report) -> None:
-        self.task, self.report = task, report
+    def __init__(self, task: Task, accelerator: Accelerator, report: Report) -> None:
+        self.task, self.accelerator, self.report = task, accelerator, report
         self.options: TrainingParameters = task.spec.model.training_parameters
-        self.accelerator = accelerator_for(
-            device, self.options.precision, tensorboard=task.folder if task.spec.job.log_en else None
-        )
+        self.writes = accelerator.is_main_process
+        """Whether this process, of those that train together, keeps what is kept."""
         torch.manual_seed(seed_of(task.spec.job.seed))
         self.bare = networks.build(task.spec.model, task.store.fs, len(task.store.classes))
-        self.network: nn.Module = self.accelerator.prepare(self.bare)
+        self.network: nn.Module = accelerator.prepare(self.bare)
+        self.recordings = on_device(task.store, accelerator.device)
         self.class_weights = class_weights(
             task.targets[task.train], len(task.store.classes), task.spec.model.loss_function_parameters.class_penalty
-        ).to(self.accelerator.device)
+        ).to(accelerator.device)
         self.steps_per_epoch = -(-len(task.train) // self.options.batch_size)
         self.state = State()
         self.began, self.seconds_before = time.monotonic(), 0.0
@@ -161,14 +166,21 @@ class _Run:
         if checkpoint.exists():
             progress, tensors = weights.read_checkpoint(checkpoint)
             self.state = State(**progress)
-        files.write_json(task.folder / "environment.json", environment.describe(self.accelerator, task.spec.job.seed))
+        self.accelerator.wait_for_everyone()  # all have read before one writes
+        if self.writes:
+            files.write_json(
+                task.folder / "environment.json", environment.describe(self.accelerator, task.spec.job.seed)
+            )
+        if task.spec.job.log_en:
+            self.accelerator.init_trackers("tensorboard")
         self.seconds_before = self.state.seconds
         while self.state.phase < len(task.epochs):
             self._phase(tensors)
             tensors = None
         scores = self._write_scores()
         self.accelerator.end_training()
-        checkpoint.unlink(missing_ok=True)
+        if self.writes:
+            checkpoint.unlink(missing_ok=True)
         return scores
 
     def _phase(self, tensors: dict[str, Tensor] | None) -> None:
@@ -206,13 +218,15 @@ class _Run:
         torch.manual_seed(seed_of(seed, state.epoch))
         self.network.train()
         losses = []
-        for number, (signals, lengths, targets) in enumerate(self._batches(seed)):
+        for number, batch in enumerate(self._batches(seed)):
             for group in optimizer.param_groups:
                 group["lr"] = self._learning_rate(state.step)
-            logits = self.network(signals, lengths)
-            loss = weighted_loss(logits, targets, self.class_weights) + l2_loss(
-                self.bare, task.spec.model.loss_function_parameters
-            )
+            logits = self.network(batch.signals, batch.lengths)
+            targets = torch.from_numpy(task.targets[batch.indices]).to(logits.device, non_blocking=True)
+            loss = weighted_loss(logits, targets, self.class_weights)
+            # Gradients are averaged over processes, each of which has its share of the batch.
+            loss = loss * (batch.share * self.accelerator.num_processes)
+            loss = loss + l2_loss(self.bare, task.spec.model.loss_function_parameters)
             self.accelerator.backward(loss)
             if self.options.gradient_clip is not None:
                 self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_clip)
@@ -221,16 +235,16 @@ class _Run:
             losses.append(loss.detach())
             state.step += 1
             self.report(self._progress((number + 0.5) / self.steps_per_epoch))
-        state.loss = float(torch.stack(losses).mean())
+        state.loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
         if not math.isfinite(state.loss):
             raise BadInput(
                 f"{task.spec.title}: training diverged in phase {state.phase}, epoch {state.epoch + 1} "
                 f"(loss {state.loss}); lower learning_rate or set gradient_clip in the model file"
             )
 
-    def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        batches = training_batches(
-            self.task.store,
+    def _batches(self, seed: int) -> Iterator[Batch]:
+        return training_batches(
+            self.recordings,
             self.task.targets,
             self.task.train,
             batch_size=self.options.batch_size,
@@ -238,11 +252,9 @@ class _Run:
             augmentation=self.task.spec.model.data_augmentation,
             seed=seed,
             epoch=self.state.epoch,
+            process=self.accelerator.process_index,
+            processes=self.accelerator.num_processes,
         )
-        for batch in batches:
-            targets = torch.from_numpy(self.task.targets[batch.indices])
-            device = self.accelerator.device
-            yield batch.signals.to(device, non_blocking=True), batch.lengths, targets.to(device, non_blocking=True)
 
     def _learning_rate(self, step: int) -> float:
         """Return the rate of a step of this phase."""
@@ -266,7 +278,8 @@ class _Run:
         test = self._score(task.test) if task.spec.job.log_test_score else None
         if state.best_score is None or valid["challenge"] > state.best_score:
             state.best_score, state.best_epoch = valid["challenge"], state.epoch
-            weights.save(self._weights_file(state.phase), self.bare, self._description(valid))
+            if self.writes:
+                weights.save(self._weights_file(state.phase), self.bare, self._description(valid))
         rate = self._learning_rate(max(state.step - 1, 0))
         row = (
             state.phase, state.epoch, state.best_epoch, state.loss, rate, valid["accuracy"], valid["challenge"],
@@ -281,6 +294,8 @@ class _Run:
     def _save(self, tensors: dict[str, Tensor]) -> None:
         """Make what was done so far last; between two phases there are no tensors to keep."""
         self.state.seconds = self._seconds()
+        if not self.writes:
+            return
         weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, tensors, asdict(self.state))
         files.write_text(self.task.folder / "hotlog.csv", _as_csv(HOTLOG, self.state.hotlog))
         progress = self._progress(0.0)
@@ -291,9 +306,14 @@ class _Run:
         return self._score_and_predict(indices)[0]
 
     def _score_and_predict(self, indices: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64], NDArray[np.float64]]:
-        task = self.task
-        batches = sorted_batches(task.store, indices, EVALUATION_BATCH)
-        found, predicted = probabilities(self.network, batches, self.accelerator.device)
+        task, accelerator = self.task, self.accelerator
+        share = indices[accelerator.process_index :: accelerator.num_processes]
+        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH)
+        # Not through what joins the processes: they may have different numbers of batches.
+        parts = gather_object([probabilities(self.bare, batches, accelerator.device)] if len(share) else [])
+        found, predicted = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.argsort(found, kind="stable")
+        found, predicted = found[order], predicted[order]
         return score(task.targets[found], predicted.argmax(axis=1), task.store.classes), found, predicted
 
     def _score_phase(self) -> dict[str, Any]:
@@ -319,8 +339,6 @@ class _Run:
                 label = task.store.classes[task.targets[i]]
                 columns = (task.store.names[i], task.spec.fold, part, label, *(f"{p:.6f}" for p in row))
                 rows.append(dict(zip(prediction_columns(task.store.classes), columns, strict=True)))
-        text = _as_csv(prediction_columns(task.store.classes), rows)
-        files.write_text(task.folder / runs.PREDICTIONS, text)
         scores = {
             "architecture": task.spec.model.model_name,
             "job": task.spec.job_name,
@@ -332,10 +350,14 @@ class _Run:
             "seconds": round(self._seconds(), 1),
             "phases": state.phases,
         }
-        files.write_json(task.folder / runs.SCORES, scores)
+        if self.writes:
+            text = _as_csv(prediction_columns(task.store.classes), rows)
+            files.write_text(task.folder / runs.PREDICTIONS, text)
+            files.write_json(task.folder / runs.SCORES, scores)
         return scores
 
     def _load_best(self, phase: int) -> None:
+        self.accelerator.wait_for_everyone()  # until it is written
         best, _ = weights.load(self._weights_file(phase))
         self.bare.load_state_dict(best.state_dict())
 
