@@ -45,7 +45,7 @@ def result(process: subprocess.Popen[str]) -> Figures:
     """Wait for a measurement and return what it printed."""
     printed, _ = process.communicate()
     if process.returncode:
-        sys.exit(f"a measurement failed: {process.args}")
+        sys.exit(f"a measurement failed: {process.args!r}")
     figures: Figures = json.loads(printed.splitlines()[-1])
     return figures
 
@@ -141,6 +141,12 @@ def show(report: dict[str, Any]) -> None:
         f"first answer of classify: {first['classify'] / first['import_torch']:.1f} times a bare `import torch`; "
         f"--help: {first['help'] / first['import_torch']:.1f} times"
     )
+    for part, figures in (report["gpu"] or {}).items():
+        out.print(
+            f"{part} on the GPU: {figures['per_second']:.0f} recordings per second, {figures['share']:.0%} of its bf16 "
+            f"matrix rate, {figures['minutes_per_epoch']:.2f} minutes per epoch, five folds of all epochs in "
+            f"{figures['hours_of_five_folds']:.1f} hours at most"
+        )
 
 
 def main() -> None:
@@ -158,6 +164,7 @@ def main() -> None:
         "load": medians([result(start("load", "CNN", "40")) for _ in range(options.rounds)]),
         "first_answer": result(start("first_answer")),
         "growth": growth(),
+        "gpu": {part: result(start("gpu", part, "200")) for part in PARTS} if torch.cuda.is_available() else None,
     }
     show(report)
     options.out.write_text(json.dumps(report, indent=2) + "\n")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import baseline
 from ecg_rhythm import challenge, config, networks
@@ -48,22 +49,31 @@ def _timed(batches: Iterator[Any], step: Callable[[Any], int], count: int) -> di
     """Return recordings per second of processor time over `count` batches."""
     for batch in itertools.islice(batches, WARM_UP):
         step(batch)
+    _finish()
     processor, wall, recordings = time.process_time(), time.perf_counter(), 0
     for batch in itertools.islice(batches, count):
         recordings += step(batch)
+    _finish()
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
     return {"per_cpu_second": recordings / processor, "per_second": recordings / wall, "recordings": recordings}
 
 
-def train(part: str, side: str, count: str) -> dict[str, float]:
+def _finish() -> None:
+    """Wait for what a GPU still has to do."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def train(part: str, side: str, count: str, device: str = "cpu") -> dict[str, float]:
     """Do training steps of batches of 20, ours with loading, augmentation and spectrogram, the baseline without."""
     model, phase, store, indices, _ = _setting(part)
     targets = store.targets()
     weights = class_weights(targets[indices], len(store.classes), model.loss_function_parameters.class_penalty)
     options = model.training_parameters
     if side == "ours":
-        recordings = on_device(store)
-        accelerator = accelerator_for("cpu", "auto", Path())
+        accelerator = accelerator_for(device, "auto", Path())
+        recordings = on_device(store, accelerator.device)
+        weights = weights.to(accelerator.device)
         bare = networks.build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         network: Any = accelerator.prepare(bare)
@@ -86,13 +96,47 @@ def train(part: str, side: str, count: str) -> dict[str, float]:
     def step(batch: Any) -> int:
         inputs = (batch.signals, batch.lengths) if side == "ours" else batch[:2]
         members = batch.indices if side == "ours" else batch[2]
-        loss = weighted_loss(network(*inputs), torch.from_numpy(targets[members]), weights)
+        logits = network(*inputs)
+        loss = weighted_loss(logits, torch.from_numpy(targets[members]).to(logits.device, non_blocking=True), weights)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
         return len(members)
 
     return _timed(batches, step, int(count))
+
+
+def gpu(part: str, count: str) -> dict[str, float]:
+    """Do training steps on a GPU, and say what share of its measured bfloat16 matrix rate they reach."""
+    model, _, _, indices, _ = _setting(part)
+    with FlopCounterMode(display=False) as counter:
+        counted = train(part, "ours", "4", "cuda")
+    operations = counter.get_total_flops() / (counted["recordings"] + WARM_UP * model.training_parameters.batch_size)
+    figures = train(part, "ours", count, "cuda")
+    rate = _matrix_rate()
+    epochs = model.training_parameters.epochs or [p.epochs for p in networks.ARCHITECTURES[model.model_name].phases]
+    seconds = len(indices) / figures["per_second"]
+    return {
+        **figures,
+        "tera_operations": figures["per_second"] * operations / 1e12,
+        "matrix_tera_operations": rate / 1e12,
+        "share": figures["per_second"] * operations / rate,
+        "minutes_per_epoch": seconds / 60,
+        "hours_of_five_folds": 5 * sum(epochs) * seconds / 3600,
+    }
+
+
+def _matrix_rate(size: int = 8192, times: int = 20) -> float:
+    """Return operations per second of a large bfloat16 matrix product."""
+    a, b = (torch.randn(size, size, dtype=torch.bfloat16, device="cuda") for _ in range(2))
+    for _ in range(3):
+        a @ b
+    _finish()
+    began = time.perf_counter()
+    for _ in range(times):
+        a @ b
+    _finish()
+    return times * 2 * size**3 / (time.perf_counter() - began)
 
 
 def _padded(store: Store, indices: Indices, model: config.ModelConfig, count: int) -> Iterator[Any]:
@@ -206,6 +250,7 @@ def first_answer() -> dict[str, float]:
 TASKS: dict[str, Callable[..., dict[str, float]]] = {
     "train": train,
     "predict": predict,
+    "gpu": gpu,
     "load": load,
     "grow": grow,
     "first_answer": first_answer,
