@@ -1,6 +1,6 @@
 """Measure speed and memory: `make bench`, or `python -m benchmarks [--rounds 3] [--out FILE]`.
 
-Every measurement is a process of its own on one core. What is compared is measured in turn, several
+Every measurement is a process of its own with one thread. What is compared is measured in turn, several
 rounds of it, and the ratio of the medians is what counts: absolute figures belong to one machine.
 Needs the challenge set in data/ (`ecg-rhythm fetch`).
 """
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.tasks import DATA, PARTS
+from ecg_rhythm.environment import cpu_has_bf16
 
 out = Console(width=120)
 
@@ -61,9 +62,9 @@ def against_baseline(rounds: int) -> list[dict[str, Any]]:
     for kind in ("train", "predict"):
         for part in PARTS:
             found: dict[str, list[Figures]] = {"baseline": [], "ours": []}
-            for _ in range(rounds):
+            for seed in range(rounds):
                 for side, figures in found.items():
-                    figures.append(result(start(kind, part, side, BATCHES[kind, side])))
+                    figures.append(result(start(kind, part, side, BATCHES[kind, side], str(seed))))
             ours, baseline = medians(found["ours"]), medians(found["baseline"])
             rows.append(
                 {
@@ -85,9 +86,9 @@ def two_workers(rounds: int) -> dict[str, float]:
     """Compare two workers on two cores with one worker, both training the CNN."""
     words = ("train", "CNN", "ours", BATCHES["train", "ours"])
     one, two = [], []
-    for _ in range(rounds):
-        one.append(result(start(*words))["per_second"])
-        pair = [start(*words) for _ in range(2)]
+    for seed in range(rounds):
+        one.append(result(start(*words, str(seed)))["per_second"])
+        pair = [start(*words, str(seed)) for _ in range(2)]
         two.append(sum(result(process)["per_second"] for process in pair))
     ratio = median(two) / median(one)
     out.print(f"two workers: {ratio:.2f} times one")
@@ -103,6 +104,12 @@ def growth() -> list[Figures]:
     return rows
 
 
+def share_of_floor(device: str) -> dict[str, Figures]:
+    """Compare each network's training with the device's rate of matrix products."""
+    batches = "200" if device == "cuda" else "8"
+    return {part: result(start("floor", part, device, batches)) for part in PARTS}
+
+
 def machine() -> dict[str, Any]:
     """Describe the machine."""
     cpu = Path("/proc/cpuinfo")
@@ -111,7 +118,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": models[0] if models else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
-        "bf16": bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()),
+        "bf16": cpu_has_bf16(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -141,12 +148,13 @@ def show(report: dict[str, Any]) -> None:
         f"first answer of classify: {first['classify'] / first['import_torch']:.1f} times a bare `import torch`; "
         f"--help: {first['help'] / first['import_torch']:.1f} times"
     )
-    for part, figures in (report["gpu"] or {}).items():
-        out.print(
-            f"{part} on the GPU: {figures['per_second']:.0f} recordings per second, {figures['share']:.0%} of its bf16 "
-            f"matrix rate, {figures['minutes_per_epoch']:.2f} minutes per epoch, five folds of all epochs in "
-            f"{figures['hours_of_five_folds']:.1f} hours at most"
-        )
+    for device, parts in report["floor"].items():
+        for part, figures in parts.items():
+            out.print(
+                f"{part} on the {device}: {figures['per_second']:.1f} recordings per second, {figures['share']:.0%} of "
+                f"its bf16 matrix rate, {figures['minutes_per_epoch']:.2f} minutes per epoch, "
+                f"{figures['hours_of_phase_in_five_folds']:.1f} hours for all epochs of this phase in five folds"
+            )
 
 
 def main() -> None:
@@ -157,14 +165,15 @@ def main() -> None:
     options = parser.parse_args()
     if not (DATA / "store" / "store.json").exists():
         sys.exit(f"{DATA}: there is no packed challenge set; get it with `ecg-rhythm fetch`")
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     report = {
         "machine": machine(),
         "against_baseline": against_baseline(options.rounds),
         "two_workers": two_workers(options.rounds),
-        "load": medians([result(start("load", "CNN", "40")) for _ in range(options.rounds)]),
+        "load": medians([result(start("load", "CNN", str(seed))) for seed in range(options.rounds)]),
         "first_answer": result(start("first_answer")),
         "growth": growth(),
-        "gpu": {part: result(start("gpu", part, "200")) for part in PARTS} if torch.cuda.is_available() else None,
+        "floor": {device: share_of_floor(device) for device in devices},
     }
     show(report)
     options.out.write_text(json.dumps(report, indent=2) + "\n")

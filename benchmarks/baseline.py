@@ -1,8 +1,8 @@
 """What the program is compared with: the paper's networks as one would first write them.
 
 float32, torch's own memory layout, every recording padded to the longest of the set, convolutions over
-all of it. The spectrogram is computed once, beforehand, and not timed. Layers, channels and strides are
-those of the model file, so both sides compute the same thing.
+all of it. The spectrogram is computed once, beforehand, and not timed. Layers, channels, kernels and strides
+are those of `CNN_paper.json` and `CRNN_paper.json`, so both sides compute the same thing.
 """
 
 from __future__ import annotations

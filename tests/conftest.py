@@ -53,6 +53,14 @@ MODEL: dict[str, Any] = {
         "awgn": True,
     },
 }
+RESGRU = {
+    "first_channels": 4,
+    "first_kernel": 7,
+    "first_stride": 2,
+    "channels": [6, 6, 8],
+    "kernel": 5,
+    "gru_units": 5,
+}
 LSTM = {"n_lstmneurons": 6, "n_lstmlayers": 2, "bidirectional": True}
 
 
@@ -84,6 +92,9 @@ def model(**changes: Any) -> ModelConfig:
             raw[section] = value
     if raw["model_name"] == "CRNN":
         raw["model_parameters"] = raw["model_parameters"] | LSTM
+    if raw["model_name"] == "ResGRU":
+        raw["model_parameters"] = RESGRU
+        raw["preprocessing"] = {"spectrogram": False}
     config: ModelConfig = parse(ModelConfig, json.dumps(raw), "test")
     return config
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -20,24 +22,57 @@ def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
     return signals, torch.tensor(lengths)
 
 
+def numbers(change: str, n: int, seed: int = 0) -> Tensor:
+    return augment.draw(range(seed, seed + n))[change]
+
+
+def test_numbers_of_a_recording_follow_from_its_seed_alone() -> None:
+    together, alone = augment.draw([5, 6, 7]), augment.draw([6])
+    for name, count in augment.NUMBERS.items():
+        assert together[name].shape == (3, count)
+        assert torch.equal(together[name][1:2], alone[name])
+
+
 def test_speeds_bring_80_bpm_to_60_to_120() -> None:
-    bpm = 80 * augment.random_speeds(generators(2000)).numpy()
+    bpm = 80 * augment.heart_rate_speeds(numbers("heart_rate", 2000)).numpy()
     assert 60 <= bpm.min() < 61
     assert 119 < bpm.max() <= 120
     assert abs(bpm.mean() - 90) < 1.5
 
 
+def test_chances_are_what_they_say() -> None:
+    n = 4000
+    speeds = augment.random_speeds(numbers("speed", n), 0.5)
+    assert abs(float((speeds != 1).double().mean()) - 0.5) < 0.03
+    assert speeds.min() >= 0.75 and speeds.max() <= 1.33
+    one = torch.ones(n, 1)
+    assert abs(float((augment.flip(one, numbers("polarity", n), 0.3) == -1).double().mean()) - 0.3) < 0.03
+    gains = augment.scale(one, numbers("gain", n), 1.0)
+    assert gains.min() >= 0.7 and gains.max() <= 1.4 and abs(float(gains.mean()) - 1.05) < 0.02
+
+
+def test_a_crop_is_a_part_of_what_is_long_enough() -> None:
+    lengths = torch.tensor([9000, 3000, 3001] * 500)
+    starts, taken = augment.crops(lengths, 300.0, numbers("crop", 1500), 0.5)
+    assert ((starts >= 0) & (starts + taken <= lengths)).all()
+    assert torch.equal(taken[1::3], lengths[1::3]), "10 s are not longer than 10 s"
+    part = taken[::3] / 9000
+    assert 0.4 < float((part < 1).double().mean()) < 0.6
+    assert part.min() >= 0.6
+
+
 @given(n=st.integers(2, 400), speed=st.floats(0.75, 1.5))
 @settings(deadline=None, max_examples=60)
-def test_resampling_is_linear_interpolation_cut_to_the_length_before(n: int, speed: float) -> None:
+def test_resampling_is_linear_interpolation(n: int, speed: float) -> None:
     signals, lengths = batch([n, 400])
-    got, stretched = augment.resample(signals, lengths, torch.tensor([speed, 1.0], dtype=torch.float64))
-    m = min(int(n / speed), n)
-    assert stretched.tolist() == [m, 400]
+    speeds = torch.tensor([speed, 1.0], dtype=torch.float64)
+    new_lengths = (lengths / speeds).long().clamp_min(1)
+    got = augment.resample(signals, lengths, speeds, new_lengths)
+    m = int(new_lengths[0])
     want = np.interp(np.arange(m) * speed, np.arange(n), signals[0, :n].numpy())
     np.testing.assert_allclose(got[0, :m].numpy(), want, rtol=1e-4, atol=1e-4)
     assert not got[0, m:].any()
-    assert torch.equal(got[1], signals[1])
+    assert torch.equal(got[1, :400], signals[1])
 
 
 def test_bursts_zero_22_percent_in_neighbourhoods_of_11_samples() -> None:
@@ -60,9 +95,45 @@ def test_white_noise_has_a_third_of_the_signal_power() -> None:
         assert not row[n:].any()
 
 
+def test_noise_and_wander_are_as_strong_as_they_say() -> None:
+    signals, lengths = batch([20_000] * 40)
+    u = numbers("noise", 40)
+    noise = augment.add_noise(signals, lengths, generators(40), u, 1.0) - signals
+    np.testing.assert_allclose(noise.std(dim=1) / signals.std(dim=1), 0.1 * u[:, 1], atol=0.003)
+    u = numbers("wander", 40)
+    wander = (augment.add_wander(signals, lengths, 300.0, u, 1.0) - signals).numpy()
+    np.testing.assert_allclose(np.abs(wander).max(axis=1) / signals.std(dim=1).numpy(), 0.5 * u[:, 1], atol=0.003)
+    spectrum = np.abs(np.fft.rfft(wander - wander.mean(axis=1, keepdims=True))) ** 2
+    slow = np.fft.rfftfreq(20_000, 1 / 300) <= 0.7
+    assert (spectrum[:, slow].sum(axis=1) / spectrum.sum(axis=1)).min() > 0.95
+
+
+def test_gaps_are_few_and_short() -> None:
+    signals, lengths = batch([9000] * 60)
+    cut = (augment.cut_gaps(signals, lengths, 300.0, numbers("gaps", 60), 0.5) == 0).numpy()
+    touched = cut.any(axis=1)
+    assert 0.3 < touched.mean() < 0.7
+    edges = np.diff(np.pad(cut, ((0, 0), (1, 1))).astype(int), axis=1)
+    runs = (edges == 1).sum(axis=1)
+    assert runs.max() <= 5 and cut.sum(axis=1).max() <= 5 * 151
+    assert cut[touched].sum(axis=1).min() >= 9
+
+
 def test_what_happens_to_a_recording_does_not_depend_on_its_batch() -> None:
     signals, lengths = batch([300, 500, 400])
+    drawn, own = augment.draw([0, 1, 2]), augment.draw([2])
     for augmentation in (augment.dropout_bursts, augment.white_noise):
         together = augmentation(signals, lengths, generators(3))
         alone = augmentation(signals[2:, :400], lengths[2:], generators(1, seed=2))
         assert torch.equal(together[2, :400], alone[0])
+    both = ((signals, lengths, drawn, generators(3)), (signals[2:, :400], lengths[2:], own, generators(1, seed=2)))
+    changes: list[Callable[..., Tensor]] = [
+        lambda x, n, u, g: augment.add_noise(x, n, g, u["noise"], 1.0),
+        lambda x, n, u, g: augment.add_wander(x, n, 100.0, u["wander"], 1.0),
+        lambda x, n, u, g: augment.cut_gaps(x, n, 100.0, u["gaps"], 1.0),
+        lambda x, n, u, g: augment.scale(augment.flip(x, u["polarity"], 0.5), u["gain"], 1.0),
+    ]
+    for change in changes:
+        together, alone = (change(*given) for given in both)
+        torch.testing.assert_close(together[2, :400], alone[0])
+        assert not together[2, 400:].any()

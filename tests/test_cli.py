@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -315,3 +316,7 @@ def test_without_an_extra_the_command_says_which_to_install(tmp_path: Path, data
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr == "error: torch is not installed; install it with `pip install 'ecg-rhythm[train]'`\n"
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert run("--version").stdout.split() == ["ecg-rhythm", importlib.metadata.version("ecg-rhythm")]

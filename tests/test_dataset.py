@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.dataset import Batch, balanced, on_device, similar_length, sorted_batches, training_batches
-from ecg_rhythm.store import open_store
-from tests.conftest import model
+from ecg_rhythm.store import open_store, write_store
+from tests.conftest import model, signals
 
 
 @given(
@@ -100,8 +100,8 @@ def test_processes_share_every_batch(data: Path) -> None:
         assert sorted(batch.indices) == sorted(np.concatenate([part.indices for part in parts]))
     together = by_record(whole)
     for part in shares(data, 2):
-        for record, signals in by_record(part).items():
-            assert set(signals) <= set(together[record])
+        for record, rows in by_record(part).items():
+            assert set(rows) <= set(together[record])
 
 
 def test_a_batch_too_small_to_be_shared_is_left_out(data: Path) -> None:
@@ -147,3 +147,39 @@ def test_sorted_batches_hold_the_signals_as_they_are(data: Path) -> None:
             assert not signal[int(n) :].any()
             seen.append(int(index))
     assert sorted(seen) == list(range(30))
+
+
+def test_crops_and_turned_polarity_are_those_of_the_recording_itself(tmp_path: Path) -> None:
+    made = [(name, label, np.tile(signal, 4)) for name, label, signal in signals(9)]  # 12 to 24 s
+    rng = np.random.default_rng(0)
+    store = write_store(
+        tmp_path,
+        ((name, signal + rng.standard_normal(len(signal)).astype(np.float32)) for name, _, signal in made),
+        fs=100.0,
+        classes=["A", "N", "~"],
+        labels={"labels": {name: label for name, label, _ in made}},
+        default_labels="labels",
+        origin="made for a test",
+    )
+    options = {"data_augmentation__crop": 1.0, "data_augmentation__polarity": 1.0}
+    for plain in ("resampling", "zero_filter", "awgn"):
+        options[f"data_augmentation__{plain}"] = False
+    starts = set()
+    for batch in training_batches(
+        on_device(store),
+        store.targets(),
+        np.arange(9),
+        batch_size=4,
+        compensation=0.0,
+        augmentation=model(**options).data_augmentation,
+        seed=0,
+        epoch=0,
+    ):
+        for row, n, index in zip(batch.signals, batch.lengths, batch.indices, strict=True):
+            part, whole = -row[: int(n)].numpy(), store.signal(int(index))
+            assert 0.6 * len(whole) - 1 <= len(part) <= len(whole)
+            places = [i for i in np.flatnonzero(whole == part[0]) if np.array_equal(whole[i : i + len(part)], part)]
+            assert places, "not a part of its recording"
+            assert not row[int(n) :].any()
+            starts.add(places[0])
+    assert len(starts) > 3

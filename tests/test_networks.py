@@ -27,6 +27,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"model_parameters__strides_block_end": [3, 2]},
     {"model_name": "CRNN"},
     {"model_name": "CRNN", "preprocessing": {"spectrogram": False}},
+    {"model_name": "ResGRU"},
 ]
 
 
@@ -83,10 +84,11 @@ def test_logits_do_not_depend_on_padding_or_batch_mates(changes: dict[str, Any])
         torch.testing.assert_close(together, wider, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["CNN", "ResGRU"])
 @given(lengths=st.lists(st.integers(1, 500), min_size=1, max_size=5), seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=30)
-def test_any_lengths_give_the_same_logits_alone(lengths: list[int], seed: int) -> None:
-    network = built({})
+def test_any_lengths_give_the_same_logits_alone(name: str, lengths: list[int], seed: int) -> None:
+    network = built({"model_name": name})
     signals, tensor = padded(lengths, seed)
     with torch.inference_mode():
         together = network(signals, tensor)
@@ -94,13 +96,23 @@ def test_any_lengths_give_the_same_logits_alone(lengths: list[int], seed: int) -
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_what_lies_in_the_padding_is_not_seen() -> None:
-    network = built({})
+@pytest.mark.parametrize("name", ["CNN", "CRNN", "ResGRU"])
+def test_what_lies_in_the_padding_is_not_seen(name: str) -> None:
+    network = built({"model_name": name})
     signals, lengths = padded([320, 160])
     dirty = signals.clone()
     dirty[1, 160:] = 5.0
     with torch.inference_mode():
         torch.testing.assert_close(network(dirty, lengths), network(signals, lengths))
+
+
+def test_the_default_sees_neither_gain_nor_offset() -> None:
+    network = built({"model_name": "ResGRU"})
+    signals, lengths = padded([320, 320])
+    with torch.inference_mode():
+        changed = network(3.0 * signals + 0.7, lengths)
+        torch.testing.assert_close(network(signals, lengths), changed, rtol=1e-3, atol=1e-4)
+        assert network(torch.zeros(1, 300), torch.tensor([300])).isfinite().all()
 
 
 def test_batch_statistics_are_those_of_the_real_steps() -> None:

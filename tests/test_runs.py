@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,18 @@ def test_a_folder_made_from_something_else_is_refused(tmp_path: Path) -> None:
     runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
     with pytest.raises(BadInput, match=r"a\.c is \[1, 2\] there and \[1, 3\] now, d is null there and 4 now"):
         runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
+
+
+def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> None:
+    run = spec(model())
+    now = {"model": run.model.model_dump()}
+    before = json.loads(json.dumps(now))
+    del before["model"]["training_parameters"]["weight_average"]
+    (tmp_path / "run.json").write_text(json.dumps(before))
+    runs.check_same(tmp_path, now)
+    changed = {"model": model(training_parameters__weight_average=0.5).model_dump()}
+    with pytest.raises(BadInput, match=r"weight_average is 0 there and 0\.5 now"):
+        runs.check_same(tmp_path, changed)
 
 
 def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ecg_rhythm import summary
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.scores import score
+from tests.conftest import model
 
 
 def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str = "s", folds: int = 3) -> float:
@@ -31,7 +32,7 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
         "phases": [{"phase": 0, "epochs": 1, "best_epoch": 1, "valid": scores, "test": scores}],
     }
     (folder / "scores.json").write_text(json.dumps(content))
-    made_from = {"model": {}, "job": {"split": split, "fold": fold}, "data": {"fold": str(fold)}}
+    made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"fold": str(fold)}}
     (folder / "run.json").write_text(json.dumps(made_from))
     return scores["challenge"]
 

@@ -21,12 +21,24 @@ from ecg_rhythm import networks, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.objective import class_weights, l2_loss, schedule, weighted_loss
+from ecg_rhythm.objective import class_weights, follow, l2_loss, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import open_store, splits_folder
 from ecg_rhythm.training import train
 from tests.conftest import model, spec
+
+TWO_PROCESSES = [
+    "torch.distributed.run",
+    "--standalone",
+    "--local-addr",
+    "127.0.0.1",
+    "--nproc-per-node",
+    "2",
+    "-m",
+    "--",
+]
+"""Words after `python -m`, and before those of a module, that run it twice, joined over the loopback."""
 
 
 class Interrupted(Exception):
@@ -53,8 +65,16 @@ def same_weights(a: Path, b: Path) -> bool:
 
 def test_class_weights_follow_the_share_in_percent() -> None:
     targets = np.repeat([0, 1, 2], [60, 30, 10])
-    got = class_weights(targets, 3, 0.2)
+    got = class_weights(targets, 3, LossFunctionParameters(l2_penalty=0, class_penalty=0.2))
     torch.testing.assert_close(got, torch.tensor([0.8 + 0.2 * 100 / s for s in (60.0, 30.0, 10.0)]))
+
+
+def test_class_weights_to_a_power_are_1_on_average() -> None:
+    targets = np.repeat([0, 1, 2], [60, 30, 10])
+    got = class_weights(targets, 4, LossFunctionParameters(l2_penalty=0, class_penalty=0, class_power=0.4))
+    want = np.array([0.6, 0.3, 0.1]) ** -0.4
+    np.testing.assert_allclose(got[:3], want / want.mean(), rtol=1e-5)
+    assert got[3] == 0
 
 
 def test_loss_is_weighted_cross_entropy_averaged_over_the_batch() -> None:
@@ -126,11 +146,27 @@ def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Pat
     assert [float(row[f"p({name})"]) for name in store.classes] == pytest.approx(p.tolist(), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["CNN", "CRNN"])
+OURS = {
+    "loss_function_parameters__class_power": 0.4,
+    "loss_function_parameters__label_smoothing": 0.05,
+    "training_parameters__weight_decay": 0.02,
+    "training_parameters__weight_average": 0.8,
+    "training_parameters__rate_schedule": "one_cycle",
+    "training_parameters__gradient_clip": 5.0,
+    **{
+        f"data_augmentation__{change}": 0.5
+        for change in ("speed", "polarity", "gain", "noise", "wander", "gaps", "crop")
+    },
+}
+"""All further options of ours."""
+
+
+@pytest.mark.parametrize("name", ["CNN", "CRNN", "ResGRU"])
 @pytest.mark.parametrize("fraction", [0.05, 0.4, 0.75])
 def test_an_interrupted_run_ends_with_the_same_bits(data: Path, tmp_path: Path, name: str, fraction: float) -> None:
-    epochs = [3] if name == "CNN" else [2, 1, 2, 1, 0]
-    config = model(model_name=name, training_parameters__epochs=epochs, training_parameters__exponential_decay=True)
+    epochs = [2, 1, 2, 1, 0] if name == "CRNN" else [3]
+    changes: dict[str, Any] = OURS if name == "ResGRU" else {"training_parameters__exponential_decay": True}
+    config = model(model_name=name, training_parameters__epochs=epochs, **changes)
     run = spec(config)
     whole = train(run, data, tmp_path / "whole", device="cpu")
     with pytest.raises(Interrupted):
@@ -143,6 +179,74 @@ def test_an_interrupted_run_ends_with_the_same_bits(data: Path, tmp_path: Path, 
     assert (a / "predictions.csv").read_text() == (b / "predictions.csv").read_text()
     for one, other in zip(hotlog(a), hotlog(b), strict=True):
         assert one | {"seconds": ""} == other | {"seconds": ""}
+
+
+def test_an_average_follows_weights_and_batch_statistics() -> None:
+    network, average = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0]
+    want_weight, want_mean = 1.0, 0.0  # what torch begins with
+    for step, value in enumerate(values):
+        with torch.no_grad():
+            network.weight.fill_(value)
+            network.running_mean = torch.tensor([2 * value])
+            network.num_batches_tracked = torch.tensor(step)
+        follow(average, network, 0.3, step)
+        decay = min(0.3, (1 + step) / (10 + step))
+        want_weight = decay * want_weight + (1 - decay) * value
+        want_mean = decay * want_mean + (1 - decay) * 2 * value
+    assert float(average.weight.detach()) == pytest.approx(want_weight)
+    assert float(average.state_dict()["running_mean"]) == pytest.approx(want_mean)
+    assert int(average.state_dict()["num_batches_tracked"]) == len(values) - 1
+
+
+def test_the_average_is_what_is_kept(data: Path, tmp_path: Path) -> None:
+    kept = []
+    for decay in (0.0, 0.9):
+        run = spec(model(training_parameters__weight_average=decay, training_parameters__epochs=[1]), name=f"d{decay}")
+        train(run, data, tmp_path, device="cpu")
+        kept.append(load_file(run.folder(tmp_path) / "phase0.safetensors")["classifier.weight"])
+    assert not torch.equal(*kept)
+
+
+def test_a_phase_of_no_epochs_hands_on_the_best_weights_after_an_interruption_too(data: Path, tmp_path: Path) -> None:
+    config = model(
+        model_name="CRNN", training_parameters__epochs=[2, 1, 0, 0, 0], training_parameters__weight_average=0.9
+    )
+    run = spec(config)
+    train(run, data, tmp_path / "whole", device="cpu")
+    a, b = run.folder(tmp_path / "whole"), run.folder(tmp_path / "cut")
+    assert same_weights(a / "phase1.safetensors", a / "phase4.safetensors")
+
+    def report(progress: Progress) -> None:
+        if progress.phase == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(run, data, tmp_path / "cut", device="cpu", report=report)
+    train(run, data, tmp_path / "cut", device="cpu")
+    assert same_weights(a / "phase4.safetensors", b / "phase4.safetensors")
+
+
+def test_more_processes_than_a_batch_has_recordings_are_refused(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tiny.json"
+    file.write_text(model(training_parameters__batch_size=1).model_dump_json())
+    command = [
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "--",
+    ]
+    command += ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "--logs", str(tmp_path / "logs")], check=False, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "2 processes cannot share a batch of fewer recordings" in done.stderr
+    assert not list(tmp_path.rglob("run.json"))
 
 
 def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path) -> None:
@@ -301,25 +405,20 @@ def test_the_originals_own_model_files_run(challenge_files: Path, data: Path, tm
         assert len(scores["phases"]) == phases
 
 
-@pytest.mark.parametrize("architecture", ["CNN", "CRNN"])
+@pytest.mark.parametrize("architecture", ["CNN", "CRNN", "ResGRU"])
 def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path: Path, architecture: str) -> None:
-    options = {"training_parameters__drop_rate": 0.0, "training_parameters__epochs": [2, 1, 0, 0, 0]}
-    if architecture == "CNN":
-        options["training_parameters__epochs"] = [2]
+    options: dict[str, Any] = {
+        **(OURS if architecture == "ResGRU" else {}),
+        "training_parameters__drop_rate": 0.0,  # masks are each process's own
+        "training_parameters__epochs": [2, 1, 0, 0, 0] if architecture == "CRNN" else [2],
+        "training_parameters__batch_size": 5,  # so that shares are not equal
+        "training_parameters__gradient_clip": 0.1,  # so that the gradient's scale matters
+        "loss_function_parameters__l2_penalty": 0.1,
+    }
     file = tmp_path / "tiny.json"
     file.write_text(model(model_name=architecture, **options).model_dump_json())
     words = ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
-    together = [
-        "torch.distributed.run",
-        "--standalone",
-        "--local-addr",
-        "127.0.0.1",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "--",
-    ]
-    for logs, command in (("one", words), ("two", together + words)):
+    for logs, command in (("one", words), ("two", TWO_PROCESSES + words)):
         done = subprocess.run(
             [sys.executable, "-m", *command, "--logs", str(tmp_path / logs)],
             check=False,

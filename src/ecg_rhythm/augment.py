@@ -1,14 +1,14 @@
-"""Changes to training recordings: pure functions of a padded batch and explicit generators.
+"""Changes to training recordings: pure functions of a padded batch and of random numbers given to them.
 
-There is one generator per recording, so what happens to it does not depend on the rest of the batch.
-Signals are in mV, shape (batch, samples), zero-padded at the end; lengths in samples, shape (batch,), on
-the CPU.
+The numbers are drawn for each recording from a generator of its own, so what happens to it does not
+depend on the rest of the batch. Signals are in mV, shape (batch, samples), zero-padded at the end; lengths
+in samples, shape (batch,), on the CPU, and so are the uniform numbers `u` in [0, 1), shape (batch, k).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import pi, sqrt
 
 import torch
 from torch import Generator, Tensor
@@ -23,35 +23,105 @@ BURST_SAMPLES = 11
 NOISE_SNR = 3.0
 """Signal power over noise power."""
 
+SHORTEST_CROP, CROPPED_FROM = 0.6, 10.0
+"""Least part that a crop leaves; seconds below which nothing is cropped."""
+SPEEDS = (0.75, 1.33)
+GAINS = (0.7, 1.4)
+MOST_NOISE, MOST_WANDER = 0.1, 0.5
+"""In standard deviations of the signal."""
+WANDER_HZ = (0.05, 0.5)
+MOST_GAPS, GAP_SECONDS = 5, (1 / 30, 0.5)
 
-def random_speeds(generators: Sequence[Generator]) -> Tensor:
-    """Draw by how much to speed up each recording: a heart at 80 bpm then beats at 60 to 120 bpm."""
-    draws = torch.cat([torch.rand(1, generator=generator) for generator in generators])
-    return (SLOWEST_BPM + (FASTEST_BPM - SLOWEST_BPM) * draws.double()) / ASSUMED_BPM
+NUMBERS = {"heart_rate": 1, "crop": 3, "speed": 2, "polarity": 1, "gain": 2, "noise": 2, "wander": 4, "gaps": 12}
+"""How many uniform numbers each change takes per recording."""
 
 
-def resampled_lengths(lengths: Tensor, speeds: Tensor) -> Tensor:
-    """Return the lengths `resample` gives: what would become longer is cut to its length before."""
-    return torch.minimum((lengths / speeds).long().clamp_min(1), lengths)
+def draw(seeds: Sequence[int]) -> dict[str, Tensor]:
+    """Draw the uniform numbers of every change, each of shape (recordings, k), from a seed per recording."""
+    generator, count = Generator(), sum(NUMBERS.values())
+    rows = [torch.rand(count, generator=generator.manual_seed(seed), dtype=torch.float64) for seed in seeds]
+    return dict(zip(NUMBERS, torch.split(torch.stack(rows), list(NUMBERS.values()), dim=1), strict=True))
 
 
-def resample(signals: Tensor, lengths: Tensor, speeds: Tensor) -> tuple[Tensor, Tensor]:
-    """Play each recording at another speed, interpolating linearly; return signals and their lengths.
+def heart_rate_speeds(u: Tensor) -> Tensor:
+    """Return by how much to speed up each recording: a heart at 80 bpm then beats at 60 to 120 bpm."""
+    return _between(SLOWEST_BPM, FASTEST_BPM, u[:, 0]) / ASSUMED_BPM
+
+
+def random_speeds(u: Tensor, chance: float) -> Tensor:
+    """Return by how much to speed up each recording."""
+    return torch.where(u[:, 0] < chance, _between(*SPEEDS, u[:, 1]), 1.0)
+
+
+def crops(lengths: Tensor, fs: float, u: Tensor, chance: float) -> tuple[Tensor, Tensor]:
+    """Return where in each recording to start, and how many samples to take."""
+    chosen = (u[:, 0] < chance) & (lengths > CROPPED_FROM * fs)
+    taken = torch.where(chosen, (lengths * _between(SHORTEST_CROP, 1.0, u[:, 1])).long(), lengths)
+    return ((lengths - taken + 1) * u[:, 2]).long(), taken
+
+
+def resample(signals: Tensor, lengths: Tensor, speeds: Tensor, new_lengths: Tensor) -> Tensor:
+    """Play each recording at another speed, interpolating linearly.
 
     Parameters
     ----------
     speeds : Tensor of float64, shape (batch,)
         On the CPU; 1 leaves a recording as it is.
+    new_lengths : Tensor of int64, shape (batch,)
+        Samples to give, at most `lengths / speeds`.
     """
-    stretched, device = resampled_lengths(lengths, speeds), signals.device
-    steps = torch.arange(int(stretched.max()), device=device)
+    device = signals.device
+    steps = torch.arange(int(new_lengths.max()), device=device)
     last = (lengths - 1).to(device, non_blocking=True)[:, None]
     position = steps * speeds.to(device, non_blocking=True)[:, None]
     left = torch.minimum(position.long(), last)
     right = torch.minimum(left + 1, last)
-    fraction = (position - left).clamp(max=1).to(signals)
+    fraction = (position - left).clamp(max=1).to(signals, non_blocking=True)
     result = torch.lerp(signals.gather(1, left), signals.gather(1, right), fraction)
-    return result * (steps < stretched.to(device, non_blocking=True)[:, None]), stretched
+    return result * (steps < new_lengths.to(device, non_blocking=True)[:, None])
+
+
+def flip(signals: Tensor, u: Tensor, chance: float) -> Tensor:
+    """Turn recordings upside down."""
+    return signals * torch.where(u[:, :1] < chance, -1.0, 1.0).to(signals, non_blocking=True)
+
+
+def scale(signals: Tensor, u: Tensor, chance: float) -> Tensor:
+    """Multiply recordings by a random gain."""
+    return signals * torch.where(u[:, :1] < chance, _between(*GAINS, u[:, 1:]), 1.0).to(signals, non_blocking=True)
+
+
+def add_noise(signals: Tensor, lengths: Tensor, generators: Sequence[Generator], u: Tensor, chance: float) -> Tensor:
+    """Add white noise, its strength in proportion to the recording's own."""
+    strength = torch.where(u[:, 0] < chance, MOST_NOISE * u[:, 1], 0.0)
+    draws = [
+        torch.randn(int(n), generator=g, device=g.device) * s
+        for n, g, s in zip(lengths, generators, strength.tolist(), strict=True)
+    ]
+    noise = pad_sequence(draws, batch_first=True).to(signals, non_blocking=True)
+    return signals[:, : noise.shape[1]] + noise * _deviation(signals, lengths)
+
+
+def add_wander(signals: Tensor, lengths: Tensor, fs: float, u: Tensor, chance: float) -> Tensor:
+    """Add a slow sine, as breathing and moving electrodes do to the baseline."""
+    amplitude = torch.where(u[:, :1] < chance, MOST_WANDER * u[:, 1:2], 0.0).to(
+        signals, non_blocking=True
+    ) * _deviation(signals, lengths)
+    turns = (_between(*WANDER_HZ, u[:, 2:3]) / fs).to(signals, non_blocking=True)
+    steps = torch.arange(signals.shape[1], device=signals.device)
+    wave = torch.sin(2 * pi * (steps * turns + u[:, 3:4].to(signals, non_blocking=True)))
+    return (signals + amplitude * wave) * (steps < lengths.to(signals.device, non_blocking=True)[:, None])
+
+
+def cut_gaps(signals: Tensor, lengths: Tensor, fs: float, u: Tensor, chance: float) -> Tensor:
+    """Set a few stretches to 0."""
+    count = torch.where(u[:, :1] < chance, 1 + (MOST_GAPS * u[:, 1:2]).long(), 0)
+    used = torch.arange(MOST_GAPS) < count
+    starts = u[:, 2 : 2 + MOST_GAPS] * lengths[:, None]
+    ends = starts + used * fs * _between(*GAP_SECONDS, u[:, 2 + MOST_GAPS :])
+    steps = torch.arange(signals.shape[1], device=signals.device)
+    starts, ends = starts.to(signals, non_blocking=True)[:, :, None], ends.to(signals, non_blocking=True)[:, :, None]
+    return signals * ~((steps >= starts) & (steps < ends)).any(dim=1)
 
 
 def dropout_bursts(signals: Tensor, lengths: Tensor, generators: Sequence[Generator]) -> Tensor:
@@ -65,6 +135,17 @@ def dropout_bursts(signals: Tensor, lengths: Tensor, generators: Sequence[Genera
 def white_noise(signals: Tensor, lengths: Tensor, generators: Sequence[Generator]) -> Tensor:
     """Add Gaussian noise with a third of each recording's power."""
     draws = [torch.randn(int(n), generator=g, device=g.device) for n, g in zip(lengths, generators, strict=True)]
-    noise = pad_sequence(draws, batch_first=True).to(signals)
-    power = signals.square().sum(dim=1) / lengths.to(signals)
+    noise = pad_sequence(draws, batch_first=True).to(signals, non_blocking=True)
+    power = signals.square().sum(dim=1) / lengths.to(signals, non_blocking=True)
     return signals[:, : noise.shape[1]] + noise * power.sqrt()[:, None] / sqrt(NOISE_SNR)
+
+
+def _between(low: float, high: float, u: Tensor) -> Tensor:
+    return low + (high - low) * u
+
+
+def _deviation(signals: Tensor, lengths: Tensor) -> Tensor:
+    """Return the standard deviation of each recording, shape (batch, 1)."""
+    count = lengths.to(signals, non_blocking=True)[:, None]
+    mean = signals.sum(dim=1, keepdim=True) / count
+    return (signals.square().sum(dim=1, keepdim=True) / count - mean.square()).clamp_min(0).sqrt()

@@ -13,21 +13,18 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ecg_rhythm import config, display, queueing, runs, splits, summary, worker
+from ecg_rhythm import __version__, config, display, queueing, runs, splits, summary, worker
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.store import open_store, splits_folder, store_folder
 
 app = typer.Typer(
-    help="Train, compare and use neural networks that tell the rhythm of a single-lead ECG.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-# Of processes that train together, which torchrun numbers in RANK, one speaks.
-out = display.console(sys.stdout, quiet=os.environ.get("RANK", "0") != "0")
-err = display.console(sys.stderr)
+out, err = display.console(sys.stdout), display.console(sys.stderr)
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -63,6 +60,21 @@ def main() -> None:
 def _fail(message: str) -> None:
     err.print(f"error: {' '.join(message.splitlines())}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ecg-rhythm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Train, compare and use neural networks that tell the rhythm of a single-lead ECG."""
 
 
 @app.command()
@@ -157,6 +169,8 @@ def train(
     logs: Logs = Path("logs"),
 ) -> None:
     """Train one model on one fold, here and now; interrupted, the same command goes on."""
+    # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
+    out.quiet = os.environ.get("RANK", "0") != "0"
     job = _job(
         model=model.stem,
         split=split,

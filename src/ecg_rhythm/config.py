@@ -36,6 +36,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 """A name that becomes a folder or a file: letters, digits and . _ + - only."""
 
 
+Chance = Annotated[float, Field(ge=0, le=1)]
+
+
 class Section(BaseModel):
     """A part of a JSON file: no unknown keys, no silent conversion of types."""
 
@@ -68,10 +71,14 @@ class LossFunctionParameters(Section):
     """Factor of half the sum of squares of all weights but biases and batch norm."""
     class_penalty: float = Field(ge=0, le=1)
     """0: all classes weigh the same; 1: each weighs 100 / its share in percent."""
+    class_power: float = Field(default=0, ge=0, le=1)
+    """Each class also weighs 1 / its share to this power, 1 on average over the classes."""
+    label_smoothing: float = Field(default=0, ge=0, lt=1)
+    """How much of each target is spread evenly over all classes."""
 
 
 class TrainingParameters(Section):
-    """How a network is trained; the keys with a default are ours, all others the original's."""
+    """How a network is trained; here and elsewhere keys with a default are ours, all others the original's."""
 
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(ge=1, le=100_000)
@@ -93,6 +100,10 @@ class TrainingParameters(Section):
     """Largest allowed norm of the gradient; null does not clip."""
     rate_schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
     """How the learning rate moves within a phase."""
+    weight_decay: float = Field(default=0, ge=0)
+    """Decay of the weights apart from the gradient, as AdamW has it."""
+    weight_average: float = Field(default=0, ge=0, lt=1)
+    """Decay per step of a moving average of the weights, which is what is scored and kept; 0 averages nothing."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Number format of the heavy layers; auto: bf16 where the device computes in it, else fp32."""
 
@@ -108,6 +119,20 @@ class DataAugmentation(Section):
     reload_step: int = Field(ge=1)
     awgn: Flag
     """Add white Gaussian noise with a third of the signal's power."""
+    crop: Chance = 0.0
+    """That of a recording longer than 10 s, a part of 60 to 100 % is taken."""
+    speed: Chance = 0.0
+    """That it is played at 0.75 to 1.33 times its speed."""
+    polarity: Chance = 0.0
+    """That it is turned upside down."""
+    gain: Chance = 0.0
+    """That it is multiplied by 0.7 to 1.4."""
+    noise: Chance = 0.0
+    """That white noise of up to a tenth of its standard deviation is added."""
+    wander: Chance = 0.0
+    """That a sine of 0.05 to 0.5 Hz and up to half its standard deviation is added."""
+    gaps: Chance = 0.0
+    """That 1 to 5 stretches of 0.03 to 0.5 s are set to 0."""
 
 
 class ModelConfig(Section):

@@ -67,44 +67,47 @@ def _rounded(signals: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Recordings:
-    """The signals of a data set where they are needed.
+    """The signals of a data set, to be had on the device that computes.
 
-    On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share; on a GPU
-    it is a copy, so that no step waits for a signal.
+    On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share. On a GPU it
+    is a copy, so that no step waits for a signal; but where a quarter of the free memory does not hold one,
+    it stays on the CPU. The table about them always is.
     """
 
+    fs: float
     samples: Tensor
     offsets: Tensor
     gains: Tensor
     lengths: Tensor
-    """On the CPU, wherever the others are."""
+    device: torch.device
 
-    @property
-    def device(self) -> torch.device:
-        """Where the signals are."""
-        return self.samples.device
-
-    def batch(self, indices: NDArray[np.int64]) -> Batch:
-        """Return recordings as they are, in mV."""
-        chosen = torch.from_numpy(indices)
-        lengths = self.lengths[chosen]
-        there = chosen.to(self.device, non_blocking=True)
+    def batch(self, indices: NDArray[np.int64], starts: Tensor | None = None, lengths: Tensor | None = None) -> Batch:
+        """Return recordings in mV as they are, or the parts of them that begin at `starts`."""
+        chosen, there = torch.from_numpy(indices), self.samples.device
+        lengths = self.lengths[chosen] if lengths is None else lengths
+        offsets = self.offsets[chosen] if starts is None else self.offsets[chosen] + starts
         width = int(lengths.max())
-        steps = torch.arange(width + -width % WIDTH_STEP, device=self.device)
-        positions = self.offsets[there, None] + steps
-        signals = self.samples[positions.clamp_(max=len(self.samples) - 1)] / self.gains[there, None]
-        real = steps < lengths.to(self.device, non_blocking=True)[:, None]
-        return Batch(signals * real, lengths, indices)
+        steps = torch.arange(width + -width % WIDTH_STEP, device=there)
+        positions = offsets.to(there, non_blocking=True)[:, None] + steps
+        gains = self.gains[chosen].to(there, non_blocking=True)
+        signals = self.samples[positions.clamp_(max=len(self.samples) - 1)] / gains[:, None]
+        signals = signals * (steps < lengths.to(there, non_blocking=True)[:, None])
+        return Batch(signals.to(self.device, non_blocking=True), lengths, indices)
 
 
 def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
-    """Return a data set's signals on a device."""
+    """Return a data set's signals for a device."""
+    device = torch.device(device)
     samples = torch.from_file(str(store.folder / SIGNALS), shared=False, size=len(store.samples), dtype=torch.int16)
+    if device.type == "cuda" and 4 * samples.nbytes < torch.cuda.mem_get_info(device)[0]:
+        samples = samples.to(device)
     return Recordings(
-        samples=samples.to(device),
-        offsets=torch.from_numpy(store.offsets).to(device),
-        gains=torch.from_numpy(store.gains).to(device),
+        fs=store.fs,
+        samples=samples,
+        offsets=torch.from_numpy(store.offsets),
+        gains=torch.from_numpy(store.gains),
         lengths=torch.from_numpy(store.lengths),
+        device=device,
     )
 
 
@@ -173,23 +176,38 @@ def training_batches(
     rng = np.random.default_rng(seed_of(seed, epoch))
     chosen = balanced(indices, targets, compensation, rng)
     seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
-    lengths = recordings.lengths[torch.from_numpy(chosen)]
-    # Speeds decide which recordings are of similar length, so they are known ahead of all else.
-    speeds = torch.ones(len(chosen), dtype=torch.float64)
-    if augmentation.resampling:
-        speeds = augment.random_speeds([torch.Generator().manual_seed(seed) for seed in seeds])
-    for positions in similar_length(augment.resampled_lengths(lengths, speeds).numpy(), batch_size, rng):
+    drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
+    # What changes lengths comes first: they decide which recordings share a batch.
+    starts, lengths = augment.crops(recordings.lengths[torch.from_numpy(chosen)], fs, drawn["crop"], options.crop)
+    speeds = augment.random_speeds(drawn["speed"], options.speed)
+    if options.resampling:
+        speeds = speeds * augment.heart_rate_speeds(drawn["heart_rate"])
+    new_lengths = (lengths / speeds).long().clamp_min(1)
+    if options.resampling:  # as in the original, which cuts what becomes longer
+        new_lengths = torch.minimum(new_lengths, lengths)
+    for positions in similar_length(new_lengths.numpy(), batch_size, rng):
         if len(positions) < processes:
             continue
         share = positions[process::processes]
-        batch = recordings.batch(chosen[share])
+        u = {name: numbers[share] for name, numbers in drawn.items()}
         generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
-        signals, real = batch.signals, batch.lengths
-        if augmentation.resampling:
-            signals, real = augment.resample(signals, real, speeds[share])
-        if augmentation.zero_filter:
+        batch = recordings.batch(chosen[share], starts[share], lengths[share])
+        signals, real = batch.signals, new_lengths[share]
+        if (speeds[share] != 1).any():
+            signals = augment.resample(signals, batch.lengths, speeds[share], real)
+        if options.polarity:
+            signals = augment.flip(signals, u["polarity"], options.polarity)
+        if options.gain:
+            signals = augment.scale(signals, u["gain"], options.gain)
+        if options.noise:
+            signals = augment.add_noise(signals, real, generators, u["noise"], options.noise)
+        if options.wander:
+            signals = augment.add_wander(signals, real, fs, u["wander"], options.wander)
+        if options.gaps:
+            signals = augment.cut_gaps(signals, real, fs, u["gaps"], options.gaps)
+        if options.zero_filter:
             signals = augment.dropout_bursts(signals, real, generators)
-        if augmentation.awgn:
+        if options.awgn:
             signals = augment.white_noise(signals, real, generators)
         yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions))
 

@@ -31,9 +31,9 @@ PAGE = 512
 """Rows of a table that is printed while there are more to come."""
 
 
-def console(stream: TextIO, *, quiet: bool = False) -> Console:
+def console(stream: TextIO) -> Console:
     """Return where to print: as wide as the terminal, or wide enough for every table where there is none."""
-    return Console(file=stream, width=None if stream.isatty() else WIDE, quiet=quiet)
+    return Console(file=stream, width=None if stream.isatty() else WIDE)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from ecg_rhythm import __version__
@@ -77,20 +77,19 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
         mixed_precision=_precision(precision, on_cpu),
         log_with="tensorboard" if tensorboard else None,
         project_dir=folder,
-        # Parts of a network rest in some phases.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
 
 
 def _precision(wanted: str, on_cpu: bool) -> str:
     """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
     if wanted == "auto":
-        native = _cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
+        native = cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
         wanted = "bf16" if native else "fp32"
     if wanted == "fp16" and on_cpu:
         raise BadInput("training_parameters.precision: fp16 needs a GPU; use bf16 or fp32 on the CPU")
     return "no" if wanted == "fp32" else wanted
 
 
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
+    """Tell whether the processor computes in bfloat16 itself."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

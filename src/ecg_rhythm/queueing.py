@@ -1,4 +1,4 @@
-"""Jobs -> runs, done one subprocess each by one worker per device.
+"""Jobs -> runs, done one subprocess each by one or several workers per device.
 
 The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one
 line of JSON and keeps that process's standard input open: should the parent die in any way, the line
@@ -115,7 +115,7 @@ def work_off(
     restart: bool = False,
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
 ) -> None:
-    """Do all runs that are not done, one per device at a time.
+    """Do all runs that are not done, each worker one at a time.
 
     A run that fails is kept with its error, and the others go on. Returns when every run is done or
     has failed, here or in another queue on the same logs.

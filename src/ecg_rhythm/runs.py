@@ -156,17 +156,25 @@ def check_same(folder: Path, identity: dict[str, Any]) -> None:
         Each difference is named.
     """
     try:
-        made_from = json.loads((folder / "run.json").read_text())
+        made_from = read_identity(folder)
     except FileNotFoundError:
         return
-    except ValueError:
-        raise BadInput(f"{folder / 'run.json'}: this is not valid JSON; make the run anew with --restart") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{folder / 'run.json'}: this is damaged; make the run anew with --restart") from None
     if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
         more = f" (and {len(differences) - 4} more)" if len(differences) > 4 else ""
         raise BadInput(
             f"{folder}: this run was made from something else: {', '.join(differences[:4])}{more}; "
             "give the job another name, or make the run anew with --restart"
         )
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """Return what decides the result of a run that has begun, optional keys it does not know at their defaults."""
+    made_from: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    if "model" in made_from:
+        made_from["model"] = ModelConfig.model_validate_json(json.dumps(made_from["model"])).model_dump()
+    return made_from
 
 
 def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: bool = False) -> None:

@@ -145,7 +145,7 @@ def _job_configurations(job: Path) -> list[Configuration]:
 def _made_from(folder: Path) -> str:
     """Return what decides a run's result but for its fold, as text to compare."""
     try:
-        identity = json.loads((folder / "run.json").read_text())
+        identity = runs.read_identity(folder)
         del identity["job"]["fold"], identity["data"]["fold"]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"{folder}: its run.json is missing or damaged; run the job again with --restart") from None

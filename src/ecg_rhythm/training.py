@@ -7,8 +7,7 @@ same number of threads its weights are the same to the bit.
 
 from __future__ import annotations
 
-import csv
-import io
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -23,14 +22,15 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from ecg_rhythm import environment, files, networks, runs, weights
+from ecg_rhythm import environment, files, networks, outputs, runs, weights
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.dataset import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
-from ecg_rhythm.objective import class_weights, l2_loss, schedule, weighted_loss
+from ecg_rhythm.objective import class_weights, follow, l2_loss, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.scores import Scores, score
 from ecg_rhythm.splits import Fold, load_split
@@ -38,11 +38,6 @@ from ecg_rhythm.store import Store, open_store, splits_folder
 
 EVALUATION_BATCH = 32
 DECAY_PER_STEP = 0.9999
-
-HOTLOG = (
-    "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
-    "test_score", "seconds",
-)  # fmt: skip
 
 Report = Callable[[Progress], None]
 
@@ -125,13 +120,19 @@ def train(
     folder = spec.folder(logs)
     precision = spec.model.training_parameters.precision
     accelerator = accelerator_for(device, precision, folder, tensorboard=spec.job.log_en)
+    fold = split.folds[spec.fold]
+    if min(spec.model.training_parameters.batch_size, len(fold.train)) < accelerator.num_processes:
+        raise BadInput(
+            f"{spec.title}: {accelerator.num_processes} processes cannot share a batch of fewer recordings; "
+            "start fewer, or raise batch_size in the model file"
+        )
     with runs.claim(folder) if accelerator.is_main_process else nullcontext():
         if accelerator.is_main_process:
             runs.begin(folder, spec, identity, restart=restart)
         accelerator.wait_for_everyone()
         if runs.is_done(folder):
             return runs.read_scores(folder)
-        return _Run(_task(spec, folder, store, split.folds[spec.fold]), accelerator, report).finish()
+        return _Run(_task(spec, folder, store, fold), accelerator, report).finish()
 
 
 def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
@@ -150,14 +151,25 @@ class _Run:
         """Whether this process, of those that train together, keeps what is kept."""
         torch.manual_seed(seed_of(task.spec.job.seed))
         self.bare = networks.build(task.spec.model, task.store.fs, len(task.store.classes))
-        self.network: nn.Module = accelerator.prepare(self.bare)
+        self.bare.to(accelerator.device)
+        self.average = copy.deepcopy(self.bare) if self.options.weight_average else None
+        self.network: nn.Module = self.bare
+        if accelerator.num_processes > 1:
+            # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted. Parts of a
+            # network rest in some phases.
+            self.network = DistributedDataParallel(self.bare, find_unused_parameters=True)
         self.recordings = on_device(task.store, accelerator.device)
         self.class_weights = class_weights(
-            task.targets[task.train], len(task.store.classes), task.spec.model.loss_function_parameters.class_penalty
+            task.targets[task.train], len(task.store.classes), task.spec.model.loss_function_parameters
         ).to(accelerator.device)
         self.steps_per_epoch = -(-len(task.train) // self.options.batch_size)
         self.state = State()
         self.began, self.seconds_before = time.monotonic(), 0.0
+
+    @property
+    def kept(self) -> networks.Network:
+        """The network that is scored and kept: that of the averaged weights, if there is one."""
+        return self.bare if self.average is None else self.average
 
     def finish(self) -> dict[str, Any]:
         """Train all phases, score them, write what is kept."""
@@ -187,12 +199,17 @@ class _Run:
         """Train one phase from its beginning, or from a checkpoint's tensors, and score its best weights."""
         state, phase = self.state, self.state.phase
         self.bare.enter_phase(phase)
-        optimizer = torch.optim.Adam(p for p in self.bare.parameters() if p.requires_grad)
-        if tensors:
-            weights.restore_checkpoint(self.bare, optimizer, tensors)
-        elif phase > 0:
+        self.kept.enter_phase(phase)
+        if phase > 0 and not tensors:
             self._load_best(phase - 1)
-        optimizer = self.accelerator.prepare(optimizer)
+        if self.average is not None:
+            self.average.load_state_dict(self.bare.state_dict())
+        parameters = [p for p in self.bare.parameters() if p.requires_grad]
+        optimizer: Any = self.accelerator.prepare(
+            torch.optim.AdamW(parameters, weight_decay=self.options.weight_decay)  # without decay it is Adam
+        )
+        if tensors:
+            weights.restore_checkpoint(self.bare, self.average, _inner(optimizer), tensors)
         if self.accelerator.scaler is not None and state.scaler:
             self.accelerator.scaler.load_state_dict(state.scaler)
         while state.epoch < self.task.epochs[phase] and not self._has_stalled():
@@ -202,12 +219,14 @@ class _Run:
                 self._validate()
             if self.accelerator.scaler is not None:
                 state.scaler = self.accelerator.scaler.state_dict()
-            self._save(weights.checkpoint_tensors(self.bare, _inner(optimizer)))
+            self._save(weights.checkpoint_tensors(self.bare, self.average, _inner(optimizer)))
         if state.best_score is None:  # a phase of no epochs hands on what it was given
             self._validate()
         self._load_best(phase)
         state.phases.append(self._score_phase())
-        self.state = State(phase + 1, seconds=self._seconds(), hotlog=state.hotlog, phases=state.phases)
+        self.state = State(
+            phase + 1, seconds=self._seconds(), scaler=state.scaler, hotlog=state.hotlog, phases=state.phases
+        )
         self.accelerator.free_memory(optimizer)
         self._save({})
 
@@ -215,23 +234,26 @@ class _Run:
         """Train one epoch; everything random in it follows from the seed, the phase and its number."""
         state, task = self.state, self.task
         seed = seed_of(task.spec.job.seed, state.phase)
-        torch.manual_seed(seed_of(seed, state.epoch))
+        torch.manual_seed(seed_of(seed, state.epoch, self.accelerator.process_index))
         self.network.train()
-        losses = []
+        losses, loss_options = [], task.spec.model.loss_function_parameters
         for number, batch in enumerate(self._batches(seed)):
             for group in optimizer.param_groups:
                 group["lr"] = self._learning_rate(state.step)
-            logits = self.network(batch.signals, batch.lengths)
+            with self.accelerator.autocast():
+                logits = self.network(batch.signals, batch.lengths)
             targets = torch.from_numpy(task.targets[batch.indices]).to(logits.device, non_blocking=True)
-            loss = weighted_loss(logits, targets, self.class_weights)
+            loss = weighted_loss(logits, targets, self.class_weights, loss_options.label_smoothing)
             # Gradients are averaged over processes, each of which has its share of the batch.
             loss = loss * (batch.share * self.accelerator.num_processes)
-            loss = loss + l2_loss(self.bare, task.spec.model.loss_function_parameters)
+            loss = loss + l2_loss(self.bare, loss_options)
             self.accelerator.backward(loss)
             if self.options.gradient_clip is not None:
                 self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_clip)
             optimizer.step()
             optimizer.zero_grad()
+            if self.average is not None:
+                follow(self.average, self.bare, self.options.weight_average, state.step)
             losses.append(loss.detach())
             state.step += 1
             self.report(self._progress((number + 0.5) / self.steps_per_epoch))
@@ -274,20 +296,22 @@ class _Run:
     def _validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase."""
         state, task = self.state, self.task
-        valid = self._score(task.valid)
-        test = self._score(task.test) if task.spec.job.log_test_score else None
+        valid = self._score(task.valid, self.kept)
+        test = self._score(task.test, self.kept) if task.spec.job.log_test_score else None
         if state.best_score is None or valid["challenge"] > state.best_score:
             state.best_score, state.best_epoch = valid["challenge"], state.epoch
             if self.writes:
-                weights.save(self._weights_file(state.phase), self.bare, self._description(valid))
+                weights.save(self._weights_file(state.phase), self.kept, self._description(valid))
         rate = self._learning_rate(max(state.step - 1, 0))
         row = (
             state.phase, state.epoch, state.best_epoch, state.loss, rate, valid["accuracy"], valid["challenge"],
             test and test["accuracy"], test and test["challenge"], self._seconds(),
         )  # fmt: skip
-        state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
+        state.hotlog.append(dict(zip(outputs.HOTLOG, row, strict=True)))
         if task.spec.job.log_en:
-            values = {name: v for name, v in state.hotlog[-1].items() if v is not None and name not in HOTLOG[:3]}
+            values = {
+                name: v for name, v in state.hotlog[-1].items() if v is not None and name not in outputs.HOTLOG[:3]
+            }
             epochs_before = sum(row["epoch"] for row in _last_of_each_phase(state.hotlog) if row["phase"] < state.phase)
             self.accelerator.log(values, step=epochs_before + state.epoch)
 
@@ -297,20 +321,22 @@ class _Run:
         if not self.writes:
             return
         weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, tensors, asdict(self.state))
-        files.write_text(self.task.folder / "hotlog.csv", _as_csv(HOTLOG, self.state.hotlog))
+        outputs.write_hotlog(self.task.folder, self.state.hotlog)
         progress = self._progress(0.0)
         runs.write_progress(self.task.folder, progress)
         self.report(progress)
 
-    def _score(self, indices: NDArray[np.int64]) -> Scores:
-        return self._score_and_predict(indices)[0]
+    def _score(self, indices: NDArray[np.int64], network: networks.Network) -> Scores:
+        return self._score_and_predict(indices, network)[0]
 
-    def _score_and_predict(self, indices: NDArray[np.int64]) -> tuple[Scores, NDArray[np.int64], NDArray[np.float64]]:
+    def _score_and_predict(
+        self, indices: NDArray[np.int64], network: networks.Network
+    ) -> tuple[Scores, NDArray[np.int64], NDArray[np.float64]]:
         task, accelerator = self.task, self.accelerator
         share = indices[accelerator.process_index :: accelerator.num_processes]
         batches = sorted_batches(self.recordings, share, EVALUATION_BATCH)
-        # Not through what joins the processes: they may have different numbers of batches.
-        parts = gather_object([probabilities(self.bare, batches, accelerator.device)] if len(share) else [])
+        with accelerator.autocast():
+            parts = gather_object([probabilities(network, batches, accelerator.device)] if len(share) else [])
         found, predicted = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.argsort(found, kind="stable")
         found, predicted = found[order], predicted[order]
@@ -323,8 +349,8 @@ class _Run:
             "phase": state.phase,
             "epochs": state.epoch,
             "best_epoch": state.best_epoch,
-            "valid": self._score(self.task.valid),
-            "test": self._score(self.task.test),
+            "valid": self._score(self.task.valid, self.bare),
+            "test": self._score(self.task.test, self.bare),
         }
 
     def _write_scores(self) -> dict[str, Any]:
@@ -332,13 +358,10 @@ class _Run:
         task, state = self.task, self.state
         self.bare.enter_phase(len(task.epochs) - 1)
         self._load_best(len(task.epochs) - 1)
-        rows = []
+        parts = {}
         for part, indices in (("valid", task.valid), ("test", task.test)):
-            _, found, predicted = self._score_and_predict(indices)
-            for i, row in zip(found, predicted, strict=True):
-                label = task.store.classes[task.targets[i]]
-                columns = (task.store.names[i], task.spec.fold, part, label, *(f"{p:.6f}" for p in row))
-                rows.append(dict(zip(prediction_columns(task.store.classes), columns, strict=True)))
+            _, found, predicted = self._score_and_predict(indices, self.bare)
+            parts[part] = (found, predicted)
         scores = {
             "architecture": task.spec.model.model_name,
             "job": task.spec.job_name,
@@ -351,8 +374,7 @@ class _Run:
             "phases": state.phases,
         }
         if self.writes:
-            text = _as_csv(prediction_columns(task.store.classes), rows)
-            files.write_text(task.folder / runs.PREDICTIONS, text)
+            outputs.write_predictions(task.folder, task.store, task.targets, task.spec.fold, parts)
             files.write_json(task.folder / runs.SCORES, scores)
         return scores
 
@@ -397,11 +419,6 @@ class _Run:
         )
 
 
-def prediction_columns(classes: list[str]) -> tuple[str, ...]:
-    """Return the header of `predictions.csv`; `p(N)` is the probability of class N."""
-    return ("record", "fold", "set", "label", *(f"p({name})" for name in classes))
-
-
 def _inner(optimizer: Any) -> torch.optim.Optimizer:
     """Return the optimizer inside accelerate's wrapper."""
     inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
@@ -410,11 +427,3 @@ def _inner(optimizer: Any) -> torch.optim.Optimizer:
 
 def _last_of_each_phase(hotlog: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({row["phase"]: row for row in hotlog}.values())
-
-
-def _as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -91,10 +91,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     optimizer.load_state_dict(whole)
 
 
-def checkpoint_tensors(network: networks.Network, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def checkpoint_tensors(
+    network: networks.Network, average: networks.Network | None, optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
     """Return all that a phase under way needs to go on."""
-    state = {f"network.{name}": t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    return state | flatten_optimizer(optimizer)
+    state = {f"network.{name}": t for name, t in network.state_dict().items()}
+    if average is not None:
+        state |= {f"average.{name}": t for name, t in average.state_dict().items()}
+    return {name: t.detach().cpu().contiguous() for name, t in state.items()} | flatten_optimizer(optimizer)
 
 
 def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict[str, Any]) -> None:
@@ -121,9 +125,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
 
 
 def restore_checkpoint(
-    network: networks.Network, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
+    network: networks.Network,
+    average: networks.Network | None,
+    optimizer: torch.optim.Optimizer,
+    tensors: dict[str, torch.Tensor],
 ) -> None:
     """Put a checkpoint's tensors back where they were."""
-    prefix = "network."
-    network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+    network.load_state_dict(_below("network.", tensors))
+    if average is not None:
+        average.load_state_dict(_below("average.", tensors))
     restore_optimizer(optimizer, tensors)
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

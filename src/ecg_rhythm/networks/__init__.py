@@ -1,6 +1,6 @@
 """Architectures: a model file -> a network that turns raw signals into logits.
 
-`base.py` says what an architecture is; `inputs.py`, `layers.py` and `steps.py` are what they are built of.
+`base.py` says what an architecture is; `inputs.py`, `layers.py`, `norm.py` and `steps.py` are parts of them.
 Every other file of this folder is an architecture, known by the name it registers itself under; adding one
 takes nothing else.
 """
@@ -38,6 +38,11 @@ def check(model: ModelConfig, source: str = "model") -> Any:
         raise BadInput(f"{source}: model_name {model.model_name!r} is unknown; allowed: {known}")
     text = json.dumps(model.model_parameters)
     parameters = config.parse(architecture.Parameters, text, f"{source}, model_parameters")
+    if model.preprocessing.spectrogram and not architecture.takes_spectrogram:
+        raise BadInput(
+            f"{source}: preprocessing.spectrogram is true, but {model.model_name} takes the signal itself; "
+            "set it to false"
+        )
     epochs, phases = model.training_parameters.epochs, len(architecture.phases)
     if epochs is not None and len(epochs) not in (1, phases):
         raise BadInput(

@@ -44,6 +44,8 @@ class Network(nn.Module):
 
     Parameters: ClassVar[type[BaseModel]]
     phases: ClassVar[tuple[Phase, ...]]
+    takes_spectrogram: ClassVar[bool] = True
+    """False: the architecture sees the signal itself, and `preprocessing.spectrogram` must be false."""
 
     def __init__(self) -> None:
         super().__init__()

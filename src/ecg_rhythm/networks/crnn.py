@@ -89,12 +89,10 @@ class CRNN(Network):
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             forward: Tensor = self.lstms[0](x)[0]
-            last = (steps.lengths - 1).to(x.device)
             if len(self.lstms) == 1:
+                last = (steps.lengths - 1).to(x.device, non_blocking=True)
                 return forward[torch.arange(len(x), device=x.device), last]
-            # Padding stays behind the real steps, which alone are turned round.
-            order = (last[:, None] - torch.arange(x.shape[1], device=x.device)).clamp_min(0)
-            backward = self.lstms[1](x.gather(1, order[:, :, None].expand_as(x)))[0]
+            backward = self.lstms[1](x.gather(1, steps.reversed[:, :, None].expand_as(x)))[0]
             return torch.cat([steps.mean(forward), steps.mean(backward)], dim=1)
 
 

@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_rhythm.networks.steps import Steps, put_rows, take_rows
-
-
-class StepNorm(nn.BatchNorm2d):
-    """Batch norm by the statistics of the whole batch, also where several processes divide it.
-
-    A single value, which has no spread, is measured by the running statistics.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, channels, steps, bins), every channel with mean `bias` and deviation `weight`."""
-        if self.training and distributed.is_initialized() and distributed.get_world_size() > 1:
-            return self._together(x)
-        if self.training and x.numel() == x.shape[1]:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return super().forward(x)
-
-    def _together(self, x: Tensor) -> Tensor:
-        """Normalise by sums over all processes; torch's own such layer is for GPUs alone."""
-        values = x.float()
-        count = values.new_tensor([x.numel() / x.shape[1]])
-        sums = torch.cat([values.sum((0, 2, 3)), values.square().sum((0, 2, 3)), count])
-        sums = _SumOverProcesses.apply(sums)  # type: ignore[no-untyped-call]
-        total, squares, count = sums.split([x.shape[1], x.shape[1], 1])
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp_min(0)
-        with torch.no_grad():
-            assert self.running_mean is not None and self.running_var is not None
-            assert self.num_batches_tracked is not None and self.momentum is not None
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-            self.num_batches_tracked += 1
-        scale = self.weight / (variance + self.eps).sqrt()
-        shift = self.bias - mean * scale
-        normalised: Tensor = (values * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
-        return normalised
-
-
-class _SumOverProcesses(torch.autograd.Function):
-    """The sum of every process's tensor, to which every process's loss owes its gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.clone()
-        distributed.all_reduce(total)
-        return total
+from ecg_rhythm.networks.norm import StepNorm
+from ecg_rhythm.networks.steps import Steps
 
 
 class ConvLayer(nn.Module):
@@ -92,20 +40,8 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
         """Return (batch, channels, steps, bins), zero in the padding, and its steps."""
-        x = self.conv(x)
         steps = steps.strided(self.time_stride)
-        if not steps.padded:
-            x = F.relu(self.norm(x), inplace=True)
-        elif self.training:
-            batch, channels, width, bins = x.shape
-            rows = take_rows(x.permute(0, 2, 3, 1).reshape(batch * width, -1), steps.rows)
-            packed = rows.view(1, -1, 1, channels).permute(0, 3, 1, 2)
-            packed = F.relu(self.norm(packed), inplace=True)
-            rows = packed.permute(0, 2, 3, 1).reshape(-1, bins * channels)
-            x = put_rows(rows, steps.rows, batch * width).view(batch, width, bins, channels).permute(0, 3, 1, 2)
-        else:
-            x = F.relu(self.norm(x), inplace=True) * steps.real[:, None, :, None]
-        return x, steps
+        return self.norm(self.conv(x), steps), steps
 
 
 class ConvBlock(nn.Module):

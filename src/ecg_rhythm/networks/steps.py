@@ -37,6 +37,12 @@ class Steps:
         real = torch.arange(self.width) < self.lengths[:, None]
         return real.flatten().nonzero().flatten().to(self.device, non_blocking=True)
 
+    @cached_property
+    def reversed(self) -> Tensor:
+        """What takes each step's place when the real steps alone are turned round, shape (batch, width)."""
+        last = (self.lengths - 1).to(self.device, non_blocking=True)[:, None]
+        return (last - torch.arange(self.width, device=self.device)).clamp_min(0)
+
     def strided(self, stride: int) -> Steps:
         """Return the steps that remain when every `stride`-th is kept."""
         if stride == 1:

@@ -1,0 +1,129 @@
+"""Our default: residual convolutions on the raw signal -> GRU -> attention and maximum over time -> linear."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_rhythm.config import ModelConfig, Section
+from ecg_rhythm.networks.base import Network, Phase, register
+from ecg_rhythm.networks.cnn import OddSize, Positive
+from ecg_rhythm.networks.norm import StepNorm
+from ecg_rhythm.networks.steps import Steps
+
+
+class ResGRUParameters(Section):
+    """Keys below `model_parameters` of a ResGRU."""
+
+    first_channels: Positive
+    first_kernel: OddSize
+    first_stride: Positive
+    channels: list[Positive] = Field(min_length=1)
+    """Channels of each residual block, which halves the time steps."""
+    kernel: OddSize
+    gru_units: Positive
+    """Units per direction."""
+
+
+@register("ResGRU")
+class ResGRU(Network):
+    """A small residual network on the standardised signal, read in both directions by a GRU.
+
+    References
+    ----------
+    He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016. Cho et al., "Learning Phrase
+    Representations using RNN Encoder-Decoder for Statistical Machine Translation", EMNLP 2014.
+    """
+
+    Parameters = ResGRUParameters
+    phases = (Phase(epochs=40),)
+    takes_spectrogram = False
+
+    def __init__(self, config: ModelConfig, parameters: ResGRUParameters, fs: float, n_classes: int) -> None:
+        super().__init__()
+        n_out, stride, kernel = parameters.first_channels, parameters.first_stride, parameters.first_kernel
+        self.first = nn.Conv2d(1, n_out, (1, kernel), (1, stride), (0, kernel // 2), bias=False)
+        self.first_stride = stride
+        widths = [n_out, *parameters.channels]
+        self.blocks = nn.ModuleList(
+            ResidualBlock(before, after, parameters.kernel) for before, after in pairwise(widths)
+        )
+        self.norm = StepNorm(widths[-1])
+        units = parameters.gru_units
+        self.forwards = nn.GRU(widths[-1], units, batch_first=True)
+        self.backwards = nn.GRU(widths[-1], units, batch_first=True)
+        self.attention = nn.Linear(2 * units, 1)
+        self.dropout = nn.Dropout(config.training_parameters.drop_rate)
+        self.classifier = nn.Linear(4 * units, n_classes)
+
+    def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
+        """Return logits, shape (batch, classes)."""
+        x, steps = standardise(signals, lengths)
+        x = self.first(x[:, None, None].contiguous(memory_format=torch.channels_last))
+        steps = steps.strided(self.first_stride)
+        for block in self.blocks:
+            x, steps = block(x, steps)
+        x = _normalised(self.norm, x, steps)[:, :, 0].transpose(1, 2).float()
+        logits: Tensor = self.classifier(self.dropout(self._summary(self._recur(x, steps), steps)))
+        return logits
+
+    def _recur(self, x: Tensor, steps: Steps) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            forwards = self.forwards(x)[0]
+            order = steps.reversed[:, :, None]
+            backwards: Tensor = self.backwards(x.gather(1, order.expand_as(x)))[0]
+            return torch.cat([forwards, backwards.gather(1, order.expand_as(backwards))], dim=2)
+
+    def _summary(self, x: Tensor, steps: Steps) -> Tensor:
+        """Return the attention-weighted mean and the maximum over the real steps."""
+        padding = ~steps.real[:, :, None]
+        attention = self.attention(x).float().masked_fill(padding, -torch.inf).softmax(dim=1)
+        return torch.cat([(x * attention).sum(dim=1), x.masked_fill(padding, -torch.inf).amax(dim=1)], dim=1)
+
+
+def standardise(signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
+    """Return signals with mean 0 and deviation 1 over their real samples, zero in the padding, and those."""
+    steps = Steps(lengths, signals.shape[1], signals.device)
+    real = steps.real
+    count = real.sum(dim=1, keepdim=True)
+    x = (signals - (signals * real).sum(dim=1, keepdim=True) / count) * real
+    deviation = (x.square().sum(dim=1, keepdim=True) / count).sqrt()
+    return x / deviation.clamp_min(FLAT), steps
+
+
+FLAT = 1e-4
+"""Deviation in mV below which a signal is taken as flat: a tenth of the challenge's unit."""
+
+
+class ResidualBlock(nn.Module):
+    """Norm, ReLU, convolution that halves the steps, norm, ReLU, convolution; the shortcut averages pairs."""
+
+    def __init__(self, n_in: int, n_out: int, kernel: int) -> None:
+        super().__init__()
+        padding = (0, kernel // 2)
+        self.norm1, self.norm2 = StepNorm(n_in), StepNorm(n_out)
+        self.conv1 = nn.Conv2d(n_in, n_out, (1, kernel), (1, 2), padding, bias=False)
+        self.conv2 = nn.Conv2d(n_out, n_out, (1, kernel), (1, 1), padding, bias=False)
+        self.project = nn.Conv2d(n_in, n_out, 1, bias=False) if n_in != n_out else nn.Identity()
+
+    def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
+        """Return (batch, channels, 1, steps) and its steps."""
+        halved = steps.strided(2)
+        shortcut = self.project(_pairs(x * steps.real[:, None, None, :]))
+        x = self.conv1(_normalised(self.norm1, x, steps))
+        return shortcut + self.conv2(_normalised(self.norm2, x, halved)), halved
+
+
+def _normalised(norm: StepNorm, x: Tensor, steps: Steps) -> Tensor:
+    """Apply a norm that wants steps before bins; here they are last, where convolutions are fastest."""
+    normalised: Tensor = norm(x.transpose(2, 3), steps).transpose(2, 3)
+    return normalised
+
+
+def _pairs(x: Tensor) -> Tensor:
+    """Average neighbouring steps; a last one alone has a zero for neighbour, like one before padding."""
+    return F.avg_pool2d(F.pad(x, (0, x.shape[3] % 2)), (1, 2))
