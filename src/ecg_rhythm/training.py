@@ -155,9 +155,9 @@ class _Run:
         self.average = copy.deepcopy(self.bare) if self.options.weight_average else None
         self.network: nn.Module = self.bare
         if accelerator.num_processes > 1:
-            # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted. Parts of a
-            # network rest in some phases.
-            self.network = DistributedDataParallel(self.bare, find_unused_parameters=True)
+            # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted.
+            rests = any(phase.frozen or phase.unused for phase in self.bare.phases)
+            self.network = DistributedDataParallel(self.bare, find_unused_parameters=rests)
         self.recordings = on_device(task.store, accelerator.device)
         self.class_weights = class_weights(
             task.targets[task.train], len(task.store.classes), task.spec.model.loss_function_parameters
