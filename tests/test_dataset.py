@@ -55,8 +55,8 @@ def test_batches_are_of_similar_length_but_random() -> None:
     assert any(not np.array_equal(a, b) for a, b in zip(batches, other, strict=True))
 
 
-def epoch(data: Path, number: int, seed: int = 0, reload_step: int = 2) -> list[Batch]:
-    augmentation: DataAugmentation = model(data_augmentation__reload_step=reload_step).data_augmentation
+def epoch(data: Path, number: int, process: int = 0, processes: int = 1) -> list[Batch]:
+    augmentation: DataAugmentation = model(data_augmentation__reload_step=2).data_augmentation
     store = open_store(data)
     return list(
         training_batches(
@@ -66,36 +66,20 @@ def epoch(data: Path, number: int, seed: int = 0, reload_step: int = 2) -> list[
             batch_size=6,
             compensation=0.5,
             augmentation=augmentation,
-            seed=seed,
+            seed=0,
             epoch=number,
+            process=process,
+            processes=processes,
         )
     )
 
 
 def shares(data: Path, processes: int) -> list[list[Batch]]:
-    store = open_store(data)
-    augmentation: DataAugmentation = model(data_augmentation__awgn=True).data_augmentation
-    return [
-        list(
-            training_batches(
-                on_device(store),
-                store.targets(),
-                np.arange(20),
-                batch_size=6,
-                compensation=0.5,
-                augmentation=augmentation,
-                seed=0,
-                epoch=0,
-                process=process,
-                processes=processes,
-            )
-        )
-        for process in range(processes)
-    ]
+    return [epoch(data, 0, process, processes) for process in range(processes)]
 
 
 def test_processes_share_every_batch(data: Path) -> None:
-    (whole,) = shares(data, 1)
+    whole = epoch(data, 0)
     for batch, *parts in zip(whole, *shares(data, 2), strict=True):
         assert sorted(batch.indices) == sorted(np.concatenate([part.indices for part in parts]))
     together = by_record(whole)

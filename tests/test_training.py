@@ -231,16 +231,17 @@ def test_more_processes_than_a_batch_has_recordings_are_refused(data: Path, tmp_
     file = tmp_path / "tiny.json"
     file.write_text(model(training_parameters__batch_size=1).model_dump_json())
     command = [
-        "torch.distributed.run",
-        "--standalone",
-        "--local-addr",
-        "127.0.0.1",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "--",
+        *TWO_PROCESSES,
+        "ecg_rhythm",
+        "train",
+        str(file),
+        "--split",
+        "split_2_3_14",
+        "--device",
+        "cpu",
+        "--data",
+        str(data),
     ]
-    command += ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
     done = subprocess.run(
         [sys.executable, "-m", *command, "--logs", str(tmp_path / "logs")], check=False, capture_output=True, text=True
     )
