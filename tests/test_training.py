@@ -230,21 +230,9 @@ def test_a_phase_of_no_epochs_hands_on_the_best_weights_after_an_interruption_to
 def test_more_processes_than_a_batch_has_recordings_are_refused(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "tiny.json"
     file.write_text(model(training_parameters__batch_size=1).model_dump_json())
-    command = [
-        *TWO_PROCESSES,
-        "ecg_rhythm",
-        "train",
-        str(file),
-        "--split",
-        "split_2_3_14",
-        "--device",
-        "cpu",
-        "--data",
-        str(data),
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, "--logs", str(tmp_path / "logs")], check=False, capture_output=True, text=True
-    )
+    words = ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
+    command = [sys.executable, "-m", *TWO_PROCESSES, *words, "--logs", str(tmp_path / "logs")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     assert "2 processes cannot share a batch of fewer recordings" in done.stderr
     assert not list(tmp_path.rglob("run.json"))
