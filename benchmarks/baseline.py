@@ -60,4 +60,4 @@ def images(signals: Tensor, lengths: Tensor, config: ModelConfig, longest: int, 
     padded = torch.zeros(len(signals), longest)
     padded[:, : min(signals.shape[1], longest)] = signals[:, :longest]
     found, steps = LogSpectrogram(fs, config.preprocessing)(padded, lengths)
-    return found, steps.lengths
+    return found.transpose(2, 3).contiguous(), steps.lengths

@@ -26,7 +26,7 @@ from ecg_rhythm.classifier import Classifier, classify_files
 from ecg_rhythm.dataset import Batch, on_device, sorted_batches, training_batches
 from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.inference import probabilities
-from ecg_rhythm.objective import class_weights, weighted_loss
+from ecg_rhythm.objective import class_weights, optimizer_of, weighted_loss
 from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import Store, open_store, splits_folder
 from ecg_rhythm.weights import Description
@@ -78,6 +78,7 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         bare = networks.build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         network: Any = bare.to(accelerator.device)
+        optimizer = optimizer_of(bare, options)
         batches: Iterator[Any] = training_batches(
             recordings,
             targets,
@@ -90,9 +91,9 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         )
     else:
         network = baseline.Baseline(model, joint=phase > 0)
+        optimizer = torch.optim.Adam(network.parameters())
         batches = _padded(store, np.random.default_rng(int(seed)).permutation(indices), model, int(count))
     network.train()
-    optimizer = torch.optim.Adam(p for p in network.parameters() if p.requires_grad)
 
     def step(batch: Any) -> int:
         inputs = (batch.signals, batch.lengths) if side == "ours" else batch[:2]

@@ -1,4 +1,4 @@
-"""What training minimises, at which learning rate, and the average of the weights it goes through."""
+"""What training minimises, by which steps and rates, and the average of the weights it goes through."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_rhythm.config import LossFunctionParameters
+from ecg_rhythm.config import LossFunctionParameters, TrainingParameters
 
 WARM_UP = 0.2
 """Share of a one-cycle phase in which the rate rises."""
@@ -42,6 +42,17 @@ def l2_loss(network: nn.Module, options: LossFunctionParameters) -> Tensor | flo
         return 0.0
     squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]
     return options.l2_penalty * torch.stack(squares).sum() / 2
+
+
+def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim.Optimizer:
+    """Return Adam for the weights that learn now, with decoupled weight decay where the model file wants it.
+
+    References
+    ----------
+    Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+    """
+    learning = [p for p in network.parameters() if p.requires_grad]
+    return torch.optim.AdamW(learning, weight_decay=options.weight_decay, fused=True)
 
 
 def schedule(kind: str, done: float) -> float:

@@ -30,7 +30,7 @@ from ecg_rhythm.dataset import Batch, on_device, seed_of, sorted_batches, traini
 from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
-from ecg_rhythm.objective import class_weights, follow, l2_loss, schedule, weighted_loss
+from ecg_rhythm.objective import class_weights, follow, l2_loss, optimizer_of, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.scores import Scores, score
 from ecg_rhythm.splits import Fold, load_split
@@ -204,10 +204,7 @@ class _Run:
             self._load_best(phase - 1)
         if self.average is not None:
             self.average.load_state_dict(self.bare.state_dict())
-        parameters = [p for p in self.bare.parameters() if p.requires_grad]
-        optimizer: Any = self.accelerator.prepare(
-            torch.optim.AdamW(parameters, weight_decay=self.options.weight_decay)  # without decay it is Adam
-        )
+        optimizer: Any = self.accelerator.prepare(optimizer_of(self.bare, self.options))
         if tensors:
             weights.restore_checkpoint(self.bare, self.average, _inner(optimizer), tensors)
         if self.accelerator.scaler is not None and state.scaler:

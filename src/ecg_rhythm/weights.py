@@ -84,9 +84,12 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     """Put back what `flatten_optimizer` returned."""
     whole = optimizer.state_dict()
     whole["state"] = {}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".", 2)
+            if value.ndim:  # torch's fused step goes through memory in order, so it must be in the parameter's order
+                value = torch.empty_like(parameters[int(i)]).copy_(value)
             whole["state"].setdefault(int(i), {})[name] = value
     optimizer.load_state_dict(whole)
 

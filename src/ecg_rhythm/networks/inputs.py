@@ -60,31 +60,31 @@ class LogSpectrogram(nn.Module):
         return power
 
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
-        """Return images of shape (batch, 1, segments, bins) from signals in mV; padding is 0."""
+        """Return images of shape (batch, 1, bins, segments) from signals in mV; padding is 0."""
         if signals.shape[1] < self.nperseg:
             signals = F.pad(signals, (0, self.nperseg - signals.shape[1]))
         with torch.autocast(signals.device.type, enabled=False):
             power = self.power(signals * MICROVOLTS_PER_MV)
             zero = torch.full_like(power, self.log_of_zero)
-            image = torch.where(power > ROUNDING, power.clamp_min(ROUNDING).log(), zero).float()
+            image = torch.where(power > ROUNDING, power.clamp_min(ROUNDING).log(), zero).float().transpose(1, 2)
         segments = (lengths - self.nperseg).div(self.hop, rounding_mode="floor") + 1
-        steps = Steps(segments.clamp_min(1), image.shape[1], image.device)
+        steps = Steps(segments.clamp_min(1), image.shape[2], image.device)
         if steps.padded:
-            image = image * steps.real[:, :, None]
+            image = image * steps.real[:, None]
         return image[:, None], steps
 
 
 class Waveform(nn.Module):
-    """The signal itself in mV as an image of one column."""
+    """The signal itself in mV as an image of one row."""
 
     bins = 1
 
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
-        """Return images of shape (batch, 1, samples, 1); padding is 0."""
+        """Return images of shape (batch, 1, 1, samples); padding is 0."""
         steps = Steps(lengths, signals.shape[1], signals.device)
         if steps.padded:
             signals = signals * steps.real
-        return signals[:, None, :, None], steps
+        return signals[:, None, None], steps
 
 
 def input_layer(fs: float, preprocessing: Preprocessing) -> LogSpectrogram | Waveform:

@@ -1,4 +1,7 @@
-"""Convolutions that keep a padded batch honest: padding is zero before each and outside all statistics."""
+"""Convolutions that keep a padded batch honest: padding is zero before each and outside all statistics.
+
+Images have shape (batch, channels, bins, steps): processors convolve fastest along a long last axis.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +34,17 @@ class ConvLayer(nn.Module):
     ) -> None:
         super().__init__()
         along_time, along_frequency = kernel_size
-        padding = ((along_time - 1) // 2, dilation * (along_frequency - 1) // 2)
-        self.conv = nn.Conv2d(n_in, n_out, kernel_size, stride, padding, dilation=(1, dilation))
+        padding = (dilation * (along_frequency - 1) // 2, (along_time - 1) // 2)
+        self.conv = nn.Conv2d(
+            n_in, n_out, (along_frequency, along_time), (stride[1], stride[0]), padding, dilation=(dilation, 1)
+        )
         # torch's own, smaller weights make steps too large behind batch norm, and two dozen layers hardly learn.
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         self.norm = StepNorm(n_out)
         self.time_stride = stride[0]
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return (batch, channels, steps, bins), zero in the padding, and its steps."""
+        """Return (batch, channels, bins, steps), zero in the padding, and its steps."""
         steps = steps.strided(self.time_stride)
         return self.norm(self.conv(x), steps), steps
 
@@ -91,13 +96,14 @@ class ConvBlock(nn.Module):
         self.dropout = nn.Dropout(drop_rate)
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return (batch, channels, steps, bins), zero in the padding, and its steps."""
+        """Return (batch, channels, bins, steps), zero in the padding, and its steps."""
         for layer in self.layers:
             x, steps = layer(x, steps)
         if self.pool is not None:
             # After ReLU nothing is below the padding's 0, so a window over both takes the real maximum.
-            x = F.max_pool2d(x, self.pool, ceil_mode=True)
-            steps = steps.strided(self.pool[0])
+            along_time, along_frequency = self.pool
+            x = F.max_pool2d(x, (along_frequency, along_time), ceil_mode=True)
+            steps = steps.strided(along_time)
         return self.dropout(x), steps
 
 
@@ -155,4 +161,4 @@ class ConvStack(nn.ModuleList):
         x = x.contiguous(memory_format=torch.channels_last)
         for block in self:
             x, steps = block(x, steps)
-        return x.permute(0, 2, 3, 1).flatten(2).float(), steps
+        return x.permute(0, 3, 2, 1).flatten(2).float(), steps

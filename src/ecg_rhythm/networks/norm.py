@@ -18,17 +18,16 @@ class StepNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor, steps: Steps) -> Tensor:  # type: ignore[override]
-        """Return (batch, channels, steps, bins) for the same."""
+        """Return (batch, channels, bins, steps) for the same."""
         if not steps.padded:
             return F.relu(self._normalise(x), inplace=True)
         if not self.training:
-            return F.relu(self._normalise(x), inplace=True) * steps.real[:, None, :, None]
-        batch, channels, width, bins = x.shape
-        rows = take_rows(x.permute(0, 2, 3, 1).reshape(batch * width, -1), steps.rows)
-        packed = rows.view(1, -1, 1, channels).permute(0, 3, 1, 2)
-        packed = F.relu(self._normalise(packed), inplace=True)
-        rows = packed.permute(0, 2, 3, 1).reshape(-1, bins * channels)
-        return put_rows(rows, steps.rows, batch * width).view(batch, width, bins, channels).permute(0, 3, 1, 2)
+            return F.relu(self._normalise(x), inplace=True) * steps.real[:, None, None]
+        batch, channels, bins, width = x.shape
+        rows = steps.rows(bins)
+        real = take_rows(x.permute(0, 2, 3, 1).reshape(-1, channels), rows)
+        real = F.relu(self._normalise(real[..., None, None]), inplace=True)[..., 0, 0]
+        return put_rows(real, rows).view(batch, bins, width, channels).permute(0, 3, 1, 2)
 
     def _normalise(self, x: Tensor) -> Tensor:
         """Normalise; a single value, which has no spread, is measured by the running statistics."""

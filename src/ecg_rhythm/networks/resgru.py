@@ -67,7 +67,7 @@ class ResGRU(Network):
         steps = steps.strided(self.first_stride)
         for block in self.blocks:
             x, steps = block(x, steps)
-        x = _normalised(self.norm, x, steps)[:, :, 0].transpose(1, 2).float()
+        x = self.norm(x, steps)[:, :, 0].transpose(1, 2).float()
         logits: Tensor = self.classifier(self.dropout(self._summary(self._recur(x, steps), steps)))
         return logits
 
@@ -114,14 +114,8 @@ class ResidualBlock(nn.Module):
         """Return (batch, channels, 1, steps) and its steps."""
         halved = steps.strided(2)
         shortcut = self.project(_pairs(x * steps.real[:, None, None, :]))
-        x = self.conv1(_normalised(self.norm1, x, steps))
-        return shortcut + self.conv2(_normalised(self.norm2, x, halved)), halved
-
-
-def _normalised(norm: StepNorm, x: Tensor, steps: Steps) -> Tensor:
-    """Apply a norm that wants steps before bins; here they are last, where convolutions are fastest."""
-    normalised: Tensor = norm(x.transpose(2, 3), steps).transpose(2, 3)
-    return normalised
+        x = self.conv1(self.norm1(x, steps))
+        return shortcut + self.conv2(self.norm2(x, halved)), halved
 
 
 def _pairs(x: Tensor) -> Tensor:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Rows(NamedTuple):
+    """Which rows of a matrix are real, which are padding; together all of them."""
+
+    real: Tensor
+    padding: Tensor
+
+    @property
+    def height(self) -> int:
+        """Rows of the whole matrix."""
+        return len(self.real) + len(self.padding)
 
 
 class Steps:
@@ -25,17 +37,21 @@ class Steps:
     def __init__(self, lengths: Tensor, width: int, device: torch.device) -> None:
         self.lengths, self.width, self.device = lengths, width, device
         self.padded = bool((lengths < width).any())
+        self._rows: dict[int, Rows] = {}
 
     @cached_property
     def real(self) -> Tensor:
         """True where a step is real, shape (batch, width)."""
         return (torch.arange(self.width) < self.lengths[:, None]).to(self.device, non_blocking=True)
 
-    @cached_property
-    def rows(self) -> Tensor:
-        """Positions of the real steps in the flattened (batch x width)."""
-        real = torch.arange(self.width) < self.lengths[:, None]
-        return real.flatten().nonzero().flatten().to(self.device, non_blocking=True)
+    def rows(self, bins: int) -> Rows:
+        """Positions of real steps and of padding in the flattened (batch x bins x width)."""
+        if bins not in self._rows:
+            real = (torch.arange(self.width) < self.lengths[:, None])[:, None].expand(-1, bins, -1).flatten()
+            self._rows[bins] = Rows(
+                *(flags.nonzero().flatten().to(self.device, non_blocking=True) for flags in (real, ~real))
+            )
+        return self._rows[bins]
 
     @cached_property
     def reversed(self) -> Tensor:
@@ -56,41 +72,43 @@ class Steps:
 
 
 class _TakeRows(torch.autograd.Function):
-    """Rows of a matrix by distinct positions; each way one copy, where autograd would add row by row."""
+    """Real rows of a matrix; each way one copy, where autograd would add row by row."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
-        ctx.height = x.shape[0]
-        return x.index_select(0, rows)
+    def forward(ctx: Any, x: Tensor, rows: Rows) -> Tensor:
+        ctx.rows = rows
+        return x.index_select(0, rows.real)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        return gradient.new_zeros(ctx.height, gradient.shape[1]).index_copy_(0, rows, gradient), None
+        return _put(gradient, ctx.rows), None
 
 
 class _PutRows(torch.autograd.Function):
-    """The reverse of `_TakeRows`: rows at distinct positions of a matrix of zeros."""
+    """The reverse of `_TakeRows`: real rows of a matrix that is zero elsewhere."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor, height: int) -> Tensor:
-        ctx.save_for_backward(rows)
-        return x.new_zeros(height, x.shape[1]).index_copy_(0, rows, x)
+    def forward(ctx: Any, x: Tensor, rows: Rows) -> Tensor:
+        ctx.rows = rows
+        return _put(x, rows)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (rows,) = ctx.saved_tensors
-        return gradient.index_select(0, rows), None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient.index_select(0, ctx.rows.real), None
 
 
-def take_rows(x: Tensor, rows: Tensor) -> Tensor:
-    """Return the rows of a matrix at distinct positions."""
+def _put(x: Tensor, rows: Rows) -> Tensor:
+    whole = x.new_empty(rows.height, x.shape[1])
+    return whole.index_copy_(0, rows.real, x).index_fill_(0, rows.padding, 0)
+
+
+def take_rows(x: Tensor, rows: Rows) -> Tensor:
+    """Return the real rows of a matrix."""
     taken: Tensor = _TakeRows.apply(x, rows)  # type: ignore[no-untyped-call]
     return taken
 
 
-def put_rows(x: Tensor, rows: Tensor, height: int) -> Tensor:
-    """Return a matrix of zeros with rows put at distinct positions."""
-    put: Tensor = _PutRows.apply(x, rows, height)  # type: ignore[no-untyped-call]
+def put_rows(x: Tensor, rows: Rows) -> Tensor:
+    """Return a matrix with the real rows given, and zeros elsewhere."""
+    put: Tensor = _PutRows.apply(x, rows)  # type: ignore[no-untyped-call]
     return put
