@@ -120,7 +120,7 @@ class DataAugmentation(Section):
     awgn: Flag
     """Add white Gaussian noise with a third of the signal's power."""
     crop: Chance = 0.0
-    """That of a recording longer than 10 s, a part of 60 to 100 % is taken."""
+    """That of a recording longer than 10 s, a part of 60 to 100 % is taken; then a batch is cut to its shortest too."""
     speed: Chance = 0.0
     """That it is played at 0.75 to 1.33 times its speed."""
     polarity: Chance = 0.0

@@ -20,8 +20,11 @@ from ecg_rhythm import augment
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.store import SIGNALS, Store
 
-WINDOW = 16
-"""Recordings are sorted by length within windows of this many batches: similar length, random company."""
+WINDOW = 64
+"""Recordings are sorted by length within windows of this many batches: similar length, random company.
+
+Of the paper's batches 97 % are then signal and 3 % padding; with 16 it was 6 %.
+"""
 
 WIDTH_STEP = 300
 """Batches are padded to multiples of so many samples: libraries prepare, and keep, kernels for each width they meet."""
@@ -139,7 +142,7 @@ def balanced(
 def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Divide an epoch into batches of similar length, in random order.
 
-    Each window of 16 batches, in the order given, is sorted by length and cut into batches.
+    Each window of 64 batches, in the order given, is sorted by length and cut into batches.
 
     Returns
     -------
@@ -188,6 +191,8 @@ def training_batches(
     for positions in similar_length(new_lengths.numpy(), batch_size, rng):
         if len(positions) < processes:
             continue
+        if options.crop:
+            new_lengths[positions] = _common(new_lengths[positions])
         share = positions[process::processes]
         u = {name: numbers[share] for name, numbers in drawn.items()}
         generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
@@ -209,7 +214,14 @@ def training_batches(
             signals = augment.dropout_bursts(signals, real, generators)
         if options.awgn:
             signals = augment.white_noise(signals, real, generators)
+        signals = signals[:, : int(real.max())]
         yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions))
+
+
+def _common(lengths: Tensor) -> Tensor:
+    """Cut a batch to its shortest, and that to a width libraries know: what is cropped anyway needs no padding."""
+    shortest = int(lengths.min())
+    return torch.full_like(lengths, max(shortest - shortest % WIDTH_STEP, min(shortest, WIDTH_STEP)))
 
 
 def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
