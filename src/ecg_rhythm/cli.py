@@ -269,6 +269,55 @@ def summarize(
 
 
 @app.command()
+def publish(
+    jobs: Annotated[list[Path], typer.Argument(help="Folders of finished jobs; several vote by their mean.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
+    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    data: Data = Path("data"),
+) -> None:
+    """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
+    from ecg_rhythm import results
+
+    display.figures(out, results.publish(jobs, to, title, data), title)
+    out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+
+
+@app.command()
+def evaluate(
+    result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
+    rerun: Annotated[int | None, typer.Option(help="Train this fold anew and compare.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Data = Path("data"),
+    logs: Annotated[Path, typer.Option(help="Where --rerun keeps its runs.")] = Path("rerun"),
+) -> None:
+    """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
+    from ecg_rhythm import evaluation, results
+
+    published, predictions = results.read(result)
+    computed = evaluation.figures(predictions)
+    wrong = results.differences(published["figures"], computed)
+    if as_json:
+        typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
+    else:
+        display.figures(out, computed, published["title"])
+    for sentence in wrong:
+        err.print(f"error: {result}: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    if rerun is not None:
+        from ecg_rhythm import training
+
+        specs = results.specs(result, rerun)
+        for spec in specs:
+            with display.progress(out, spec.title) as report:
+                training.train(spec, data, logs, report=report)
+        anew = results.vote([spec.folder(logs) for spec in specs])
+        display.comparison(out, predictions[predictions.folds == rerun], anew)
+    if wrong:
+        sys.exit(1)
+    if not as_json:
+        out.print("all figures published are those of the predictions")
+
+
+@app.command()
 def classify(
     files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
     model: Annotated[

@@ -18,10 +18,13 @@ from rich.table import Table
 from ecg_rhythm import runs, summary
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import QueuedRun, Status
+from ecg_rhythm.scores import score
 from ecg_rhythm.store import Store
 
 if TYPE_CHECKING:
     from ecg_rhythm.classifier import Prediction
+    from ecg_rhythm.evaluation import Figures
+    from ecg_rhythm.outputs import Predictions
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
@@ -166,6 +169,44 @@ def summaries(out: Console, configurations: list[summary.Configuration]) -> None
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
         "scored best on its validation part. ± is the standard deviation over folds (n - 1); differences are "
         "paired by fold, and one within its ± is not a finding.",
+        highlight=False,
+    )
+
+
+def figures(out: Console, found: Figures, title: str) -> None:
+    """Print every figure of a result."""
+    measures = found["measures"]
+    n_folds = len(measures["challenge"]["folds"])
+    table = _table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
+    for name, spread in measures.items():
+        values = [f"{value:.3f}" for value in spread["folds"]]
+        sd = "" if spread["sd"] is None else f" ± {spread['sd']:.3f}"
+        table.add_row(name, *values, *[""] * (n_folds - len(values)), f"{spread['mean']:.3f}{sd}")
+    out.print(table)
+    classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
+    confusion = _table("actual", *(f"said {name}" for name in classes), title="all folds together")
+    for name, row in zip(classes, found["confusion"], strict=True):
+        confusion.add_row(name, *map(str, row))
+    out.print(confusion)
+    out.print(
+        f"{found['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
+        f"{found['calibration_error']:.3f}.",
+        highlight=False,
+    )
+
+
+def comparison(out: Console, published: Predictions, anew: Predictions) -> None:
+    """Print how a fold that was trained anew compares with what is published."""
+    table = _table("", "challenge", "accuracy", *(f"F1 {name}" for name in published.classes))
+    for name, predictions in (("published", published), ("anew", anew)):
+        values = score(predictions.targets, predictions.labels, predictions.classes)
+        f1 = [f"{value:.3f}" for value in values["f1"].values()]
+        table.add_row(name, f"{values['challenge']:.3f}", f"{values['accuracy']:.3f}", *f1)
+    out.print(table)
+    furthest = np.abs(published.probabilities - anew.probabilities).max()
+    same = (published.labels == anew.labels).mean()
+    out.print(
+        f"the same label for {100 * same:.1f} % of recordings, probabilities at most {furthest:.4f} apart",
         highlight=False,
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import files, runs
-from ecg_rhythm.store import Store
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
 
 HOTLOG = (
     "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
@@ -29,25 +30,107 @@ def write_hotlog(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     files.write_text(folder / "hotlog.csv", text.getvalue())
 
 
-def write_predictions(
-    folder: Path,
-    store: Store,
-    targets: NDArray[np.int64],
-    fold: int,
-    parts: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64]]],
-) -> None:
-    """Write `predictions.csv`: record, fold, set, label, and as p(N) the probability of each class N.
+COLUMNS = ("record", "fold", "set", "label")
+"""Of a table of predictions, before those of the probabilities."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models say of recordings they did not train on.
+
+    Attributes
+    ----------
+    records : list of str
+        Names of the n recordings.
+    folds : ndarray of int64, shape (n,)
+        The fold whose model said it.
+    targets : ndarray of int64, shape (n,)
+        The recordings' true classes, as positions in `classes`.
+    probabilities : ndarray of float64, shape (n, classes)
+        Rows sum to 1.
+    classes : list of str
+        Names of the classes.
+    """
+
+    records: list[str]
+    folds: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    classes: list[str]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The most probable class of each recording."""
+        labels: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return labels
+
+    def __getitem__(self, chosen: NDArray[Any]) -> Predictions:
+        """Return some of them, by position or by mask."""
+        positions = np.arange(len(self.records))[chosen]
+        return Predictions(
+            [self.records[i] for i in positions],
+            self.folds[positions],
+            self.targets[positions],
+            self.probabilities[positions],
+            self.classes,
+        )
+
+
+def joined(parts: Iterable[Predictions]) -> Predictions:
+    """Return several tables of the same classes as one, ordered by recording."""
+    tables = list(parts)
+    whole = Predictions(
+        records=[record for table in tables for record in table.records],
+        folds=np.concatenate([table.folds for table in tables]),
+        targets=np.concatenate([table.targets for table in tables]),
+        probabilities=np.concatenate([table.probabilities for table in tables]),
+        classes=tables[0].classes,
+    )
+    return whole[np.array(sorted(range(len(whole.records)), key=lambda i: whole.records[i]))]
+
+
+def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
+    """Write record, fold, set, label, and as p(N) the probability of each class N.
 
     Parameters
     ----------
     parts : mapping
-        Name of a set (valid, test) -> positions of its recordings, and their probabilities, shape
-        (n, classes).
+        Name of a set (valid, test) -> its predictions.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["record", "fold", "set", "label", *(f"p({name})" for name in store.classes)])
-    for part, (found, probabilities) in parts.items():
-        for i, row in zip(found, probabilities, strict=True):
-            writer.writerow([store.names[i], fold, part, store.classes[targets[i]], *(f"{p:.6f}" for p in row)])
-    files.write_text(folder / runs.PREDICTIONS, text.getvalue())
+    classes = next(iter(parts.values())).classes
+    writer.writerow([*COLUMNS, *(f"p({name})" for name in classes)])
+    for part, table in parts.items():
+        rows = zip(table.records, table.folds, table.targets, table.probabilities, strict=True)
+        writer.writerows([name, fold, part, classes[t], *(f"{p:.6f}" for p in row)] for name, fold, t, row in rows)
+    files.write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path, part: str = "test") -> Predictions:
+    """Read the predictions of one set.
+
+    Raises
+    ------
+    BadInput
+        If there is no such file, or it is another kind of table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            columns = next(reader)
+            if tuple(columns[:4]) != COLUMNS:
+                raise ValueError
+            classes = [name[2:-1] for name in columns[4:]]
+            rows = [row for row in reader if row[2] == part]
+        return Predictions(
+            records=[row[0] for row in rows],
+            folds=np.array([int(row[1]) for row in rows], dtype=np.int64),
+            targets=np.array([classes.index(row[3]) for row in rows], dtype=np.int64),
+            probabilities=np.array([row[4:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes)),
+            classes=classes,
+        )
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file; name the folder of a finished run or result") from None
+    except (StopIteration, IndexError, ValueError):
+        raise BadInput(f"{path}: these are no predictions of a run; make them anew") from None

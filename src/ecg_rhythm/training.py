@@ -358,7 +358,13 @@ class _Run:
         parts = {}
         for part, indices in (("valid", task.valid), ("test", task.test)):
             _, found, predicted = self._score_and_predict(indices, self.bare)
-            parts[part] = (found, predicted)
+            parts[part] = outputs.Predictions(
+                [task.store.names[i] for i in found],
+                np.full(len(found), task.spec.fold),
+                task.targets[found],
+                predicted,
+                task.store.classes,
+            )
         scores = {
             "architecture": task.spec.model.model_name,
             "job": task.spec.job_name,
@@ -371,7 +377,7 @@ class _Run:
             "phases": state.phases,
         }
         if self.writes:
-            outputs.write_predictions(task.folder, task.store, task.targets, task.spec.fold, parts)
+            outputs.write_predictions(task.folder / runs.PREDICTIONS, parts)
             files.write_json(task.folder / runs.SCORES, scores)
         return scores
 

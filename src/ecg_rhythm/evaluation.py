@@ -1,0 +1,96 @@
+"""Out-of-fold predictions -> every figure that is published of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import mean, stdev
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from ecg_rhythm.outputs import Predictions
+from ecg_rhythm.scores import confusion_matrix, score
+
+ECE_BINS = 15
+
+
+class Spread(TypedDict):
+    """One measure: its value in each fold, their mean and sample standard deviation (n - 1)."""
+
+    folds: list[float]
+    mean: float
+    sd: float | None
+
+
+class Figures(TypedDict):
+    """All that is published of a set of predictions; every value goes into JSON as it is."""
+
+    recordings: int
+    measures: dict[str, Spread]
+    """challenge, accuracy; then F1, AUROC and AUPRC of each class."""
+    confusion: list[list[int]]
+    """Of all folds together: actual classes in rows, predicted ones in columns."""
+    calibration_error: float
+    """Of all folds together."""
+
+
+def figures(predictions: Predictions) -> Figures:
+    """Measure predictions fold by fold.
+
+    A class that a fold lacks has no AUROC and no AUPRC there; that fold is left out of their means.
+    AUROC and AUPRC (average precision) are scikit-learn's, one class against all others.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Each recording's by a model that did not train on it.
+    """
+    folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
+    scores = [score(fold.targets, fold.labels, fold.classes) for fold in folds]
+    measures = {
+        "challenge": _spread([s["challenge"] for s in scores]),
+        "accuracy": _spread([s["accuracy"] for s in scores]),
+    }
+    for name in predictions.classes:
+        measures[f"F1 {name}"] = _spread([s["f1"][name] for s in scores])
+    for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
+        for position, name in enumerate(predictions.classes):
+            if values := _against_others(folds, position, measure):
+                measures[f"{title} {name}"] = _spread(values)
+    n_classes = len(predictions.classes)
+    return {
+        "recordings": len(predictions.records),
+        "measures": measures,
+        "confusion": confusion_matrix(predictions.targets, predictions.labels, n_classes).tolist(),
+        "calibration_error": calibration_error(predictions.probabilities, predictions.targets),
+    }
+
+
+def _spread(values: list[float]) -> Spread:
+    return {"folds": values, "mean": mean(values), "sd": stdev(values) if len(values) > 1 else None}
+
+
+def _against_others(folds: list[Predictions], position: int, measure: Callable[..., float]) -> list[float]:
+    values = []
+    for fold in folds:
+        actual = fold.targets == position
+        if 0 < actual.sum() < len(actual):
+            values.append(float(measure(actual, fold.probabilities[:, position])))
+    return values
+
+
+def calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    """Return the expected calibration error of the most probable class, over 15 bins of equal width.
+
+    References
+    ----------
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence, minlength=ECE_BINS) - np.bincount(
+        bins, weights=right, minlength=ECE_BINS
+    )
+    return float(np.abs(gaps).sum() / len(targets))

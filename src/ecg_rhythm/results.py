@@ -1,0 +1,174 @@
+"""Finished jobs -> a folder anyone can check: predictions, what made them, and every figure.
+
+`results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` makes it anew;
+`predictions.csv`, one per recording by a model (or the mean of several) that did not train on it; and
+`result.json`, with the figures that follow from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg_rhythm import evaluation, files, outputs, runs
+from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model, parse
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import Figures
+from ecg_rhythm.outputs import Predictions
+from ecg_rhythm.runs import RunSpec
+from ecg_rhythm.splits import load_split
+from ecg_rhythm.store import open_store, splits_folder
+
+RESULT, JOBS = "result.json", "jobs.json"
+SAME = 1e-9
+"""Largest difference between a published figure and the one computed anew."""
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A job of which every fold is done."""
+
+    name: str
+    job: Job
+    model: ModelConfig
+    made_from: dict[str, str]
+    """Data set, split and labels."""
+    predictions: Predictions
+    training: dict[str, Any]
+    """Seconds of each fold, and where they were spent."""
+
+
+def publish(jobs: Sequence[Path], folder: Path, title: str, data: Path) -> Figures:
+    """Write a result's folder from the folders of one finished job or of several that vote.
+
+    The vote is the mean of probabilities. A recording's are those of the models whose test part it is in, and the
+    jobs must share data set, split and labels: so nothing is scored by a model that trained on it.
+
+    Parameters
+    ----------
+    jobs : sequence of Path
+        `logs/<architecture>/<job>`, all folds of it done.
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+    data : Path
+        Data folder with the split, which says how many folds there are.
+
+    Raises
+    ------
+    BadInput
+        If a fold is missing, jobs do not fit together, or the folder is there already.
+    """
+    finished = [_finished(path) for path in jobs]
+    first = finished[0]
+    n_folds = len(load_split(splits_folder(data) / first.job.split, len(open_store(data))).folds)
+    for job in finished:
+        if missing := sorted(set(range(n_folds)) - set(job.job.cvids)):
+            raise BadInput(f"{job.name}: fold {missing[0]} of {n_folds} is not finished; train it first")
+    for other in finished[1:]:
+        if other.made_from != first.made_from or other.predictions.records != first.predictions.records:
+            raise BadInput(
+                f"{jobs[0]} and {other.name} were made from different data, splits or labels; such jobs cannot vote"
+            )
+        if other.name == first.name or (other.job.model == first.job.model and other.model != first.model):
+            raise BadInput(f"{other.name}: two jobs or two models have the same name; rename one and run it again")
+    probabilities = np.mean([job.predictions.probabilities for job in finished], axis=0)
+    predictions = replace(first.predictions, probabilities=probabilities.round(6))
+    figures = evaluation.figures(predictions)
+    with files.new_folder(folder) as made:
+        files.write_json(made / JOBS, {job.name: job.job.model_dump(exclude_defaults=True) for job in finished})
+        for job in finished:
+            files.write_json(made / f"{job.job.model}.json", job.model.model_dump())
+        outputs.write_predictions(made / runs.PREDICTIONS, {"test": predictions})
+        training = {job.name: job.training for job in finished}
+        files.write_json(made / RESULT, {"title": title, **first.made_from, "training": training, "figures": figures})
+    return figures
+
+
+def _finished(path: Path) -> _Finished:
+    """Read a job's folder."""
+    folders = sorted(folder for folder in path.glob("fold*") if runs.is_done(folder))
+    if not folders:
+        raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
+    scores = [runs.read_scores(folder) for folder in folders]
+    made_from = [{key: s[key] for key in ("data", "split", "labels")} for s in scores]
+    job = json.loads((folders[0] / "job.json").read_text())
+    name = job.pop("name")
+    job["cvids"] = [s["fold"] for s in scores]
+    models = [load_model(folder / "model.json") for folder in folders]
+    if any(one != made_from[0] for one in made_from) or any(model != models[0] for model in models):
+        raise BadInput(f"{path}: its folds differ in model, split or data; run it again with --restart")
+    predictions = outputs.joined(outputs.read_predictions(folder / runs.PREDICTIONS) for folder in folders)
+    environment = json.loads((folders[0] / "environment.json").read_text())
+    return _Finished(
+        name=name,
+        job=parse(Job, json.dumps(job), str(path)),
+        model=models[0],
+        made_from=made_from[0],
+        predictions=predictions,
+        training={
+            "seconds": [s["seconds"] for s in scores],
+            **{key: environment[key] for key in ("device", "threads", "precision", "torch", "git")},
+        },
+    )
+
+
+def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
+    """Return what a result's folder says of itself, and its predictions.
+
+    Raises
+    ------
+    BadInput
+        If it is not a result's folder.
+    """
+    try:
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        result["figures"]["measures"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
+    return result, outputs.read_predictions(folder / runs.PREDICTIONS)
+
+
+def differences(published: Figures, computed: Figures) -> list[str]:
+    """Say which published figures are not those computed anew from the predictions."""
+    found = []
+    for name, spread in computed["measures"].items():
+        there = published["measures"].get(name, {"folds": [], "mean": float("nan"), "sd": None})
+        values = [spread["mean"], spread["sd"] or 0.0, *spread["folds"]]
+        others = [there["mean"], there["sd"] or 0.0, *there["folds"]]
+        if len(values) != len(others) or not np.allclose(values, others, rtol=0, atol=SAME):
+            found.append(f"{name}: {there['mean']:.6f} is published, {spread['mean']:.6f} follows from the predictions")
+    if published["confusion"] != computed["confusion"]:
+        found.append("the confusion matrix is not that of the predictions")
+    if abs(published["calibration_error"] - computed["calibration_error"]) > SAME:
+        found.append("the calibration error is not that of the predictions")
+    return found
+
+
+def specs(folder: Path, fold: int) -> list[RunSpec]:
+    """Return the runs that made one fold of a result.
+
+    Raises
+    ------
+    BadInput
+        If it has no such fold.
+    """
+    jobs = load_jobs(folder / JOBS)
+    if any(fold not in job.cvids for job in jobs.values()):
+        raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {next(iter(jobs.values())).cvids}")
+    return [
+        RunSpec(job_name=name, job=job, model=load_model(find_model(job.model, folder / JOBS)), fold=fold)
+        for name, job in jobs.items()
+    ]
+
+
+def vote(folders: Sequence[Path]) -> Predictions:
+    """Return the mean of the test predictions of runs of the same fold."""
+    tables = [outputs.joined([outputs.read_predictions(folder / runs.PREDICTIONS)]) for folder in folders]
+    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0))

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from ecg_rhythm import evaluation, outputs, results
+from ecg_rhythm.outputs import Predictions
+from ecg_rhythm.store import open_store
+from ecg_rhythm.training import train
+from tests.conftest import model, refusal, spec
+
+
+def made_up(n: int = 300, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 3, n)
+    logits = rng.standard_normal((n, 3)) + 1.5 * np.eye(3)[targets]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Predictions([f"r{i:03d}" for i in range(n)], np.arange(n) % 3, targets, probabilities, ["A", "N", "~"])
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    predictions = made_up()
+    found = evaluation.figures(predictions)
+    for k in range(3):
+        fold = predictions[predictions.folds == k]
+        f1 = metrics.f1_score(fold.targets, fold.labels, average=None)
+        assert found["measures"]["challenge"]["folds"][k] == pytest.approx(f1[:2].mean())
+        auroc = metrics.roc_auc_score(fold.targets, fold.probabilities, average=None, multi_class="ovr")
+        assert [found["measures"][f"AUROC {name}"]["folds"][k] for name in "AN~"] == pytest.approx(list(auroc))
+    assert found["confusion"] == metrics.confusion_matrix(predictions.targets, predictions.labels).tolist()
+    accuracies = found["measures"]["accuracy"]["folds"]
+    assert found["measures"]["accuracy"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
+    whole = made_up()
+    found = evaluation.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
+    assert len(found["measures"]["AUROC ~"]["folds"]) == 2
+    assert len(found["measures"]["AUROC A"]["folds"]) == 3
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    probabilities = np.tile([0.9, 0.1], (10, 1))
+    assert evaluation.calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
+    assert evaluation.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
+
+
+def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    predictions = made_up()
+    outputs.write_predictions(tmp_path / "p.csv", {"valid": made_up(9, seed=1), "test": predictions})
+    found = outputs.read_predictions(tmp_path / "p.csv")
+    assert (found.records, found.classes) == (predictions.records, predictions.classes)
+    np.testing.assert_array_equal(found.targets, predictions.targets)
+    np.testing.assert_allclose(found.probabilities, predictions.probabilities, atol=1e-6)
+    assert len(outputs.read_predictions(tmp_path / "p.csv", "valid").records) == 9
+
+
+@pytest.fixture(scope="module")
+def jobs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    logs = tmp_path_factory.mktemp("logs")
+    config = model(training_parameters__epochs=[1])
+    for seed in (0, 1):
+        for fold in (0, 1):
+            train(spec(config, fold, f"seed{seed}", seed=seed), data, logs, device="cpu")
+    return [logs / "CNN" / "seed0", logs / "CNN" / "seed1"]
+
+
+def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
+    jobs: list[Path], data: Path, tmp_path: Path
+) -> None:
+    published = results.publish(jobs, tmp_path / "vote", "two seeds", data)
+    result, predictions = results.read(tmp_path / "vote")
+    assert result["title"] == "two seeds"
+    assert results.differences(published, evaluation.figures(predictions)) == []
+    assert sorted(predictions.records) == sorted(open_store(data).names)
+    for fold in (0, 1):
+        tables = [outputs.read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
+        chosen = predictions[predictions.folds == fold]
+        assert set(chosen.records) == set(tables[0].records)
+        rows = dict(zip(chosen.records, chosen.probabilities, strict=True))
+        for i, name in enumerate(tables[0].records):
+            want = (tables[0].probabilities[i] + tables[1].probabilities[i]) / 2
+            np.testing.assert_allclose(rows[name], want, atol=1e-6)
+
+
+def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    results.publish(jobs[:1], tmp_path / "one", "one seed", data)
+    (run,) = results.specs(tmp_path / "one", fold=1)
+    train(run, data, tmp_path / "logs", device="cpu")
+    anew = results.vote([run.folder(tmp_path / "logs")])
+    _, predictions = results.read(tmp_path / "one")
+    published = predictions[predictions.folds == 1]
+    assert anew.records == published.records
+    np.testing.assert_allclose(anew.probabilities, published.probabilities, atol=1e-6)
+    assert "there is no fold 7 in it" in refusal(lambda: results.specs(tmp_path / "one", fold=7))
+
+
+def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    results.publish(jobs[:1], tmp_path / "one", "one seed", data)
+    result, predictions = results.read(tmp_path / "one")
+    result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
+    (sentence,) = results.differences(result["figures"], evaluation.figures(predictions))
+    assert sentence.startswith("F1 A: ")
+    result, _ = results.read(tmp_path / "one")
+    turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
+    assert results.differences(result["figures"], evaluation.figures(turned))
+
+
+def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    shutil.copytree(jobs[0], part)
+    shutil.rmtree(part / "fold1")
+    assert "fold 1 of 2 is not finished" in refusal(lambda: results.publish([part], tmp_path / "r", "x", data))
+    assert "no finished fold" in refusal(lambda: results.publish([tmp_path], tmp_path / "r", "x", data))
+    assert "have the same name" in refusal(lambda: results.publish([jobs[0]] * 2, tmp_path / "r", "x", data))
+    other = tmp_path / "other"
+    shutil.copytree(jobs[1], other)
+    for scores in other.glob("*/scores.json"):
+        scores.write_text(json.dumps(json.loads(scores.read_text()) | {"labels": "others"}))
+    assert "cannot vote" in refusal(lambda: results.publish([jobs[0], other], tmp_path / "r", "x", data))
+    assert not (tmp_path / "r").exists()
+    assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
+
+
+def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "predictions.csv"
+    assert "no such file" in refusal(lambda: outputs.read_predictions(table))
+    for rows in ([], [["a"]], [["record", "fold", "set", "label", "p(A)"], ["r", "0", "test", "B", "1"]]):
+        with table.open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+        assert "no predictions of a run" in refusal(lambda: outputs.read_predictions(table))
