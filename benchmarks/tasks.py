@@ -24,12 +24,12 @@ from benchmarks import baseline
 from ecg_rhythm import challenge, config, networks
 from ecg_rhythm.classifier import Classifier, classify_files
 from ecg_rhythm.dataset import Batch, on_device, sorted_batches, training_batches
+from ecg_rhythm.description import Description
 from ecg_rhythm.environment import accelerator_for
-from ecg_rhythm.inference import probabilities
+from ecg_rhythm.inference import TorchModel, probabilities
 from ecg_rhythm.objective import class_weights, optimizer_of, weighted_loss
 from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import Store, open_store, splits_folder
-from ecg_rhythm.weights import Description
 
 Indices = NDArray[np.int64]
 DATA, MODELS = Path(os.environ.get("ECG_RHYTHM_DATA", "data")), Path("models")
@@ -208,10 +208,10 @@ def load(part: str, seed: str) -> dict[str, float]:
     return {"per_cpu_second": found / (time.process_time() - began)}
 
 
-def _small(store: Store) -> Classifier:
+def _small(store: Store) -> TorchModel:
     model = config.load_model(MODELS / "CNN_demo.json")
     network = networks.build(model, store.fs, len(store.classes))
-    return Classifier([(network, Description(config=model, phase=0, classes=store.classes, fs=store.fs))])
+    return TorchModel(network, Description(config=model, phase=0, classes=store.classes, fs=store.fs))
 
 
 def grow(files: str) -> dict[str, float]:
@@ -220,7 +220,7 @@ def grow(files: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         paths = _written(store, Path(folder), 64)
         began = time.process_time()
-        answers = classify_files(_small(store), itertools.islice(itertools.cycle(paths), int(files)))
+        answers = classify_files(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
         found = sum(1 for _ in answers)
         return {"files": found, "cpu_seconds": time.process_time() - began}
 
@@ -242,8 +242,8 @@ def first_answer() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (path,) = _written(store, folder, 1)
-        network, description = _small(store).members[0]
-        weights.save(folder / "w.safetensors", network, description)
+        model = _small(store)
+        weights.save(folder / "w.safetensors", model.network, model.description)
         commands = {
             "classify": ["-m", "ecg_rhythm", "classify", str(path), "--model", str(folder / "w.safetensors")],
             "import_torch": ["-c", "import torch"],

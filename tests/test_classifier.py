@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
 import wfdb
 
-from ecg_rhythm import classifier
+from ecg_rhythm import classifier, export, exported, networks, weights
+from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
 from ecg_rhythm.store import open_store
 from ecg_rhythm.training import train
-from tests.conftest import model, signals, spec
+from tests.conftest import model, refusal, signals, spec
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,49 @@ def test_it_gives_the_label_of_what_it_learned_at_any_rate(job: Path) -> None:
     made = signals(12, seed=9, fs=250.0)
     right = [loaded(signal, 250.0).label == label for _, label, signal in made if label != "~"]
     assert sum(right) >= 7
+
+
+def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fold0.onnx"
+    assert export.export(*weights.load(job / "fold0" / "phase0.safetensors"), file) < 1e-4
+    answers = classifier.load(file).classify(recordings(40))
+    for want, got in zip(classifier.load(job / "fold0").classify(recordings(40)), answers, strict=True):
+        assert got.record == want.record
+        assert got.probabilities == pytest.approx(want.probabilities, abs=1e-4)
+    program = (
+        "import sys; sys.modules['torch'] = None; from ecg_rhythm import classifier; "
+        f"print(classifier.load({str(file)!r})([0.1, -0.1] * 150, 100.0).label)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() in {"A", "N", "~"}
+
+
+@pytest.mark.parametrize("name", ["CRNN", "ResGRU"])
+def test_every_architecture_can_be_exported(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    config = model(model_name=name)
+    if name == "ResGRU":
+        config.model_parameters["first_stride"] = 16  # the exporter takes a second for every few steps of a GRU
+    network = networks.build(config, 100.0, 3)
+    network.enter_phase(len(network.phases) - 1)
+    description = Description(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
+    assert export.export(network, description, tmp_path / "n.onnx") < 1e-4
+    assert exported.load(tmp_path / "n.onnx").description == description
+
+
+def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    assert "there is no such ONNX file" in refusal(lambda: classifier.load(tmp_path / "none.onnx"))
+    (tmp_path / "bad.onnx").write_bytes(b"nonsense")
+    assert "not an ONNX file, or a damaged one" in refusal(lambda: classifier.load(tmp_path / "bad.onnx"))
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [value], [
+        onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    ])  # fmt: skip
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10),
+        tmp_path / "other.onnx",
+    )
+    assert "does not describe an ECG model" in refusal(lambda: classifier.load(tmp_path / "other.onnx"))
 
 
 def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_path: Path) -> None:

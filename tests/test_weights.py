@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from ecg_rhythm import networks, weights
+from ecg_rhythm.description import KEY, Description
 from ecg_rhythm.errors import BadInput
 from tests.conftest import model
 
@@ -16,7 +17,7 @@ def saved(path: Path, phase: int = 2) -> networks.Network:
     config = model(model_name="CRNN")
     network = networks.build(config, 100.0, 3)
     network.enter_phase(phase)
-    description = weights.Description(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
+    description = Description(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
     weights.save(path, network, description)
     return network.eval()
 
@@ -40,7 +41,7 @@ def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(BadInput, match="does not describe an ECG model"):
         weights.load(path)
-    save_file({"a": torch.zeros(1)}, path, metadata={weights.KEY: '{"fs": 300}'})
+    save_file({"a": torch.zeros(1)}, path, metadata={KEY: '{"fs": 300}'})
     with pytest.raises(BadInput, match="key config is missing"):
         weights.load(path)
     saved(path)

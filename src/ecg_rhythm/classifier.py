@@ -6,23 +6,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 
-from ecg_rhythm import records, runs, weights
-from ecg_rhythm.dataset import collate
+from ecg_rhythm import exported, records, runs
+from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference import probabilities
-from ecg_rhythm.networks import Network
 from ecg_rhythm.records import Record
-from ecg_rhythm.weights import Description
 
 BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
 CHUNK = 512
 """Files held in memory at once."""
+
+
+class Model(Protocol):
+    """What answers: a network in torch, or one that was exported to ONNX."""
+
+    @property
+    def description(self) -> Description:
+        """What it says about itself."""
+        ...
+
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,16 +60,16 @@ class Prediction:
 
 
 class Classifier:
-    """One or several networks that vote by the mean of their probabilities."""
+    """One or several models that vote by the mean of their probabilities."""
 
-    def __init__(self, members: Sequence[tuple[Network, Description]]) -> None:
+    def __init__(self, members: Sequence[Model]) -> None:
         self.members = list(members)
-        self.classes = members[0][1].classes
-        for _, description in members:
-            if description.classes != self.classes:
+        self.classes = members[0].description.classes
+        for member in members:
+            if (others := member.description.classes) != self.classes:
                 raise BadInput(
-                    f"models of classes {', '.join(self.classes)} and {', '.join(description.classes)} cannot vote "
-                    "together; give models of the same classes"
+                    f"models of classes {', '.join(self.classes)} and {', '.join(others)} cannot vote together; "
+                    "give models of the same classes"
                 )
 
     def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
@@ -80,7 +91,7 @@ class Classifier:
             records.check_length(recording)
         if not recordings:
             return []
-        votes = [self._member(network, description.fs, recordings) for network, description in self.members]
+        votes = [_probabilities(member, recordings) for member in self.members]
         return [
             Prediction(
                 record=recording.name,
@@ -100,12 +111,19 @@ class Classifier:
         """
         return self.classify([records.read(path)])[0]
 
-    @staticmethod
-    def _member(network: Network, fs: float, recordings: Sequence[Record]) -> NDArray[np.float64]:
-        signals = [records.resample(recording, fs).signal for recording in recordings]
-        parts = _parts([len(signal) for signal in signals], most=int(BATCH_SECONDS * fs))
-        batches = (collate([signals[i] for i in part], part) for part in parts)
-        return probabilities(network, batches)[1]
+
+def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
+    """Return one model's probabilities, shape (recordings, classes)."""
+    fs = model.description.fs
+    signals = [records.resample(recording, fs).signal for recording in recordings]
+    lengths = np.array([len(signal) for signal in signals])
+    found = np.empty((len(signals), len(model.description.classes)))
+    for part in _parts(lengths.tolist(), most=int(BATCH_SECONDS * fs)):
+        padded = np.zeros((len(part), lengths[part].max()), dtype=np.float32)
+        for row, i in zip(padded, part, strict=True):
+            row[: lengths[i]] = signals[i]
+        found[part] = softmax(model.logits(padded, lengths[part]).astype(np.float64), axis=1)
+    return found
 
 
 def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
@@ -156,8 +174,8 @@ def load(models: Path | str | Iterable[Path | str]) -> Classifier:
     Parameters
     ----------
     models : path or several
-        A weights file, the folder of a finished run (its last phase is taken), or the folder of a job
-        (all its finished folds vote).
+        An exported ONNX file, a weights file, the folder of a finished run (its last phase is taken), or the
+        folder of a job (all its finished folds vote). All but the first need torch.
 
     Raises
     ------
@@ -165,7 +183,15 @@ def load(models: Path | str | Iterable[Path | str]) -> Classifier:
         If one of them is none of these.
     """
     paths = [models] if isinstance(models, Path | str) else list(models)
-    return Classifier([weights.load(file) for path in paths for file in weights_of(Path(path))])
+    return Classifier([_model(file) for path in paths for file in weights_of(Path(path))])
+
+
+def _model(file: Path) -> Model:
+    if file.suffix == ".onnx":
+        return exported.load(file)
+    from ecg_rhythm import inference, weights  # loads torch
+
+    return inference.TorchModel(*weights.load(file))
 
 
 def weights_of(path: Path) -> list[Path]:

@@ -318,15 +318,39 @@ def evaluate(
 
 
 @app.command()
+def export(
+    source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
+    to: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write a trained network as one ONNX file that `classify` runs without torch."""
+    from ecg_rhythm import classifier, weights
+    from ecg_rhythm import export as exporting
+
+    found = classifier.weights_of(source)
+    if len(found) > 1:
+        raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
+    if to.suffix != ".onnx":
+        raise BadInput(f"--to {to}: name a file that ends in .onnx")
+    difference = exporting.export(*weights.load(found[0]), to)
+    out.print(
+        f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's by at most "
+        f"{difference:.0e}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
 def classify(
     files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
     model: Annotated[
-        list[Path], typer.Option(help="Weights file, run folder or job folder; several vote by their mean.")
+        list[Path], typer.Option(help="ONNX or weights file, run folder or job folder; several vote by their mean.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
-    from ecg_rhythm import classifier
+    from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
 
     loaded = classifier.load(model)
     answered = failed = 0

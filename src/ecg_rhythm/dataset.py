@@ -6,7 +6,7 @@ Everything about the signals happens on the device that computes; what decides s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from ecg_rhythm import augment
 from ecg_rhythm.config import DataAugmentation
@@ -55,13 +54,6 @@ class Batch:
 def seed_of(*parts: int) -> int:
     """Return a seed that follows from all parts."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
-
-
-def collate(signals: Sequence[NDArray[np.float32]], indices: NDArray[np.int64]) -> Batch:
-    """Pad signals to the longest."""
-    tensors = [torch.from_numpy(signal) for signal in signals]
-    lengths = torch.tensor([len(signal) for signal in signals])
-    return Batch(_rounded(pad_sequence(tensors, batch_first=True)), lengths, indices)
 
 
 def _rounded(signals: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ecg_rhythm.dataset import Batch
+from ecg_rhythm.description import Description
+from ecg_rhythm.networks import Network
 
 
 @torch.inference_mode()
@@ -44,3 +47,19 @@ def probabilities(
     order = np.argsort(found, kind="stable")
     # Only here is a GPU waited for.
     return found[order], torch.cat(rows).cpu().numpy()[order]
+
+
+@dataclass(frozen=True)
+class TorchModel:
+    """A network in torch, on the CPU, as `classifier.Classifier` wants it."""
+
+    network: Network
+    description: Description
+
+    @torch.inference_mode()
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        logits: NDArray[np.float32] = (
+            self.network.eval()(torch.from_numpy(signals), torch.from_numpy(lengths)).float().numpy()
+        )
+        return logits

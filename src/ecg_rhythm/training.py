@@ -27,6 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ecg_rhythm import environment, files, networks, outputs, runs, weights
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.dataset import Batch, on_device, seed_of, sorted_batches, training_batches
+from ecg_rhythm.description import Description
 from ecg_rhythm.environment import accelerator_for
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
@@ -389,9 +390,9 @@ class _Run:
     def _weights_file(self, phase: int) -> Path:
         return self.task.folder / f"phase{phase}.safetensors"
 
-    def _description(self, valid: Scores) -> weights.Description:
+    def _description(self, valid: Scores) -> Description:
         task = self.task
-        return weights.Description(
+        return Description(
             config=task.spec.model,
             phase=self.state.phase,
             classes=task.store.classes,

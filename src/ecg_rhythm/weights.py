@@ -7,32 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ecg_rhythm import __version__, files, networks
-from ecg_rhythm.config import ModelConfig, Section, parse
+from ecg_rhythm import files, networks
+from ecg_rhythm.config import parse
+from ecg_rhythm.description import KEY, Description
 from ecg_rhythm.errors import BadInput
-
-KEY = "ecg_rhythm"
-"""Entry of the safetensors metadata that holds a `Description` as JSON."""
-
-
-class Description(Section):
-    """What a weights file says about itself."""
-
-    config: ModelConfig
-    phase: int = Field(ge=0)
-    """Phase the network is in; it decides which layers are used."""
-    classes: list[str] = Field(min_length=2)
-    fs: float = Field(gt=0)
-    """Sampling rate of its input in Hz."""
-    scores: dict[str, Any] = Field(default_factory=dict)
-    """What is known of its performance."""
-    origin: str = ""
-    """Data it was trained on, and whom to credit."""
-    version: str = __version__
 
 
 def save(path: Path, network: networks.Network, description: Description) -> None:

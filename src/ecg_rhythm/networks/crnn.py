@@ -12,7 +12,7 @@ from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import CNNParameters
 from ecg_rhythm.networks.inputs import input_layer
 from ecg_rhythm.networks.layers import ConvStack
-from ecg_rhythm.networks.steps import Steps
+from ecg_rhythm.networks.steps import Steps, in_float32
 
 
 class CRNNParameters(CNNParameters):
@@ -87,7 +87,7 @@ class CRNN(Network):
         return logits
 
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with in_float32(x.device):
             forward: Tensor = self.lstms[0](x)[0]
             if len(self.lstms) == 1:
                 last = (steps.lengths - 1).to(x.device, non_blocking=True)

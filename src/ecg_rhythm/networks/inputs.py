@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_rhythm.config import Preprocessing
-from ecg_rhythm.networks.steps import Steps
+from ecg_rhythm.networks.steps import Steps, in_float32
 
 MICROVOLTS_PER_MV = 1000.0
 """The challenge counts in units of 1 µV; the logarithm of the power in them is what the networks were made for."""
@@ -63,7 +63,7 @@ class LogSpectrogram(nn.Module):
         """Return images of shape (batch, 1, bins, segments) from signals in mV; padding is 0."""
         if signals.shape[1] < self.nperseg:
             signals = F.pad(signals, (0, self.nperseg - signals.shape[1]))
-        with torch.autocast(signals.device.type, enabled=False):
+        with in_float32(signals.device):
             power = self.power(signals * MICROVOLTS_PER_MV)
             zero = torch.full_like(power, self.log_of_zero)
             image = torch.where(power > ROUNDING, power.clamp_min(ROUNDING).log(), zero).float().transpose(1, 2)

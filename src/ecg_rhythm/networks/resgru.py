@@ -13,7 +13,7 @@ from ecg_rhythm.config import ModelConfig, Section
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import OddSize, Positive
 from ecg_rhythm.networks.norm import StepNorm
-from ecg_rhythm.networks.steps import Steps
+from ecg_rhythm.networks.steps import Steps, in_float32
 
 
 class ResGRUParameters(Section):
@@ -72,11 +72,11 @@ class ResGRU(Network):
         return logits
 
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with in_float32(x.device):
             forwards = self.forwards(x)[0]
             order = steps.reversed[:, :, None]
-            backwards: Tensor = self.backwards(x.gather(1, order.expand_as(x)))[0]
-            return torch.cat([forwards, backwards.gather(1, order.expand_as(backwards))], dim=2)
+            backwards = self.backwards(x.gather(1, order.expand(-1, -1, x.shape[2])))[0]
+            return torch.cat([forwards, backwards.gather(1, order.expand(-1, -1, backwards.shape[2]))], dim=2)
 
     def _summary(self, x: Tensor, steps: Steps) -> Tensor:
         """Return the attention-weighted mean and the maximum over the real steps."""
@@ -120,4 +120,4 @@ class ResidualBlock(nn.Module):
 
 def _pairs(x: Tensor) -> Tensor:
     """Average neighbouring steps; a last one alone has a zero for neighbour, like one before padding."""
-    return F.avg_pool2d(F.pad(x, (0, x.shape[3] % 2)), (1, 2))
+    return F.avg_pool2d(F.pad(x, (0, 1)), (1, 2))

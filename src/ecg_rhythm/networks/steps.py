@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+
+def in_float32(device: torch.device) -> AbstractContextManager[object]:
+    """Leave mixed precision for a while; where there is none nothing is done, as ONNX export would stumble over it."""
+    mixed = torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if mixed else nullcontext()
 
 
 class Rows(NamedTuple):
@@ -36,7 +43,7 @@ class Steps:
 
     def __init__(self, lengths: Tensor, width: int, device: torch.device) -> None:
         self.lengths, self.width, self.device = lengths, width, device
-        self.padded = bool((lengths < width).any())
+        self.padded = torch.compiler.is_exporting() or bool((lengths < width).any())
         self._rows: dict[int, Rows] = {}
 
     @cached_property
@@ -63,7 +70,7 @@ class Steps:
         """Return the steps that remain when every `stride`-th is kept."""
         if stride == 1:
             return self
-        return Steps(-(-self.lengths // stride), -(-self.width // stride), self.device)
+        return Steps((self.lengths + stride - 1) // stride, (self.width + stride - 1) // stride, self.device)
 
     def mean(self, x: Tensor) -> Tensor:
         """Average (batch, width, features) over the real steps."""

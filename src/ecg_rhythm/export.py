@@ -1,0 +1,85 @@
+"""A trained network -> one ONNX file, with its preprocessing inside and all that is known of it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch.export import Dim
+
+from ecg_rhythm import exported, files, networks
+from ecg_rhythm.description import KEY, Description
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.exported import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
+
+CLOSE = 1e-4
+"""Largest difference of a probability between the file and the network."""
+OPSET = 20
+
+
+def export(network: networks.Network, description: Description, path: Path) -> float:
+    """Write a network as ONNX and make sure that the file gives the same probabilities.
+
+    Parameters
+    ----------
+    network : Network
+        Signals in mV and lengths -> logits; on the CPU.
+    description : Description
+        What the file will say of itself.
+    path : Path
+        File to write.
+
+    Returns
+    -------
+    float
+        Largest difference of a probability, over noise of several lengths.
+
+    Raises
+    ------
+    BadInput
+        If the network cannot be exported, or the file gives other probabilities.
+    """
+    network.eval()
+    batch, blocks = Dim("batch", min=1, max=1 << 16), Dim("blocks", min=1, max=1 << 20)
+    signals, lengths = _noise(3, 2 * SAMPLES_STEP)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
+        program = torch.onnx.export(
+            network,
+            (signals, lengths),
+            input_names=[SIGNALS, LENGTHS],
+            output_names=[LOGITS],
+            dynamic_shapes=({0: batch, 1: SAMPLES_STEP * blocks}, {0: batch}),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    program.model.metadata_props[KEY] = description.model_dump_json()
+    with files.replacing(path) as temporary:
+        program.save(temporary)
+        difference = _difference(network, exported.load(temporary))
+        if difference > CLOSE:
+            raise BadInput(f"{path}: the exported network differs by {difference:.1e} in a probability; export no such")
+    return difference
+
+
+def _noise(count: int, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return noise of several lengths, padded."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.linspace(samples, samples // 2, count).long()
+    signals = torch.randn(count, samples, generator=generator) * (torch.arange(samples) < lengths[:, None])
+    return signals, lengths
+
+
+@torch.inference_mode()
+def _difference(network: networks.Network, model: exported.OnnxModel) -> float:
+    furthest = 0.0
+    for count, blocks in ((1, 2), (4, 7), (2, 18)):
+        signals, lengths = _noise(count, blocks * SAMPLES_STEP)
+        wanted = network(signals, lengths).softmax(dim=1)
+        found = torch.from_numpy(model.logits(signals.numpy(), lengths.numpy())).softmax(dim=1)
+        furthest = max(furthest, float((wanted - found).abs().max()))
+    return furthest

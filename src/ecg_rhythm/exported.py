@@ -1,0 +1,59 @@
+"""A network exported to ONNX, run without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.config import parse
+from ecg_rhythm.description import KEY, Description
+from ecg_rhythm.errors import BadInput
+
+# Without this, the library writes a device's id and a data base of its doings to the user's home when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
+
+SIGNALS, LENGTHS, LOGITS = "signals", "lengths", "logits"
+"""Names of a graph's inputs and output."""
+SAMPLES_STEP = 512
+"""Signals are padded to multiples of so many samples: the exporter can follow the shapes of no others."""
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An ONNX graph and what it says of itself, as `classifier.Classifier` wants it."""
+
+    session: onnxruntime.InferenceSession
+    description: Description
+
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
+        found: NDArray[np.float32] = self.session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
+        return found
+
+
+def load(path: Path) -> OnnxModel:
+    """Read a file that `ecg-rhythm export` wrote.
+
+    Raises
+    ------
+    BadInput
+        If it is missing, damaged, or not one of ours.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such ONNX file; check the name")
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        text = session.get_modelmeta().custom_metadata_map.get(KEY)
+    except Exception:  # the library's errors have no common base
+        raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get it anew") from None
+    if text is None:
+        raise BadInput(f"{path}: this ONNX file does not describe an ECG model; use one that `ecg-rhythm export` wrote")
+    description: Description = parse(Description, text, str(path))
+    return OnnxModel(session, description)
