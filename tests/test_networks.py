@@ -15,7 +15,7 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import Preprocessing, load_model, shipped
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.inputs import LogSpectrogram
-from ecg_rhythm.networks.layers import ConvBlock, ConvLayer
+from ecg_rhythm.networks.layers import ConvBlock, ConvLayer, Dropout
 from ecg_rhythm.networks.steps import Steps
 from tests.conftest import model
 
@@ -141,6 +141,21 @@ def test_gradient_of_a_padded_batch_is_that_of_the_real_steps() -> None:
     x = torch.randn(2, 1, 3, 5, dtype=torch.float64) * steps.real[:, None, None]
     x.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: layer(x, steps)[0], (x,))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_dropout_drops_as_many_as_asked_and_keeps_the_mean(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    dropout = Dropout(0.15)
+    x = torch.ones(7, 16, 33, 41).contiguous(memory_format=layout).requires_grad_()
+    y = dropout(x)
+    assert y.unique().tolist() == pytest.approx([0, 1 / 0.85])
+    for part in (y, y[0], y[:, 3], y[..., 5]):
+        assert (part == 0).float().mean().item() == pytest.approx(0.15, abs=0.02)
+    assert not torch.equal(y, dropout(x))
+    y.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, y)
+    assert torch.equal(dropout.eval()(x), x)
 
 
 def test_max_pooling_takes_the_maximum_of_real_steps_only() -> None:

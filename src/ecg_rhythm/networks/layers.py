@@ -49,6 +49,25 @@ class ConvLayer(nn.Module):
         return self.norm(self.conv(x), steps), steps
 
 
+class Dropout(nn.Module):
+    """Dropout as torch's own, but for the CPU, where drawing its masks took a fortieth of a training step.
+
+    Four masks of 16 bits are cut out of each random number.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x, in training with a share `rate` of its values set to 0 and the others made larger for it."""
+        if not self.training or self.rate == 0 or x.device.type != "cpu":
+            return F.dropout(x, self.rate, self.training)
+        numbers = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        kept = numbers.view(torch.int16)[: x.numel()] >= round(self.rate * 2**16) - 2**15
+        return x * kept.as_strided(x.shape, x.stride()).to(x.dtype).div_(1 - self.rate)
+
+
 class ConvBlock(nn.Module):
     """Several `ConvLayer`; the last one widens by `growth` channels and shortens time and frequency.
 
@@ -93,7 +112,7 @@ class ConvBlock(nn.Module):
             for i, (before, after, dilation) in enumerate(zip(widths, widths[1:], dilation_rates, strict=False))
         )
         self.pool = strides if max_pooling else None
-        self.dropout = nn.Dropout(drop_rate)
+        self.dropout = Dropout(drop_rate)
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
         """Return (batch, channels, bins, steps), zero in the padding, and its steps."""
