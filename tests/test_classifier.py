@@ -26,10 +26,10 @@ def job(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a job with two finished folds."""
     logs = tmp_path_factory.mktemp("logs")
     config = model(
-        training_parameters__epochs=[15], training_parameters__rate_schedule="one_cycle", data_augmentation__awgn=False
+        training_parameters__epochs=[25], training_parameters__rate_schedule="one_cycle", data_augmentation__awgn=False
     )
     for fold in (0, 1):
-        train(spec(config, fold=fold), data, logs, device="cpu")
+        train(spec(config, fold=fold, seed=2), data, logs, device="cpu")
     return logs / "CNN" / "job"
 
 

@@ -354,7 +354,7 @@ def test_it_learns(data: Path, tmp_path: Path) -> None:
         data_augmentation__awgn=False,
     )
     scores = train(spec(config), data, tmp_path, device="cpu")
-    assert scores["phases"][0]["test"]["accuracy"] > 0.9
+    assert scores["phases"][0]["test"]["accuracy"] > 0.8
 
 
 def test_divergence_is_said_in_one_sentence(data: Path, tmp_path: Path) -> None:
