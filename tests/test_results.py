@@ -125,6 +125,8 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
     for scores in other.glob("*/scores.json"):
         scores.write_text(json.dumps(json.loads(scores.read_text()) | {"labels": "others"}))
     assert "cannot vote" in refusal(lambda: results.publish([jobs[0], other], tmp_path / "r", "x", data))
+    (other / "fold0" / "environment.json").unlink()
+    assert "is damaged" in refusal(lambda: results.publish([other], tmp_path / "r", "x", data))
     assert not (tmp_path / "r").exists()
     assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
 

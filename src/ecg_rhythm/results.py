@@ -78,8 +78,7 @@ def publish(jobs: Sequence[Path], folder: Path, title: str, data: Path) -> Figur
             )
         if other.name == first.name or (other.job.model == first.job.model and other.model != first.model):
             raise BadInput(f"{other.name}: two jobs or two models have the same name; rename one and run it again")
-    probabilities = np.mean([job.predictions.probabilities for job in finished], axis=0)
-    predictions = replace(first.predictions, probabilities=probabilities.round(6))
+    predictions = _mean([job.predictions for job in finished])
     figures = evaluation.figures(predictions)
     with files.new_folder(folder) as made:
         files.write_json(made / JOBS, {job.name: job.job.model_dump(exclude_defaults=True) for job in finished})
@@ -98,14 +97,18 @@ def _finished(path: Path) -> _Finished:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
     scores = [runs.read_scores(folder) for folder in folders]
     made_from = [{key: s[key] for key in ("data", "split", "labels")} for s in scores]
-    job = json.loads((folders[0] / "job.json").read_text())
-    name = job.pop("name")
+    try:
+        job = json.loads((folders[0] / "job.json").read_text())
+        name = job.pop("name")
+        environment = json.loads((folders[0] / "environment.json").read_text())
+        machine = {key: environment[key] for key in ("device", "threads", "precision", "torch", "git")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{folders[0]}: its job.json or environment.json is damaged; run it with --restart") from None
     job["cvids"] = [s["fold"] for s in scores]
     models = [load_model(folder / "model.json") for folder in folders]
     if any(one != made_from[0] for one in made_from) or any(model != models[0] for model in models):
         raise BadInput(f"{path}: its folds differ in model, split or data; run it again with --restart")
     predictions = outputs.joined(outputs.read_predictions(folder / runs.PREDICTIONS) for folder in folders)
-    environment = json.loads((folders[0] / "environment.json").read_text())
     return _Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
@@ -114,7 +117,7 @@ def _finished(path: Path) -> _Finished:
         predictions=predictions,
         training={
             "seconds": [s["seconds"] for s in scores],
-            **{key: environment[key] for key in ("device", "threads", "precision", "torch", "git")},
+            **machine,
         },
     )
 
@@ -129,7 +132,9 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
     """
     try:
         result: dict[str, Any] = json.loads((folder / RESULT).read_text())
-        result["figures"]["measures"]
+        result["title"]
+        for key in ("measures", "confusion", "calibration_error"):
+            result["figures"][key]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
     return result, outputs.read_predictions(folder / runs.PREDICTIONS)
@@ -170,5 +175,9 @@ def specs(folder: Path, fold: int) -> list[RunSpec]:
 
 def vote(folders: Sequence[Path]) -> Predictions:
     """Return the mean of the test predictions of runs of the same fold."""
-    tables = [outputs.joined([outputs.read_predictions(folder / runs.PREDICTIONS)]) for folder in folders]
-    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0))
+    return _mean([outputs.joined([outputs.read_predictions(folder / runs.PREDICTIONS)]) for folder in folders])
+
+
+def _mean(tables: Sequence[Predictions]) -> Predictions:
+    """Return the mean of predictions of the same recordings, with as many digits as are written."""
+    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0).round(6))
