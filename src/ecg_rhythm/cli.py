@@ -311,6 +311,8 @@ def evaluate(
                 training.train(spec, data, logs, report=report)
         anew = results.vote([spec.folder(logs) for spec in specs])
         display.comparison(out, predictions[predictions.folds == rerun], anew)
+        threads = ", ".join(sorted({str(run["threads"]) for run in published["training"].values()}))
+        out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
         sys.exit(1)
     if not as_json:
