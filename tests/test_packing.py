@@ -122,7 +122,7 @@ def lose_signals(folder: Path) -> None:
 
 
 def make_gaps(folder: Path) -> None:
-    scipy.io.savemat(folder / "c.mat", {"val": np.array([[1, np.nan, 3]])}, format="4")
+    scipy.io.savemat(folder / "c.mat", {"val": np.full((1, 300), np.nan)}, format="4")
 
 
 def leave_half_a_second(folder: Path) -> None:
@@ -138,7 +138,7 @@ def spoil(folder: Path) -> None:
     [
         (cut_short, "b.hea: this WFDB record is damaged or of an unknown kind"),
         (lose_signals, "b.hea: its signal file b.dat is missing"),
-        (make_gaps, "c.mat: 1 of 3 samples are not numbers"),
+        (make_gaps, "c.mat: none of its 300 samples is a number"),
         (leave_half_a_second, "c: 0.5 s is too short; give at least 1 s"),
         (spoil, "c.mat: this .mat file is damaged or not a .mat file"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.records import Record, check_length, find, read, resample
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Record, bridged, check_length, find, read, resample
 from tests.conftest import refusal
 
 WAVE = np.sin(np.arange(1000) / 20)
@@ -224,6 +226,28 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
     return lambda folder: write_mat(folder / "r.mat", samples, variable)
 
 
+def test_straight_lines_bridge_gaps(tmp_path: Path) -> None:
+    found = read(with_a_gap(tmp_path))
+    assert found.gaps == 3
+    lost = np.arange(1000) % 400 == 7
+    np.testing.assert_allclose(found.signal[~lost], WAVE[~lost].astype(np.float32), atol=1e-3)
+    np.testing.assert_allclose(found.signal[407], (found.signal[406] + found.signal[408]) / 2, rtol=1e-6)
+
+
+@given(st.lists(st.sampled_from([0.5, -2.0, np.nan, np.inf]), min_size=1, max_size=30))
+def test_what_is_bridged_is_finite_and_else_as_it_was(values: list[float]) -> None:
+    signal = np.array(values, dtype=np.float32)
+    real = np.isfinite(signal)
+    record = Record(name="r", signal=signal, fs=300.0, lead="")
+    if not real.any():
+        with pytest.raises(BadInput, match="none of its"):
+            bridged(record, "r")
+        return
+    found = bridged(record, "r")
+    assert np.isfinite(found.signal).all() and (found.signal[real] == signal[real]).all()
+    assert found.gaps == sum(not is_real for is_real, _ in groupby(real))
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -236,7 +260,6 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
         (without_signals, "its signal file r.dat is missing; put it beside it"),
         (truncated("16"), "this WFDB record is damaged or of an unknown kind"),
         (truncated("212"), "this WFDB record is damaged or of an unknown kind"),
-        (with_a_gap, "3 of 1000 samples are not numbers (NaN or infinite); cut out or fill these gaps"),
         (lambda folder: write(folder, unit="mmHg"), "lead ECG is in 'mmHg', not a voltage; its unit must be mV"),
         (break_header(""), "this WFDB record is damaged or of an unknown kind"),
         (break_header("garbage"), "this WFDB record is damaged or of an unknown kind"),
@@ -253,7 +276,7 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
         (a_mat(np.ones(9) * 1j), "variable 'val' is no table of numbers"),
         (a_mat(scipy.sparse.csc_matrix(np.eye(9))), "variable 'val' is no table of numbers"),
         (a_mat(np.zeros((1, 0))), "the recording is empty"),
-        (a_mat([1, np.nan, np.inf]), "2 of 3 samples are not numbers"),
+        (a_mat([np.nan, np.nan, np.inf]), "none of its 3 samples is a number"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:

@@ -102,6 +102,15 @@ def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: P
     assert "there is no fold 7 in it" in refusal(lambda: results.specs(tmp_path / "one", fold=7))
 
 
+def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) -> None:
+    predictions = made_up()
+    made_from = {"data": "x", "split": "s", "labels": "v3"}
+    published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
+    _, found = results.read(tmp_path / "ridge")
+    assert results.differences(published, evaluation.figures(found)) == []
+    assert "no job made it" in refusal(lambda: results.specs(tmp_path / "ridge", fold=0))
+
+
 def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
     results.publish(jobs[:1], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")

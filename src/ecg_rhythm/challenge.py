@@ -250,7 +250,9 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
             try:
                 record = records.read(header)
             except BadInput:
-                raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew") from None
+                record = None
+            if record is None or record.gaps:
+                raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew")
             stored = (signal.stat().st_size - MAT_HEADER) // 2
             if len(record.signal) != stored or record.fs != records.CHALLENGE_FS:
                 raise BadInput(

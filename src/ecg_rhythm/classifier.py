@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,8 @@ BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
 CHUNK = 512
 """Files held in memory at once."""
+
+Item = TypeVar("Item")
 
 
 class Model(Protocol):
@@ -75,9 +77,10 @@ class Classifier:
     def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
         """Classify one signal in mV, shape (n,), sampled at `fs` Hz."""
         values = np.asarray(signal, dtype=np.float32)
-        if values.ndim != 1 or not np.isfinite(values).all() or not fs > 0:
-            raise BadInput(f"{name or 'signal'}: expected one row of finite numbers in mV and a rate above 0 Hz")
-        return self.classify([Record(name=name, signal=values, fs=fs, lead="")])[0]
+        if values.ndim != 1 or not fs > 0:
+            raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate above 0 Hz")
+        record = records.bridged(Record(name=name, signal=values, fs=fs, lead=""), name or "signal")
+        return self.classify([record])[0]
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
         """Classify recordings of any rates and lengths, in batches of similar length.
@@ -161,9 +164,9 @@ def _read(path: Path | str) -> Record | BadInput:
     return record
 
 
-def batched(paths: Iterable[Path | str], size: int) -> Iterator[list[Path | str]]:
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Cut an iterable into lists of a size; `itertools.batched` is there from Python 3.12 on."""
-    remaining = iter(paths)
+    remaining = iter(items)
     while part := list(islice(remaining, size)):
         yield part
 

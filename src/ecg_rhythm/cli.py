@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ecg_rhythm import __version__, config, display, queueing, runs, splits, summary, worker
+from ecg_rhythm import __version__, config, display, files, queueing, runs, splits, summary, worker
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.store import open_store, splits_folder, store_folder
@@ -317,6 +317,23 @@ def evaluate(
         sys.exit(1)
     if not as_json:
         out.print("all figures published are those of the predictions")
+
+
+@app.command()
+def robustness(
+    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
+    every: Annotated[int, typer.Option(min=1, help="Take only every so-manieth recording.")] = 1,
+    to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Score a job's test folds under noise, other devices and other faults."""
+    from ecg_rhythm import robustness as measuring
+
+    with out.status("measuring") as status:
+        found = measuring.measure(job, data, every=every, report=status.update)
+    display.robustness(out, found)
+    if to is not None:
+        files.write_json(to, found)
 
 
 @app.command()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ecg_rhythm.classifier import Prediction
     from ecg_rhythm.evaluation import Figures
     from ecg_rhythm.outputs import Predictions
+    from ecg_rhythm.robustness import Robustness
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
@@ -209,6 +210,24 @@ def comparison(out: Console, published: Predictions, anew: Predictions) -> None:
         f"the same label for {100 * same:.1f} % of recordings, probabilities at most {furthest:.4f} apart",
         highlight=False,
     )
+
+
+def robustness(out: Console, found: Robustness) -> None:
+    """Print the score under each perturbation, and what signals without a heart are taken for."""
+    before = found["rows"][0]["challenge"]
+    table = _table("perturbation", "strength", "challenge, mean ± sd", "difference")
+    for row in found["rows"]:
+        strength = "" if row["strength"] is None else f"{row['strength']:g} {row['unit']}"
+        after = row["challenge"]
+        sd = "" if after["sd"] is None else f" ± {after['sd']:.3f}"
+        table.add_row(
+            row["perturbation"], strength, f"{after['mean']:.3f}{sd}", f"{after['mean'] - before['mean']:+.3f}"
+        )
+    out.print(table)
+    empty = _table("no ECG at all", *(f"said {name}" for name in next(iter(found["empty"].values()))))
+    for name, shares in found["empty"].items():
+        empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
+    out.print(empty)
 
 
 def _folds(c: summary.Configuration) -> str:

@@ -50,15 +50,15 @@ def figures(predictions: Predictions) -> Figures:
     folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
     scores = [score(fold.targets, fold.labels, fold.classes) for fold in folds]
     measures = {
-        "challenge": _spread([s["challenge"] for s in scores]),
-        "accuracy": _spread([s["accuracy"] for s in scores]),
+        "challenge": spread([s["challenge"] for s in scores]),
+        "accuracy": spread([s["accuracy"] for s in scores]),
     }
     for name in predictions.classes:
-        measures[f"F1 {name}"] = _spread([s["f1"][name] for s in scores])
+        measures[f"F1 {name}"] = spread([s["f1"][name] for s in scores])
     for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
         for position, name in enumerate(predictions.classes):
             if values := _against_others(folds, position, measure):
-                measures[f"{title} {name}"] = _spread(values)
+                measures[f"{title} {name}"] = spread(values)
     n_classes = len(predictions.classes)
     return {
         "recordings": len(predictions.records),
@@ -68,7 +68,8 @@ def figures(predictions: Predictions) -> Figures:
     }
 
 
-def _spread(values: list[float]) -> Spread:
+def spread(values: list[float]) -> Spread:
+    """Return values of the folds with their mean and spread."""
     return {"folds": values, "mean": mean(values), "sd": stdev(values) if len(values) > 1 else None}
 
 

@@ -50,12 +50,15 @@ class Record:
         Sampling rate in Hz.
     lead : str
         Name of the lead as the file gives it.
+    gaps : int
+        Stretches without numbers that `bridged` has filled.
     """
 
     name: str
     signal: NDArray[np.float32]
     fs: float
     lead: str
+    gaps: int = 0
 
     @property
     def seconds(self) -> float:
@@ -75,12 +78,12 @@ def read(path: Path | str) -> Record:
     Returns
     -------
     Record
-        One lead in mV at the file's own rate; of several leads I, else II or MLII, else the first.
+        One lead in mV at the file's own rate, its gaps bridged; of several leads I, else II or MLII, else the first.
 
     Raises
     ------
     BadInput
-        If the file is missing, of an unknown format, damaged, empty, or holds values that are no numbers.
+        If the file is missing, of an unknown format, damaged, empty, or holds no number.
     """
     path = Path(path)
     if path.suffix == ".hea":
@@ -99,12 +102,26 @@ def read(path: Path | str) -> Record:
         raise BadInput(f"{path}: unknown format; give a WFDB record (.hea with its .dat or .mat) or a challenge .mat")
     if len(record.signal) == 0:
         raise BadInput(f"{path}: the recording is empty; give one with at least a few seconds of signal")
-    if bad := int((~np.isfinite(record.signal)).sum()):
-        raise BadInput(
-            f"{path}: {bad} of {len(record.signal)} samples are not numbers (NaN or infinite); "
-            "cut out or fill these gaps"
-        )
-    return record
+    return bridged(record, str(path))
+
+
+def bridged(record: Record, source: str) -> Record:
+    """Return a record whose samples are all numbers: straight lines take the place of gaps (NaN or infinite).
+
+    Raises
+    ------
+    BadInput
+        If none of its samples is a number; `source` is what the message calls it.
+    """
+    real = np.isfinite(record.signal)
+    if real.all():
+        return record
+    if not real.any():
+        raise BadInput(f"{source}: none of its {len(real)} samples is a number; give a recording with a signal")
+    positions = np.arange(len(real))
+    signal = np.interp(positions, positions[real], record.signal[real]).astype(np.float32)
+    ends = np.count_nonzero(np.diff(real.astype(np.int8), prepend=1) == -1)
+    return replace(record, signal=signal, gaps=int(ends))
 
 
 def find(folder: Path) -> dict[str, Path]:

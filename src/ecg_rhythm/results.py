@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import open_store, splits_folder
 
 RESULT, JOBS = "result.json", "jobs.json"
+DIGITS = 6
+"""Of a probability, as it is written."""
 SAME = 1e-9
 """Largest difference between a published figure and the one computed anew."""
 
@@ -78,15 +81,54 @@ def publish(jobs: Sequence[Path], folder: Path, title: str, data: Path) -> Figur
             )
         if other.name == first.name or (other.job.model == first.job.model and other.model != first.model):
             raise BadInput(f"{other.name}: two jobs or two models have the same name; rename one and run it again")
-    predictions = _mean([job.predictions for job in finished])
+    return write(
+        folder,
+        title,
+        first.made_from,
+        {job.name: job.training for job in finished},
+        _mean([job.predictions for job in finished]),
+        {JOBS: {job.name: job.job.model_dump(exclude_defaults=True) for job in finished}}
+        | {f"{job.job.model}.json": job.model.model_dump() for job in finished},
+    )
+
+
+def write(
+    folder: Path,
+    title: str,
+    made_from: Mapping[str, str],
+    training: Mapping[str, Any],
+    predictions: Predictions,
+    recipe: Mapping[str, Any] = MappingProxyType({}),
+) -> Figures:
+    """Write a result's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+    made_from : mapping
+        Data set, split and labels.
+    training : mapping
+        Name of each model -> seconds of each fold, and where they were spent.
+    predictions : Predictions
+        Each recording's by a model that did not train on it.
+    recipe : mapping
+        Names of JSON files -> what is in them: the jobs and models that `ecg-rhythm queue` makes it anew from.
+
+    Raises
+    ------
+    BadInput
+        If the folder is there already.
+    """
+    predictions = replace(predictions, probabilities=predictions.probabilities.round(DIGITS))
     figures = evaluation.figures(predictions)
     with files.new_folder(folder) as made:
-        files.write_json(made / JOBS, {job.name: job.job.model_dump(exclude_defaults=True) for job in finished})
-        for job in finished:
-            files.write_json(made / f"{job.job.model}.json", job.model.model_dump())
+        for name, content in recipe.items():
+            files.write_json(made / name, content)
         outputs.write_predictions(made / runs.PREDICTIONS, {"test": predictions})
-        training = {job.name: job.training for job in finished}
-        files.write_json(made / RESULT, {"title": title, **first.made_from, "training": training, "figures": figures})
+        files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": figures})
     return figures
 
 
@@ -162,8 +204,11 @@ def specs(folder: Path, fold: int) -> list[RunSpec]:
     Raises
     ------
     BadInput
-        If it has no such fold.
+        If it has no such fold, or no job made it.
     """
+    if not (folder / JOBS).exists():
+        title = read(folder)[0]["title"]
+        raise BadInput(f"{folder}: no job made it, so none can make a fold of it anew; it says: {title}")
     jobs = load_jobs(folder / JOBS)
     if any(fold not in job.cvids for job in jobs.values()):
         raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {next(iter(jobs.values())).cvids}")
@@ -180,4 +225,4 @@ def vote(folders: Sequence[Path]) -> Predictions:
 
 def _mean(tables: Sequence[Predictions]) -> Predictions:
     """Return the mean of predictions of the same recordings, with as many digits as are written."""
-    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0).round(6))
+    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0).round(DIGITS))

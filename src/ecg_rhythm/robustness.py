@@ -1,0 +1,121 @@
+"""How much a trained model suffers under perturbations, each recording judged by a fold that did not train on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import classifier, runs
+from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import Spread, spread
+from ecg_rhythm.perturbations import PERTURBATIONS, empty_signals
+from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.scores import score
+from ecg_rhythm.splits import load_split
+from ecg_rhythm.store import Store, open_store, splits_folder
+
+EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
+
+
+class Row(TypedDict):
+    """The challenge score under one perturbation."""
+
+    perturbation: str
+    unit: str
+    strength: float | None
+    challenge: Spread
+
+
+class Robustness(TypedDict):
+    """All that is measured; every value goes into JSON as it is."""
+
+    recordings: int
+    rows: list[Row]
+    """The first is without any change."""
+    empty: dict[str, dict[str, float]]
+    """What is no ECG at all -> shares of the classes it is taken for."""
+
+
+def measure(job: Path, data: Path, *, every: int = 1, report: Callable[[str], None] = lambda what: None) -> Robustness:
+    """Measure all finished folds of a job.
+
+    Parameters
+    ----------
+    job : Path
+        `logs/<architecture>/<job>`.
+    data : Path
+        Data folder that it was trained on.
+    every : int
+        Of each fold's test part only every so-manieth recording is taken.
+    report : callable
+        Told what is measured next.
+
+    Raises
+    ------
+    BadInput
+        If no fold is finished, or the data set is another.
+    """
+    store = open_store(data)
+    folders = sorted(folder for folder in job.glob("fold*") if runs.is_done(folder))
+    if not folders:
+        raise BadInput(f"{job}: there is no finished fold of a job in it; train it first")
+    scores = [runs.read_scores(folder) for folder in folders]
+    if scores[0]["data"] != store.fingerprint:
+        raise BadInput(f"{job}: it was trained on another data set than {data}; name the one it was trained on")
+    split = load_split(splits_folder(data) / scores[0]["split"], len(store))
+    targets = store.targets(scores[0]["labels"])
+    tests = [np.array(split.folds[found["fold"]].test)[::every] - 1 for found in scores]
+    models = [classifier.load(folder) for folder in folders]
+    rows = []
+    for name, unit, strength, change in _changes():
+        report(name if strength is None else f"{name} {strength:g} {unit}")
+        values = [
+            score(targets[test], _labels(model, (change(_record(store, i), i) for i in test)), store.classes)[
+                "challenge"
+            ]
+            for model, test in zip(models, tests, strict=True)
+        ]
+        rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=spread(values)))
+    report("what is no ECG")
+    return Robustness(recordings=sum(map(len, tests)), rows=rows, empty=_empty(models, store.fs))
+
+
+def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Record]]]:
+    found: list[tuple[str, str, float | None, Callable[[Record, int], Record]]] = [
+        ("none", "", None, lambda record, seed: record)
+    ]
+    for kind in PERTURBATIONS:
+        for strength in kind.strengths:
+            found.append((kind.name, kind.unit, strength, _applied(kind.applied, strength)))
+    return found
+
+
+def _applied(apply: Callable[[Record, float, int], Record], strength: float) -> Callable[[Record, int], Record]:
+    return lambda record, seed: apply(record, strength, seed)
+
+
+def _record(store: Store, position: int) -> Record:
+    return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
+
+
+def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
+    found = []
+    for part in classifier.batched(recordings, classifier.CHUNK):
+        found += model.classify([bridged(record, record.name) for record in part])
+    return np.array([model.classes.index(prediction.label) for prediction in found])
+
+
+def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float]]:
+    answers: dict[str, list[str]] = {}
+    for seed in range(EMPTY_REPEATS):
+        for name, signal in empty_signals(int(EMPTY_SECONDS * fs), fs, seed).items():
+            answers.setdefault(name, []).extend(model(signal, fs).label for model in models)
+    return {
+        name: {label: labels.count(label) / len(labels) for label in models[0].classes}
+        for name, labels in answers.items()
+    }

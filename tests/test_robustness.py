@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import periodogram
+
+from ecg_rhythm import cli, perturbations, robustness
+from ecg_rhythm.perturbations import PERTURBATIONS, Perturbation
+from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.training import train
+from tests.conftest import model, refusal, spec
+
+FS = 300.0
+WAVE = np.sin(2 * np.pi * np.arange(6000) / 250).astype(np.float32)
+RECORD = Record(name="r", signal=WAVE, fs=FS, lead="")
+
+
+def kind(name: str) -> Perturbation:
+    (found,) = (one for one in PERTURBATIONS if one.name == name)
+    return found
+
+
+@pytest.mark.parametrize("one", PERTURBATIONS, ids=lambda one: str(one.name))
+def test_a_perturbation_follows_from_its_seed_and_leaves_a_signal(one: Perturbation) -> None:
+    for strength in one.strengths:
+        changed = one.applied(RECORD, strength, seed=3)
+        np.testing.assert_array_equal(changed.signal, one.applied(RECORD, strength, seed=3).signal)
+        assert np.isfinite(bridged(changed, "r").signal).all()
+    np.testing.assert_array_equal(WAVE, np.sin(2 * np.pi * np.arange(6000) / 250).astype(np.float32))
+
+
+@pytest.mark.parametrize("frequency", [50, 60])
+def test_hum_has_its_frequency_and_strength(frequency: int) -> None:
+    added = kind(f"hum of {frequency} Hz").applied(RECORD, 3, seed=0).signal - WAVE
+    frequencies, power = periodogram(added, FS)
+    assert frequencies[power.argmax()] == pytest.approx(frequency, abs=0.1)
+    assert added.std() == pytest.approx(3 * WAVE.std(), rel=0.01)
+
+
+def test_noise_has_its_ratio() -> None:
+    noise = kind("white noise").applied(RECORD, 5, seed=0).signal - WAVE
+    assert 10 * np.log10(WAVE.var() / noise.var()) == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize(("name", "value"), [("flat share", None), ("share at the rail", 5.0)])
+def test_a_stretch_is_as_long_as_said(name: str, value: float | None) -> None:
+    changed = kind(name).applied(RECORD, 0.3, seed=1).signal
+    altered = np.flatnonzero(changed != WAVE)
+    assert 1700 < len(altered) <= 1800 and np.ptp(altered) < 1800
+    assert np.ptp(changed[altered]) == 0
+    assert value is None or changed[altered[0]] == value
+
+
+def test_rates_and_strips() -> None:
+    assert len(kind("sampling rate").applied(RECORD, 128, seed=0).signal) == 2560
+    strip = kind("strip of").applied(RECORD, 5, seed=0)
+    assert strip.seconds == 5.0
+
+
+def test_empty_signals_hold_no_heart_and_are_of_mv() -> None:
+    found = perturbations.empty_signals(3000, FS, seed=0)
+    assert all(np.isfinite(signal).all() and abs(signal).max() < 10 for signal in found.values())
+    assert np.ptp(found["zeros"]) == np.ptp(found["a constant"]) == 0
+
+
+def test_a_job_is_measured_by_folds_it_did_not_train_on(data: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    scores = [train(spec(model(), fold=fold), data, logs, device="cpu") for fold in (0, 1)]
+    job = spec(model(), fold=0).folder(logs).parent
+    cli.robustness(job, data=data, to=tmp_path / "r.json")
+    found = json.loads((tmp_path / "r.json").read_text())
+    unchanged = [s["phases"][-1]["test"]["challenge"] for s in scores]
+    assert found["rows"][0]["challenge"]["folds"] == pytest.approx(unchanged)
+    assert len(found["rows"]) == 1 + sum(len(one.strengths) for one in PERTURBATIONS)
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in found["empty"].values())
+
+
+def test_what_is_no_job_is_refused(data: Path, tmp_path: Path) -> None:
+    assert "no finished fold of a job" in refusal(lambda: robustness.measure(tmp_path, data))
