@@ -320,6 +320,22 @@ def evaluate(
 
 
 @app.command()
+def suspects(
+    found_in: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders of results of one data set.")],
+    sure: Annotated[float, typer.Option(min=0, max=1, help="How sure each of them must be.")] = 0.8,
+    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+) -> None:
+    """List recordings that all results get wrong and are sure about: often the label is wrong."""
+    from ecg_rhythm import results
+    from ecg_rhythm import suspects as looking
+
+    found = looking.suspects([results.read(folder)[1] for folder in found_in], sure)
+    display.suspects(out, found)
+    if to is not None:
+        looking.write(to, found)
+
+
+@app.command()
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     every: Annotated[int, typer.Option(min=1, help="Take only every so-manieth recording.")] = 1,

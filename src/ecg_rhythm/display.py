@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ecg_rhythm.evaluation import Figures
     from ecg_rhythm.outputs import Predictions
     from ecg_rhythm.robustness import Robustness
+    from ecg_rhythm.suspects import Suspect
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
@@ -228,6 +229,15 @@ def robustness(out: Console, found: Robustness) -> None:
     for name, shares in found["empty"].items():
         empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
     out.print(empty)
+
+
+def suspects(out: Console, found: Sequence[Suspect]) -> None:
+    """Print recordings whose labels are worth a look."""
+    table = _table("record", "label", "all models say", "probability", "of the label")
+    for suspect in found:
+        values = (f"{suspect.probability:.3f}", f"{suspect.of_label:.3f}")
+        table.add_row(suspect.record, suspect.label, suspect.said, *values)
+    out.print(table)
 
 
 def _folds(c: summary.Configuration) -> str:
