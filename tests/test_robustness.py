@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.signal import periodogram
 
-from ecg_rhythm import cli, perturbations, robustness
+from ecg_rhythm import perturbations, robustness
+from ecg_rhythm.cli.results import robustness as robustness_command
 from ecg_rhythm.perturbations import PERTURBATIONS, Perturbation
 from ecg_rhythm.records import Record, bridged
 from ecg_rhythm.training import train
@@ -70,7 +71,7 @@ def test_a_job_is_measured_by_folds_it_did_not_train_on(data: Path, tmp_path: Pa
     logs = tmp_path / "logs"
     scores = [train(spec(model(), fold=fold), data, logs, device="cpu") for fold in (0, 1)]
     job = spec(model(), fold=0).folder(logs).parent
-    cli.robustness(job, data=data, to=tmp_path / "r.json")
+    robustness_command(job, data=data, to=tmp_path / "r.json")
     found = json.loads((tmp_path / "r.json").read_text())
     unchanged = [s["phases"][-1]["test"]["challenge"] for s in scores]
     assert found["rows"][0]["challenge"]["folds"] == pytest.approx(unchanged)

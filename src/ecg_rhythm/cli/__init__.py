@@ -1,0 +1,45 @@
+"""The command `ecg-rhythm`: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+
+from ecg_rhythm.cli.base import app, complain, err
+from ecg_rhythm.errors import BadInput
+
+# isort: off
+# In the order in which --help lists their commands.
+from ecg_rhythm.cli import data, training, results, use
+# isort: on
+
+__all__ = ["data", "main", "results", "training", "use"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+EXTRAS = {"torch": "train", "accelerate": "train", "safetensors": "train", "tensorboard": "train", "neurokit2": "demo"}
+"""Modules that a light installation lacks, and the extra that brings each."""
+
+
+def main() -> None:
+    """Run the command; what a user did wrong ends with one sentence and exit code 2."""
+    try:
+        app()
+    except BadInput as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; free some space, or check the folder and its permissions")
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            err.print("interrupted; runs that have begun go on where they were if started again without --restart")
+        raise
+
+
+def _fail(message: str) -> None:
+    complain(message)
+    sys.exit(2)

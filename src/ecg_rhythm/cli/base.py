@@ -1,0 +1,42 @@
+"""What all commands share: the program, where it prints, options that mean the same everywhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm import __version__, display
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+out, err = display.console(sys.stdout), display.console(sys.stderr)
+
+Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]
+Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
+
+
+def complain(message: object) -> None:
+    """Print an error in one line."""
+    err.print(f"error: {' '.join(str(message).splitlines())}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ecg-rhythm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Train, compare and use neural networks that tell the rhythm of a single-lead ECG."""

@@ -1,0 +1,85 @@
+"""Commands that make data sets and folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm import display, splits
+from ecg_rhythm.cli.base import Data, app, out
+from ecg_rhythm.store import open_store, splits_folder, store_folder
+
+
+@app.command()
+def fetch(
+    archive: Annotated[
+        Path | None, typer.Option(help="training2017.zip on this machine, instead of a download.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="REFERENCE-v3.csv on this machine, instead of a download.")
+    ] = None,
+    mirror: Annotated[str | None, typer.Option(help="Download from this folder's address first.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Get the 2017 challenge set, verify it, pack it, and make the published split."""
+    from ecg_rhythm import challenge
+
+    mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
+    store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
+    display.store(out, store)
+    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
+
+
+@app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
+    labels: Annotated[Path, typer.Option(help="CSV with a line `record,label` for each.")],
+    fs: Annotated[float, typer.Option(help="Resample all to this rate in Hz.")] = 300.0,
+    data: Data = Path("data"),
+) -> None:
+    """Pack your own labelled recordings; all other commands work on them too."""
+    from ecg_rhythm import packing
+
+    store = packing.pack_folder(folder, labels, data, fs=fs)
+    display.store(out, store)
+    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
+
+
+@app.command()
+def info(data: Data = Path("data")) -> None:
+    """Show what a packed data set holds."""
+    display.store(out, open_store(data))
+
+
+@app.command()
+def split(
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
+    ratio: Annotated[int, typer.Option(help="(train + valid) / valid.")] = 6,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
+    holdout: Annotated[bool, typer.Option("--holdout", help="Keep one further part out of all folds.")] = False,
+    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; v2 for the challenge set.")] = None,
+    keep_together: Annotated[
+        bool, typer.Option("--keep-together", help="Put recordings of the same signal into one part.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the split; made of its options if not given.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Divide the data set into folds; the defaults give the published split_5_6_14."""
+    made = splits.make_for_store(
+        open_store(data),
+        folds=folds,
+        ratio=ratio,
+        seed=seed,
+        holdout=holdout,
+        labels=labels,
+        keep_together=keep_together,
+    )
+    splits.save_split(made, splits_folder(data) / made.name)
+    sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
+    out.print(
+        f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
+    )
+    if made.holdout:
+        out.print(f"{len(made.holdout)} recordings are held out of all folds")

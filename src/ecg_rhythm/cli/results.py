@@ -1,0 +1,97 @@
+"""Commands that publish results and look into them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm import display, files
+from ecg_rhythm.cli.base import Data, app, complain, out
+
+
+@app.command()
+def publish(
+    jobs: Annotated[list[Path], typer.Argument(help="Folders of finished jobs; several vote by their mean.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
+    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    data: Data = Path("data"),
+) -> None:
+    """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
+    from ecg_rhythm import results
+
+    display.figures(out, results.publish(jobs, to, title, data), title)
+    out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+
+
+@app.command()
+def evaluate(
+    result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
+    rerun: Annotated[int | None, typer.Option(help="Train this fold anew and compare.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Data = Path("data"),
+    logs: Annotated[Path, typer.Option(help="Where --rerun keeps its runs.")] = Path("rerun"),
+) -> None:
+    """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
+    from ecg_rhythm import evaluation, results
+
+    published, predictions = results.read(result)
+    computed = evaluation.figures(predictions)
+    wrong = results.differences(published["figures"], computed)
+    if as_json:
+        typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
+    else:
+        display.figures(out, computed, published["title"])
+    for sentence in wrong:
+        complain(f"{result}: {sentence}")
+    if rerun is not None:
+        from ecg_rhythm import training
+
+        specs = results.specs(result, rerun)
+        for spec in specs:
+            with display.progress(out, spec.title) as report:
+                training.train(spec, data, logs, report=report)
+        anew = results.vote([spec.folder(logs) for spec in specs])
+        display.comparison(out, predictions[predictions.folds == rerun], anew)
+        threads = ", ".join(sorted({str(run["threads"]) for run in published["training"].values()}))
+        out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
+    if wrong:
+        sys.exit(1)
+    if not as_json:
+        out.print("all figures published are those of the predictions")
+
+
+@app.command()
+def suspects(
+    found_in: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders of results of one data set.")],
+    sure: Annotated[float, typer.Option(min=0, max=1, help="How sure each of them must be.")] = 0.8,
+    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+) -> None:
+    """List recordings that all results get wrong and are sure about: often the label is wrong."""
+    from ecg_rhythm import results
+    from ecg_rhythm import suspects as looking
+
+    found = looking.suspects([results.read(folder)[1] for folder in found_in], sure)
+    display.suspects(out, found)
+    if to is not None:
+        looking.write(to, found)
+
+
+@app.command()
+def robustness(
+    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
+    every: Annotated[int, typer.Option(min=1, help="Take only every so-manieth recording.")] = 1,
+    to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Score a job's test folds under noise, other devices and other faults."""
+    from ecg_rhythm import robustness as measuring
+
+    with out.status("measuring") as status:
+        found = measuring.measure(job, data, every=every, report=status.update)
+    display.robustness(out, found)
+    if to is not None:
+        files.write_json(to, found)

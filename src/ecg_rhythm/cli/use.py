@@ -1,0 +1,147 @@
+"""Commands that use trained networks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ecg_rhythm import config, display
+from ecg_rhythm.cli.base import app, complain, out
+from ecg_rhythm.cli.data import pack, split
+from ecg_rhythm.cli.training import queue, summarize
+from ecg_rhythm.errors import BadInput
+
+
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
+    to: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write a trained network as one ONNX file that `classify` runs without torch."""
+    from ecg_rhythm import classifier, weights
+    from ecg_rhythm import export as exporting
+
+    found = classifier.weights_of(source)
+    if len(found) > 1:
+        raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
+    if to.suffix != ".onnx":
+        raise BadInput(f"--to {to}: name a file that ends in .onnx")
+    difference = exporting.export(*weights.load(found[0]), to)
+    out.print(
+        f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's by at most "
+        f"{difference:.0e}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def classify(
+    files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
+    model: Annotated[
+        list[Path], typer.Option(help="ONNX or weights file, run folder or job folder; several vote by their mean.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell the rhythm of ECG recordings. For research; not a medical device."""
+    from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
+
+    loaded = classifier.load(model)
+    answered = failed = 0
+
+    def predictions() -> Iterator[classifier.Prediction]:
+        nonlocal answered, failed
+        for answer in classifier.classify_files(loaded, files):
+            if isinstance(answer, BadInput):
+                failed += 1
+                complain(answer)
+            else:
+                answered += 1
+                yield answer
+
+    if as_json:
+        display.predictions_as_json(predictions())
+    else:
+        display.predictions(out, predictions())
+        if answered:
+            out.print("For research; not a medical device.")
+    if failed:
+        sys.exit(1 if answered else 2)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
+) -> None:
+    """Print the JSON Schema of a model or a job file, for editors."""
+    if kind == "job":
+        found = config.json_schema(config.JobFile)
+    elif kind == "model":
+        from ecg_rhythm import networks
+
+        found = networks.json_schema()
+    else:
+        raise BadInput(f"{kind}: choose model or job")
+    typer.echo(json.dumps(found, indent=2))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; removed first if an earlier demo made it.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """See the whole way on synthetic recordings in about a minute; needs no data and no network."""
+    from ecg_rhythm import demo as story
+
+    marker = folder / ".ecg-rhythm-demo"
+    if folder.exists():
+        if not marker.exists():
+            raise BadInput(f"{folder}: exists already and is not from an earlier demo; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    marker.touch()
+    recordings, data, logs = folder / "recordings", folder / "data", folder / "logs"
+
+    def show(command: str) -> None:
+        out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
+
+    out.print("Synthesising recordings of four rhythms:")
+    for label, text in story.DESCRIPTIONS.items():
+        out.print(f"  {label}  {text}", highlight=False)
+    labels = story.synthesise(recordings)
+    jobs = config.shipped("jobs") / "demo.json"
+    show(f"pack {recordings} --labels {labels} --data {data}")
+    pack(recordings, labels, data=data)
+    show(f"split --folds 2 --data {data}")
+    split(folds=2, data=data)
+    show(f"queue {jobs} --devices {_demo_devices()} --data {data} --logs {logs}")
+    queue(jobs, devices=_demo_devices(), data=data, logs=logs)
+    show(f"summarize --logs {logs}")
+    summarize(logs=logs)
+    strip, vote = folder / "strip", logs / "CNN" / "CNN_demo"
+    story.write_record(strip, story.rhythm("A", np.random.default_rng(1)))
+    out.print("\nA recording of atrial fibrillation that no network has seen, and the vote of both folds:")
+    show(f"classify {strip} --model {vote}")
+    classify([str(strip)], [vote])
+    out.print(
+        "\nNow the real thing, 8528 recordings of the PhysioNet/CinC Challenge 2017 (99 MB):\n"
+        "  ecg-rhythm fetch\n"
+        "  ecg-rhythm train models/CNN_paper.json --epochs 5   # one model, one fold, a quick look\n"
+        "  ecg-rhythm queue jobs/paper.json                    # the paper's networks, five folds each\n"
+        "  ecg-rhythm summarize",
+        highlight=False,
+    )
+
+
+def _demo_devices() -> str:
+    """Return two workers on the CPU: enough to show a queue, and the networks are small."""
+    return "cpu,cpu"
