@@ -52,6 +52,22 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     assert evaluation.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
 
 
+def test_calibration_is_measured_on_folds_it_was_not_fitted_on() -> None:
+    honest = made_up(3000)
+    boastful = honest.probabilities**3
+    predictions = replace(honest, probabilities=boastful / boastful.sum(axis=1, keepdims=True))
+    found = evaluation.figures(predictions)["calibrated"]
+    assert found is not None
+    assert found["calibration_error"] < 0.03 < evaluation.figures(predictions)["calibration_error"]
+    for coverage in (0.8, 0.9, 0.95):
+        shares = found["coverage"][str(coverage)]
+        assert shares.keys() == {"all", "A", "N", "~"}
+        assert all(abs(share - coverage) < 0.04 for share in shares.values())
+    assert found["sizes"]["0.8"] < found["sizes"]["0.9"] < found["sizes"]["0.95"] <= 3
+    one_fold = predictions[predictions.folds == 0]
+    assert evaluation.figures(one_fold)["calibrated"] is None
+
+
 def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
     predictions = made_up()
     outputs.write_predictions(tmp_path / "p.csv", {"valid": made_up(9, seed=1), "test": predictions})
@@ -116,7 +132,9 @@ def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, t
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
     (sentence,) = results.differences(result["figures"], evaluation.figures(predictions))
-    assert sentence.startswith("F1 A: ")
+    assert sentence.startswith("measures, F1 A, mean: ")
+    result["figures"]["measures"].pop("accuracy")
+    assert len(results.differences(result["figures"], evaluation.figures(predictions))) == 5
     result, _ = results.read(tmp_path / "one")
     turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
     assert results.differences(result["figures"], evaluation.figures(turned))

@@ -195,6 +195,14 @@ def figures(out: Console, found: Figures, title: str) -> None:
         f"{found['calibration_error']:.3f}.",
         highlight=False,
     )
+    if (after := found["calibrated"]) is None:
+        return
+    title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"
+    coverage = _table("asked for", "all", *classes, "classes per set", title=title)
+    for asked, shares in after["coverage"].items():
+        held = [f"{100 * shares[name]:.1f} %" if name in shares else "" for name in ("all", *classes)]
+        coverage.add_row(f"{float(asked):.0%}", *held, f"{after['sizes'][asked]:.2f}")
+    out.print(coverage)
 
 
 def comparison(out: Console, published: Predictions, anew: Predictions) -> None:

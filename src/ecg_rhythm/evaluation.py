@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from ecg_rhythm import calibration
 from ecg_rhythm.outputs import Predictions
 from ecg_rhythm.scores import confusion_matrix, score
 
 ECE_BINS = 15
+COVERAGES = (0.8, 0.9, 0.95)
 
 
 class Spread(TypedDict):
@@ -22,6 +24,19 @@ class Spread(TypedDict):
     folds: list[float]
     mean: float
     sd: float | None
+
+
+class Calibrated(TypedDict):
+    """How far calibrated probabilities and prediction sets can be trusted.
+
+    Each fold's are calibrated on the out-of-fold predictions of all others.
+    """
+
+    calibration_error: float
+    coverage: dict[str, dict[str, float]]
+    """Coverage asked for -> share of recordings whose true class is in their set: of all, and of each class."""
+    sizes: dict[str, float]
+    """Coverage asked for -> mean number of classes in a set."""
 
 
 class Figures(TypedDict):
@@ -33,7 +48,9 @@ class Figures(TypedDict):
     confusion: list[list[int]]
     """Of all folds together: actual classes in rows, predicted ones in columns."""
     calibration_error: float
-    """Of all folds together."""
+    """Of all folds together, before calibration."""
+    calibrated: Calibrated | None
+    """None of a single fold, which has no others to calibrate it on."""
 
 
 def figures(predictions: Predictions) -> Figures:
@@ -65,6 +82,7 @@ def figures(predictions: Predictions) -> Figures:
         "measures": measures,
         "confusion": confusion_matrix(predictions.targets, predictions.labels, n_classes).tolist(),
         "calibration_error": calibration_error(predictions.probabilities, predictions.targets),
+        "calibrated": _calibrated(predictions) if len(folds) > 1 else None,
     }
 
 
@@ -80,6 +98,28 @@ def _against_others(folds: list[Predictions], position: int, measure: Callable[.
         if 0 < actual.sum() < len(actual):
             values.append(float(measure(actual, fold.probabilities[:, position])))
     return values
+
+
+def _calibrated(predictions: Predictions) -> Calibrated:
+    classes, targets = predictions.classes, predictions.targets
+    probabilities = np.empty_like(predictions.probabilities)
+    sets = {coverage: np.empty(probabilities.shape, dtype=bool) for coverage in COVERAGES}
+    for fold in np.unique(predictions.folds):
+        own = predictions.folds == fold
+        fitted = calibration.fit(predictions.probabilities[~own], targets[~own], classes)
+        probabilities[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
+        for coverage, chosen in sets.items():
+            chosen[own] = calibration.prediction_sets(probabilities[own], fitted, coverage)
+    held: dict[str, dict[str, float]] = {}
+    for coverage, chosen in sets.items():
+        hits = chosen[np.arange(len(targets)), targets]
+        of_class = {name: float(hits[targets == i].mean()) for i, name in enumerate(classes) if (targets == i).any()}
+        held[f"{coverage:g}"] = {"all": float(hits.mean()), **of_class}
+    return {
+        "calibration_error": calibration_error(probabilities, targets),
+        "coverage": held,
+        "sizes": {f"{coverage:g}": float(chosen.sum(axis=1).mean()) for coverage, chosen in sets.items()},
+    }
 
 
 def calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
