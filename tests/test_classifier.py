@@ -12,7 +12,8 @@ import pytest
 import torch
 import wfdb
 
-from ecg_rhythm import classifier, export, exported, networks, weights
+from ecg_rhythm import calibration, classifier, export, exported, networks, results, weights
+from ecg_rhythm.cli.use import export as export_command
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
@@ -94,6 +95,26 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str) -> None:
     description = Description(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
     assert export.export(network, description, tmp_path / "n.onnx") < 1e-4
     assert exported.load(tmp_path / "n.onnx").description == description
+
+
+def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, data: Path, tmp_path: Path) -> None:
+    results.publish([job], tmp_path / "result", "small", data)
+    file = tmp_path / "calibrated.onnx"
+    export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
+    fitted = results.calibration_of(tmp_path / "result", ["A", "N", "~"])
+    raw = classifier.load(job / "fold0")
+    assert [one.prediction_set for one in raw.classify(recordings(3))] == [None] * 3
+    for coverage in (0.5, 0.95):
+        before, after = (loaded.classify(recordings(9)) for loaded in (raw, classifier.load(file, coverage)))
+        wanted = calibration.tempered([list(one.probabilities.values()) for one in before], fitted.temperature)
+        np.testing.assert_allclose([list(one.probabilities.values()) for one in after], wanted, atol=1e-4)
+        sets = calibration.prediction_sets(wanted, fitted, coverage)
+        for one, row in zip(after, sets, strict=True):
+            assert one.prediction_set == [name for name, inside in zip("AN~", row, strict=True) if inside]
+            assert one.label in one.prediction_set
+    with pytest.raises(BadInput, match="coverage 90: it is a share"):
+        classifier.load(file, 90)
+    assert "of the same classes" in refusal(lambda: results.calibration_of(tmp_path / "result", ["A", "B"]))
 
 
 def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from ecg_rhythm import exported, records, runs
+from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
@@ -21,6 +21,10 @@ BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
 CHUNK = 512
 """Files held in memory at once."""
+COVERAGE = 0.9
+"""How often the true class is in a prediction set, unless asked otherwise."""
+SHIPPED = Path(__file__).parent / "assets" / "default.onnx"
+"""The model that comes with the program."""
 
 Item = TypeVar("Item")
 
@@ -49,12 +53,16 @@ class Prediction:
     label : str
         The most probable class.
     probabilities : dict of str to float
-        Class -> probability; they sum to 1.
+        Class -> probability; they sum to 1. Calibrated, if the model is.
+    prediction_set : list of str or None
+        The classes it can be: of recordings like those of the training set, of each class, the share that was asked
+        for (`coverage`) has its true class among them. None if the model is not calibrated.
     """
 
     record: str
     label: str
     probabilities: dict[str, float]
+    prediction_set: list[str] | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values."""
@@ -62,10 +70,20 @@ class Prediction:
 
 
 class Classifier:
-    """One or several models that vote by the mean of their probabilities."""
+    """One or several models that vote by the mean of their probabilities.
 
-    def __init__(self, members: Sequence[Model]) -> None:
-        self.members = list(members)
+    Parameters
+    ----------
+    members : sequence of Model
+        The models; they must know the same classes.
+    coverage : float
+        How often the true class is to be in a prediction set, between 0 and 1.
+    """
+
+    def __init__(self, members: Sequence[Model], coverage: float = COVERAGE) -> None:
+        if not 0 <= coverage <= 1:
+            raise BadInput(f"coverage {coverage:g}: it is a share; give a number from 0 to 1, such as 0.9")
+        self.members, self.coverage = list(members), coverage
         self.classes = members[0].description.classes
         for member in members:
             if (others := member.description.classes) != self.classes:
@@ -94,15 +112,25 @@ class Classifier:
             records.check_length(recording)
         if not recordings:
             return []
-        votes = [_probabilities(member, recordings) for member in self.members]
+        probabilities = np.mean([_probabilities(member, recordings) for member in self.members], axis=0)
+        sets = self._prediction_sets(probabilities)
         return [
             Prediction(
                 record=recording.name,
                 label=self.classes[int(row.argmax())],
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
+                prediction_set=of_it,
             )
-            for recording, row in zip(recordings, np.mean(votes, axis=0), strict=True)
+            for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
         ]
+
+    def _prediction_sets(self, probabilities: NDArray[np.float64]) -> Sequence[list[str] | None]:
+        """Return each recording's set; there is none of a vote, on which no thresholds were fitted."""
+        fitted = self.members[0].description.calibration
+        if fitted is None or len(self.members) > 1:
+            return [None] * len(probabilities)
+        chosen = calibration.prediction_sets(probabilities, fitted, self.coverage)
+        return [[name for name, inside in zip(self.classes, row, strict=True) if inside] for row in chosen]
 
     def classify_file(self, path: Path | str) -> Prediction:
         """Read and classify one file.
@@ -116,7 +144,7 @@ class Classifier:
 
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
-    """Return one model's probabilities, shape (recordings, classes)."""
+    """Return one model's probabilities, calibrated if it knows how, shape (recordings, classes)."""
     fs = model.description.fs
     signals = [records.resample(recording, fs).signal for recording in recordings]
     lengths = np.array([len(signal) for signal in signals])
@@ -126,7 +154,8 @@ def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.flo
         for row, i in zip(padded, part, strict=True):
             row[: lengths[i]] = signals[i]
         found[part] = softmax(model.logits(padded, lengths[part]).astype(np.float64), axis=1)
-    return found
+    fitted = model.description.calibration
+    return found if fitted is None else calibration.tempered(found, fitted.temperature)
 
 
 def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
@@ -171,22 +200,24 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield part
 
 
-def load(models: Path | str | Iterable[Path | str]) -> Classifier:
-    """Load a model, or several that vote.
+def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float = COVERAGE) -> Classifier:
+    """Load a model, or several that vote; the one that comes with the program if none is named.
 
     Parameters
     ----------
     models : path or several
         An exported ONNX file, a weights file, the folder of a finished run (its last phase is taken), or the
         folder of a job (all its finished folds vote). All but the first need torch.
+    coverage : float
+        How often the true class is to be in a prediction set, between 0 and 1.
 
     Raises
     ------
     BadInput
-        If one of them is none of these.
+        If one of them is none of these, or the coverage is no share.
     """
     paths = [models] if isinstance(models, Path | str) else list(models)
-    return Classifier([_model(file) for path in paths for file in weights_of(Path(path))])
+    return Classifier([_model(file) for path in paths for file in weights_of(Path(path))], coverage)
 
 
 def _model(file: Path) -> Model:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ecg_rhythm import __version__
+from ecg_rhythm.calibration import Calibration
 from ecg_rhythm.config import ModelConfig, Section
 
 KEY = "ecg_rhythm"
@@ -24,6 +25,8 @@ class Description(Section):
     """Sampling rate of its input in Hz."""
     scores: dict[str, Any] = Field(default_factory=dict)
     """What is known of its performance."""
+    calibration: Calibration | None = None
+    """What makes its probabilities mean what they say, where that is known."""
     origin: str = ""
     """Data it was trained on, and whom to credit."""
     version: str = __version__

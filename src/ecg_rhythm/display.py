@@ -259,11 +259,14 @@ def _difference(difference: summary.Spread | None) -> str:
 
 
 def predictions(out: Console, found: Iterator[Prediction]) -> None:
-    """Print label and probability per class of each recording, a page at a time."""
+    """Print label, probability per class and prediction set of each recording, a page at a time."""
     while page := list(islice(found, PAGE)):
-        table = _table("record", "label", *page[0].probabilities)
+        sets = page[0].prediction_set is not None
+        table = _table("record", "label", *page[0].probabilities, *["can be"] * sets)
         for prediction in page:
             row = [f"{p:.3f}" for p in prediction.probabilities.values()]
+            if prediction.prediction_set is not None:
+                row.append(" or ".join(prediction.prediction_set))
             table.add_row(prediction.record, prediction.label, *row)
         out.print(table)
 

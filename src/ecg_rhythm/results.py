@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ecg_rhythm import evaluation, files, outputs, runs
+from ecg_rhythm import calibration, evaluation, files, outputs, runs
+from ecg_rhythm.calibration import Calibration
 from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model, parse
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import Figures
@@ -205,6 +206,23 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
     elif isinstance(value, Mapping | list):
         for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
             yield from _numbers(part, f"{path}, {key}" if path else str(key))
+
+
+def calibration_of(folder: Path, classes: list[str]) -> Calibration:
+    """Fit a calibration to all predictions of a result.
+
+    Raises
+    ------
+    BadInput
+        If they are of other classes.
+    """
+    _, predictions = read(folder)
+    if predictions.classes != classes:
+        raise BadInput(
+            f"{folder}: its classes are {', '.join(predictions.classes)}, the model's {', '.join(classes)}; "
+            "calibrate on a result of the same classes"
+        )
+    return calibration.fit(predictions.probabilities, predictions.targets, classes)
 
 
 def specs(folder: Path, fold: int) -> list[RunSpec]:

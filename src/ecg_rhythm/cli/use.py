@@ -23,9 +23,12 @@ from ecg_rhythm.errors import BadInput
 def export(
     source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Folder of a result of the same model, on whose predictions to calibrate.")
+    ] = None,
 ) -> None:
     """Write a trained network as one ONNX file that `classify` runs without torch."""
-    from ecg_rhythm import classifier, weights
+    from ecg_rhythm import classifier, results, weights
     from ecg_rhythm import export as exporting
 
     found = classifier.weights_of(source)
@@ -33,7 +36,11 @@ def export(
         raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
     if to.suffix != ".onnx":
         raise BadInput(f"--to {to}: name a file that ends in .onnx")
-    difference = exporting.export(*weights.load(found[0]), to)
+    network, description = weights.load(found[0])
+    if calibrate is not None:
+        fitted = results.calibration_of(calibrate, description.classes)
+        description = description.model_copy(update={"calibration": fitted})
+    difference = exporting.export(network, description, to)
     out.print(
         f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's by at most "
         f"{difference:.0e}",
@@ -47,14 +54,21 @@ def export(
 def classify(
     files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
     model: Annotated[
-        list[Path], typer.Option(help="ONNX or weights file, run folder or job folder; several vote by their mean.")
-    ],
+        list[Path] | None,
+        typer.Option(
+            help="ONNX or weights file, run folder or job folder; several vote by their mean. "
+            "If none is given, the one that comes with the program."
+        ),
+    ] = None,
+    coverage: Annotated[
+        float, typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set.")
+    ] = 0.9,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
     from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
 
-    loaded = classifier.load(model)
+    loaded = classifier.load(model or classifier.SHIPPED, coverage)
     answered = failed = 0
 
     def predictions() -> Iterator[classifier.Prediction]:
