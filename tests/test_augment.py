@@ -108,6 +108,30 @@ def test_noise_and_wander_are_as_strong_as_they_say() -> None:
     assert (spectrum[:, slow].sum(axis=1) / spectrum.sum(axis=1)).min() > 0.95
 
 
+def test_hum_is_of_the_mains_and_as_strong_as_it_says() -> None:
+    signals, lengths = batch([6000] * 40)
+    u = numbers("hum", 40)
+    hum = (augment.add_hum(signals, lengths, 300.0, u, 1.0) - signals).numpy()
+    np.testing.assert_allclose(hum.std(axis=1) / signals.std(dim=1).numpy(), u[:, 1], atol=0.01)
+    peaks = np.fft.rfftfreq(6000, 1 / 300)[np.abs(np.fft.rfft(hum)).argmax(axis=1)]
+    assert set(peaks.round(2).tolist()) == {50.0, 60.0}
+
+
+def test_empty_signals_are_flat_or_of_any_colour() -> None:
+    signals, lengths = batch([9000] * 300)
+    u = numbers("empty", 300)
+    changed, replaced = augment.without_heart(signals, lengths, 300.0, generators(300), u, 0.5)
+    assert 0.4 < float(replaced.double().mean()) < 0.6
+    assert torch.equal(changed[~replaced], signals[~replaced])
+    flat = changed[replaced].std(dim=1) == 0
+    assert 0.15 < float(flat.double().mean()) < 0.35
+    power = np.abs(np.fft.rfft(changed[replaced][~flat].numpy(), axis=1)) ** 2
+    centre = (power * np.fft.rfftfreq(9000, 1 / 300)).sum(axis=1) / power.sum(axis=1)
+    assert centre.min() < 5 and centre.max() > 50
+    unchanged, none = augment.without_heart(signals, lengths, 300.0, generators(300), u, 0.0)
+    assert torch.equal(unchanged, signals) and not none.any()
+
+
 def test_gaps_are_few_and_short() -> None:
     signals, lengths = batch([9000] * 60)
     cut = (augment.cut_gaps(signals, lengths, 300.0, numbers("gaps", 60), 0.5) == 0).numpy()
@@ -130,6 +154,8 @@ def test_what_happens_to_a_recording_does_not_depend_on_its_batch() -> None:
     changes: list[Callable[..., Tensor]] = [
         lambda x, n, u, g: augment.add_noise(x, n, g, u["noise"], 1.0),
         lambda x, n, u, g: augment.add_wander(x, n, 100.0, u["wander"], 1.0),
+        lambda x, n, u, g: augment.add_hum(x, n, 100.0, u["hum"], 1.0),
+        lambda x, n, u, g: augment.without_heart(x, n, 100.0, g, u["empty"], 1.0)[0],
         lambda x, n, u, g: augment.cut_gaps(x, n, 100.0, u["gaps"], 1.0),
         lambda x, n, u, g: augment.scale(augment.flip(x, u["polarity"], 0.5), u["gain"], 1.0),
     ]

@@ -17,16 +17,16 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch import nn
 
-from ecg_rhythm import networks, weights
+from ecg_rhythm import classifier, networks, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.objective import class_weights, follow, l2_loss, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
-from ecg_rhythm.splits import load_split
-from ecg_rhythm.store import open_store, splits_folder
+from ecg_rhythm.splits import load_split, make_for_store, save_split
+from ecg_rhythm.store import open_store, splits_folder, write_store
 from ecg_rhythm.training import train
-from tests.conftest import model, spec
+from tests.conftest import model, refusal, spec
 
 TWO_PROCESSES = [
     "torch.distributed.run",
@@ -361,6 +361,33 @@ def test_divergence_is_said_in_one_sentence(data: Path, tmp_path: Path) -> None:
     config = model(training_parameters__learning_rate=1e20, training_parameters__drop_rate=0)
     with pytest.raises(BadInput, match=r"training diverged in phase 0, epoch 1.*lower learning_rate"):
         train(spec(config), data, tmp_path, device="cpu")
+
+
+def test_what_is_no_ecg_is_learned_as_noise(data: Path, tmp_path: Path) -> None:
+    quiet = {f"data_augmentation__{change}": False for change in ("awgn", "zero_filter", "resampling")}
+    run = spec(model(model_name="ResGRU", training_parameters__epochs=[20], data_augmentation__empty=0.4, **quiet))
+    train(run, data, tmp_path, device="cpu")
+    loaded = classifier.load(run.folder(tmp_path))
+    assert loaded(np.zeros(500), 100.0).label == "~"
+
+
+def test_a_data_set_without_noise_has_no_label_for_what_is_no_ecg(data: Path, tmp_path: Path) -> None:
+    whole = open_store(data)
+    chosen = [i for i, target in enumerate(whole.targets()) if whole.classes[target] != "~"]
+    labels = whole.labels_of()
+    store = write_store(
+        tmp_path / "data",
+        ((whole.names[i], whole.signal(i)) for i in chosen),
+        fs=whole.fs,
+        classes=["A", "N"],
+        labels={"labels": {whole.names[i]: labels[i] for i in chosen}},
+        default_labels="labels",
+        origin="made for a test",
+    )
+    split = make_for_store(store, folds=2, ratio=3)
+    save_split(split, splits_folder(tmp_path / "data") / split.name)
+    run = spec(model(data_augmentation__empty=0.1))
+    assert "class ~, which" in refusal(lambda: train(run, tmp_path / "data", tmp_path / "logs", device="cpu"))
 
 
 def test_half_precision_trains_too(data: Path, tmp_path: Path) -> None:

@@ -32,7 +32,16 @@ MOST_NOISE, MOST_WANDER = 0.1, 0.5
 WANDER_HZ = (0.05, 0.5)
 MOST_GAPS, GAP_SECONDS = 5, (1 / 30, 0.5)
 
-NUMBERS = {"heart_rate": 1, "crop": 3, "speed": 2, "polarity": 1, "gain": 2, "noise": 2, "wander": 4, "gaps": 12}
+MOST_HUM, HUM_HZ = 1.0, (50.0, 60.0)
+"""In standard deviations of the signal; the mains of this world."""
+FLAT, STEEPEST = 0.25, 2.0
+"""Share of empty signals that are flat; steepest fall of a noise's power spectrum, that of a random walk."""
+SINE_HZ = (0.05, 60.0)
+
+NUMBERS = {
+    "heart_rate": 1, "crop": 3, "speed": 2, "polarity": 1, "gain": 2, "noise": 2, "wander": 4, "gaps": 12, "hum": 4,
+    "empty": 5,
+}  # fmt: skip
 """How many uniform numbers each change takes per recording."""
 
 
@@ -122,6 +131,44 @@ def cut_gaps(signals: Tensor, lengths: Tensor, fs: float, u: Tensor, chance: flo
     steps = torch.arange(signals.shape[1], device=signals.device)
     starts, ends = starts.to(signals, non_blocking=True)[:, :, None], ends.to(signals, non_blocking=True)[:, :, None]
     return signals * ~((steps >= starts) & (steps < ends)).any(dim=1)
+
+
+def add_hum(signals: Tensor, lengths: Tensor, fs: float, u: Tensor, chance: float) -> Tensor:
+    """Add the hum of the mains."""
+    amplitude = torch.where(u[:, :1] < chance, MOST_HUM * u[:, 1:2], 0.0).to(signals, non_blocking=True)
+    turns = (torch.where(u[:, 2:3] < 0.5, *HUM_HZ) / fs).to(signals, non_blocking=True)
+    steps = torch.arange(signals.shape[1], device=signals.device)
+    wave = sqrt(2) * torch.sin(2 * pi * (steps * turns + u[:, 3:4].to(signals, non_blocking=True)))
+    real = steps < lengths.to(signals.device, non_blocking=True)[:, None]
+    return signals + amplitude * _deviation(signals, lengths) * wave * real
+
+
+def without_heart(
+    signals: Tensor, lengths: Tensor, fs: float, generators: Sequence[Generator], u: Tensor, chance: float
+) -> tuple[Tensor, Tensor]:
+    """Replace recordings by what electrodes say without a heart: nothing, or noise of any spectrum and a sine.
+
+    Returns
+    -------
+    Tensor of float32, shape (batch, samples)
+        The signals.
+    Tensor of bool, shape (batch,)
+        Which of them were replaced; on the CPU.
+    """
+    replaced = u[:, 0] < chance
+    if replaced.any():
+        signals = signals.clone()
+    for i in replaced.nonzero().flatten().tolist():
+        n, generator = int(lengths[i]), generators[i]
+        flat, slope, share, tone = u[i, 1:].tolist()
+        spectrum = torch.fft.rfft(torch.randn(n, generator=generator, device=generator.device))
+        falling = torch.arange(1, len(spectrum) + 1, device=generator.device) ** (-STEEPEST * slope / 2)
+        noise = torch.fft.irfft(spectrum * falling, n)
+        steps = torch.arange(n, device=generator.device)
+        sine = torch.sin(2 * pi * steps * (SINE_HZ[0] * (SINE_HZ[1] / SINE_HZ[0]) ** tone) / fs)
+        signal = (1 - share) * noise / noise.std().clamp_min(1e-9) + share * sine
+        signals[i, :n] = (signal * (flat >= FLAT)).to(signals)
+    return signals, replaced
 
 
 def dropout_bursts(signals: Tensor, lengths: Tensor, generators: Sequence[Generator]) -> Tensor:

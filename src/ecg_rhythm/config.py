@@ -131,6 +131,10 @@ class DataAugmentation(Section):
     """That white noise of up to a tenth of its standard deviation is added."""
     wander: Chance = 0.0
     """That a sine of 0.05 to 0.5 Hz and up to half its standard deviation is added."""
+    hum: Chance = 0.0
+    """That a sine of 50 or 60 Hz and up to its standard deviation is added."""
+    empty: Chance = 0.0
+    """That it is replaced by noise, a sine or nothing at all, and its label by `~`."""
     gaps: Chance = 0.0
     """That 1 to 5 stretches of 0.03 to 0.5 s are set to 0."""
 

@@ -43,12 +43,15 @@ class Batch:
         Positions of the recordings in the data set.
     share : float
         Part of the whole batch that this is, where several processes divide it.
+    empty : Tensor of bool, shape (batch,), or None
+        Which of them augmentation has replaced by a signal without a heart; on the CPU.
     """
 
     signals: Tensor
     lengths: Tensor
     indices: NDArray[np.int64]
     share: float = 1.0
+    empty: Tensor | None = None
 
 
 def seed_of(*parts: int) -> int:
@@ -200,6 +203,11 @@ def training_batches(
             signals = augment.add_noise(signals, real, generators, u["noise"], options.noise)
         if options.wander:
             signals = augment.add_wander(signals, real, fs, u["wander"], options.wander)
+        if options.hum:
+            signals = augment.add_hum(signals, real, fs, u["hum"], options.hum)
+        empty = None
+        if options.empty:
+            signals, empty = augment.without_heart(signals, real, fs, generators, u["empty"], options.empty)
         if options.gaps:
             signals = augment.cut_gaps(signals, real, fs, u["gaps"], options.gaps)
         if options.zero_filter:
@@ -207,7 +215,7 @@ def training_batches(
         if options.awgn:
             signals = augment.white_noise(signals, real, generators)
         signals = signals[:, : int(real.max())]
-        yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions))
+        yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions), empty)
 
 
 def _common(lengths: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import probabilities
 from ecg_rhythm.objective import class_weights, follow, l2_loss, optimizer_of, schedule, weighted_loss
 from ecg_rhythm.runs import Progress, RunSpec
-from ecg_rhythm.scores import Scores, score
+from ecg_rhythm.scores import NOISE, Scores, score
 from ecg_rhythm.splits import Fold, load_split
 from ecg_rhythm.store import Store, open_store, splits_folder
 
@@ -116,6 +116,11 @@ def train(
     """
     networks.check(spec.model, spec.job.model)
     store = open_store(data)
+    if spec.model.data_augmentation.empty and NOISE not in store.classes:
+        raise BadInput(
+            f"{spec.job.model}: data_augmentation.empty makes recordings of class {NOISE}, which {data} does not have; "
+            "set it to 0"
+        )
     split = load_split(splits_folder(data) / spec.job.split, len(store))
     identity = runs.identity(spec, store, split)
     folder = spec.folder(logs)
@@ -240,7 +245,10 @@ class _Run:
                 group["lr"] = self._learning_rate(state.step)
             with self.accelerator.autocast():
                 logits = self.network(batch.signals, batch.lengths)
-            targets = torch.from_numpy(task.targets[batch.indices]).to(logits.device, non_blocking=True)
+            targets = torch.from_numpy(task.targets[batch.indices])
+            if batch.empty is not None:
+                targets[batch.empty] = task.store.classes.index(NOISE)
+            targets = targets.to(logits.device, non_blocking=True)
             loss = weighted_loss(logits, targets, self.class_weights, loss_options.label_smoothing)
             # Gradients are averaged over processes, each of which has its share of the batch.
             loss = loss * (batch.share * self.accelerator.num_processes)
