@@ -132,6 +132,22 @@ def test_empty_signals_are_flat_or_of_any_colour() -> None:
     assert torch.equal(unchanged, signals) and not none.any()
 
 
+def test_what_is_stuck_is_one_long_stretch_of_one_value() -> None:
+    signals, lengths = batch([9000, 5000] * 100)
+    changed = augment.stick(signals, lengths, numbers("stuck", 200), 0.5)
+    n_stuck, n_far = 0, 0
+    for before, after, n in zip(signals, changed, lengths.tolist(), strict=True):
+        altered = torch.nonzero(before != after).flatten()
+        assert not after[n:].any()
+        if len(altered) == 0:
+            continue
+        n_stuck += 1
+        assert len(altered) >= 0.99 * (altered[-1] - altered[0]) and 0.015 * n < len(altered) <= 0.45 * n
+        assert len(after[altered].unique()) == 1
+        n_far += bool(abs(after[altered[0]] - before[:n].mean()) > 1.9 * before[:n].std())
+    assert 80 < n_stuck < 120 and 0.35 < n_far / n_stuck < 0.65
+
+
 def test_gaps_are_few_and_short() -> None:
     signals, lengths = batch([9000] * 60)
     cut = (augment.cut_gaps(signals, lengths, 300.0, numbers("gaps", 60), 0.5) == 0).numpy()
@@ -156,6 +172,7 @@ def test_what_happens_to_a_recording_does_not_depend_on_its_batch() -> None:
         lambda x, n, u, g: augment.add_wander(x, n, 100.0, u["wander"], 1.0),
         lambda x, n, u, g: augment.add_hum(x, n, 100.0, u["hum"], 1.0),
         lambda x, n, u, g: augment.without_heart(x, n, 100.0, g, u["empty"], 1.0)[0],
+        lambda x, n, u, g: augment.stick(x, n, u["stuck"], 1.0),
         lambda x, n, u, g: augment.cut_gaps(x, n, 100.0, u["gaps"], 1.0),
         lambda x, n, u, g: augment.scale(augment.flip(x, u["polarity"], 0.5), u["gain"], 1.0),
     ]

@@ -31,6 +31,8 @@ MOST_NOISE, MOST_WANDER = 0.1, 0.5
 """In standard deviations of the signal."""
 WANDER_HZ = (0.05, 0.5)
 MOST_GAPS, GAP_SECONDS = 5, (1 / 30, 0.5)
+STUCK_SHARE, RAIL = (0.02, 0.45), (2.0, 30.0)
+"""Part of a recording that is stuck at one value; how far off an amplifier's limit is, in standard deviations."""
 
 MOST_HUM, HUM_HZ = 1.0, (50.0, 60.0)
 """In standard deviations of the signal; the mains of this world."""
@@ -40,7 +42,7 @@ SINE_HZ = (0.05, 60.0)
 
 NUMBERS = {
     "heart_rate": 1, "crop": 3, "speed": 2, "polarity": 1, "gain": 2, "noise": 2, "wander": 4, "gaps": 12, "hum": 4,
-    "empty": 5,
+    "empty": 5, "stuck": 5,
 }  # fmt: skip
 """How many uniform numbers each change takes per recording."""
 
@@ -169,6 +171,22 @@ def without_heart(
         signal = (1 - share) * noise / noise.std().clamp_min(1e-9) + share * sine
         signals[i, :n] = (signal * (flat >= FLAT)).to(signals)
     return signals, replaced
+
+
+def stick(signals: Tensor, lengths: Tensor, u: Tensor, chance: float) -> Tensor:
+    """Hold a long stretch at its first value, as a loose electrode does, or drive it to the amplifier's limit."""
+    device = signals.device
+    length = _between(*STUCK_SHARE, u[:, 1]) * lengths * (u[:, 0] < chance)
+    start = (u[:, 2] * (lengths - length)).long().clamp_max(lengths - 1)
+    held = signals.gather(1, start.to(device, non_blocking=True)[:, None])
+    # Below a quarter the lower limit, above three quarters the upper one.
+    side = (u[:, 3] >= 0.75).long() - (u[:, 3] < 0.25).long()
+    off = (side * RAIL[0] * (RAIL[1] / RAIL[0]) ** u[:, 4]).to(signals, non_blocking=True)[:, None]
+    mean = signals.sum(dim=1, keepdim=True) / lengths.to(signals, non_blocking=True)[:, None]
+    value = torch.where(off == 0, held, mean + off * _deviation(signals, lengths))
+    steps = torch.arange(signals.shape[1], device=device)
+    first, after = (edge.to(device, non_blocking=True)[:, None] for edge in (start, start + length.long()))
+    return torch.where((steps >= first) & (steps < after), value, signals)
 
 
 def dropout_bursts(signals: Tensor, lengths: Tensor, generators: Sequence[Generator]) -> Tensor:

@@ -135,6 +135,8 @@ class DataAugmentation(Section):
     """That a sine of 50 or 60 Hz and up to its standard deviation is added."""
     empty: Chance = 0.0
     """That it is replaced by noise, a sine or nothing at all, and its label by `~`."""
+    stuck: Chance = 0.0
+    """That a stretch of 2 to 45 % of it is held at one value, half the time far off."""
     gaps: Chance = 0.0
     """That 1 to 5 stretches of 0.03 to 0.5 s are set to 0."""
 

@@ -208,6 +208,8 @@ def training_batches(
         empty = None
         if options.empty:
             signals, empty = augment.without_heart(signals, real, fs, generators, u["empty"], options.empty)
+        if options.stuck:
+            signals = augment.stick(signals, real, u["stuck"], options.stuck)
         if options.gaps:
             signals = augment.cut_gaps(signals, real, fs, u["gaps"], options.gaps)
         if options.zero_filter:
