@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ecg_rhythm import networks
+from ecg_rhythm import demo, networks
 from ecg_rhythm.config import Preprocessing, load_model, shipped
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks.frontend import FrontEnd
 from ecg_rhythm.networks.inputs import LogSpectrogram
 from ecg_rhythm.networks.layers import ConvBlock, ConvLayer, Dropout
 from ecg_rhythm.networks.steps import Steps
@@ -263,3 +264,57 @@ def test_parameters_an_architecture_does_not_take_are_refused(changes: dict[str,
         networks.check(model(**changes), "m.json")
     assert str(error.value).startswith("m.json")
     assert "\n" not in str(error.value)
+
+
+BEATS = demo.rhythm("N", np.random.default_rng(0))[:6000]
+SECONDS = np.arange(len(BEATS)) / demo.FS
+
+
+def seen(signal: Any, fs: float = demo.FS) -> Any:
+    x = torch.tensor(np.asarray(signal), dtype=torch.float32)[None]
+    return FrontEnd(fs)(x, Steps(torch.tensor([x.shape[1]]), x.shape[1], x.device))[0].numpy()
+
+
+def test_the_front_end_is_a_moving_mean_a_low_pass_and_a_size() -> None:
+    window = np.ones(181)
+    x = BEATS - BEATS.mean()
+    near = np.convolve(np.ones_like(x), window, "same")
+    baseline = np.convolve(np.convolve(x, window, "same") / near, window, "same") / near
+    wanted = np.convolve(x - baseline, scipy.signal.firwin(61, 40, fs=300), "same")
+    found = seen(BEATS)
+    inside = np.abs(found) < 7.9
+    scale = (found * wanted).sum() / np.square(wanted).sum()
+    np.testing.assert_allclose(found[inside], scale * wanted[inside], atol=1e-3)
+    assert 0.4 < np.abs(found).mean() < 0.7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: 1000 * x,
+        lambda x: x + 20,
+        lambda x: x + np.sin(2 * np.pi * 0.15 * SECONDS),
+        lambda x: x + np.sin(2 * np.pi * 50 * SECONDS),
+        lambda x: x + np.sin(2 * np.pi * 60 * SECONDS),
+    ],
+    ids=["gain", "offset", "wander", "50 Hz", "60 Hz"],
+)
+def test_the_front_end_takes_away_what_electrodes_and_mains_add(change: Any) -> None:
+    before, after = seen(BEATS), seen(change(BEATS))
+    middle = slice(300, -300)
+    assert np.corrcoef(before[middle], after[middle])[0, 1] > 0.99
+
+
+def test_a_rail_hardly_changes_the_size_of_the_rest() -> None:
+    railed = BEATS.copy()
+    railed[2000:4000] = 5.0
+    before, after = seen(BEATS)[:1500], seen(railed)[:1500]
+    np.testing.assert_allclose(after, before * (after.std() / before.std()), atol=0.05)
+    assert 0.5 < after.std() / before.std() < 1.5
+    assert np.abs(seen(railed)).max() <= 8
+
+
+@pytest.mark.parametrize("fs", [60.0, 128.0, 300.0, 1000.0])
+def test_nothing_is_seen_of_a_flat_line(fs: float) -> None:
+    assert np.abs(seen(np.full(3000, 1.7), fs)).max() < 0.01
+    assert np.isfinite(seen(BEATS, fs)).all()

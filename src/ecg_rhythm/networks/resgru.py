@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ecg_rhythm.config import ModelConfig, Section
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import OddSize, Positive
+from ecg_rhythm.networks.frontend import FrontEnd
 from ecg_rhythm.networks.norm import StepNorm
 from ecg_rhythm.networks.steps import Steps, in_float32
 
@@ -31,7 +32,7 @@ class ResGRUParameters(Section):
 
 @register("ResGRU")
 class ResGRU(Network):
-    """A small residual network on the standardised signal, read in both directions by a GRU.
+    """A small residual network on the filtered signal, read in both directions by a GRU.
 
     References
     ----------
@@ -46,6 +47,7 @@ class ResGRU(Network):
     def __init__(self, config: ModelConfig, parameters: ResGRUParameters, fs: float, n_classes: int) -> None:
         super().__init__()
         n_out, stride, kernel = parameters.first_channels, parameters.first_stride, parameters.first_kernel
+        self.front_end = FrontEnd(fs)
         self.first = nn.Conv2d(1, n_out, (1, kernel), (1, stride), (0, kernel // 2), bias=False)
         self.first_stride = stride
         widths = [n_out, *parameters.channels]
@@ -62,7 +64,8 @@ class ResGRU(Network):
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Return logits, shape (batch, classes)."""
-        x, steps = standardise(signals, lengths)
+        steps = Steps(lengths, signals.shape[1], signals.device)
+        x = self.front_end(signals, steps)
         x = self.first(x[:, None, None].contiguous(memory_format=torch.channels_last))
         steps = steps.strided(self.first_stride)
         for block in self.blocks:
@@ -83,20 +86,6 @@ class ResGRU(Network):
         padding = ~steps.real[:, :, None]
         attention = self.attention(x).float().masked_fill(padding, -torch.inf).softmax(dim=1)
         return torch.cat([(x * attention).sum(dim=1), x.masked_fill(padding, -torch.inf).amax(dim=1)], dim=1)
-
-
-def standardise(signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
-    """Return signals with mean 0 and deviation 1 over their real samples, zero in the padding, and those."""
-    steps = Steps(lengths, signals.shape[1], signals.device)
-    real = steps.real
-    count = real.sum(dim=1, keepdim=True)
-    x = (signals - (signals * real).sum(dim=1, keepdim=True) / count) * real
-    deviation = (x.square().sum(dim=1, keepdim=True) / count).sqrt()
-    return x / deviation.clamp_min(FLAT), steps
-
-
-FLAT = 1e-4
-"""Deviation in mV below which a signal is taken as flat: a tenth of the challenge's unit."""
 
 
 class ResidualBlock(nn.Module):
