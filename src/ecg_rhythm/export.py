@@ -13,10 +13,10 @@ from ecg_rhythm import exported, files, networks
 from ecg_rhythm.description import KEY, Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.exported import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
+from ecg_rhythm.networks.recurrent import OPSET
 
 CLOSE = 1e-4
 """Largest difference of a probability between the file and the network."""
-OPSET = 20
 
 
 def export(network: networks.Network, description: Description, path: Path) -> float:

@@ -20,7 +20,7 @@ import onnxruntime
 
 SIGNALS, LENGTHS, LOGITS = "signals", "lengths", "logits"
 """Names of a graph's inputs and output."""
-SAMPLES_STEP = 512
+SAMPLES_STEP = 1536
 """Signals are padded to multiples of so many samples: the exporter can follow the shapes of no others."""
 
 

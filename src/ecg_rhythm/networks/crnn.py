@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_rhythm.config import Flag, ModelConfig
+from ecg_rhythm.networks import recurrent
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import CNNParameters
 from ecg_rhythm.networks.inputs import input_layer
@@ -88,11 +89,11 @@ class CRNN(Network):
 
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
         with in_float32(x.device):
-            forward: Tensor = self.lstms[0](x)[0]
+            forward = recurrent.outputs(self.lstms[0], x)
             if len(self.lstms) == 1:
                 last = (steps.lengths - 1).to(x.device, non_blocking=True)
                 return forward[torch.arange(len(x), device=x.device), last]
-            backward = self.lstms[1](x.gather(1, steps.reversed[:, :, None].expand_as(x)))[0]
+            backward = recurrent.outputs(self.lstms[1], x.gather(1, steps.reversed[:, :, None].expand_as(x)))
             return torch.cat([steps.mean(forward), steps.mean(backward)], dim=1)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_rhythm.config import ModelConfig, Section
+from ecg_rhythm.networks import recurrent
 from ecg_rhythm.networks.base import Network, Phase, register
 from ecg_rhythm.networks.cnn import OddSize, Positive
 from ecg_rhythm.networks.frontend import FrontEnd
@@ -76,9 +77,9 @@ class ResGRU(Network):
 
     def _recur(self, x: Tensor, steps: Steps) -> Tensor:
         with in_float32(x.device):
-            forwards = self.forwards(x)[0]
+            forwards = recurrent.outputs(self.forwards, x)
             order = steps.reversed[:, :, None]
-            backwards = self.backwards(x.gather(1, order.expand(-1, -1, x.shape[2])))[0]
+            backwards = recurrent.outputs(self.backwards, x.gather(1, order.expand(-1, -1, x.shape[2])))
             return torch.cat([forwards, backwards.gather(1, order.expand(-1, -1, backwards.shape[2]))], dim=2)
 
     def _summary(self, x: Tensor, steps: Steps) -> Tensor:
