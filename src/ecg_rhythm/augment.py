@@ -27,7 +27,7 @@ SHORTEST_CROP, CROPPED_FROM = 0.6, 10.0
 """Least part that a crop leaves; seconds below which nothing is cropped."""
 SPEEDS = (0.75, 1.33)
 GAINS = (0.7, 1.4)
-MOST_NOISE, MOST_WANDER = 0.1, 0.5
+MOST_NOISE, MOST_WANDER = 0.1, 2.0
 """In standard deviations of the signal."""
 WANDER_HZ = (0.05, 0.5)
 MOST_GAPS, GAP_SECONDS = 5, (1 / 30, 0.5)

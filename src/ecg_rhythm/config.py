@@ -130,7 +130,7 @@ class DataAugmentation(Section):
     noise: Chance = 0.0
     """That white noise of up to a tenth of its standard deviation is added."""
     wander: Chance = 0.0
-    """That a sine of 0.05 to 0.5 Hz and up to half its standard deviation is added."""
+    """That a sine of 0.05 to 0.5 Hz and up to twice its standard deviation is added."""
     hum: Chance = 0.0
     """That a sine of 50 or 60 Hz and up to its standard deviation is added."""
     empty: Chance = 0.0

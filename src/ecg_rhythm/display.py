@@ -18,7 +18,7 @@ from rich.table import Table
 from ecg_rhythm import runs, summary
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import QueuedRun, Status
-from ecg_rhythm.scores import score
+from ecg_rhythm.scores import Spread, score
 from ecg_rhythm.store import Store
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def figures(out: Console, found: Figures, title: str) -> None:
     table = _table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
     for name, spread in measures.items():
         values = [f"{value:.3f}" for value in spread["folds"]]
-        sd = "" if spread["sd"] is None else f" ± {spread['sd']:.3f}"
-        table.add_row(name, *values, *[""] * (n_folds - len(values)), f"{spread['mean']:.3f}{sd}")
+        table.add_row(name, *values, *[""] * (n_folds - len(values)), str(Spread(spread["mean"], spread["sd"])))
     out.print(table)
     classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
     confusion = _table("actual", *(f"said {name}" for name in classes), title="all folds together")
@@ -228,10 +227,8 @@ def robustness(out: Console, found: Robustness) -> None:
     for row in found["rows"]:
         strength = "" if row["strength"] is None else f"{row['strength']:g} {row['unit']}"
         after = row["challenge"]
-        sd = "" if after["sd"] is None else f" ± {after['sd']:.3f}"
-        table.add_row(
-            row["perturbation"], strength, f"{after['mean']:.3f}{sd}", f"{after['mean'] - before['mean']:+.3f}"
-        )
+        mean_and_sd = str(Spread(after["mean"], after["sd"]))
+        table.add_row(row["perturbation"], strength, mean_and_sd, f"{after['mean'] - before['mean']:+.3f}")
     out.print(table)
     empty = _table("no ECG at all", *(f"said {name}" for name in next(iter(found["empty"].values()))))
     for name, shares in found["empty"].items():
@@ -252,7 +249,7 @@ def _folds(c: summary.Configuration) -> str:
     return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
 
 
-def _difference(difference: summary.Spread | None) -> str:
+def _difference(difference: Spread | None) -> str:
     if difference is None:
         return "no fold in common"
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")

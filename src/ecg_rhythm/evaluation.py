@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import mean, stdev
 from typing import TypedDict
 
 import numpy as np
@@ -12,13 +11,13 @@ from sklearn import metrics
 
 from ecg_rhythm import calibration
 from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.scores import confusion_matrix, score
+from ecg_rhythm.scores import confusion_matrix, score, spread
 
 ECE_BINS = 15
 COVERAGES = (0.8, 0.9, 0.95)
 
 
-class Spread(TypedDict):
+class OverFolds(TypedDict):
     """One measure: its value in each fold, their mean and sample standard deviation (n - 1)."""
 
     folds: list[float]
@@ -43,7 +42,7 @@ class Figures(TypedDict):
     """All that is published of a set of predictions; every value goes into JSON as it is."""
 
     recordings: int
-    measures: dict[str, Spread]
+    measures: dict[str, OverFolds]
     """challenge, accuracy; then F1, AUROC and AUPRC of each class."""
     confusion: list[list[int]]
     """Of all folds together: actual classes in rows, predicted ones in columns."""
@@ -67,15 +66,15 @@ def figures(predictions: Predictions) -> Figures:
     folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
     scores = [score(fold.targets, fold.labels, fold.classes) for fold in folds]
     measures = {
-        "challenge": spread([s["challenge"] for s in scores]),
-        "accuracy": spread([s["accuracy"] for s in scores]),
+        "challenge": over_folds([s["challenge"] for s in scores]),
+        "accuracy": over_folds([s["accuracy"] for s in scores]),
     }
     for name in predictions.classes:
-        measures[f"F1 {name}"] = spread([s["f1"][name] for s in scores])
+        measures[f"F1 {name}"] = over_folds([s["f1"][name] for s in scores])
     for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
         for position, name in enumerate(predictions.classes):
             if values := _against_others(folds, position, measure):
-                measures[f"{title} {name}"] = spread(values)
+                measures[f"{title} {name}"] = over_folds(values)
     n_classes = len(predictions.classes)
     return {
         "recordings": len(predictions.records),
@@ -86,9 +85,10 @@ def figures(predictions: Predictions) -> Figures:
     }
 
 
-def spread(values: list[float]) -> Spread:
+def over_folds(values: list[float]) -> OverFolds:
     """Return values of the folds with their mean and spread."""
-    return {"folds": values, "mean": mean(values), "sd": stdev(values) if len(values) > 1 else None}
+    summary = spread(values)
+    return {"folds": values, "mean": summary.mean, "sd": summary.sd}
 
 
 def _against_others(folds: list[Predictions], position: int, measure: Callable[..., float]) -> list[float]:

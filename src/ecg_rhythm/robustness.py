@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecg_rhythm import classifier, runs
 from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation import Spread, spread
+from ecg_rhythm.evaluation import OverFolds, over_folds
 from ecg_rhythm.perturbations import PERTURBATIONS, empty_signals
 from ecg_rhythm.records import Record, bridged
 from ecg_rhythm.scores import score
@@ -28,7 +28,7 @@ class Row(TypedDict):
     perturbation: str
     unit: str
     strength: float | None
-    challenge: Spread
+    challenge: OverFolds
 
 
 class Robustness(TypedDict):
@@ -80,7 +80,7 @@ def measure(job: Path, data: Path, *, every: int = 1, report: Callable[[str], No
             ]
             for model, test in zip(models, tests, strict=True)
         ]
-        rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=spread(values)))
+        rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=over_folds(values)))
     report("what is no ECG")
     return Robustness(recordings=sum(map(len, tests)), rows=rows, empty=_empty(models, store.fs))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
 from typing import TypedDict
 
 import numpy as np
@@ -19,6 +21,22 @@ class Scores(TypedDict):
     accuracy: float
     f1: dict[str, float]
     confusion: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (n - 1) over folds; the latter is None for a single fold."""
+
+    mean: float
+    sd: float | None
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + (f" ± {self.sd:.3f}" if self.sd is not None else "")
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return mean and standard deviation of values over folds."""
+    return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:

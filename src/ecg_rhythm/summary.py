@@ -8,26 +8,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from ecg_rhythm import runs
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.scores import Scores
+from ecg_rhythm.scores import Scores, Spread, spread
 
 F1 = "F1 "
 """What comes before a class's name where its F1 is meant."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n - 1) over folds; the latter is None for a single fold."""
-
-    mean: float
-    sd: float | None
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + (f" ± {self.sd:.3f}" if self.sd is not None else "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,7 @@ class Configuration:
 
     def spread(self, measure: str) -> Spread:
         """Return mean and standard deviation of a measure."""
-        return _spread(list(self.values(measure).values()))
+        return spread(list(self.values(measure).values()))
 
     def difference(self, other: Configuration) -> Spread | None:
         """Return by how much the challenge score exceeds another's, paired by fold; None if no fold is common."""
@@ -64,7 +52,7 @@ class Configuration:
             return None
         own, others = self.values("challenge"), other.values("challenge")
         pairs = [own[k] - others[k] for k in own if k in others]
-        return _spread(pairs) if pairs else None
+        return spread(pairs) if pairs else None
 
 
 def _value(scores: Scores, measure: str) -> float:
@@ -73,10 +61,6 @@ def _value(scores: Scores, measure: str) -> float:
     if measure == "accuracy":
         return scores["accuracy"]
     return scores["f1"][measure.removeprefix(F1)]
-
-
-def _spread(values: list[float]) -> Spread:
-    return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def measures(configuration: Configuration) -> list[str]:
