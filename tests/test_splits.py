@@ -304,3 +304,16 @@ def test_parts_are_written_as_plain_lists_of_numbers(tmp_path: Path) -> None:
     )
     save_split(split, tmp_path / "x")
     assert json.loads((tmp_path / "x" / "train0.json").read_text()) == [3]
+
+
+def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path) -> None:
+    labels = ["N", "A"] * 60
+    usual = make_split(labels, ["N", "A"], folds=3, ratio=4)
+    refit = make_split(labels, ["N", "A"], folds=3, ratio=4, refit=True)
+    assert refit.name == "split_3_4_14_refit"
+    for before, after in zip(usual.folds, refit.folds, strict=True):
+        assert after.test == before.test and after.valid == []
+        assert after.train == sorted(before.train + before.valid)
+    save_split(refit, tmp_path / refit.name)
+    assert load_split(tmp_path / refit.name, 120).folds == refit.folds
+    assert refit.properties["relative size fraction"]["valid"] == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch import nn
 
-from ecg_rhythm import classifier, networks, weights
+from ecg_rhythm import classifier, display, networks, outputs, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
@@ -388,6 +390,23 @@ def test_a_data_set_without_noise_has_no_label_for_what_is_no_ecg(data: Path, tm
     save_split(split, splits_folder(tmp_path / "data") / split.name)
     run = spec(model(data_augmentation__empty=0.1))
     assert "class ~, which" in refusal(lambda: train(run, tmp_path / "data", tmp_path / "logs", device="cpu"))
+
+
+def test_without_a_validation_part_the_last_epoch_is_kept(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    split = make_for_store(open_store(folder), folds=2, ratio=3, refit=True)
+    save_split(split, splits_folder(folder) / split.name)
+    run = spec(model(training_parameters__epochs=[4]), split=split.name, log_test_score=True)
+    scores = train(run, folder, tmp_path, device="cpu")
+    (phase,) = scores["phases"]
+    assert (phase["epochs"], phase["best_epoch"], phase["valid"]) == (4, 4, None)
+    rows = hotlog(run.folder(tmp_path))
+    assert [row["valid_score"] for row in rows] == [""] * 4
+    assert float(rows[-1]["test_score"]) == pytest.approx(phase["test"]["challenge"])
+    predictions = outputs.read_predictions(run.folder(tmp_path) / "predictions.csv")
+    assert len(predictions.records) == len(split.folds[0].test)
+    display.run_scores(Console(), scores)
 
 
 def test_half_precision_trains_too(data: Path, tmp_path: Path) -> None:

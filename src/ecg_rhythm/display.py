@@ -137,7 +137,8 @@ def run_scores(out: Console, scores: dict[str, Any]) -> None:
     table = _table("phase", "best epoch", "set", "challenge", *(f"F1 {name}" for name in classes), "accuracy")
     for phase in scores["phases"]:
         for part in ("valid", "test"):
-            values = phase[part]
+            if (values := phase[part]) is None:  # there was no such part
+                continue
             f1 = [f"{values['f1'][name]:.3f}" for name in classes]
             table.add_row(
                 str(phase["phase"]), str(phase["best_epoch"]), part, f"{values['challenge']:.3f}", *f1,

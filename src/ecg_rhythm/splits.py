@@ -53,6 +53,7 @@ def make_split(
     ratio: int = 6,
     seed: int = 14,
     holdout: bool = False,
+    refit: bool = False,
     together: Sequence[Sequence[int]] = (),
     name: str | None = None,
 ) -> Split:
@@ -75,11 +76,13 @@ def make_split(
         Seed of the shuffling.
     holdout : bool
         Keep one further part, as large as a test part, out of all folds.
+    refit : bool
+        Give the validation parts to training, for recipes that are chosen already: the last epoch is kept then.
     together : sequence of sequences of int
         Groups of record numbers that must not be separated (copies of one signal); each goes where
         its first member is dealt.
     name : str, optional
-        Default: `split_{folds}_{ratio}_{seed}`, with `_holdout` if there is one.
+        Default: `split_{folds}_{ratio}_{seed}`, with `_holdout` if there is one, `_refit` without validation parts.
 
     Raises
     ------
@@ -118,16 +121,16 @@ def make_split(
     made = []
     for test in parts:
         rest = sorted(set(numbers) - set(test) - set(kept_out))
-        train, valid = deal(rest, [ratio - 1, 1])
+        train, valid = (rest, []) if refit else deal(rest, [ratio - 1, 1])
         made.append(Fold(train=complete(train), valid=complete(valid), test=complete(test)))
     split = Split(
-        name=name or f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout,
+        name=name or f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout + "_refit" * refit,
         folds=made,
         holdout=complete(kept_out),
-        properties=_properties(folds, ratio, seed, holdout) | ({"name": name} if name else {}),
+        properties=_properties(folds, ratio, seed, holdout, refit) | ({"name": name} if name else {}),
     )
     for k, fold in enumerate(made):
-        if not (fold.train and fold.valid and fold.test):
+        if not (fold.train and fold.test and (fold.valid or refit)):
             raise BadInput(f"fold {k} would have no recordings to train, validate or test on; use fewer folds")
     check_split(split, len(labels))
     return split
@@ -140,6 +143,7 @@ def make_for_store(
     ratio: int = 6,
     seed: int = 14,
     holdout: bool = False,
+    refit: bool = False,
     labels: str | None = None,
     keep_together: bool = False,
     name: str | None = None,
@@ -157,7 +161,7 @@ def make_for_store(
     usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
     version = labels or usual
     usual_name = f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout
-    usual_name += f"_{version}" * (version != usual) + "_together" * keep_together
+    usual_name += f"_{version}" * (version != usual) + "_together" * keep_together + "_refit" * refit
     return make_split(
         store.labels_of(version),
         store.classes,
@@ -165,6 +169,7 @@ def make_for_store(
         ratio=ratio,
         seed=seed,
         holdout=holdout,
+        refit=refit,
         together=store.duplicates() if keep_together else (),
         name=name or usual_name,
     )
@@ -191,20 +196,20 @@ def _deal(
     return [sorted(part) for part in parts]
 
 
-def _properties(folds: int, ratio: int, seed: int, holdout: bool) -> dict[str, Any]:
+def _properties(folds: int, ratio: int, seed: int, holdout: bool, refit: bool) -> dict[str, Any]:
     """Describe a split as the published `properties.json` does."""
     one = Fraction(1, folds + holdout)
     rest = 1 - one * (1 + holdout)
     sizes = {
         "holdout": one * holdout,
         "test": one,
-        "train": rest * Fraction(ratio - 1, ratio),
-        "valid": rest / ratio,
+        "train": rest if refit else rest * Fraction(ratio - 1, ratio),
+        "valid": 0 * rest if refit else rest / ratio,
     }
     unit = reduce(gcd, (int(size * folds * ratio * (folds + 1)) for size in sizes.values()))
     return {
         "inputs": {"(train+valid)/valid": ratio, "holdout": holdout, "number of folds": folds, "seed": seed},
-        "name": f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout,
+        "name": f"split_{folds}_{ratio}_{seed}" + "_holdout" * holdout + "_refit" * refit,
         "relative size": {part: int(size * folds * ratio * (folds + 1)) // unit for part, size in sizes.items()},
         "relative size fraction": {part: round(float(size), 5) for part, size in sizes.items()},
     }

@@ -223,7 +223,7 @@ class _Run:
             if self.accelerator.scaler is not None:
                 state.scaler = self.accelerator.scaler.state_dict()
             self._save(weights.checkpoint_tensors(self.bare, self.average, _inner(optimizer)))
-        if state.best_score is None:  # a phase of no epochs hands on what it was given
+        if self.task.epochs[phase] == 0:  # such a phase hands on what it was given
             self._validate()
         self._load_best(phase)
         state.phases.append(self._score_phase())
@@ -300,18 +300,18 @@ class _Run:
         return state.epoch > self.options.early_stop_after and waited >= self.options.early_stop_wait
 
     def _validate(self) -> None:
-        """Score the validation part and keep the weights if they are the best of this phase."""
+        """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, task = self.state, self.task
-        valid = self._score(task.valid, self.kept)
+        valid = self._score(task.valid, self.kept) if len(task.valid) else None
         test = self._score(task.test, self.kept) if task.spec.job.log_test_score else None
-        if state.best_score is None or valid["challenge"] > state.best_score:
-            state.best_score, state.best_epoch = valid["challenge"], state.epoch
+        if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
+            state.best_score, state.best_epoch = valid and valid["challenge"], state.epoch
             if self.writes:
                 weights.save(self._weights_file(state.phase), self.kept, self._description(valid))
         rate = self._learning_rate(max(state.step - 1, 0))
         row = (
-            state.phase, state.epoch, state.best_epoch, state.loss, rate, valid["accuracy"], valid["challenge"],
-            test and test["accuracy"], test and test["challenge"], self._seconds(),
+            state.phase, state.epoch, state.best_epoch, state.loss, rate, valid and valid["accuracy"],
+            valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self._seconds(),
         )  # fmt: skip
         state.hotlog.append(dict(zip(outputs.HOTLOG, row, strict=True)))
         if task.spec.job.log_en:
@@ -355,7 +355,7 @@ class _Run:
             "phase": state.phase,
             "epochs": state.epoch,
             "best_epoch": state.best_epoch,
-            "valid": self._score(self.task.valid, self.bare),
+            "valid": self._score(self.task.valid, self.bare) if len(self.task.valid) else None,
             "test": self._score(self.task.test, self.bare),
         }
 
@@ -366,6 +366,8 @@ class _Run:
         self._load_best(len(task.epochs) - 1)
         parts = {}
         for part, indices in (("valid", task.valid), ("test", task.test)):
+            if not len(indices):
+                continue
             _, found, predicted = self._score_and_predict(indices, self.bare)
             parts[part] = outputs.Predictions(
                 [task.store.names[i] for i in found],
@@ -398,14 +400,14 @@ class _Run:
     def _weights_file(self, phase: int) -> Path:
         return self.task.folder / f"phase{phase}.safetensors"
 
-    def _description(self, valid: Scores) -> Description:
+    def _description(self, valid: Scores | None) -> Description:
         task = self.task
         return Description(
             config=task.spec.model,
             phase=self.state.phase,
             classes=task.store.classes,
             fs=task.store.fs,
-            scores={"job": task.spec.job_name, "fold": task.spec.fold, "epoch": self.state.epoch, "valid": dict(valid)},
+            scores={"job": task.spec.job_name, "fold": task.spec.fold, "epoch": self.state.epoch, "valid": valid},
             origin=task.store.origin,
         )
 

@@ -59,6 +59,10 @@ def split(
     ratio: Annotated[int, typer.Option(help="(train + valid) / valid.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
     holdout: Annotated[bool, typer.Option("--holdout", help="Keep one further part out of all folds.")] = False,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Give validation parts to training, for recipes that are chosen already."),
+    ] = False,
     labels: Annotated[str | None, typer.Option(help="Label version to stratify by; v2 for the challenge set.")] = None,
     keep_together: Annotated[
         bool, typer.Option("--keep-together", help="Put recordings of the same signal into one part.")
@@ -73,6 +77,7 @@ def split(
         ratio=ratio,
         seed=seed,
         holdout=holdout,
+        refit=refit,
         labels=labels,
         keep_together=keep_together,
     )
