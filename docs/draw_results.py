@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ecg_rhythm import calibration, results
+from ecg_rhythm import calibration, evaluation, results
 from ecg_rhythm.outputs import Predictions
 from ecg_rhythm.store import open_store
 
@@ -21,9 +21,7 @@ HERE, BINS, SUSPECTS, SECONDS = Path(__file__).parent, 10, 8, 20
 def calibrated(predictions: Predictions) -> np.ndarray:
     """Return each fold's probabilities, calibrated on all other folds."""
     found = np.empty_like(predictions.probabilities)
-    for fold in np.unique(predictions.folds):
-        own = predictions.folds == fold
-        fitted = calibration.fit(predictions.probabilities[~own], predictions.targets[~own], predictions.classes)
+    for own, fitted in evaluation.calibrations(predictions):
         found[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypedDict
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from ecg_rhythm import calibration
+from ecg_rhythm.calibration import Calibration
 from ecg_rhythm.outputs import Predictions
 from ecg_rhythm.scores import confusion_matrix, score, spread
 
@@ -100,13 +101,19 @@ def _against_others(folds: list[Predictions], position: int, measure: Callable[.
     return values
 
 
+def calibrations(predictions: Predictions) -> Iterator[tuple[NDArray[np.bool_], Calibration]]:
+    """Yield which predictions are a fold's own, and a calibration fitted to those of all other folds."""
+    for fold in np.unique(predictions.folds):
+        own = predictions.folds == fold
+        others = predictions[~own]
+        yield own, calibration.fit(others.probabilities, others.targets, others.classes)
+
+
 def _calibrated(predictions: Predictions) -> Calibrated:
     classes, targets = predictions.classes, predictions.targets
     probabilities = np.empty_like(predictions.probabilities)
     sets = {coverage: np.empty(probabilities.shape, dtype=bool) for coverage in COVERAGES}
-    for fold in np.unique(predictions.folds):
-        own = predictions.folds == fold
-        fitted = calibration.fit(predictions.probabilities[~own], targets[~own], classes)
+    for own, fitted in calibrations(predictions):
         probabilities[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
         for coverage, chosen in sets.items():
             chosen[own] = calibration.prediction_sets(probabilities[own], fitted, coverage)
