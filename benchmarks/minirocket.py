@@ -11,6 +11,7 @@ Classification", KDD 2021. Transform by aeon, ridge regression by scikit-learn.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def predict(
 
 def main() -> None:
     """Train and test all folds, and publish the result."""
+    if RESULT.exists():
+        sys.exit(f"{RESULT}: exists already; remove it first")
     store = open_store(DATA)
     split = load_split(splits_folder(DATA) / challenge.DEFAULT_SPLIT, len(store))
     signals, targets, parts, seconds = series(store), store.targets(), [], []

@@ -1,4 +1,4 @@
-"""Draw what the model card shows: `python docs/draw_results.py results/default data results/suspects.csv`.
+"""Draw what a result says of a model: `python docs/draw_results.py results/default data results/suspects.csv`.
 
 A reliability diagram of a result, before and after calibration on the other folds, and the recordings whose labels
 look wrong.
@@ -46,8 +46,8 @@ def reliability(predictions: Predictions) -> None:
 def suspects(rows: list[dict[str, str]], data: Path) -> None:
     """Draw the recordings whose labels look most wrong."""
     store = open_store(data)
-    figure, axes = plt.subplots(len(rows), 1, figsize=(12, 1.5 * len(rows)), constrained_layout=True)
-    for axis, row in zip(axes, rows, strict=True):
+    figure, axes = plt.subplots(len(rows), 1, figsize=(12, 1.5 * len(rows)), constrained_layout=True, squeeze=False)
+    for axis, row in zip(axes[:, 0], rows, strict=True):
         signal = store.signal(store.names.index(row["record"]))[: int(SECONDS * store.fs)]
         axis.plot(np.arange(len(signal)) / store.fs, signal, color="#1a1a2e", linewidth=0.7)
         axis.set_title(
@@ -56,7 +56,7 @@ def suspects(rows: list[dict[str, str]], data: Path) -> None:
             fontsize=9,
         )
         axis.set(xlim=(0, SECONDS), yticks=[])
-    axes[-1].set_xlabel("s")
+    axes[-1, 0].set_xlabel("s")
     figure.savefig(HERE / "suspects.png", dpi=90)
 
 
@@ -65,7 +65,9 @@ def main() -> None:
     result, data, table = map(Path, sys.argv[1:])
     reliability(results.read(result)[1])
     with table.open(newline="") as file:
-        suspects(list(csv.DictReader(file))[:SUSPECTS], data)
+        rows = list(csv.DictReader(file))[:SUSPECTS]
+    if rows:
+        suspects(rows, data)
 
 
 if __name__ == "__main__":

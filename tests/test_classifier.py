@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     results.publish([job], tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
-    fitted = results.calibration_of(tmp_path / "result", ["A", "N", "~"])
+    _, description = weights.load(job / "fold0" / "phase0.safetensors")
+    fitted = results.calibration_of(tmp_path / "result", description.config, ["A", "N", "~"])
     raw = classifier.load(job / "fold0")
     assert [one.prediction_set for one in raw.classify(recordings(3))] == [None] * 3
     for coverage in (0.5, 0.95):
@@ -116,7 +118,12 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
             assert one.label in one.prediction_set
     with pytest.raises(BadInput, match="coverage 90: it is a share"):
         classifier.load(file, 90)
-    assert "of the same classes" in refusal(lambda: results.calibration_of(tmp_path / "result", ["A", "B"]))
+    with pytest.raises(BadInput, match="can give prediction sets"):
+        classifier.load(job, 0.9)
+    other = model(training_parameters__epochs=[1])
+    for config, classes in ((other, ["A", "N", "~"]), (description.config, ["A", "B"])):
+        message = refusal(partial(results.calibration_of, tmp_path / "result", config, classes))
+        assert "no result of a single job of the same model and classes" in message
 
 
 def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     ),
     "NaN signal": (
         lambda t, d: ["pack", f := nan_recording(t / "f"), "--labels", f / "labels.csv", "--data", t],
-        "samples is a number",
+        "samples are not numbers",
     ),
     "impossible rate": (
         lambda t, d: ["pack", f := recordings(t / "f"), "--labels", f / "labels.csv", "--data", t, "--fs", 0],

@@ -138,7 +138,7 @@ def spoil(folder: Path) -> None:
     [
         (cut_short, "b.hea: this WFDB record is damaged or of an unknown kind"),
         (lose_signals, "b.hea: its signal file b.dat is missing"),
-        (make_gaps, "c.mat: none of its 300 samples is a number"),
+        (make_gaps, "c.mat: 300 of its 300 samples are not numbers"),
         (leave_half_a_second, "c: 0.5 s is too short; give at least 1 s"),
         (spoil, "c.mat: this .mat file is damaged or not a .mat file"),
     ],

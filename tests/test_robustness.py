@@ -55,6 +55,22 @@ def test_a_stretch_is_as_long_as_said(name: str, value: float | None) -> None:
     assert value is None or changed[altered[0]] == value
 
 
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+def test_as_much_is_missing_as_said(share: float) -> None:
+    missing = np.isnan(kind("share missing").applied(RECORD, share, seed=2).signal)
+    assert missing.mean() == pytest.approx(share, abs=0.002)
+
+
+def test_signals_are_clipped_shifted_and_multiplied() -> None:
+    assert np.abs(kind("clipped at").applied(RECORD, 1, seed=0).signal).max() == pytest.approx(WAVE.std(), rel=0.01)
+    np.testing.assert_allclose(kind("gain").applied(RECORD, -1, seed=0).signal, -WAVE)
+    np.testing.assert_allclose(kind("offset").applied(RECORD, 5, seed=0).signal, WAVE + 5, rtol=1e-6)
+    wander = kind("baseline wander").applied(RECORD, 3, seed=0).signal - WAVE
+    assert 1.5 * WAVE.std() < wander.std() < 4.5 * WAVE.std()
+    frequencies, power = periodogram(wander, FS)
+    assert power[frequencies <= 0.6].sum() > 0.95 * power.sum()
+
+
 def test_rates_and_strips() -> None:
     assert len(kind("sampling rate").applied(RECORD, 128, seed=0).signal) == 2560
     strip = kind("strip of").applied(RECORD, 5, seed=0)

@@ -35,6 +35,15 @@ def test_only_what_all_models_are_sure_of_and_wrong_about_is_suspect(tmp_path: P
     }  # fmt: skip
 
 
+def test_models_that_are_wrong_in_different_ways_do_not_agree() -> None:
+    rows = [0.9, 0.05, 0.05], [0.05, 0.05, 0.9]
+    says_a, says_o = (
+        Predictions(["r0"], np.array([0]), np.array([1]), np.array([row]), ["A", "N", "O"]) for row in rows
+    )
+    assert suspects([says_a, says_o], sure=0.5) == []
+    assert [one.said for one in suspects([says_a, says_a], sure=0.5)] == ["A"]
+
+
 def test_results_of_different_labels_are_not_compared() -> None:
     assert "different recordings or labels" in refusal(
         lambda: suspects([table([0.5], "A"), table([0.5], "N")], sure=0.5)

@@ -392,6 +392,12 @@ def test_a_data_set_without_noise_has_no_label_for_what_is_no_ecg(data: Path, tm
     assert "class ~, which" in refusal(lambda: train(run, tmp_path / "data", tmp_path / "logs", device="cpu"))
 
 
+def test_a_run_that_has_not_been_validated_yet_does_not_stop_early(data: Path, tmp_path: Path) -> None:
+    early = {"early_stop_after": 0, "early_stop_wait": 2, "validation_step": 5, "epochs": [6]}
+    run = spec(model(**{f"training_parameters__{key}": value for key, value in early.items()}))
+    assert train(run, data, tmp_path, device="cpu")["phases"][0]["best_epoch"] in (5, 6)
+
+
 def test_without_a_validation_part_the_last_epoch_is_kept(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data, folder)

@@ -251,7 +251,7 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
                 record = records.read(header)
             except BadInput:
                 record = None
-            if record is None or record.gaps:
+            if record is None or record.missing:
                 raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew")
             stored = (signal.stat().st_size - MAT_HEADER) // 2
             if len(record.signal) != stored or record.fs != records.CHALLENGE_FS:

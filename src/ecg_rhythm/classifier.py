@@ -57,12 +57,15 @@ class Prediction:
     prediction_set : list of str or None
         The classes it can be: of recordings like those of the training set, of each class, the share that was asked
         for (`coverage`) has its true class among them. None if the model is not calibrated.
+    missing : float
+        Share of the recording that was no numbers; straight lines took its place.
     """
 
     record: str
     label: str
     probabilities: dict[str, float]
     prediction_set: list[str] | None
+    missing: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values."""
@@ -77,13 +80,23 @@ class Classifier:
     members : sequence of Model
         The models; they must know the same classes.
     coverage : float
-        How often the true class is to be in a prediction set, between 0 and 1.
+        How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
+
+    Raises
+    ------
+    BadInput
+        If the models know different classes, or a coverage is asked for and there are no sets to be had.
     """
 
-    def __init__(self, members: Sequence[Model], coverage: float = COVERAGE) -> None:
-        if not 0 <= coverage <= 1:
+    def __init__(self, members: Sequence[Model], coverage: float | None = None) -> None:
+        if coverage is not None and not 0 <= coverage <= 1:
             raise BadInput(f"coverage {coverage:g}: it is a share; give a number from 0 to 1, such as 0.9")
-        self.members, self.coverage = list(members), coverage
+        self.members, self.coverage = list(members), COVERAGE if coverage is None else coverage
+        if coverage is not None and (len(self.members) > 1 or self.members[0].description.calibration is None):
+            raise BadInput(
+                "coverage: only a single model that was exported with `--calibrate` can give prediction sets; "
+                "name one, or ask for none"
+            )
         self.classes = members[0].description.classes
         for member in members:
             if (others := member.description.classes) != self.classes:
@@ -120,6 +133,7 @@ class Classifier:
                 label=self.classes[int(row.argmax())],
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
+                missing=recording.missing,
             )
             for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
         ]
@@ -200,7 +214,7 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield part
 
 
-def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float = COVERAGE) -> Classifier:
+def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float | None = None) -> Classifier:
     """Load a model, or several that vote; the one that comes with the program if none is named.
 
     Parameters
@@ -209,14 +223,16 @@ def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float = 
         An exported ONNX file, a weights file, the folder of a finished run (its last phase is taken), or the
         folder of a job (all its finished folds vote). All but the first need torch.
     coverage : float
-        How often the true class is to be in a prediction set, between 0 and 1.
+        How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
 
     Raises
     ------
     BadInput
-        If one of them is none of these, or the coverage is no share.
+        If one of them is none of these, or a coverage is asked for and there are no sets to be had.
     """
     paths = [models] if isinstance(models, Path | str) else list(models)
+    if paths == [SHIPPED] and not SHIPPED.exists():
+        raise BadInput("no trained model comes with this installation; name one, on the command line with --model")
     return Classifier([_model(file) for path in paths for file in weights_of(Path(path))], coverage)
 
 

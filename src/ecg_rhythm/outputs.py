@@ -64,8 +64,8 @@ class Predictions:
         labels: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return labels
 
-    def __getitem__(self, chosen: NDArray[Any]) -> Predictions:
-        """Return some of them, by position or by mask."""
+    def __getitem__(self, chosen: NDArray[Any] | slice) -> Predictions:
+        """Return some of them, by position, mask or slice."""
         positions = np.arange(len(self.records))[chosen]
         return Predictions(
             [self.records[i] for i in positions],
@@ -113,7 +113,7 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
     Raises
     ------
     BadInput
-        If there is no such file, or it is another kind of table.
+        If there is no such file, it is another kind of table, or it has none of this set.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -123,6 +123,8 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
                 raise ValueError
             classes = [name[2:-1] for name in columns[4:]]
             rows = [row for row in reader if row[2] == part]
+        if not rows:
+            raise BadInput(f"{path}: it has no predictions of a {part} part; choose test or valid, or another run")
         return Predictions(
             records=[row[0] for row in rows],
             folds=np.array([int(row[1]) for row in rows], dtype=np.int64),

@@ -100,12 +100,12 @@ def _railed(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple
 
 
 def _gap(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Lose a share of the samples (NaN) in five stretches."""
-    changed = signal.copy()
-    for _ in range(5):
-        start, stop = _stretch(len(signal), strength / 5, rng)
-        changed[start:stop] = np.nan
-    return changed, fs
+    """Lose a share of the samples (NaN), a stretch in each fifth."""
+    fifths = [fifth.copy() for fifth in np.array_split(signal, 5)]
+    for fifth in fifths:
+        start, stop = _stretch(len(fifth), strength, rng)
+        fifth[start:stop] = np.nan
+    return np.concatenate(fifths), fs
 
 
 def _clip(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:

@@ -50,15 +50,15 @@ class Record:
         Sampling rate in Hz.
     lead : str
         Name of the lead as the file gives it.
-    gaps : int
-        Stretches without numbers that `bridged` has filled.
+    missing : float
+        Share of the samples that were no numbers and that `bridged` has filled.
     """
 
     name: str
     signal: NDArray[np.float32]
     fs: float
     lead: str
-    gaps: int = 0
+    missing: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -106,22 +106,26 @@ def read(path: Path | str) -> Record:
 
 
 def bridged(record: Record, source: str) -> Record:
-    """Return a record whose samples are all numbers: straight lines take the place of gaps (NaN or infinite).
+    """Return a record whose samples are all numbers: straight lines bridge gaps (NaN or infinite).
+
+    A gap at either end is filled with the nearest sample.
 
     Raises
     ------
     BadInput
-        If none of its samples is a number; `source` is what the message calls it.
+        If less than half of its samples are numbers; `source` is what the message calls it.
     """
     real = np.isfinite(record.signal)
     if real.all():
         return record
-    if not real.any():
-        raise BadInput(f"{source}: none of its {len(real)} samples is a number; give a recording with a signal")
+    if real.mean() < 0.5:
+        raise BadInput(
+            f"{source}: {(~real).sum()} of its {len(real)} samples are not numbers (NaN or infinite), more than half; "
+            "give a recording with more signal"
+        )
     positions = np.arange(len(real))
     signal = np.interp(positions, positions[real], record.signal[real]).astype(np.float32)
-    ends = np.count_nonzero(np.diff(real.astype(np.int8), prepend=1) == -1)
-    return replace(record, signal=signal, gaps=int(ends))
+    return replace(record, signal=signal, missing=float(1 - real.mean()))
 
 
 def find(folder: Path) -> dict[str, Path]:

@@ -208,20 +208,19 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
             yield from _numbers(part, f"{path}, {key}" if path else str(key))
 
 
-def calibration_of(folder: Path, classes: list[str]) -> Calibration:
-    """Fit a calibration to all predictions of a result.
+def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
+    """Fit a calibration to all predictions of a result that one job has made from the same model file.
 
     Raises
     ------
     BadInput
-        If they are of other classes.
+        If they are of other classes or models.
     """
     _, predictions = read(folder)
-    if predictions.classes != classes:
-        raise BadInput(
-            f"{folder}: its classes are {', '.join(predictions.classes)}, the model's {', '.join(classes)}; "
-            "calibrate on a result of the same classes"
-        )
+    jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
+    models = [load_model(find_model(job.model, folder / JOBS)) for job in jobs.values()]
+    if predictions.classes != classes or models != [model]:
+        raise BadInput(f"{folder}: this is no result of a single job of the same model and classes; calibrate on one")
     return calibration.fit(predictions.probabilities, predictions.targets, classes)
 
 

@@ -9,15 +9,14 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import classifier, runs
+from ecg_rhythm import classifier, outputs, runs
 from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import OverFolds, over_folds
 from ecg_rhythm.perturbations import PERTURBATIONS, empty_signals
 from ecg_rhythm.records import Record, bridged
 from ecg_rhythm.scores import score
-from ecg_rhythm.splits import load_split
-from ecg_rhythm.store import Store, open_store, splits_folder
+from ecg_rhythm.store import open_store
 
 EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
 
@@ -34,6 +33,7 @@ class Row(TypedDict):
 class Robustness(TypedDict):
     """All that is measured; every value goes into JSON as it is."""
 
+    part: str
     recordings: int
     rows: list[Row]
     """The first is without any change."""
@@ -41,7 +41,9 @@ class Robustness(TypedDict):
     """What is no ECG at all -> shares of the classes it is taken for."""
 
 
-def measure(job: Path, data: Path, *, every: int = 1, report: Callable[[str], None] = lambda what: None) -> Robustness:
+def measure(
+    job: Path, data: Path, *, part: str = "test", every: int = 1, report: Callable[[str], None] = lambda what: None
+) -> Robustness:
     """Measure all finished folds of a job.
 
     Parameters
@@ -50,39 +52,44 @@ def measure(job: Path, data: Path, *, every: int = 1, report: Callable[[str], No
         `logs/<architecture>/<job>`.
     data : Path
         Data folder that it was trained on.
+    part : {'test', 'valid'}
+        The recordings to judge by: those of the test part, or, to choose between models, of the validation part.
     every : int
-        Of each fold's test part only every so-manieth recording is taken.
+        Of each fold's part only every such recording is taken.
     report : callable
         Told what is measured next.
 
     Raises
     ------
     BadInput
-        If no fold is finished, or the data set is another.
+        If no fold is finished, the data set is another, or there is no such part.
     """
     store = open_store(data)
     folders = sorted(folder for folder in job.glob("fold*") if runs.is_done(folder))
     if not folders:
         raise BadInput(f"{job}: there is no finished fold of a job in it; train it first")
-    scores = [runs.read_scores(folder) for folder in folders]
-    if scores[0]["data"] != store.fingerprint:
-        raise BadInput(f"{job}: it was trained on another data set than {data}; name the one it was trained on")
-    split = load_split(splits_folder(data) / scores[0]["split"], len(store))
-    targets = store.targets(scores[0]["labels"])
-    tests = [np.array(split.folds[found["fold"]].test)[::every] - 1 for found in scores]
+    tables = []
+    for folder in folders:
+        if runs.read_scores(folder)["data"] != store.fingerprint:
+            raise BadInput(f"{folder}: it was trained on another data set than {data}; name the one it was trained on")
+        tables.append(outputs.read_predictions(folder / runs.PREDICTIONS, part)[::every])
     models = [classifier.load(folder) for folder in folders]
+    positions = {name: i for i, name in enumerate(store.names)}
+    chosen = [[positions[name] for name in table.records] for table in tables]
+
+    def record(position: int) -> Record:
+        return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
+
     rows = []
     for name, unit, strength, change in _changes():
         report(name if strength is None else f"{name} {strength:g} {unit}")
         values = [
-            score(targets[test], _labels(model, (change(_record(store, i), i) for i in test)), store.classes)[
-                "challenge"
-            ]
-            for model, test in zip(models, tests, strict=True)
+            score(table.targets, _labels(model, (change(record(i), i) for i in own)), store.classes)["challenge"]
+            for model, table, own in zip(models, tables, chosen, strict=True)
         ]
         rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=over_folds(values)))
     report("what is no ECG")
-    return Robustness(recordings=sum(map(len, tests)), rows=rows, empty=_empty(models, store.fs))
+    return Robustness(part=part, recordings=sum(map(len, chosen)), rows=rows, empty=_empty(models, store.fs))
 
 
 def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Record]]]:
@@ -97,10 +104,6 @@ def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Rec
 
 def _applied(apply: Callable[[Record, float, int], Record], strength: float) -> Callable[[Record, int], Record]:
     return lambda record, seed: apply(record, strength, seed)
-
-
-def _record(store: Store, position: int) -> Record:
-    return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
 
 
 def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:

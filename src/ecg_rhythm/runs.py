@@ -21,6 +21,7 @@ from typing import Any
 from ecg_rhythm import files
 from ecg_rhythm.config import Job, ModelConfig, Section
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.scores import NOISE
 from ecg_rhythm.splits import Split
 from ecg_rhythm.store import Store
 
@@ -127,11 +128,16 @@ def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
     Raises
     ------
     BadInput
-        If the split has no such fold, or the data set no such label version.
+        If the split has no such fold, or the data set no such label version or no class for empty recordings.
     """
     if spec.fold >= len(split.folds):
         last = len(split.folds) - 1
         raise BadInput(f"{spec.job_name}, fold {spec.fold}: {split.name} has folds 0 to {last}; choose one of them")
+    if spec.model.data_augmentation.empty and NOISE not in store.classes:
+        raise BadInput(
+            f"{spec.job.model}: data_augmentation.empty makes recordings of class {NOISE}, which the data set does not "
+            "have; set it to 0 in the model file"
+        )
     store.labels_of(spec.job.labels)
     fold = split.folds[spec.fold]
     parts = hashlib.sha256(json.dumps([fold.train, fold.valid, fold.test]).encode()).hexdigest()

@@ -26,7 +26,7 @@ class Suspect:
     label : str
         The label it has.
     said : str
-        What the models say together: the most probable class of their mean.
+        What all models say.
     probability : float
         The mean probability of that.
     of_label : float
@@ -44,7 +44,7 @@ class Suspect:
 
 
 def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
-    """Find recordings that all models get wrong, each with a probability of at least `sure`.
+    """Find recordings of which all models say the same, which is wrong, each with a probability of at least `sure`.
 
     Parameters
     ----------
@@ -71,13 +71,14 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
     answers = np.stack([table.labels for table in tables])
     confidences = np.stack([table.probabilities.max(axis=1) for table in tables]).min(axis=0)
     mean = np.mean([table.probabilities for table in tables], axis=0)
-    chosen = np.flatnonzero((answers != first.targets).all(axis=0) & (confidences >= sure))
+    agreed = (answers == answers[0]).all(axis=0)
+    chosen = np.flatnonzero(agreed & (answers[0] != first.targets) & (confidences >= sure))
     found = [
         Suspect(
             record=first.records[i],
             label=first.classes[first.targets[i]],
-            said=first.classes[mean[i].argmax()],
-            probability=round(float(mean[i].max()), 4),
+            said=first.classes[answers[0, i]],
+            probability=round(float(mean[i, answers[0, i]]), 4),
             of_label=round(float(mean[i, first.targets[i]]), 4),
             least=round(float(confidences[i]), 4),
         )

@@ -116,11 +116,6 @@ def train(
     """
     networks.check(spec.model, spec.job.model)
     store = open_store(data)
-    if spec.model.data_augmentation.empty and NOISE not in store.classes:
-        raise BadInput(
-            f"{spec.job.model}: data_augmentation.empty makes recordings of class {NOISE}, which {data} does not have; "
-            "set it to 0"
-        )
     split = load_split(splits_folder(data) / spec.job.split, len(store))
     identity = runs.identity(spec, store, split)
     folder = spec.folder(logs)
@@ -297,7 +292,8 @@ class _Run:
         """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
         state = self.state
         waited = state.epoch - state.best_epoch
-        return state.epoch > self.options.early_stop_after and waited >= self.options.early_stop_wait
+        validated = state.best_score is not None  # else there is nothing that could improve
+        return validated and state.epoch > self.options.early_stop_after and waited >= self.options.early_stop_wait
 
     def _validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""

@@ -17,7 +17,9 @@ __all__ = ["data", "main", "results", "training", "use"]
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
-EXTRAS = {"torch": "train", "accelerate": "train", "safetensors": "train", "tensorboard": "train", "neurokit2": "demo"}
+EXTRAS = dict.fromkeys(("torch", "accelerate", "safetensors", "sklearn", "tensorboard"), "train") | {
+    "neurokit2": "demo"
+}
 """Modules that a light installation lacks, and the extra that brings each."""
 
 

@@ -83,15 +83,16 @@ def suspects(
 @app.command()
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
-    every: Annotated[int, typer.Option(min=1, help="Take only every so-manieth recording.")] = 1,
+    part: Annotated[str, typer.Option(help="Part of each fold to score: test, or valid to choose by.")] = "test",
+    every: Annotated[int, typer.Option(min=1, help="Take only every N-th recording.")] = 1,
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Score a job's test folds under noise, other devices and other faults."""
+    """Score a job's folds under noise, other devices and other faults."""
     from ecg_rhythm import robustness as measuring
 
     with out.status("measuring") as status:
-        found = measuring.measure(job, data, every=every, report=status.update)
+        found = measuring.measure(job, data, part=part, every=every, report=status.update)
     display.robustness(out, found)
     if to is not None:
         files.write_json(to, found)

@@ -38,7 +38,7 @@ def export(
         raise BadInput(f"--to {to}: name a file that ends in .onnx")
     network, description = weights.load(found[0])
     if calibrate is not None:
-        fitted = results.calibration_of(calibrate, description.classes)
+        fitted = results.calibration_of(calibrate, description.config, description.classes)
         description = description.model_copy(update={"calibration": fitted})
     difference = exporting.export(network, description, to)
     out.print(
@@ -61,8 +61,9 @@ def classify(
         ),
     ] = None,
     coverage: Annotated[
-        float, typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set.")
-    ] = 0.9,
+        float | None,
+        typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set; 0.9 if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""

@@ -25,7 +25,8 @@ class FrontEnd(nn.Module):
     """Signals in mV -> their shape alone.
 
     The baseline, a moving mean taken twice, is subtracted; what is faster than 40 Hz is filtered out; and the rest is
-    divided by twice its mean size, on which short disturbances have little influence, and limited.
+    divided by twice its mean size, on which short disturbances have little influence, and limited. At 80 Hz and below
+    nothing is filtered out.
 
     Parameters
     ----------
@@ -38,9 +39,9 @@ class FrontEnd(nn.Module):
     def __init__(self, fs: float) -> None:
         super().__init__()
         self.half_window = round(WANDER_SECONDS * fs / 2)
-        self.filters = fs > 2.5 * LOW_PASS_HZ
+        self.filters = fs > 2 * LOW_PASS_HZ
         taps = firwin(2 * round(LOW_PASS_SECONDS * fs / 2) + 1, LOW_PASS_HZ, fs=fs) if self.filters else [1.0]
-        self.register_buffer("low_pass", torch.tensor(taps, dtype=torch.float32)[None, None], persistent=False)
+        self.register_buffer("low_pass", torch.tensor(taps, dtype=torch.float32)[None, None])
 
     def forward(self, signals: Tensor, steps: Steps) -> Tensor:
         """Return signals of mean size 0.5, zero in the padding, shape (batch, samples)."""
@@ -48,7 +49,7 @@ class FrontEnd(nn.Module):
             real = steps.real.to(signals.dtype)
             count = real.sum(dim=1, keepdim=True)
             x = (signals - (signals * real).sum(dim=1, keepdim=True) / count) * real
-            baseline, near = x, self._around(real).clamp_min(1)
+            baseline, near = x, self._count(signals.shape[1], count)
             for _ in range(2):
                 baseline = self._around(baseline) / near * real
             x = x - baseline
@@ -59,6 +60,12 @@ class FrontEnd(nn.Module):
             for _ in range(TIMES):
                 mean = torch.minimum(sizes, WINSORISED * mean).sum(dim=1, keepdim=True) / count
             return (x / (2 * mean).clamp_min(FLAT)).clamp(-MOST, MOST)
+
+    def _count(self, samples: int, count: Tensor) -> Tensor:
+        """Return how many real samples a window around each holds, at least 1."""
+        positions = torch.arange(samples, device=count.device)
+        last = torch.minimum(positions + self.half_window + 1, count.long())
+        return (last - (positions - self.half_window).clamp_min(0)).clamp_min(1).to(count.dtype)
 
     def _around(self, x: Tensor) -> Tensor:
         """Return the sum of the samples in a window around each."""
