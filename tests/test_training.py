@@ -367,7 +367,8 @@ def test_divergence_is_said_in_one_sentence(data: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_ecg_is_learned_as_noise(data: Path, tmp_path: Path) -> None:
     quiet = {f"data_augmentation__{change}": False for change in ("awgn", "zero_filter", "resampling")}
-    run = spec(model(model_name="ResGRU", training_parameters__epochs=[20], data_augmentation__empty=0.4, **quiet))
+    recipe = {"training_parameters__epochs": [30], "training_parameters__rate_schedule": "one_cycle"}
+    run = spec(model(model_name="ResGRU", data_augmentation__empty=0.4, **recipe, **quiet))
     train(run, data, tmp_path, device="cpu")
     loaded = classifier.load(run.folder(tmp_path))
     assert loaded(np.zeros(500), 100.0).label == "~"
