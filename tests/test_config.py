@@ -118,7 +118,7 @@ def test_nothing_else_is_a_boolean(written: str | float) -> None:
         ("preprocessing.fs", "spectrogram, nperseg, noverlap, log_of_zero"),
         ("loss_function_parameters.l1", "l2_penalty, class_penalty"),
         ("training_parameters.lr", "learning_rate, batch_size, drop_rate"),
-        ("data_augmentation.hum", "resampling, resample_method, zero_filter, reload_step, awgn"),
+        ("data_augmentation.humming", "resampling, resample_method, zero_filter, reload_step, awgn"),
     ],
 )
 def test_an_unknown_key_is_named_with_those_allowed_there(path: str, allowed: str) -> None:
