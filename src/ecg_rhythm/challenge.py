@@ -23,6 +23,7 @@ from rich.progress import track
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.matlab import CHALLENGE_FS
 from ecg_rhythm.splits import check_split, load_split, make_split, save_split
 from ecg_rhythm.store import Store, open_store, splits_folder, store_folder, write_store
 
@@ -182,7 +183,7 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
         return write_store(
             data,
             _unpacked(zipped, names, data),
-            fs=records.CHALLENGE_FS,
+            fs=CHALLENGE_FS,
             classes=CLASSES,
             labels={v: _read_labels(v, content, source, names, release) for v, (source, content) in sources.items()},
             default_labels="v3",
@@ -254,7 +255,7 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
             if record is None or record.missing:
                 raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew")
             stored = (signal.stat().st_size - MAT_HEADER) // 2
-            if len(record.signal) != stored or record.fs != records.CHALLENGE_FS:
+            if len(record.signal) != stored or record.fs != CHALLENGE_FS:
                 raise BadInput(
                     f"{zipped.filename}: record {name} has {stored} samples, its header says {len(record.signal)} "
                     f"at {record.fs:g} Hz; get the archive anew"

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Record
+from ecg_rhythm.records import Record, Wanted
 
 BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
@@ -57,6 +57,8 @@ class Prediction:
     prediction_set : list of str or None
         The classes it can be: of recordings like those of the training set, of each class, the share that was asked
         for (`coverage`) has its true class among them. None if the model is not calibrated.
+    reading : str
+        How the recording was read: lead, rate, duration, gaps, and what was assumed.
     missing : float
         Share of the recording that was no numbers; straight lines took its place.
     """
@@ -65,6 +67,7 @@ class Prediction:
     label: str
     probabilities: dict[str, float]
     prediction_set: list[str] | None
+    reading: str
     missing: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class Classifier:
                 "coverage: only a single model that was exported with `--calibrate` can give prediction sets; "
                 "name one, or ask for none"
             )
-        self.classes = members[0].description.classes
+        self.classes, self.fs = members[0].description.classes, members[0].description.fs
         for member in members:
             if (others := member.description.classes) != self.classes:
                 raise BadInput(
@@ -133,6 +136,7 @@ class Classifier:
                 label=self.classes[int(row.argmax())],
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
+                reading=records.reading(recording, self.fs),
                 missing=recording.missing,
             )
             for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
@@ -146,15 +150,15 @@ class Classifier:
         chosen = calibration.prediction_sets(probabilities, fitted, self.coverage)
         return [[name for name, inside in zip(self.classes, row, strict=True) if inside] for row in chosen]
 
-    def classify_file(self, path: Path | str) -> Prediction:
-        """Read and classify one file.
+    def classify_file(self, path: Path | str, wanted: Wanted = Wanted()) -> Prediction:  # noqa: B008
+        """Read and classify one file; `wanted` says lead, rate and unit where the user knows better.
 
         Raises
         ------
         BadInput
             If it cannot be read or is shorter than a second.
         """
-        return self.classify([records.read(path)])[0]
+        return self.classify([records.read(path, wanted)])[0]
 
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
@@ -183,7 +187,11 @@ def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
     yield np.array(part)
 
 
-def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> Iterator[Prediction | BadInput]:
+def classify_files(
+    classifier: Classifier,
+    paths: Iterable[Path | str],
+    wanted: Wanted = Wanted(),  # noqa: B008
+) -> Iterator[Prediction | BadInput]:
     """Classify any number of files, some hundreds in memory at a time.
 
     Yields
@@ -192,15 +200,15 @@ def classify_files(classifier: Classifier, paths: Iterable[Path | str]) -> Itera
         For each file in the order given, what the model says, or why it could not be read.
     """
     for part in batched(paths, CHUNK):
-        found = [_read(path) for path in part]
+        found = [_read(path, wanted) for path in part]
         predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
         for answer in found:
             yield next(predictions) if isinstance(answer, Record) else answer
 
 
-def _read(path: Path | str) -> Record | BadInput:
+def _read(path: Path | str, wanted: Wanted) -> Record | BadInput:
     try:
-        record = records.read(path)
+        record = records.read(path, wanted)
         records.check_length(record)
     except BadInput as error:
         return error

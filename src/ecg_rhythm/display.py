@@ -260,15 +260,12 @@ def predictions(out: Console, found: Iterator[Prediction]) -> None:
     """Print label, probability per class and prediction set of each recording, a page at a time."""
     while page := list(islice(found, PAGE)):
         sets = page[0].prediction_set is not None
-        gaps = any(prediction.missing for prediction in page)
-        table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, *["missing, bridged"] * gaps)
+        table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "read as")
         for prediction in page:
             row = [f"{p:.3f}" for p in prediction.probabilities.values()]
             if prediction.prediction_set is not None:
                 row.append(" or ".join(prediction.prediction_set))
-            if gaps:
-                row.append(f"{prediction.missing:.1%}" if prediction.missing else "")
-            table.add_row(prediction.record, prediction.label, *row)
+            table.add_row(prediction.record, prediction.label, *row, prediction.reading)
         out.print(table)
 
 

@@ -41,8 +41,8 @@ def pack_folder(folder: Path, labels: Path, data: Path, *, fs: float = DEFAULT_F
     """
     if not 1 <= fs <= 10_000:
         raise BadInput(f"fs {fs:g}: the sampling rate must be from 1 to 10000 Hz")
-    found = records.find(folder)
     of_record = read_labels(labels)
+    found = records.find(folder, leaving_out=labels)
     if without_label := sorted(found.keys() - of_record.keys()):
         path = found[without_label[0]]
         raise BadInput(f"{path}: this recording has no label; add a line `{path.stem},...` to {labels} or move it away")

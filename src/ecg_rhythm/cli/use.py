@@ -52,7 +52,7 @@ def export(
 
 @app.command()
 def classify(
-    files: Annotated[list[str], typer.Argument(help="WFDB records or challenge .mat files.")],
+    files: Annotated[list[str], typer.Argument(help="ECG files, folders, patterns, or - for standard input.")],
     model: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,17 +64,25 @@ def classify(
         float | None,
         typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set; 0.9 if not given."),
     ] = None,
+    lead: Annotated[
+        str | None, typer.Option(help="Name of the lead to read, or its number; I, else II, else the first ECG.")
+    ] = None,
+    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the files do not tell it.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the samples, if the files do not tell it: mV, uV, or 200/mV.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
-    from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
+    from ecg_rhythm import classifier, records  # loads SciPy and ONNX Runtime
 
     loaded = classifier.load(model or classifier.SHIPPED, coverage)
+    paths, wanted = records.expand(files), records.Wanted(lead, fs, unit)
     answered = failed = 0
 
     def predictions() -> Iterator[classifier.Prediction]:
         nonlocal answered, failed
-        for answer in classifier.classify_files(loaded, files):
+        for answer in classifier.classify_files(loaded, paths, wanted):
             if isinstance(answer, BadInput):
                 failed += 1
                 complain(answer)

@@ -1,0 +1,38 @@
+"""ECG files -> recordings in mV: the only package that knows file formats.
+
+`read` returns a `Record`, all of it in memory; `open_recording` a `Recording`, of which any stretch can be read. A
+format is a function (path, `Wanted`) -> `Recording` in a file of its own; `formats.py` knows which is for which file.
+"""
+
+from ecg_rhythm.records.formats import expand, files_in, find, open_recording, read, standard_input
+from ecg_rhythm.records.recording import (
+    Record,
+    Recording,
+    Wanted,
+    bridged,
+    check_length,
+    count_gaps,
+    fill,
+    in_memory,
+    reading,
+    resample,
+)
+
+__all__ = [
+    "Record",
+    "Recording",
+    "Wanted",
+    "bridged",
+    "check_length",
+    "count_gaps",
+    "expand",
+    "files_in",
+    "fill",
+    "find",
+    "in_memory",
+    "open_recording",
+    "read",
+    "reading",
+    "resample",
+    "standard_input",
+]

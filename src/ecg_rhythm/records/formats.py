@@ -1,0 +1,239 @@
+"""Which format a file is in, and what to open it with."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.recording import Record, Recording, Wanted, bridged
+
+Opener = Callable[[Path, Wanted], Recording]
+
+PLUGINS = "ecg_rhythm.formats"
+"""Group of entry points that other packages register formats in: a suffix such as `.xyz` -> an `Opener`."""
+STANDARD_INPUT = "-"
+
+_OPENERS = {
+    "edf": "edf:open_edf",
+    "dicom": "dicom:open_dicom",
+    "matlab": "matlab:open_matlab",
+    "numpy": "numpy_files:open_numpy",
+    "parquet": "parquet:open_parquet",
+    "text": "text:open_text",
+    "wfdb": "wfdb_files:open_wfdb",
+}
+_SUFFIXES = {
+    ".bdf": "edf", ".csv": "text", ".dcm": "dicom", ".edf": "edf", ".mat": "matlab", ".npy": "numpy", ".npz": "numpy",
+    ".parquet": "parquet", ".pq": "parquet", ".tsv": "text", ".txt": "text",
+}  # fmt: skip
+_BEGINNINGS = (
+    (0, b"0       ", "edf"),
+    (0, b"\xffBIOSEMI", "edf"),
+    (0, b"\x93NUMPY", "numpy"),
+    (0, b"PK\x03\x04", "numpy"),
+    (0, b"PAR1", "parquet"),
+    (0, b"MATLAB ", "matlab"),
+    (128, b"DICM", "dicom"),
+)
+"""Where in a file which bytes tell its format."""
+
+
+def read(path: Path | str, wanted: Wanted = Wanted()) -> Record:  # noqa: B008
+    """Read one lead of an ECG file.
+
+    Parameters
+    ----------
+    path : path
+        A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a file of another format:
+        EDF, BDF, MATLAB, CSV and other text, NumPy, Parquet, DICOM, or one that a plugin reads.
+    wanted : Wanted
+        The lead, rate and unit, where the user knows better than the file.
+
+    Returns
+    -------
+    Record
+        In mV at the file's own rate, its gaps bridged.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, of an unknown format, damaged, empty, or holds hardly a number.
+    """
+    recording = open_recording(path, wanted)
+    signal = recording.stretch(0, recording.samples)
+    if len(signal) == 0:
+        raise BadInput(f"{path}: the recording is empty; give one with at least a few seconds of signal")
+    record = Record(
+        recording.name, np.ascontiguousarray(signal), recording.fs, recording.lead, remarks=recording.remarks
+    )
+    return bridged(record, str(path))
+
+
+def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  # noqa: B008
+    """Open one lead of an ECG file, to be read stretch by stretch; see `read`.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, of an unknown format, or damaged.
+    """
+    path = Path(path)
+    if (header := _wfdb_header(path)) is not None:
+        return _opener("wfdb")(header, wanted)
+    if not _is_file(path):
+        raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
+    try:
+        with path.open("rb") as file:
+            found = _opener_of(path, file)
+        return found(path, wanted)
+    except PermissionError:
+        raise BadInput(f"{path}: there is no permission to read it; change that") from None
+    except OSError as error:
+        raise BadInput(f"{path}: it cannot be read: {error.strerror or error}") from None
+
+
+def _wfdb_header(path: Path) -> Path | None:
+    """Return the header of the WFDB record that a path names, if it names one."""
+    if path.suffix == ".hea":
+        header = path
+    elif path.suffix in (".dat", ".mat"):
+        header = path.with_suffix(".hea")
+    else:
+        header = Path(f"{path}.hea")
+    return header if _is_file(header) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name no file can have
+        return False
+
+
+def _opener_of(path: Path, file: IO[bytes]) -> Opener:
+    """Return what opens a file: what its suffix says, else what its first bytes say, else text."""
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES:
+        return _opener(_SUFFIXES[suffix])
+    if suffix in _plugins():
+        return _plugins()[suffix]
+    begin = file.read(200)
+    for position, magic, name in _BEGINNINGS:
+        if begin[position : position + len(magic)] == magic:
+            return _opener(name)
+    return _opener("text")
+
+
+def _opener(name: str) -> Opener:
+    """Return the function that opens a format; its module is loaded only now."""
+    module, function = _OPENERS[name].split(":")
+    opener: Opener = getattr(importlib.import_module(f"ecg_rhythm.records.{module}"), function)
+    return opener
+
+
+@cache
+def _plugins() -> dict[str, Opener]:
+    return {point.name.lower(): point.load() for point in entry_points(group=PLUGINS)}
+
+
+def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
+    """Return all recordings below a folder that `read` understands, but one file: name -> path.
+
+    Raises
+    ------
+    BadInput
+        If the folder is missing, holds none, or two of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in files_in(folder):
+        if leaving_out is not None and path.samefile(leaving_out):
+            continue
+        if path.stem in found:
+            raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
+        found[path.stem] = path
+    return found
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
+
+    Raises
+    ------
+    BadInput
+        If the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: there is no such folder; check the name")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
+    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path)}
+    known = _SUFFIXES.keys() | _plugins().keys()
+    found = [
+        path
+        for path in files
+        if (path.suffix == ".hea" and path not in segments)
+        or (path.suffix.lower() in known and path.with_suffix("") not in headers)
+    ]
+    if not found:
+        raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
+    return found
+
+
+def expand(names: Iterable[str]) -> list[Path]:
+    """Return the files that names stand for: themselves, patterns with `*`, folders, `-` for standard input.
+
+    Raises
+    ------
+    BadInput
+        If a folder holds no recordings or a pattern fits no file.
+    """
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if name == STANDARD_INPUT:
+            found.append(standard_input())
+        elif path.is_dir() and _wfdb_header(path) is None:
+            found += files_in(path)
+        elif set(name) & set("*?[") and not _is_file(path):
+            fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
+            if not fitting:
+                raise BadInput(f"{name}: no file fits this pattern; check it")
+            found += [file for file in fitting if file.is_file()]
+        else:
+            found.append(path)
+    return found
+
+
+def _segments(header: Path) -> Iterator[Path]:
+    """Yield the headers of the segments that a WFDB record consists of, if it does."""
+    try:
+        lines = header.read_bytes().splitlines()
+    except OSError:
+        return
+    rows = [line.decode("utf-8", errors="replace").split() for line in lines if line.strip() and line[:1] != b"#"]
+    if rows and "/" in rows[0][0]:
+        yield from (header.with_name(f"{row[0]}.hea") for row in rows[1:])
+
+
+def standard_input(stream: IO[bytes] | None = None) -> Path:
+    """Return a file with what comes on standard input; it is there until the program ends."""
+    path = Path(_scratch().name) / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer if stream is None else stream, file)
+    return path
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ecg-rhythm-")

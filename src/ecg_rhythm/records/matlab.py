@@ -1,0 +1,32 @@
+"""MATLAB's `.mat`: those of the 2017 challenge, and others with a signal in them."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.arrays import recording_of
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
+
+CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
+"""A challenge `.mat` without its header is taken as the challenge wrote it."""
+
+
+def open_matlab(path: Path, wanted: Wanted) -> Recording:
+    """Open a file of version 4 to 7.2."""
+    import scipy.io
+    from scipy.io.matlab import MatReadError, matfile_version
+
+    try:
+        version = matfile_version(path)[0]
+        if version == 2:
+            raise BadInput(
+                f"{path}: this is a .mat of version 7.3; save it in MATLAB with `save(..., '-v7')`, or as WFDB or EDF"
+            )
+        arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
+    except (*LIBRARY_ERRORS, MatReadError, zlib.error):
+        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get it anew") from None
+    challenge = version == 0 and list(arrays) == ["val"]
+    fs, unit = (CHALLENGE_FS, CHALLENGE_UNIT) if challenge else (None, None)
+    return recording_of(arrays, path.stem, wanted, str(path), fs, unit)

@@ -1,0 +1,51 @@
+"""Parquet tables, with the `pyarrow` library (extra `parquet`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.arrays import RATES, UNITS
+from ecg_rhythm.records.recording import Recording, Wanted
+from ecg_rhythm.records.tables import Table, recording_of
+
+
+def open_parquet(path: Path, wanted: Wanted) -> Recording:
+    """Open a table with a row per sample; its metadata may tell `fs` and `unit`."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise BadInput(f"{path}: Parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
+
+    def kind(field: pyarrow.Field) -> bool:
+        types = pyarrow.types
+        return bool(types.is_integer(field.type) or types.is_floating(field.type) or types.is_timestamp(field.type))
+
+    try:
+        file = parquet.ParquetFile(path, memory_map=True)
+        fields = [field for field in file.schema_arrow if kind(field)]
+        told = {
+            key.decode().strip().lower(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()
+        }
+        fs = next((float(told[key]) for key in RATES if key in told), None)
+        unit = next((told[key] for key in UNITS if key in told), None)
+    except (OSError, ValueError, KeyError, pyarrow.ArrowException):
+        raise BadInput(f"{path}: this Parquet file is damaged; save it anew") from None
+
+    def column(position: int, rows: int | None) -> NDArray[np.float64]:
+        field = fields[position]
+        try:
+            values = file.read([field.name]).column(0)[:rows]
+            if pyarrow.types.is_timestamp(field.type):
+                nanoseconds = values.cast(pyarrow.timestamp("ns")).cast(pyarrow.int64())
+                first = nanoseconds[0].as_py()
+                return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
+            return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
+        except (OSError, ValueError, KeyError, IndexError, TypeError, pyarrow.ArrowException):
+            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file anew") from None
+
+    return recording_of(Table([field.name for field in fields], column, fs, unit), path.stem, wanted, str(path))

@@ -1,0 +1,96 @@
+"""WFDB records: a `.hea` and its signal files, of one or several leads and segments, with the `wfdb` library."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.recording import (
+    FASTEST,
+    LIBRARY_ERRORS,
+    SLOWEST,
+    Recording,
+    Wanted,
+    choose_lead,
+    in_memory,
+    rate,
+    scale,
+)
+
+SMALL = 4_000_000
+"""Samples of all leads together up to which a record is read at once."""
+
+
+def open_wfdb(header: Path, wanted: Wanted) -> Recording:
+    """Open a record by its header."""
+    import wfdb  # slow to load; reading is all that needs it
+
+    def read(start: int, stop: int | None) -> wfdb.Record:
+        try:
+            return wfdb.rdrecord(str(header.with_suffix("")), sampfrom=start, sampto=stop)
+        except FileNotFoundError as error:
+            name = Path(error.filename).name
+            raise BadInput(f"{header}: its signal file {name} is missing; put it beside it") from None
+        except PermissionError as error:
+            raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
+        except LIBRARY_ERRORS:
+            raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
+
+    try:
+        head = wfdb.rdheader(str(header.with_suffix("")))
+        text = header.read_bytes().decode("utf-8", errors="replace")
+        length, leads = head.sig_len, head.n_sig
+        large = length is not None and length * leads > SMALL
+    except PermissionError as error:
+        raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
+    except LIBRARY_ERRORS:
+        raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
+    record = read(0, 1 if large else None)
+    signals, fs, names, units = record.p_signal, float(record.fs), record.sig_name, record.units
+    if signals is None or signals.shape[1] == 0:
+        raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
+    if wanted.fs is None and (not SLOWEST <= fs <= FASTEST or fs != _rate_in(text, fs)):
+        raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
+    fs = rate(fs, wanted, str(header))
+    lead = choose_lead([str(name) for name in names], wanted.lead, str(header))
+    unit = str(units[lead])
+    if unit == "V" and _counts_microvolts(header, lead):
+        unit = "uV"
+    factor, remarks = scale(unit, wanted, f"{header}: lead {names[lead]}")
+    if not large:
+        return in_memory(header.stem, signals[:, lead], fs, str(names[lead]), factor, remarks)
+
+    def stretch(start: int, stop: int) -> NDArray[np.float32]:
+        part: NDArray[np.float32] = (read(start, stop).p_signal[:, lead] * factor).astype(np.float32)
+        return part
+
+    return Recording(header.stem, fs, str(names[lead]), length, stretch, tuple(remarks))
+
+
+def _lines(header: str) -> list[str]:
+    """Return a WFDB header's lines without comments: the record, then one for each signal or segment."""
+    stripped = (line.strip() for line in header.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _rate_in(header: str, default: float) -> float:
+    """Return the rate a WFDB header names; the library takes what it cannot read for 250 Hz."""
+    words = _lines(header)[0].split()
+    try:
+        return float(re.split("[/(]", words[2])[0]) if len(words) > 2 else default
+    except ValueError:
+        return 0.0
+
+
+def _counts_microvolts(header: Path, lead: int) -> bool:
+    """Tell whether a lead's unit is written with a Greek letter, which the library drops."""
+    first, *lines = _lines(header.read_bytes().decode("utf-8", errors="replace"))
+    if "/" in first.split()[0]:  # several segments, each with a header of its own
+        segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
+        return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())
+    words = lines[lead].split() if lead < len(lines) else []
+    return len(words) > 2 and words[2].endswith(("/µV", "/μV", "/\ufffdV"))

@@ -1,0 +1,373 @@
+"""Files that other libraries write, read by ours."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import edfio
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pydicom
+import pytest
+import scipy.io
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pyarrow import parquet
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from ecg_rhythm import records
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Wanted, open_recording, read
+from tests.conftest import refusal
+
+FS = 250.0
+SECONDS = 8
+TIMES = np.arange(int(FS * SECONDS)) / FS
+LEAD = np.sin(2 * np.pi * 1.3 * TIMES) ** 15 + 0.05 * np.sin(2 * np.pi * 0.3 * TIMES)
+"""Something like an ECG, in mV."""
+OTHER = -0.5 * LEAD + 0.1
+
+
+def as_wfdb(folder: Path) -> Path:
+    signals = np.column_stack([OTHER, LEAD])
+    wfdb.wrsamp("r", fs=FS, units=["mV"] * 2, sig_name=["V1", "II"], p_signal=signals, fmt=["16"] * 2,
+                write_dir=str(folder))  # fmt: skip
+    return folder / "r.hea"
+
+
+def as_segments(folder: Path) -> Path:
+    half = len(LEAD) // 2
+    for name, part in (("r1", LEAD[:half]), ("r2", LEAD[half:])):
+        wfdb.wrsamp(name, fs=FS, units=["mV"], sig_name=["II"], p_signal=part[:, None], fmt=["16"],
+                    adc_gain=[10_000.0], baseline=[0], write_dir=str(folder))  # fmt: skip
+    (folder / "r.hea").write_text(f"r/2 1 {FS:g} {2 * half}\nr1 {half}\nr2 {half}\n")
+    return folder / "r.hea"
+
+
+def as_matlab_4(folder: Path) -> Path:
+    scipy.io.savemat(folder / "r.mat", {"val": LEAD[None, :], "fs": FS}, format="4")
+    return folder / "r.mat"
+
+
+def as_matlab_5(folder: Path) -> Path:
+    content = {"ecg": np.column_stack([OTHER, LEAD]) * 1000, "Fs": FS, "units": "uV",
+               "leads": np.array(["V1", "II"], dtype=object)}  # fmt: skip
+    scipy.io.savemat(folder / "r.mat", content, do_compression=True)
+    return folder / "r.mat"
+
+
+def as_edf(folder: Path) -> Path:
+    signals = [
+        edfio.EdfSignal(np.zeros(SECONDS * 10), 10, label="Resp", physical_dimension="l", physical_range=(-1, 1)),
+        edfio.EdfSignal(OTHER * 1000, FS, label="ECG V1", physical_dimension="uV", physical_range=(-2000, 2000)),
+        edfio.EdfSignal(LEAD * 1000, FS, label="ECG II", physical_dimension="uV", physical_range=(-2000, 2000)),
+    ]
+    edfio.Edf(signals, annotations=[edfio.EdfAnnotation(1, None, "here")]).write(folder / "r.edf")
+    return folder / "r.edf"
+
+
+def as_bdf(folder: Path) -> Path:
+    signal = edfio.BdfSignal(LEAD, FS, label="II", physical_dimension="mV", physical_range=(-2, 2))
+    edfio.Bdf([signal]).write(folder / "r.bdf")
+    return folder / "r.bdf"
+
+
+def as_numpy(folder: Path) -> Path:
+    np.savez_compressed(folder / "r.npz", signal=LEAD.astype(np.float32), fs=FS, unit="mV")
+    return folder / "r.npz"
+
+
+def as_parquet(folder: Path) -> Path:
+    pd.DataFrame({"time": TIMES, "V1 (mV)": OTHER, "II (mV)": LEAD}).to_parquet(folder / "r.parquet")
+    return folder / "r.parquet"
+
+
+def as_parquet_with_metadata(folder: Path) -> Path:
+    table = pa.table({"ecg": LEAD * 1000}).replace_schema_metadata({"fs": "250", "unit": "uV"})
+    parquet.write_table(table, folder / "r.pq")
+    return folder / "r.pq"
+
+
+def as_parquet_with_dates(folder: Path) -> Path:
+    dates = pd.Timestamp("2024-02-29T23:59:58Z") + pd.to_timedelta(TIMES, unit="s")
+    pd.DataFrame({"timestamp": dates, "ecg_mV": LEAD}).to_parquet(folder / "r.parquet")
+    return folder / "r.parquet"
+
+
+def as_dicom(folder: Path) -> Path:
+    def code(value: str, meaning: str) -> DicomSequence:
+        item = Dataset()
+        item.CodeValue, item.CodeMeaning, item.CodingSchemeDesignator = value, meaning, "UCUM"
+        return DicomSequence([item])
+
+    channels = []
+    for name in ("Lead V1", "Lead II"):
+        channel = Dataset()
+        channel.ChannelSourceSequence = code("x", name)
+        channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = "0.1", "1"
+        channel.ChannelSensitivityUnitsSequence = code("uV", "microvolt")
+        channel.ChannelBaseline, channel.WaveformBitsStored = "0", 16
+        channels.append(channel)
+    group = Dataset()
+    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 2, len(LEAD)
+    group.SamplingFrequency, group.WaveformOriginality = str(FS), "ORIGINAL"
+    group.ChannelDefinitionSequence = DicomSequence(channels)
+    group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
+    group.WaveformData = np.rint(np.column_stack([OTHER, LEAD]) * 10_000).astype("<i2").tobytes()
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.9.1.1")
+    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    dataset = FileDataset(str(folder / "r.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    dataset.WaveformSequence = DicomSequence([group])
+    dataset.save_as(folder / "r.dcm", enforce_file_format=True)
+    return folder / "r.dcm"
+
+
+def as_csv(**options: Any) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        pd.DataFrame({"time (s)": TIMES, "V1 (mV)": OTHER, "II (mV)": LEAD}).to_csv(
+            folder / "r.csv", index=False, **options
+        )
+        return folder / "r.csv"
+
+    return write
+
+
+def text(*lines: str, decimal: str = ".", name: str = "r.txt", encoding: str = "utf-8") -> Callable[[Path], Path]:
+    """Write a header and a column of samples in uV below it."""
+
+    def write(folder: Path) -> Path:
+        samples = [f"{value:.3f}".replace(".", decimal) for value in LEAD * 1000]
+        (folder / name).write_text("\n".join([*lines, *samples]) + "\n", encoding=encoding)
+        return folder / name
+
+    return write
+
+
+def rows(header: str, row: Callable[[float, float], str], name: str = "r.csv") -> Callable[[Path], Path]:
+    """Write a header and a row for each time and sample in mV."""
+
+    def write(folder: Path) -> Path:
+        lines = [row(t, v) for t, v in zip(TIMES, LEAD, strict=True)]
+        (folder / name).write_text(header + "\n".join(lines) + "\n")
+        return folder / name
+
+    return write
+
+
+def clock(t: float) -> str:
+    return (
+        f"23:59:{55 + int(t):02d}.{round(t % 1 * 1000):03d}"
+        if t < 5
+        else f"00:00:{int(t) - 5:02d}.{round(t % 1 * 1000):03d}"
+    )
+
+
+APPLE = ("Name,A Name", 'Date of Birth,"Jan 1, 1970"', "Recorded Date,2024-02-29 07:15:00 +0100",
+         "Classification,Sinus Rhythm", "Symptoms,", "Software Version,1.90", 'Device,"Watch6,7"')  # fmt: skip
+WRITERS = {
+    "wfdb": as_wfdb,
+    "wfdb-segments": as_segments,
+    "mat-4": as_matlab_4,
+    "mat-5": as_matlab_5,
+    "edf": as_edf,
+    "bdf": as_bdf,
+    "npz": as_numpy,
+    "parquet": as_parquet,
+    "parquet-metadata": as_parquet_with_metadata,
+    "parquet-dates": as_parquet_with_dates,
+    "dicom": as_dicom,
+    "csv": as_csv(),
+    "csv-semicolon": as_csv(sep=";", decimal=","),
+    "csv-semicolon-point": as_csv(sep=";"),
+    "csv-tab": as_csv(sep="\t"),
+    "csv-bom": as_csv(encoding="utf-8-sig"),
+    "csv-utf16": as_csv(encoding="utf-16"),
+    "apple": text(*APPLE, "Sample Rate,250 hertz", "", "", "Lead,Lead II", "Unit,µV", "", name="r.csv"),
+    "apple-comma": text(*APPLE, "Abtastrate,250 Hertz", "", "", "Ableitung,Ableitung II", "Einheit,µV", "",
+                        decimal=",", name="r.csv"),
+    "txt-comment": text("# fs = 250", "# unit: uV"),
+    "txt-latin": text("# Größe: klein", "# sampling rate 250 Hz", "# Einheit: µV", encoding="latin-1"),
+    "physiobank": rows("'sample #','II'\n'(sec)','(mV)'\n", lambda t, v: f"{t:.3f},{v:.6f}"),
+    "physiobank-clock": rows("'Elapsed time','II'\n'hh:mm:ss.mmm','(mV)'\n", lambda t, v: f"'0:{t:06.3f}',{v:.6f}"),
+    "clock-over-midnight": rows("time;ecg mV\n", lambda t, v: f"{clock(t)};{v:.6f}"),
+    "dates": rows("date_time,ecg (mV)\n", lambda t, v: f"2024-01-02T03:04:{t:06.3f},{v:.6f}"),
+    "milliseconds": rows("time_ms ecg_mV\n", lambda t, v: f"{1000 * t:.0f} {v:.6f}", "r.txt"),
+    "no-header": rows("", lambda t, v: f"{t:.3f}\t{v:.6f}", "r.tsv"),
+    "missing-values": rows("t,II (mV)\n", lambda t, v: f"{t:.3f},{v:.6f}", "r.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS.keys())
+def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Callable[[Path], Path]) -> None:
+    path = writer(tmp_path)
+    record = read(path)
+    assert record.fs == FS
+    assert record.name == "r"
+    assert record.signal.dtype == np.float32
+    assert record.remarks == () or record.remarks == ("unit unknown, taken as mV",)
+    np.testing.assert_allclose(record.signal, LEAD, atol=3e-4)
+    # Any stretch is the same as that part of the whole.
+    recording = open_recording(path)
+    assert recording.samples == len(LEAD)
+    np.testing.assert_array_equal(recording.stretch(301, 777), record.signal[301:777])
+
+
+@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-5", "csv", "apple"])
+def test_a_format_is_known_by_its_content_too(tmp_path: Path, writer: str) -> None:
+    path = WRITERS[writer](tmp_path)
+    with path.open("rb") as file:
+        found = records.standard_input(file)
+    np.testing.assert_array_equal(read(found).signal, read(path).signal)
+
+
+@pytest.mark.parametrize("writer", ["wfdb", "mat-5", "edf", "parquet", "dicom", "csv"])
+@pytest.mark.parametrize("wanted", ["V1", "v1", "lead V1"])
+def test_another_lead_can_be_asked_for(tmp_path: Path, writer: str, wanted: str) -> None:
+    record = read(WRITERS[writer](tmp_path), Wanted(lead=wanted))
+    assert "V1" in record.lead
+    np.testing.assert_allclose(record.signal, OTHER, atol=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("writer", "number"), [("wfdb", 1), ("mat-5", 1), ("edf", 2), ("parquet", 1), ("dicom", 1), ("csv", 1)]
+)
+def test_a_lead_can_be_asked_for_by_number(tmp_path: Path, writer: str, number: int) -> None:
+    np.testing.assert_allclose(read(WRITERS[writer](tmp_path), Wanted(lead=str(number))).signal, OTHER, atol=3e-4)
+
+
+@pytest.mark.parametrize("wanted", ["V9", "0", "9", ""])
+def test_a_lead_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, wanted: str) -> None:
+    message = refusal(lambda: read(as_wfdb(tmp_path), Wanted(lead=wanted)))
+    assert f"there is no lead {wanted!r} in it; choose one of V1, II" in message
+
+
+def test_what_the_user_says_of_rate_and_unit_goes_before_the_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "r.npy", np.rint(LEAD * 200).astype(np.int16))
+    record = read(tmp_path / "r.npy", Wanted(fs=360, unit="200/mV"))
+    assert record.fs == 360
+    np.testing.assert_allclose(record.signal, LEAD, atol=0.0026)
+    assert read(as_edf(tmp_path), Wanted(fs=125, unit="nV")).signal.max() == pytest.approx(LEAD.max() / 1000, rel=0.01)
+
+
+@pytest.mark.parametrize(("factor", "remark"), [(1, "unit unknown, taken as mV"), (1000, "unit unknown, taken as uV")])
+def test_an_unknown_unit_is_guessed_from_the_size_and_said(tmp_path: Path, factor: float, remark: str) -> None:
+    np.save(tmp_path / "r.npy", 60 * LEAD / LEAD.std() * 0.001 * factor)
+    record = read(tmp_path / "r.npy", Wanted(fs=FS))
+    assert record.remarks == (remark,)
+    assert record.signal.std() == pytest.approx(0.06, rel=1e-4)
+
+
+@pytest.mark.parametrize("fs", [0.0, -1.0, 1e6])
+def test_a_rate_that_no_ecg_has_is_refused(tmp_path: Path, fs: float) -> None:
+    np.save(tmp_path / "r.npy", LEAD)
+    message = refusal(lambda: read(tmp_path / "r.npy", Wanted(fs=fs)))
+    assert f"a sampling rate of {fs:g} Hz is not one of an ECG" in message
+
+
+@pytest.mark.parametrize("unit", ["mmHg", "0/mV", "x/mV", "200/kg", "1e999/mV"])
+def test_a_unit_that_is_none_of_voltage_is_refused(tmp_path: Path, unit: str) -> None:
+    np.save(tmp_path / "r.npy", LEAD)
+    wanted = Wanted(fs=FS, unit=unit)
+    assert f"its samples are in {unit!r}, which is no voltage" in refusal(lambda: read(tmp_path / "r.npy", wanted))
+
+
+def test_a_gap_in_the_times_of_a_table_is_a_gap_of_the_recording(tmp_path: Path) -> None:
+    there = (np.arange(len(LEAD)) < 500) | (np.arange(len(LEAD)) >= 700)
+    pd.DataFrame({"time": TIMES[there], "II_mV": LEAD[there]}).to_csv(tmp_path / "r.csv", index=False)
+    record = read(tmp_path / "r.csv")
+    assert (record.fs, len(record.signal), record.gaps) == (FS, len(LEAD), 1)
+    assert record.missing == pytest.approx(200 / len(LEAD))
+    np.testing.assert_allclose(record.signal[there], LEAD[there], atol=1e-6)
+
+
+def test_missing_values_in_a_table_are_gaps(tmp_path: Path) -> None:
+    values = pd.Series(LEAD).mask((np.arange(len(LEAD)) // 50) % 20 == 3)
+    pd.DataFrame({"time": TIMES, "II_mV": values}).to_csv(tmp_path / "r.csv", index=False)
+    record = read(tmp_path / "r.csv")
+    assert record.gaps == 2
+    assert record.missing == pytest.approx(values.isna().mean())
+
+
+def test_a_word_among_numbers_is_named_by_its_line(tmp_path: Path) -> None:
+    lines = ["ecg_mV", *(f"{value:.4f}" for value in np.tile(LEAD, 10))]
+    lines[15_000] = "oops"
+    (tmp_path / "r.csv").write_text("\n".join(lines))
+    assert "line 15001: 'oops' is not a number; correct this line" in refusal(
+        lambda: read(tmp_path / "r.csv", Wanted(fs=FS))
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"just words\nand more\n", b"<html></html>", "ä,ö\n".encode("latin-1")]
+)
+def test_text_without_numbers_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "r.csv").write_bytes(content)
+    assert "there are no lines of numbers in this text file" in refusal(lambda: read(tmp_path / "r.csv"))
+
+
+def test_a_table_of_times_alone_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, "index": np.arange(len(TIMES))}).to_csv(tmp_path / "r.csv", index=False)
+    assert "there is no column of voltages in it" in refusal(lambda: read(tmp_path / "r.csv"))
+
+
+@pytest.mark.parametrize("name", ["r.edf", "r.bdf", "r.npy", "r.npz", "r.parquet", "r.dcm", "r.mat"])
+@given(content=st.binary(max_size=600))
+@settings(deadline=None, max_examples=8)
+def test_garbage_is_refused_by_name(tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("garbage") / name
+    path.write_bytes(content)
+    assert refusal(lambda: read(path)).startswith(str(path))
+
+
+@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "csv", "apple"])
+@given(share=st.floats(0, 0.99), flips=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=20))
+@settings(deadline=None, max_examples=10)
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, writer: str, share: float, flips: list[tuple[float, int]]
+) -> None:
+    path = WRITERS[writer](tmp_path_factory.mktemp("damaged"))
+    content = bytearray(path.read_bytes())
+    for where, value in flips:
+        content[int(where * (len(content) - 1))] = value
+    path.write_bytes(content[: int(len(content) * (share if share > 0.3 else 1))])
+    try:
+        record = read(path)
+    except BadInput as error:
+        assert str(error).startswith(str(path))
+    else:
+        assert np.isfinite(record.signal).all()
+
+
+def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_hex(path: Path, wanted: Wanted) -> records.Recording:
+        signal: NDArray[np.float64] = np.array([int(word, 16) for word in path.read_text().split()], dtype=np.float64)
+        return records.in_memory(path.stem, signal, 100.0, "ECG", 1e-3)
+
+    monkeypatch.setattr(records.formats, "_plugins", lambda: {".hex": open_hex})
+    (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
+    assert read(tmp_path / "r.hex").signal[:3].tolist() == pytest.approx([0, 0.255, 0.016])
+    assert records.find(tmp_path) == {"r": tmp_path / "r.hex"}
+
+
+def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
+    as_segments(tmp_path)
+    (tmp_path / "sub").mkdir()
+    csv = as_csv()(tmp_path / "sub")
+    assert records.files_in(tmp_path) == [tmp_path / "r.hea", csv]
+
+
+def test_standard_input_is_read_to_its_end() -> None:
+    content = b"ecg mV fs=250 Hz\n" + b"\n".join(b"%.4f" % value for value in LEAD)
+    found = records.standard_input(io.BytesIO(content))
+    assert found.read_bytes() == content
