@@ -22,7 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import baseline
 from ecg_rhythm import challenge, config, networks
-from ecg_rhythm.classifier import Classifier, classify_files
+from ecg_rhythm.answers import answers
+from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.dataset import Batch, on_device, sorted_batches, training_batches
 from ecg_rhythm.description import Description
 from ecg_rhythm.environment import accelerator_for
@@ -220,9 +221,8 @@ def grow(files: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         paths = _written(store, Path(folder), 64)
         began = time.process_time()
-        answers = classify_files(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
-        found = sum(1 for _ in answers)
-        return {"files": found, "cpu_seconds": time.process_time() - began}
+        found = answers(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
+        return {"files": sum(1 for _ in found), "cpu_seconds": time.process_time() - began}
 
 
 def _written(store: Store, folder: Path, count: int) -> list[Path]:

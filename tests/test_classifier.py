@@ -14,6 +14,7 @@ import torch
 import wfdb
 
 from ecg_rhythm import calibration, classifier, export, exported, networks, results, weights
+from ecg_rhythm.answers import CHUNK, answers
 from ecg_rhythm.cli.use import export as export_command
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
@@ -148,8 +149,8 @@ def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_pa
     short = signals(1)[0][2][:50, None].astype(np.float64)
     wfdb.wrsamp("short", 100, ["mV"], ["ECG"], p_signal=short, write_dir=str(tmp_path))
     names = ["r000", "missing", "bad", "r001", "short", "r002"]
-    answers = list(classifier.classify_files(classifier.load(job), [tmp_path / name for name in names]))
-    for name, answer in zip(names, answers, strict=True):
+    found = list(answers(classifier.load(job), [tmp_path / name for name in names]))
+    for name, answer in zip(names, found, strict=True):
         if name.startswith("r"):
             assert isinstance(answer, classifier.Prediction) and answer.record == name
         else:
@@ -167,13 +168,13 @@ def test_any_number_of_files_is_answered_in_order_while_few_are_in_memory(job: P
             asked.append(name)
             yield tmp_path / name
 
-    answers = classifier.classify_files(classifier.load(job), endless())
-    first = next(answers)
+    found = answers(classifier.load(job), endless())
+    first = next(found)
     assert isinstance(first, classifier.Prediction)
-    assert len(asked) == classifier.CHUNK
-    for i, answer in enumerate(islice(answers, classifier.CHUNK + 3), start=1):
+    assert len(asked) == CHUNK
+    for i, answer in enumerate(islice(found, CHUNK + 3), start=1):
         assert isinstance(answer, classifier.Prediction) and answer.record == asked[i]
-    assert len(asked) == 2 * classifier.CHUNK
+    assert len(asked) == 2 * CHUNK
 
 
 @pytest.mark.parametrize("signal", [np.full(300, np.nan), np.zeros((2, 300)), np.zeros(20)])

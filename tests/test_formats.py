@@ -223,7 +223,7 @@ def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Calla
     np.testing.assert_array_equal(recording.stretch(301, 777), record.signal[301:777])
 
 
-@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-5", "csv", "apple"])
+@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "csv", "apple"])
 def test_a_format_is_known_by_its_content_too(tmp_path: Path, writer: str) -> None:
     path = WRITERS[writer](tmp_path)
     with path.open("rb") as file:

@@ -19,8 +19,6 @@ from ecg_rhythm.records import Record, Wanted
 
 BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
-CHUNK = 512
-"""Files held in memory at once."""
 COVERAGE = 0.9
 """How often the true class is in a prediction set, unless asked otherwise."""
 SHIPPED = Path(__file__).parent / "assets" / "default.onnx"
@@ -128,7 +126,7 @@ class Classifier:
             records.check_length(recording)
         if not recordings:
             return []
-        probabilities = np.mean([_probabilities(member, recordings) for member in self.members], axis=0)
+        probabilities = self.probabilities(recordings)
         sets = self._prediction_sets(probabilities)
         return [
             Prediction(
@@ -141,6 +139,12 @@ class Classifier:
             )
             for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
         ]
+
+    def probabilities(self, recordings: Sequence[Record]) -> NDArray[np.float64]:
+        """Return the probabilities of recordings of any rates and lengths, shape (recordings, classes)."""
+        if not recordings:
+            return np.zeros((0, len(self.classes)))
+        return np.asarray(np.mean([_probabilities(member, recordings) for member in self.members], axis=0))
 
     def _prediction_sets(self, probabilities: NDArray[np.float64]) -> Sequence[list[str] | None]:
         """Return each recording's set; there is none of a vote, on which no thresholds were fitted."""
@@ -185,34 +189,6 @@ def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
             part = []
         part.append(i)
     yield np.array(part)
-
-
-def classify_files(
-    classifier: Classifier,
-    paths: Iterable[Path | str],
-    wanted: Wanted = Wanted(),  # noqa: B008
-) -> Iterator[Prediction | BadInput]:
-    """Classify any number of files, some hundreds in memory at a time.
-
-    Yields
-    ------
-    Prediction or BadInput
-        For each file in the order given, what the model says, or why it could not be read.
-    """
-    for part in batched(paths, CHUNK):
-        found = [_read(path, wanted) for path in part]
-        predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
-        for answer in found:
-            yield next(predictions) if isinstance(answer, Record) else answer
-
-
-def _read(path: Path | str, wanted: Wanted) -> Record | BadInput:
-    try:
-        record = records.read(path, wanted)
-        records.check_length(record)
-    except BadInput as error:
-        return error
-    return record
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

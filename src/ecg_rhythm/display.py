@@ -18,7 +18,7 @@ from rich.table import Table
 from ecg_rhythm import runs, summary
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import QueuedRun, Status
-from ecg_rhythm.scores import Spread, score
+from ecg_rhythm.scores import NOISE, Spread, score
 from ecg_rhythm.store import Store
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ecg_rhythm.outputs import Predictions
     from ecg_rhythm.robustness import Robustness
     from ecg_rhythm.suspects import Suspect
+    from ecg_rhythm.timeline import Timeline
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
@@ -256,22 +257,52 @@ def _difference(difference: Spread | None) -> str:
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-def predictions(out: Console, found: Iterator[Prediction]) -> None:
-    """Print label, probability per class and prediction set of each recording, a page at a time."""
+def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
+    """Print what is said of each recording, a page at a time: short ones in one table, long ones in another."""
+    from ecg_rhythm.classifier import Prediction  # loads SciPy and ONNX Runtime
+    from ecg_rhythm.timeline import Timeline
+
     while page := list(islice(found, PAGE)):
-        sets = page[0].prediction_set is not None
-        table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "read as")
-        for prediction in page:
-            row = [f"{p:.3f}" for p in prediction.probabilities.values()]
-            if prediction.prediction_set is not None:
-                row.append(" or ".join(prediction.prediction_set))
-            table.add_row(prediction.record, prediction.label, *row, prediction.reading)
-        out.print(table)
+        if short := [answer for answer in page if isinstance(answer, Prediction)]:
+            out.print(_predictions(short))
+        if long := [answer for answer in page if isinstance(answer, Timeline)]:
+            out.print(_timelines(long))
 
 
-def predictions_as_json(found: Iterable[Prediction]) -> None:
-    """Print predictions as one JSON array, a line for each as it comes."""
+def _predictions(page: Sequence[Prediction]) -> Table:
+    """Return label, probability per class and prediction set of each recording."""
+    sets = page[0].prediction_set is not None
+    table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "read as")
+    for prediction in page:
+        row = [f"{p:.3f}" for p in prediction.probabilities.values()]
+        if prediction.prediction_set is not None:
+            row.append(" or ".join(prediction.prediction_set))
+        table.add_row(prediction.record, prediction.label, *row, prediction.reading)
+    return table
+
+
+def _timelines(page: Sequence[Timeline]) -> Table:
+    """Return how much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
+    rhythms = [name for name in page[0].classes if name != NOISE]
+    table = _table("record", *rhythms, "unreadable", "episodes of A", "longest", "read as")
+    for timeline in page:
+        burdens = [timeline.burden(name) for name in rhythms]
+        episodes = timeline.episodes("A")
+        longest = max((episode.seconds for episode in episodes), default=0.0)
+        table.add_row(
+            timeline.record,
+            *("" if burden is None else f"{burden:.1%}" for burden in burdens),
+            f"{timeline.unreadable:.1%}",
+            str(len(episodes)),
+            runs.duration(longest) if longest else "",
+            timeline.reading,
+        )
+    return table
+
+
+def answers_as_json(found: Iterable[Prediction | Timeline]) -> None:
+    """Print answers as one JSON array, a line for each as it comes."""
     print("[", end="")
-    for number, prediction in enumerate(found):
-        print("," * bool(number) + "\n" + json.dumps(prediction.as_dict(), ensure_ascii=False), end="")
+    for number, answer in enumerate(found):
+        print("," * bool(number) + "\n" + json.dumps(answer.as_dict(), ensure_ascii=False), end="")
     print("\n]")

@@ -19,6 +19,8 @@ from ecg_rhythm.scores import score
 from ecg_rhythm.store import open_store
 
 EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
+AT_ONCE = 512
+"""Recordings that are classified at once."""
 
 
 class Row(TypedDict):
@@ -108,7 +110,7 @@ def _applied(apply: Callable[[Record, float, int], Record], strength: float) -> 
 
 def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
     found = []
-    for part in classifier.batched(recordings, classifier.CHUNK):
+    for part in classifier.batched(recordings, AT_ONCE):
         found += model.classify([bridged(record, record.name) for record in part])
     return np.array([model.classes.index(prediction.label) for prediction in found])
 

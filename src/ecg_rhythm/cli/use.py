@@ -71,18 +71,23 @@ def classify(
     unit: Annotated[
         str | None, typer.Option(help="Unit of the samples, if the files do not tell it: mV, uV, or 200/mV.")
     ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(help="Seconds classified at once; 30 for recordings of more than two minutes, else all."),
+    ] = None,
+    stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 15.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
-    from ecg_rhythm import classifier, records  # loads SciPy and ONNX Runtime
+    from ecg_rhythm import answers, classifier, records, timeline  # loads SciPy and ONNX Runtime
 
     loaded = classifier.load(model or classifier.SHIPPED, coverage)
     paths, wanted = records.expand(files), records.Wanted(lead, fs, unit)
     answered = failed = 0
 
-    def predictions() -> Iterator[classifier.Prediction]:
+    def found() -> Iterator[classifier.Prediction | timeline.Timeline]:
         nonlocal answered, failed
-        for answer in classifier.classify_files(loaded, paths, wanted):
+        for answer in answers.answers(loaded, paths, wanted, window=window, stride=stride):
             if isinstance(answer, BadInput):
                 failed += 1
                 complain(answer)
@@ -91,9 +96,9 @@ def classify(
                 yield answer
 
     if as_json:
-        display.predictions_as_json(predictions())
+        display.answers_as_json(found())
     else:
-        display.predictions(out, predictions())
+        display.answers(out, found())
         if answered:
             out.print("For research; not a medical device.")
     if failed:

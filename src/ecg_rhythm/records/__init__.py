@@ -4,7 +4,7 @@
 format is a function (path, `Wanted`) -> `Recording` in a file of its own; `formats.py` knows which is for which file.
 """
 
-from ecg_rhythm.records.formats import expand, files_in, find, open_recording, read, standard_input
+from ecg_rhythm.records.formats import expand, files_in, find, open_recording, read, standard_input, whole
 from ecg_rhythm.records.recording import (
     Record,
     Recording,
@@ -35,4 +35,5 @@ __all__ = [
     "reading",
     "resample",
     "standard_input",
+    "whole",
 ]

@@ -70,14 +70,30 @@ def read(path: Path | str, wanted: Wanted = Wanted()) -> Record:  # noqa: B008
     BadInput
         If the file is missing, of an unknown format, damaged, empty, or holds hardly a number.
     """
-    recording = open_recording(path, wanted)
+    return whole(open_recording(path, wanted), str(path))
+
+
+def whole(recording: Recording, source: str) -> Record:
+    """Return all of a recording, its gaps bridged; see `read`.
+
+    Raises
+    ------
+    BadInput
+        If it is empty or holds hardly a number; `source` is what the message calls it.
+    """
     signal = recording.stretch(0, recording.samples)
     if len(signal) == 0:
-        raise BadInput(f"{path}: the recording is empty; give one with at least a few seconds of signal")
-    record = Record(
-        recording.name, np.ascontiguousarray(signal), recording.fs, recording.lead, remarks=recording.remarks
+        raise BadInput(f"{source}: the recording is empty; give one with at least a few seconds of signal")
+    return bridged(
+        Record(
+            name=recording.name,
+            signal=np.ascontiguousarray(signal),
+            fs=recording.fs,
+            lead=recording.lead,
+            remarks=recording.remarks,
+        ),
+        source,
     )
-    return bridged(record, str(path))
 
 
 def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  # noqa: B008
@@ -132,7 +148,13 @@ def _opener_of(path: Path, file: IO[bytes]) -> Opener:
     for position, magic, name in _BEGINNINGS:
         if begin[position : position + len(magic)] == magic:
             return _opener(name)
-    return _opener("text")
+    return _opener("matlab" if _is_matlab_4(begin) else "text")
+
+
+def _is_matlab_4(begin: bytes) -> bool:
+    """Tell whether a file begins like a MATLAB 4 one, which has no magic: type, rows, columns, ...."""
+    kind, rows, columns, imaginary, name = np.frombuffer(begin.ljust(20, b"\xff")[:20], dtype="<i4")
+    return 0 <= kind < 100 and rows > 0 and columns > 0 and imaginary in (0, 1) and 1 < name < 64
 
 
 def _opener(name: str) -> Opener:

@@ -134,13 +134,18 @@ def in_memory(
     return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
 
 
-def reading(record: Record, fs: float) -> str:
-    """Say in a line how a record was read: its lead, its rate and the one it is brought to, duration, gaps."""
-    duration = f"{record.seconds:.3g} s" if record.seconds < 120 else f"{record.seconds / 60:.3g} min"
+def reading(record: Record, fs: float, seconds: float | None = None) -> str:
+    """Say in a line how a record was read: its lead, its rate and the one it is brought to, duration, gaps.
+
+    Of a record that was read in stretches, `seconds` is the duration.
+    """
+    seconds = record.seconds if seconds is None else seconds
+    hours, minutes = seconds / 3600, seconds / 60
+    duration = f"{hours:.3g} h" if hours >= 2 else f"{minutes:.3g} min" if minutes >= 2 else f"{seconds:.3g} s"
     parts = [
         f"lead {record.lead}" if record.lead else "",
         f"{record.fs:g} Hz" if record.fs == fs else f"{record.fs:g} -> {fs:g} Hz",
-        duration if record.seconds < 7200 else f"{record.seconds / 3600:.3g} h",
+        duration,
         f"{record.gaps} gap{'s' * (record.gaps > 1)} ({record.missing:.2g} of it)" if record.gaps else "",
         *record.remarks,
     ]

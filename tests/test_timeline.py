@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.description import Description
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Recording, in_memory
+from ecg_rhythm.timeline import (
+    TRUST,
+    Cutter,
+    StreamingClassifier,
+    Timeline,
+    merged,
+    smoothed,
+    timeline,
+    timeline_of_file,
+    transitions,
+)
+from tests.conftest import model, refusal
+
+FS = 100.0
+CLASSES = ["N", "A", "~"]
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
+
+    description: Description
+
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        level = signals.sum(axis=1) / lengths
+        found: NDArray[np.float32] = (-8 * np.abs(level[:, None] - np.arange(3))).astype(np.float32)
+        return found
+
+
+@pytest.fixture(scope="module")
+def meter() -> Classifier:
+    description = Description(config=model(), phase=0, classes=CLASSES, fs=FS, scores={}, origin="test")
+    return Classifier([Meter(description)])
+
+
+def recording(levels: list[tuple[float, float]], fs: float = FS) -> Recording:
+    """Return a recording of given levels, each for some seconds."""
+    signal = np.concatenate([np.full(round(seconds * fs), level, dtype=np.float32) for level, seconds in levels])
+    return in_memory("r", signal, fs, "II", 1.0)
+
+
+@pytest.mark.parametrize("fs", [FS, 128.0, 250.0])
+def test_episodes_are_found_where_they_are(meter: Classifier, fs: float) -> None:
+    found = timeline(meter, recording([(0, 1200), (1, 600), (0, 900), (2, 300), (1, 1800)], fs))
+    assert [(e.label, e.start, e.end) for e in found.episodes()] == [
+        ("N", 0, 1200), ("A", 1200, 1800), ("N", 1800, 2700), ("~", 2700, 3000), ("A", 3000, 4800),
+    ]  # fmt: skip
+    assert found.hours("A") == pytest.approx(2400 / 3600)
+    assert found.unreadable == pytest.approx(300 / 4800)
+    assert found.burden() == pytest.approx(2400 / 4500)
+    assert all(e.probability > 0.8 for e in found.episodes())
+    assert found.reading == f"lead II, {f'{fs:g} Hz' if fs == FS else f'{fs:g} -> {FS:g} Hz'}, 80 min"
+
+
+def test_a_single_strange_window_is_smoothed_away_and_a_long_one_is_not(meter: Classifier) -> None:
+    assert [e.label for e in timeline(meter, recording([(0, 600), (0.6, 15), (0, 600)])).episodes()] == ["N"]
+    assert [e.label for e in timeline(meter, recording([(0, 600), (1, 90), (0, 600)])).episodes()] == ["N", "A", "N"]
+
+
+def test_what_is_missing_is_unreadable_and_said(meter: Classifier) -> None:
+    levels = recording([(1, 600), (np.nan, 300), (1, 600)])
+    found = timeline(meter, levels)
+    assert [e.label for e in found.episodes()] == ["A", "~", "A"]
+    assert found.unreadable == pytest.approx(0.2, abs=0.025)
+    assert found.burden() == pytest.approx(1)
+    assert "1 gap (0.2 of it)" in found.reading
+    nothing = timeline(meter, recording([(np.nan, 300)]))
+    assert (nothing.unreadable, nothing.burden(), nothing.burden("N")) == (1, None, None)
+
+
+@given(st.floats(30.5, 400), st.sampled_from([5.0, 10.0, 15.0, 30.0]))
+@settings(deadline=None, max_examples=30)
+def test_episodes_cover_all_of_a_recording(meter: Classifier, seconds: float, stride: float) -> None:
+    found = timeline(meter, recording([(0, seconds)]), stride=stride)
+    (episode,) = found.episodes()
+    assert (episode.label, episode.start) == ("N", 0)
+    assert episode.end == pytest.approx(seconds, abs=0.011)
+    assert found.burden("N") == pytest.approx(1)
+    assert found.burden("A") == 0
+
+
+def test_reading_in_stretches_changes_nothing(meter: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    signal = np.repeat(rng.integers(0, 2, 40), 3000) + rng.normal(0, 0.3, 120_000)
+    whole = in_memory("r", signal, FS, "II", 1.0)
+    before = timeline(meter, whole)
+    monkeypatch.setattr("ecg_rhythm.timeline.STRETCH", 7.77)
+    np.testing.assert_array_equal(timeline(meter, whole).probabilities, before.probabilities)
+
+
+@given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 10))
+def test_windows_are_those_of_the_whole_signal_however_it_comes(pieces: list[int], stride: int) -> None:
+    signal = np.arange(sum(pieces), dtype=np.float32)
+    cutter, found, at = Cutter(10.0, 10.0, stride), [], 0
+    for piece in pieces:
+        found += list(cutter.push(signal[at : at + piece]))
+        at += piece
+    expected = [signal[i : i + 100] for i in range(0, len(signal) - 99, 10 * stride)]
+    assert len(found) == len(expected)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    rest = list(cutter.rest())
+    last = found[-1][-1] + 1 if found else 0
+    assert bool(rest) == (last < len(signal))
+    if rest:
+        assert np.array_equal(rest[0], signal[-100:])
+
+
+def test_a_step_has_the_mean_of_its_windows() -> None:
+    windows = np.array([[0.9, 0.1], [0.5, 0.5], [np.nan, np.nan]])
+    found = merged(windows, 5, 2)
+    np.testing.assert_allclose(found[:3], [[0.9, 0.1], [0.75, 0.25], [0.5, 0.5]])
+    assert np.isnan(found[3:]).all()
+
+
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=30))
+def test_smoothing_gives_the_hidden_markov_models_probabilities(values: list[float]) -> None:
+    """Against the sum over all paths, where they are few, and as probabilities everywhere."""
+    steps = np.array([[p, 1 - p] for p in values])
+    found = smoothed(steps, 15.0)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    if len(values) <= 6:
+        change, expected = transitions(2, 15.0), np.zeros_like(steps)
+        for path in product(range(2), repeat=len(values)):
+            weight = np.prod([steps[i, s] ** TRUST for i, s in enumerate(path)])
+            weight *= np.prod([change[a, b] for a, b in pairwise(path)])
+            for i, s in enumerate(path):
+                expected[i, s] += weight
+        np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), rtol=1e-9)
+
+
+def test_a_live_signal_is_answered_as_windows_fill(meter: Classifier) -> None:
+    live = StreamingClassifier(FS, meter)
+    assert live.push(np.zeros(2999)) == []
+    (first,) = live.push(0.0)
+    assert (first.start, first.end, first.label) == (0, 30, "N")
+    decisions = [d for _ in range(300) for d in live.push(np.ones(100))]
+    assert [d.start for d in decisions] == [15.0 * i for i in range(1, 21)]
+    assert [d.label for d in decisions[:1]] == ["N"]
+    assert {d.label for d in decisions[5:]} == {"A"}
+    assert decisions[-1].probabilities["A"] > 0.99
+    (gone,) = live.push(np.full(1500, np.nan))[-1:]
+    assert gone.label in ("A", "~")
+    (gone,) = live.push(np.full(1500, np.nan))[-1:]
+    assert gone.label == "~"
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "says"),
+    [
+        (4.0, 2.0, "--window 4: too short"),
+        (float("nan"), 2.0, "--window nan: too short"),
+        (30.0, 31.0, "--stride 31: it must be from 1 s to the window's 30 s"),
+        (30.0, 0.0, "--stride 0: it must be from 1 s"),
+    ],
+)
+def test_windows_that_are_none_are_refused(meter: Classifier, window: float, stride: float, says: str) -> None:
+    assert says in refusal(lambda: timeline(meter, recording([(0, 100)]), window=window, stride=stride))
+    assert says in refusal(lambda: StreamingClassifier(FS, meter, window=window, stride=stride))
+
+
+def test_a_recording_shorter_than_a_window_is_refused(meter: Classifier) -> None:
+    assert "29 s are less than one window of 30 s" in refusal(lambda: timeline(meter, recording([(0, 29)])))
+
+
+def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
+    np.save(tmp_path / "long.npy", np.repeat([0.0, 1.0], 30_000))
+    from ecg_rhythm.records import Wanted
+
+    found: Timeline = timeline_of_file(meter, tmp_path / "long.npy", Wanted(fs=FS, unit="mV"))
+    assert found.as_dict() == {
+        "record": "long",
+        "reading": "lead ECG, 100 Hz, 10 min",
+        "seconds": 600,
+        "unreadable": 0,
+        "burden": {"N": 0.5, "A": 0.5},
+        "hours": {"N": pytest.approx(1 / 12), "A": pytest.approx(1 / 12)},
+        "episodes": [
+            {"label": "N", "start": 0, "end": 300, "probability": pytest.approx(1, abs=0.1)},
+            {"label": "A", "start": 300, "end": 600, "probability": pytest.approx(1, abs=0.1)},
+        ],
+    }
+    with pytest.raises(BadInput):
+        timeline_of_file(meter, tmp_path / "none.npy")
