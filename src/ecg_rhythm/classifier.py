@@ -15,7 +15,9 @@ from scipy.special import softmax
 from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.heartbeats import heart_rate
 from ecg_rhythm.records import Record, Wanted
+from ecg_rhythm.scores import NOISE
 
 BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
@@ -55,6 +57,11 @@ class Prediction:
     prediction_set : list of str or None
         The classes it can be: of recordings like those of the training set, of each class, the share that was asked
         for (`coverage`) has its true class among them. None if the model is not calibrated.
+    heart_rate : float or None
+        In beats per minute; None if there are too few beats to tell.
+    quality : float or None
+        Of the signal, from 0 to 1: how probably it is good enough to tell a rhythm, which is 1 less the probability of
+        the class `~`. None if the model knows no such class.
     reading : str
         How the recording was read: lead, rate, duration, gaps, and what was assumed.
     missing : float
@@ -65,6 +72,8 @@ class Prediction:
     label: str
     probabilities: dict[str, float]
     prediction_set: list[str] | None
+    heart_rate: float | None
+    quality: float | None
     reading: str
     missing: float
 
@@ -134,6 +143,8 @@ class Classifier:
                 label=self.classes[int(row.argmax())],
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
+                heart_rate=heart_rate(recording.signal, recording.fs),
+                quality=1 - float(row[self.classes.index(NOISE)]) if NOISE in self.classes else None,
                 reading=records.reading(recording, self.fs),
                 missing=recording.missing,
             )

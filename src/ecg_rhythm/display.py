@@ -272,11 +272,13 @@ def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
 def _predictions(page: Sequence[Prediction]) -> Table:
     """Return label, probability per class and prediction set of each recording."""
     sets = page[0].prediction_set is not None
-    table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "read as")
+    table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "beats/min", "quality", "read as")
     for prediction in page:
         row = [f"{p:.3f}" for p in prediction.probabilities.values()]
         if prediction.prediction_set is not None:
             row.append(" or ".join(prediction.prediction_set))
+        row.append("" if prediction.heart_rate is None else f"{prediction.heart_rate:.0f}")
+        row.append("" if prediction.quality is None else f"{prediction.quality:.2f}")
         table.add_row(prediction.record, prediction.label, *row, prediction.reading)
     return table
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -312,5 +313,15 @@ def resample(record: Record, fs: float) -> Record:
     if ratio > MOST_STRETCHED or abs(float(ratio) * record.fs / fs - 1) > 1e-4:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
     # The edges are continued by their slope: zeros there would ring on a signal with an offset.
-    signal = resample_poly(record.signal.astype(np.float64), ratio.numerator, ratio.denominator, padtype="line")
+    up, down = ratio.numerator, ratio.denominator
+    window: Any = _low_pass(max(up, down))
+    signal = resample_poly(record.signal.astype(np.float64), up, down, window=window, padtype="line")
     return replace(record, signal=signal.astype(np.float32), fs=fs)
+
+
+@lru_cache(maxsize=16)
+def _low_pass(factor: int) -> NDArray[np.float64]:
+    """Return the filter that `resample_poly` designs by default; anew for each window of a day, that takes as long."""
+    from scipy.signal import firwin
+
+    return np.asarray(firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)))
