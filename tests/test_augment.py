@@ -44,7 +44,7 @@ def test_chances_are_what_they_say() -> None:
     n = 4000
     speeds = augment.random_speeds(numbers("speed", n), 0.5)
     assert abs(float((speeds != 1).double().mean()) - 0.5) < 0.03
-    assert speeds.min() >= 0.75 and speeds.max() <= 1.33
+    assert speeds.min() >= augment.SPEEDS[0] and speeds.max() <= augment.SPEEDS[1]
     one = torch.ones(n, 1)
     assert abs(float((augment.flip(one, numbers("polarity", n), 0.3) == -1).double().mean()) - 0.3) < 0.03
     gains = augment.scale(one, numbers("gain", n), 1.0)

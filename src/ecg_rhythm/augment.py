@@ -26,7 +26,7 @@ NOISE_SNR = 3.0
 SHORTEST_CROP, CROPPED_FROM = 0.6, 10.0
 """Least part that a crop leaves; seconds below which nothing is cropped."""
 SPEEDS = (0.88, 1.14)
-"""A heart must not leave the rates its label allows: between 0.75 and 1.33 networks learn more slowly, and no better."""
+"""A heart must not leave the rates its label allows: with 0.75 to 1.33 networks learn more slowly, and no better."""
 GAINS = (0.7, 1.4)
 MOST_NOISE, MOST_WANDER = 0.1, 2.0
 """In standard deviations of the signal."""

@@ -229,7 +229,7 @@ def find_model(name: str, job_file: Path | str) -> Path:
     places = [folder, folder / "models", folder.parent / "models", shipped("models")]
     for place in places:
         path = place / f"{name}.json"
-        if path.is_file() and path.resolve() != Path(job_file).resolve():  # a job file can have its model's name
+        if path.is_file():
             return path
     looked = ", ".join(str(place) for place in places)
     raise BadInput(f"{job_file}: there is no model file {name}.json in any of {looked}; write it there or name another")
