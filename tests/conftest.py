@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.config import Job, ModelConfig, parse
+from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import RunSpec
 from ecg_rhythm.splits import make_for_store, save_split
@@ -142,3 +145,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small") / "data"
     small_store(folder)
     return folder
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
+
+    description: Description
+
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        level = signals.sum(axis=1) / lengths
+        found: NDArray[np.float32] = (-8 * np.abs(level[:, None] - np.arange(3))).astype(np.float32)
+        return found
+
+
+@pytest.fixture(scope="session")
+def meter() -> Classifier:
+    description = Description(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
+    return Classifier([Meter(description)])

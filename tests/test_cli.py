@@ -245,7 +245,10 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(case: str, tmp_path: Path, 
     [
         ("a 1 100 300\na.dat 16 1000/mV 16 0 0 0 0 ECG\n", "its signal file a.dat is missing"),
         ("a 1 0 300\na.dat 16 1000/mV 16 0 0 0 0 ECG\n", "the sampling rate in its first line is not one of an ECG"),
-        ("a 1 100 300\na.dat 16 1000/mmHg 16 0 0 0 0 ABP\n", "lead ABP: its samples are in 'mmHg', which is no voltage"),
+        (
+            "a 1 100 300\na.dat 16 1000/mmHg 16 0 0 0 0 ABP\n",
+            "lead ABP: its samples are in 'mmHg', which is no voltage",
+        ),
         ("", "damaged or of an unknown kind"),
     ],
     ids=["no signal file", "no rate", "no voltage", "empty header"],

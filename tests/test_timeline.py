@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from ecg_rhythm.classifier import Classifier
-from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Recording, in_memory
 from ecg_rhythm.timeline import (
@@ -25,28 +22,9 @@ from ecg_rhythm.timeline import (
     timeline_of_file,
     transitions,
 )
-from tests.conftest import model, refusal
+from tests.conftest import refusal
 
 FS = 100.0
-CLASSES = ["N", "A", "~"]
-
-
-@dataclass(frozen=True)
-class Meter:
-    """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
-
-    description: Description
-
-    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        level = signals.sum(axis=1) / lengths
-        found: NDArray[np.float32] = (-8 * np.abs(level[:, None] - np.arange(3))).astype(np.float32)
-        return found
-
-
-@pytest.fixture(scope="module")
-def meter() -> Classifier:
-    description = Description(config=model(), phase=0, classes=CLASSES, fs=FS, scores={}, origin="test")
-    return Classifier([Meter(description)])
 
 
 def recording(levels: list[tuple[float, float]], fs: float = FS) -> Recording:

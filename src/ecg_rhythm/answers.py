@@ -5,16 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ecg_rhythm import records, timeline
+from ecg_rhythm import files, records, timeline
 from ecg_rhythm.classifier import Classifier, Prediction, batched
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Wanted
-from ecg_rhythm.timeline import LONG, STRIDE, WINDOW, Timeline
+from ecg_rhythm.timeline import LONG, STRIDE, UNREADABLE, WINDOW, Timeline
 
 CHUNK = 512
 """Files held in memory at once."""
 
 Answer = Prediction | Timeline | BadInput
+
+
+def columns(classes: list[str]) -> list[str]:
+    """Return the columns of a table with a row per answer; those that do not apply to one are empty in it."""
+    rhythms = [name for name in classes if name != UNREADABLE]
+    return [
+        "record", "label", *(f"p({name})" for name in classes), "prediction_set", "heart_rate", "quality", "missing",
+        "seconds", "unreadable", *(f"burden({name})" for name in rhythms), *(f"hours({name})" for name in rhythms),
+        *(f"episodes({name})" for name in rhythms), "reading",
+    ]  # fmt: skip
+
+
+def row(answer: Prediction | Timeline) -> dict[str, str | float | None]:
+    """Return an answer as a row of that table; the classes of a prediction set are joined by spaces."""
+    if isinstance(answer, Prediction):
+        return {
+            "record": answer.record,
+            "label": answer.label,
+            **{f"p({name})": round(p, 6) for name, p in answer.probabilities.items()},
+            "prediction_set": None if answer.prediction_set is None else " ".join(answer.prediction_set),
+            "heart_rate": answer.heart_rate and round(answer.heart_rate, 1),
+            "quality": answer.quality and round(answer.quality, 4),
+            "missing": round(answer.missing, 6),
+            "reading": answer.reading,
+        }
+    rhythms = [name for name in answer.classes if name != UNREADABLE]
+    burdens = {name: answer.burden(name) for name in rhythms}
+    return {
+        "record": answer.record,
+        "seconds": answer.seconds,
+        "unreadable": round(answer.unreadable, 6),
+        **{f"burden({name})": burden and round(burden, 6) for name, burden in burdens.items()},
+        **{f"hours({name})": round(answer.hours(name), 4) for name in rhythms},
+        **{f"episodes({name})": len(answer.episodes(name)) for name in rhythms},
+        "reading": answer.reading,
+    }
 
 
 def answers(
@@ -69,3 +105,43 @@ def answers(
         predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
         for answer in found:
             yield next(predictions) if isinstance(answer, Record) else answer
+
+
+def write_parquet(path: Path, classes: list[str], found: Iterable[Prediction | Timeline]) -> None:
+    """Write a Parquet table with a row per answer, whole or not at all.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
+    texts = {"record", "label", "prediction_set", "reading"}
+    kinds = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns(classes)]
+    table = pyarrow.Table.from_pylist([row(answer) for answer in found], schema=pyarrow.schema(kinds))
+    with files.replacing(path) as made:
+        parquet.write_table(table, made)
+
+
+def draw(answer: Prediction | Timeline, path: Path, wanted: Wanted, folder: Path) -> None:
+    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is there already.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    from ecg_rhythm import plots
+
+    picture, number = folder / f"{answer.record}.png", 1
+    while picture.exists():
+        number += 1
+        picture = folder / f"{answer.record}-{number}.png"
+    if isinstance(answer, Timeline):
+        plots.timeline(answer, picture)
+    else:
+        plots.strip(records.read(path, wanted), answer, picture)

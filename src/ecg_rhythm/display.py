@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -308,3 +310,12 @@ def answers_as_json(found: Iterable[Prediction | Timeline]) -> None:
     for number, answer in enumerate(found):
         print("," * bool(number) + "\n" + json.dumps(answer.as_dict(), ensure_ascii=False), end="")
     print("\n]")
+
+
+def answers_as_csv(classes: list[str], found: Iterable[Prediction | Timeline]) -> None:
+    """Print answers as CSV, a line for each as it comes."""
+    from ecg_rhythm.answers import columns, row  # loads SciPy and ONNX Runtime
+
+    writer = csv.DictWriter(sys.stdout, columns(classes), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row(answer) for answer in found)

@@ -77,26 +77,38 @@ def classify(
     ] = None,
     stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 15.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Parquet file to write, a row for each file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Folder for a picture of each recording.")] = None,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
     from ecg_rhythm import answers, classifier, records, timeline  # loads SciPy and ONNX Runtime
 
+    if as_json + as_csv + (parquet is not None) > 1:
+        raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or classifier.SHIPPED, coverage)
     paths, wanted = records.expand(files), records.Wanted(lead, fs, unit)
     answered = failed = 0
 
     def found() -> Iterator[classifier.Prediction | timeline.Timeline]:
         nonlocal answered, failed
-        for answer in answers.answers(loaded, paths, wanted, window=window, stride=stride):
+        answering = answers.answers(loaded, paths, wanted, window=window, stride=stride)
+        for path, answer in zip(paths, answering, strict=True):
             if isinstance(answer, BadInput):
                 failed += 1
                 complain(answer)
             else:
                 answered += 1
+                if plot is not None:
+                    answers.draw(answer, path, wanted, plot)
                 yield answer
 
-    if as_json:
+    if parquet is not None:
+        answers.write_parquet(parquet, loaded.classes, found())
+    elif as_json:
         display.answers_as_json(found())
+    elif as_csv:
+        display.answers_as_csv(loaded.classes, found())
     else:
         display.answers(out, found())
         if answered:

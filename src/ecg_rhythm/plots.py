@@ -1,0 +1,127 @@
+"""Pictures of answers, with the `matplotlib` library (extra `plot`): a strip on ECG paper, a day's timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecg_rhythm import files
+from ecg_rhythm.classifier import Prediction
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Record
+from ecg_rhythm.timeline import UNREADABLE, Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MM_PER_SECOND, MM_PER_MV = 25.0, 10.0
+"""Scale of ECG paper."""
+ROW_SECONDS, MOST_ROWS = 10.0, 12
+"""Seconds of a strip in one row; rows of one picture."""
+PAPER, GRID, INK = "#fff8f6", "#f3b9b0", "#1a1a2e"
+COLOURS = {"N": "#3a9d5d", "A": "#d1495b", "O": "#edae49", UNREADABLE: "#b8b8c0"}
+OTHER_COLOURS = ("#00798c", "#8d5a97", "#6b705c", "#cb997e")
+FOOTNOTE = "ecg-rhythm, for research; not a medical device"
+
+
+def strip(record: Record, prediction: Prediction, path: Path) -> None:
+    """Draw a recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it.
+
+    Parameters
+    ----------
+    record : Record
+        The recording.
+    prediction : Prediction
+        What is said of it.
+    path : Path
+        Picture to write, `.png`, `.pdf` or `.svg`.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    rows = min(int(np.ceil(record.seconds / ROW_SECONDS)), MOST_ROWS)
+    centre = float(np.median(record.signal))
+    low, high = np.quantile(record.signal - centre, [0.001, 0.999])
+    low, high = np.floor(2 * max(low, -3)) / 2 - 0.5, np.ceil(2 * min(high, 3)) / 2 + 0.5
+    inch = 1 / 25.4
+    figure, axes = _figure(ROW_SECONDS * MM_PER_SECOND * inch, rows * (high - low) * MM_PER_MV * inch + 0.8, rows)
+    for number, axis in enumerate(axes):
+        first = number * ROW_SECONDS
+        part = record.signal[round(first * record.fs) : round((first + ROW_SECONDS) * record.fs)] - centre
+        axis.plot(first + np.arange(len(part)) / record.fs, part, color=INK, linewidth=0.8)
+        axis.set(xlim=(first, first + ROW_SECONDS), ylim=(low, high), facecolor=PAPER)
+        axis.set_xticks(np.arange(first, first + ROW_SECONDS + 0.01, 0.2), minor=False, labels=[])
+        axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
+        axis.grid(color=GRID, linewidth=0.5)
+        axis.tick_params(length=0)
+    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
+    can_be = "" if prediction.prediction_set is None else f"; can be {' or '.join(prediction.prediction_set)}"
+    rate = "" if prediction.heart_rate is None else f"; {prediction.heart_rate:.0f} beats/min"
+    axes[0].set_title(
+        f"{prediction.record}: {prediction.label} ({probabilities}){can_be}{rate}", loc="left", fontsize=9
+    )
+    cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
+    figure.supxlabel(f"{prediction.reading}{cut}; 25 mm/s, 10 mm/mV; {FOOTNOTE}", fontsize=7)
+    _save(figure, path)
+
+
+def timeline(found: Timeline, path: Path) -> None:
+    """Draw a timeline: the rhythm over the hours, and how probable each was.
+
+    Parameters
+    ----------
+    found : Timeline
+        The timeline.
+    path : Path
+        Picture to write, `.png`, `.pdf` or `.svg`.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    figure, (band, curves) = _figure(12, 3.6, 2, heights=[1, 3])
+    hours = np.arange(len(found.labels) + 1) * found.stride / 3600
+    hours[-1] = found.seconds / 3600
+    spare = iter(OTHER_COLOURS * len(found.classes))
+    colours = {name: COLOURS.get(name) or next(spare) for name in [*found.classes, UNREADABLE]}
+    for episode in found.episodes():
+        band.axvspan(episode.start / 3600, episode.end / 3600, color=colours[episode.label], linewidth=0)
+    for name in (name for name in found.classes if name != UNREADABLE):
+        probabilities = found.probabilities[:, found.classes.index(name)]
+        curves.step(
+            hours, np.append(probabilities, probabilities[-1:]), where="post", color=colours[name], linewidth=0.8
+        )
+    band.set(yticks=[], xticks=[])
+    curves.set(ylim=(0, 1), xlabel="h", ylabel="probability")
+    for axis in (band, curves):
+        axis.set_xlim(0, hours[-1])
+    burdens = {name: found.burden(name) for name in found.classes if name != UNREADABLE}
+    shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
+    said = f"{shares} of what is readable; " if shares else ""
+    band.set_title(f"{found.record}: {said}unreadable {found.unreadable:.1%}", loc="left", fontsize=9)
+    handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
+    band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
+    figure.supxlabel(f"{found.reading}; {FOOTNOTE}", fontsize=7)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float, rows: int, heights: list[float] | None = None) -> tuple[Figure, list[Axes]]:
+    """Return a figure, apart from any screen, and its axes below each other."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise BadInput("--plot needs a further library; `pip install 'ecg-rhythm[plot]'`") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0]
+    return figure, list(axes)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format=path.suffix.lstrip(".") or "png")

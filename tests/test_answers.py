@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from ecg_rhythm import answers, plots
+from ecg_rhythm.classifier import Classifier, Prediction
+from ecg_rhythm.display import answers_as_csv
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Wanted, read
+from ecg_rhythm.timeline import Timeline
+from tests.conftest import refusal
+
+FS = 100.0
+WANTED = Wanted(fs=FS, unit="mV")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Files of 30 s, 119 s, 121 s and 10 min, and one that is none."""
+    lengths = {"short": 30, "middle": 119, "longer": 121, "long": 600}
+    for name, seconds in lengths.items():
+        wave = 0.1 * np.sin(np.arange(int(seconds * FS)) / 5)
+        np.save(tmp_path / f"{name}.npy", wave + (np.arange(len(wave)) > 30_000))
+    (tmp_path / "bad.npy").write_bytes(b"bad")
+    return [tmp_path / f"{name}.npy" for name in ("long", "short", "bad", "longer", "middle")]
+
+
+def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier, paths: list[Path]) -> None:
+    found = list(answers.answers(meter, paths, WANTED))
+    assert [type(answer) for answer in found] == [Timeline, Prediction, BadInput, Timeline, Prediction]
+    names = [path.stem for path, answer in zip(paths, found, strict=True) if answer is not found[2]]
+    assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
+    found = list(answers.answers(meter, paths, WANTED, window=20, stride=10))
+    assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
+    assert "--stride 40" in refusal(lambda: list(answers.answers(meter, paths, stride=40)))
+
+
+def test_a_table_has_a_row_for_each_answer(
+    meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [answer for answer in answers.answers(meter, paths, WANTED) if not isinstance(answer, BadInput)]
+    answers_as_csv(meter.classes, found)
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == answers.columns(meter.classes)
+    assert [row["record"] for row in rows] == ["long", "short", "longer", "middle"]
+    assert [row["label"] for row in rows] == ["", "N", "", "N"]
+    assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
+    assert float(rows[0]["hours(N)"]) == pytest.approx(1 / 12, abs=0.005)
+    assert sum(float(rows[1][f"p({name})"]) for name in meter.classes) == pytest.approx(1, abs=1e-5)
+    answers.write_parquet(tmp_path / "table.parquet", meter.classes, found)
+    table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
+    assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in table] == [
+        {
+            k: v if k in ("record", "label", "prediction_set", "reading") or not v else str(float(v))
+            for k, v in row.items()
+        }
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path, suffix: str) -> None:
+    beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    long, short = (answer for answer in answers.answers(meter, paths[:2], WANTED))
+    assert isinstance(long, Timeline) and isinstance(short, Prediction)
+    plots.timeline(long, tmp_path / f"long{suffix}")
+    plots.strip(read(paths[1], WANTED), short, tmp_path / f"short{suffix}")
+    for name in ("long", "short"):
+        assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(beginnings[suffix])
+
+
+def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
+    (answer,) = answers.answers(meter, paths[1:2], WANTED)
+    assert not isinstance(answer, BadInput)
+    for _ in range(2):
+        answers.draw(answer, paths[1], WANTED, tmp_path / "plots")
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
