@@ -295,10 +295,12 @@ def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray
         return np.asarray(mean / mean.sum(axis=1, keepdims=True))
 
 
-def smoothed(steps: NDArray[np.float64], stride: float) -> NDArray[np.float64]:
+def smoothed(
+    steps: NDArray[np.float64], stride: float, minutes: float = MEAN_MINUTES, trust: float = TRUST
+) -> NDArray[np.float64]:
     """Return the probabilities of steps given those before and after: a hidden Markov model's, forward and backward.
 
-    A rhythm stays for `MEAN_MINUTES` on average and then changes to any other. NaN stay NaN and tell nothing.
+    A rhythm stays for some time on average and then changes to any other. NaN stay NaN and tell nothing.
 
     Parameters
     ----------
@@ -306,14 +308,18 @@ def smoothed(steps: NDArray[np.float64], stride: float) -> NDArray[np.float64]:
         Probabilities of each step alone.
     stride : float
         Seconds of a step.
+    minutes : float
+        How long a rhythm stays on average.
+    trust : float
+        Power of a step's probabilities.
 
     References
     ----------
     Rabiner, "A tutorial on hidden Markov models", Proceedings of the IEEE 77, 1989.
     """
     gone = np.isnan(steps).any(axis=1)
-    evidence = np.nan_to_num(np.maximum(steps, 1e-6), nan=1.0) ** TRUST
-    change = transitions(steps.shape[1], stride)
+    evidence = np.nan_to_num(np.maximum(steps, 1e-6), nan=1.0) ** trust
+    change = transitions(steps.shape[1], stride, minutes)
     forward, backward = np.empty_like(evidence), np.ones_like(evidence)
     now = np.full(steps.shape[1], 1 / steps.shape[1])
     for i, seen in enumerate(evidence):
@@ -328,9 +334,9 @@ def smoothed(steps: NDArray[np.float64], stride: float) -> NDArray[np.float64]:
     return found
 
 
-def transitions(classes: int, stride: float) -> NDArray[np.float64]:
+def transitions(classes: int, stride: float, minutes: float = MEAN_MINUTES) -> NDArray[np.float64]:
     """Return how probable each change of rhythm is from one step to the next, shape (classes, classes)."""
-    leave = 1 - np.exp(-stride / 60 / MEAN_MINUTES)
+    leave = 1 - np.exp(-stride / 60 / minutes)
     matrix = np.full((classes, classes), leave / max(classes - 1, 1))
     np.fill_diagonal(matrix, 1 - leave)
     return matrix
