@@ -87,7 +87,6 @@ def median(width: int) -> Method:
 
 def markov(minutes: float, trust: float) -> Method:
     """Return a hidden Markov model's smoothing."""
-
     return lambda steps: np.asarray(timeline.smoothed(steps, timeline.STRIDE, minutes, trust).argmax(axis=1))
 
 
