@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ecg_rhythm import files, records, timeline
@@ -21,20 +22,21 @@ def columns(classes: list[str]) -> list[str]:
     """Return the columns of a table with a row per answer; those that do not apply to one are empty in it."""
     rhythms = [name for name in classes if name != UNREADABLE]
     return [
-        "record", "label", *(f"p({name})" for name in classes), "prediction_set", "heart_rate", "quality", "missing",
-        "seconds", "unreadable", *(f"burden({name})" for name in rhythms), *(f"hours({name})" for name in rhythms),
-        *(f"episodes({name})" for name in rhythms), "reading",
+        "record", "label", *(f"p({name})" for name in classes), "prediction_set", "because", "heart_rate", "quality",
+        "missing", "seconds", "unreadable", *(f"burden({name})" for name in rhythms),
+        *(f"hours({name})" for name in rhythms), *(f"episodes({name})" for name in rhythms), "reading",
     ]  # fmt: skip
 
 
 def row(answer: Prediction | Timeline) -> dict[str, str | float | None]:
-    """Return an answer as a row of that table; the classes of a prediction set are joined by spaces."""
+    """Return an answer as a row of that table; those parts of it that are several are joined by spaces."""
     if isinstance(answer, Prediction):
         return {
             "record": answer.record,
             "label": answer.label,
             **{f"p({name})": round(p, 6) for name, p in answer.probabilities.items()},
             "prediction_set": None if answer.prediction_set is None else " ".join(answer.prediction_set),
+            "because": None if answer.because is None else " ".join(f"{a:g}-{b:g}" for a, b in answer.because),
             "heart_rate": answer.heart_rate and round(answer.heart_rate, 1),
             "quality": answer.quality and round(answer.quality, 4),
             "missing": round(answer.missing, 6),
@@ -120,11 +122,18 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[Prediction | T
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
-    texts = {"record", "label", "prediction_set", "reading"}
+    texts = {"record", "label", "prediction_set", "because", "reading"}
     kinds = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns(classes)]
     table = pyarrow.Table.from_pylist([row(answer) for answer in found], schema=pyarrow.schema(kinds))
     with files.replacing(path) as made:
         parquet.write_table(table, made)
+
+
+def why(classifier: Classifier, answer: Prediction, path: Path, wanted: Wanted) -> Prediction:
+    """Return a prediction with the stretches that spoke for it."""
+    from ecg_rhythm.explain import explain
+
+    return replace(answer, because=explain(classifier, records.read(path, wanted), answer.label).told())
 
 
 def draw(answer: Prediction | Timeline, path: Path, wanted: Wanted, folder: Path) -> None:

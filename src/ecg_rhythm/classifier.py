@@ -66,6 +66,8 @@ class Prediction:
         How the recording was read: lead, rate, duration, gaps, and what was assumed.
     missing : float
         Share of the recording that was no numbers; straight lines took its place.
+    because : list of pairs of float, or None
+        Start and end in s of the stretches that spoke most for the label, if that was asked for.
     """
 
     record: str
@@ -76,6 +78,7 @@ class Prediction:
     quality: float | None
     reading: str
     missing: float
+    because: list[tuple[float, float]] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values."""

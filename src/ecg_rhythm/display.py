@@ -274,14 +274,21 @@ def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
 def _predictions(page: Sequence[Prediction]) -> Table:
     """Return label, probability per class and prediction set of each recording."""
     sets = page[0].prediction_set is not None
-    table = _table("record", "label", *page[0].probabilities, *["can be"] * sets, "beats/min", "quality", "read as")
+    reasons = any(prediction.because is not None for prediction in page)
+    table = _table(
+        "record", "label", *page[0].probabilities, *["can be"] * sets, "beats/min", "quality", "read as",
+        *["because of seconds"] * reasons,
+    )  # fmt: skip
     for prediction in page:
         row = [f"{p:.3f}" for p in prediction.probabilities.values()]
         if prediction.prediction_set is not None:
             row.append(" or ".join(prediction.prediction_set))
         row.append("" if prediction.heart_rate is None else f"{prediction.heart_rate:.0f}")
         row.append("" if prediction.quality is None else f"{prediction.quality:.2f}")
-        table.add_row(prediction.record, prediction.label, *row, prediction.reading)
+        row.append(prediction.reading)
+        if reasons:
+            row.append(", ".join(f"{start:g}-{end:g}" for start, end in prediction.because or []))
+        table.add_row(prediction.record, prediction.label, *row)
     return table
 
 

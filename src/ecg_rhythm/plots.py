@@ -21,7 +21,7 @@ MM_PER_SECOND, MM_PER_MV = 25.0, 10.0
 """Scale of ECG paper."""
 ROW_SECONDS, MOST_ROWS = 10.0, 12
 """Seconds of a strip in one row; rows of one picture."""
-PAPER, GRID, INK = "#fff8f6", "#f3b9b0", "#1a1a2e"
+PAPER, GRID, INK, SHADE = "#fff8f6", "#f3b9b0", "#1a1a2e", "#ffe9a8"
 COLOURS = {"N": "#3a9d5d", "A": "#d1495b", "O": "#edae49", UNREADABLE: "#b8b8c0"}
 OTHER_COLOURS = ("#00798c", "#8d5a97", "#6b705c", "#cb997e")
 FOOTNOTE = "ecg-rhythm, for research; not a medical device"
@@ -54,6 +54,8 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
         first = number * ROW_SECONDS
         part = record.signal[round(first * record.fs) : round((first + ROW_SECONDS) * record.fs)] - centre
         axis.plot(first + np.arange(len(part)) / record.fs, part, color=INK, linewidth=0.8)
+        for start, end in prediction.because or []:
+            axis.axvspan(start, end, color=SHADE, linewidth=0)
         axis.set(xlim=(first, first + ROW_SECONDS), ylim=(low, high), facecolor=PAPER)
         axis.set_xticks(np.arange(first, first + ROW_SECONDS + 0.01, 0.2), minor=False, labels=[])
         axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
@@ -66,7 +68,8 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
         f"{prediction.record}: {prediction.label} ({probabilities}){can_be}{rate}", loc="left", fontsize=9
     )
     cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
-    figure.supxlabel(f"{prediction.reading}{cut}; 25 mm/s, 10 mm/mV; {FOOTNOTE}", fontsize=7)
+    shaded = "; shaded: what spoke most for the label" if prediction.because else ""
+    figure.supxlabel(f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}", fontsize=7)
     _save(figure, path)
 
 

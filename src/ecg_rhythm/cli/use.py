@@ -76,6 +76,7 @@ def classify(
         typer.Option(help="Seconds classified at once; 30 for recordings of more than two minutes, else all."),
     ] = None,
     stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 15.0,
+    why: Annotated[bool, typer.Option("--why", help="Say which seconds spoke for each label.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
     parquet: Annotated[Path | None, typer.Option(help="Parquet file to write, a row for each file.")] = None,
@@ -99,6 +100,8 @@ def classify(
                 complain(answer)
             else:
                 answered += 1
+                if why and isinstance(answer, classifier.Prediction):
+                    answer = answers.why(loaded, answer, path, wanted)
                 if plot is not None:
                     answers.draw(answer, path, wanted, plot)
                 yield answer

@@ -1,0 +1,62 @@
+"""Do explanations point at what counts? `python -m benchmarks.explanations logs/ResGRU/default`.
+
+A deletion test: of recordings that a fold's network has not seen and gets right, the seconds that its explanation weighs
+most are hidden, then as many at random, then those it weighs least; the better the explanation, the more the first costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import classifier, explain, outputs, runs, scores
+from ecg_rhythm.explain import Explanation
+from ecg_rhythm.records import Record
+from ecg_rhythm.store import open_store
+
+DATA = Path("data")
+EACH = 40
+"""Recordings of each class and fold."""
+SHARES = (0.1, 0.2, 0.4)
+"""Parts of a recording that are hidden."""
+
+
+def stretches(found: Explanation, order: NDArray[np.int64], share: float) -> list[tuple[float, float]]:
+    """Return the first stretches of an order, together a share of the recording."""
+    chosen = order[: max(round(share * len(order)), 1)]
+    return [(i * found.step, (i + 1) * found.step) for i in chosen.tolist()]
+
+
+def main() -> None:
+    """Print how much of the answer's probability each deletion costs, mean and spread over folds."""
+    job, store = Path(sys.argv[1]), open_store(DATA)
+    falls: dict[tuple[str, float, str], list[float]] = {}
+    for fold in sorted(folder for folder in job.glob("fold*") if runs.is_done(folder)):
+        model, table = classifier.load(fold), outputs.read_predictions(fold / runs.PREDICTIONS)
+        rng = np.random.default_rng(0)
+        for target, name in enumerate(table.classes):
+            right = np.flatnonzero((table.targets == target) & (table.labels == target))
+            of_class: dict[tuple[float, str], list[float]] = {}
+            for i in rng.permutation(right)[:EACH].tolist():
+                signal = store.signal(store.names.index(table.records[i]))
+                record = Record(table.records[i], signal, store.fs, "ECG")
+                found = explain.explain(model, record)
+                ranked = np.argsort(-found.weights)
+                orders = {"weightiest": ranked, "at random": rng.permutation(ranked), "lightest": ranked[::-1]}
+                keys = [(share, kind) for share in SHARES for kind in orders]
+                variants = [explain.hidden(record, stretches(found, orders[kind], share)) for share, kind in keys]
+                before, *after = model.probabilities([record, *variants])[:, target].tolist()
+                for key, probability in zip(keys, after, strict=True):
+                    of_class.setdefault(key, []).append(before - probability)
+            for (share, kind), values in of_class.items():
+                falls.setdefault((name, share, kind), []).append(float(np.mean(values)))
+    for (name, share, kind), values in falls.items():
+        over_folds = scores.spread(values)
+        print(f"{name}  {share:.0%} hidden, {kind:11} -{over_folds.mean:.3f} ± {over_folds.sd or 0:.3f}")
+
+
+if __name__ == "__main__":
+    main()
