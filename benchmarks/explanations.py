@@ -1,7 +1,7 @@
 """Do explanations point at what counts? `python -m benchmarks.explanations logs/ResGRU/default`.
 
-A deletion test: of recordings that a fold's network has not seen and gets right, the seconds that its explanation weighs
-most are hidden, then as many at random, then those it weighs least; the better the explanation, the more the first costs.
+A deletion test: of recordings that a fold has not seen and gets right, the seconds that its explanation weighs
+most are hidden, then as many at random, then those it weighs least: the first must cost most.
 """
 
 from __future__ import annotations
