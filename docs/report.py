@@ -34,8 +34,8 @@ PUBLISHED = (
 """F1 of N, A, O, ~, challenge score, accuracy."""
 ELSEWHERE = """Published by others, by other protocols, so not to be compared digit by digit: 0.821 on the challenge's
 hidden test (a vote of five CRNNs of the 2017 system), 0.83 there (the challenge's winners), 0.87 there (a vote of 45
-entries, made after it); 0.827 ± 0.008 in strict 5-fold cross-validation on v3 labels, and 0.85 ± 0.02 in 8-fold, the best
-open results of single small models known to us."""
+entries, made after it); 0.827 ± 0.008 in strict 5-fold cross-validation on v3 labels and 0.85 ± 0.02 in 8-fold, the
+best open results of single small models known to us."""
 HEADER = """# Results
 
 Made by `python docs/report.py` from `results/`. Mean and standard deviation are over the five test folds of

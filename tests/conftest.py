@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from ecg_rhythm import export, networks
 from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.config import Job, ModelConfig, parse
 from ecg_rhythm.description import Description
@@ -163,3 +165,13 @@ class Meter:
 def meter() -> Classifier:
     description = Description(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
     return Classifier([Meter(description)])
+
+
+def onnx_model(path: Path) -> Path:
+    """Write a small network that has learned nothing, of classes N, A and ~ at 100 Hz."""
+    torch.manual_seed(0)
+    config = model(model_name="ResGRU")
+    network = networks.build(config, 100.0, 3)
+    network.enter_phase(0)
+    export.export(network, Description(config=config, phase=0, classes=["N", "A", "~"], fs=100.0), path)
+    return path

@@ -121,6 +121,30 @@ def classify(
 
 
 @app.command()
+def serve(
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="As for `classify`; if none is given, the one that comes with the program."),
+    ] = None,
+    coverage: Annotated[float | None, typer.Option(min=0, max=1, help="As for `classify`.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Requests that are worked on at once.")] = 2,
+) -> None:
+    """Serve a page to look at ECGs, and an HTTP interface. For research; not a medical device."""
+    try:
+        import uvicorn
+
+        from ecg_rhythm.web import app as web
+    except ModuleNotFoundError as error:
+        raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
+    limits = web.Limits(workers=workers)
+    uvicorn.run(web.create_app(model, coverage, limits), host=host, port=port, log_level="warning", server_header=False)
+
+
+@app.command()
 def schema(
     kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
 ) -> None:

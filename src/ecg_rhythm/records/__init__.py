@@ -14,8 +14,10 @@ from ecg_rhythm.records.recording import (
     count_gaps,
     fill,
     in_memory,
+    rate,
     reading,
     resample,
+    scale,
 )
 
 __all__ = [
@@ -31,9 +33,11 @@ __all__ = [
     "find",
     "in_memory",
     "open_recording",
+    "rate",
     "read",
     "reading",
     "resample",
+    "scale",
     "standard_input",
     "whole",
 ]

@@ -1,0 +1,263 @@
+"""The web service: routes, limits, headers. What takes time is done in worker processes (`work.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import TimeoutError as TooLong
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from pebble import ProcessExpired, ProcessPool
+
+from ecg_rhythm import __version__, classifier
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Wanted
+from ecg_rhythm.web import work
+from ecg_rhythm.web.work import Upload
+
+PAGE = Path(__file__).parent / "page"
+NAME_LENGTH = 100
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+DOCS_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
+"""The library's page of documentation begins with a script of its own; it shows nothing that a client sent."""
+
+
+Name = Annotated[str, Query(max_length=NAME_LENGTH, description="What to call the recording in the answer.")]
+Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
+Rate = Annotated[float | None, Query(description="Sampling rate in Hz, if the file does not tell it.")]
+Unit = Annotated[str | None, Query(max_length=20, description="Unit of the samples: mV, uV, 200/mV.")]
+WithSignal = Annotated[bool, Query(description="Return the signal too.")]
+Why = Annotated[bool, Query(description="Return which seconds spoke for the label of a short recording.")]
+Kind = Annotated[str, Query(pattern="^(png|pdf)$", description="png or pdf.")]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["samples", "fs"],
+                    "properties": {
+                        "samples": {"type": "array", "items": {"type": "number", "nullable": True}},
+                        "fs": {"type": "number"},
+                        "unit": {"type": "string", "default": "mV"},
+                    },
+                }
+            },
+        },
+    }
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    413: {"description": "The body is too large."},
+    422: {"description": "It cannot be read; `error` says why and what to do."},
+    503: {"description": "Too many requests wait; `Retry-After` says when to come again."},
+    504: {"description": "It took too long."},
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may take.
+
+    Attributes
+    ----------
+    workers : int
+        Requests that are worked on at once, each in a process of its own.
+    waiting : int
+        Requests that wait for a worker; more are told to come again.
+    seconds : float
+        Time for one request; then its worker is stopped.
+    body : int
+        Bytes of a request's body.
+    hours : float
+        Longest recording.
+    memory : int
+        Bytes that a worker may use.
+    """
+
+    workers: int = 2
+    waiting: int = 16
+    seconds: float = 60.0
+    body: int = 200 * 2**20
+    hours: float = 48.0
+    memory: int = 8 * 2**30
+
+
+class _Service:
+    """The worker processes and how many requests there are for them."""
+
+    def __init__(self, models: list[Path], coverage: float | None, limits: Limits) -> None:
+        self.limits, self.inside = limits, 0
+        self.pool = ProcessPool(
+            max_workers=limits.workers,
+            initializer=work.prepare,
+            initargs=[models, coverage, limits.memory],
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    async def do(self, task: Callable[..., Any], *arguments: Any) -> Any:
+        """Do a task in a worker; a refusal becomes the fitting HTTP status."""
+        try:
+            future = self.pool.schedule(task, args=list(arguments), timeout=self.limits.seconds)
+            return await asyncio.wrap_future(future)
+        except BadInput as error:
+            raise HTTPException(422, str(error)) from None
+        except TooLong:
+            raise HTTPException(504, f"this took longer than {self.limits.seconds:g} s; send less") from None
+        except (ProcessExpired, MemoryError):
+            raise HTTPException(422, "this takes more memory than there is for a request; send less") from None
+
+    async def body_of(self, request: Request) -> bytes:
+        """Read a request's body, up to the limit."""
+        too_large = HTTPException(413, f"the body is larger than {self.limits.body / 2**20:g} MiB; send less")
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.limits.body:
+            raise too_large
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > self.limits.body:
+                raise too_large
+        if not body:
+            raise HTTPException(422, "the body is empty; send a file, or JSON with samples and fs")
+        return bytes(body)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Let a request in, unless too many wait already."""
+        if self.inside >= self.limits.workers + self.limits.waiting:
+            raise HTTPException(503, "too many requests wait already; come again", headers={"Retry-After": "2"})
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+def create_app(
+    models: list[Path] | None = None, coverage: float | None = None, limits: Limits | None = None
+) -> FastAPI:
+    """Return the web application.
+
+    Parameters
+    ----------
+    models : list of Path
+        Models that vote, as `classifier.load` takes them; the one that comes with the program if there are none.
+    coverage : float, optional
+        How often the true class is to be in a prediction set.
+    limits : Limits, optional
+        What a request may take.
+
+    Raises
+    ------
+    BadInput
+        If a model cannot be loaded.
+    """
+    chosen, limits = models or [], limits or Limits()
+    loaded = classifier.load(chosen or classifier.SHIPPED, coverage)  # says at once if it cannot be
+    service = _Service(chosen, coverage, limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.pool.stop()  # type: ignore[no-untyped-call]
+        service.pool.join()
+
+    app: FastAPI = FastAPIOffline(
+        title="ecg-rhythm",
+        version=__version__,
+        description="The rhythm of a single-lead ECG. For research; not a medical device.",
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        static_url="/api/static",
+    )
+
+    @app.middleware("http")
+    async def secured(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await proceed(request)
+        response.headers.update(HEADERS)
+        docs = request.url.path.startswith("/api/docs")
+        response.headers["Content-Security-Policy"] = DOCS_POLICY if docs else POLICY
+        return response
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+    async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
+        is_json = request.headers.get("content-type", "").split(";")[0].strip() == "application/json"
+        shown = "".join(c for c in name if c.isprintable()) or "recording"
+        body = await service.body_of(request)
+        return Upload(body, is_json, shown, Wanted(lead, fs, unit), 3600 * limits.hours)
+
+    @app.post("/api/classify", openapi_extra=BODY, responses=REFUSALS)
+    async def classify(
+        request: Request, name: Name = "recording", lead: Lead = None, fs: Rate = None, unit: Unit = None,
+        signal: WithSignal = False, why: Why = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Tell the rhythm of an ECG file, or of samples in JSON."""
+        async with service.turn():
+            upload = await upload_of(request, name, lead, fs, unit)
+            answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)
+            return answer
+
+    @app.post("/api/picture", openapi_extra=BODY, responses=REFUSALS, response_class=Response)
+    async def picture(
+        request: Request, name: Name = "recording", lead: Lead = None, fs: Rate = None, unit: Unit = None,
+        kind: Kind = "png",
+    ) -> Response:  # fmt: skip
+        """Draw an ECG and what is said of it on one page."""
+        async with service.turn():
+            upload = await upload_of(request, name, lead, fs, unit)
+            drawn: bytes = await service.do(work.picture, upload, kind)
+            return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")
+
+    @app.get("/api/health")
+    async def health() -> dict[str, Any]:
+        """Tell that the service is up, and how many requests are inside."""
+        return {"status": "ok", "requests": service.inside, "most": limits.workers + limits.waiting}
+
+    @app.get("/api/model")
+    async def model() -> dict[str, Any]:
+        """Tell what answers."""
+        descriptions = [member.description for member in loaded.members]
+        return {
+            "version": __version__,
+            "classes": loaded.classes,
+            "fs": loaded.fs,
+            "coverage": loaded.coverage if descriptions[0].calibration and len(descriptions) == 1 else None,
+            "models": [
+                {"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in descriptions
+            ],
+        }
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.mount("/page", StaticFiles(directory=PAGE))
+    return app

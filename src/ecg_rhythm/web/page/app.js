@@ -1,0 +1,163 @@
+// A file to the server and its answer on the page.
+"use strict";
+
+const $ = id => document.getElementById(id);
+const NAMES = { N: "normal", A: "atrial fibrillation", O: "other rhythm", "~": "too noisy to say" };
+const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
+let sent = null, answer = null;
+
+const viewer = new Viewer($("viewer"), (from, to) => {
+  $("where").textContent = `${clock(from)} to ${clock(to)}`;
+  if (answer && answer.kind === "timeline") drawOverview(from, to);
+});
+
+function clock(seconds) {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)];
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : parts.map((v, i) => i ? String(v).padStart(2, "0") : v).join(":");
+}
+
+const percent = share => share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)} %`;
+const title = label => NAMES[label] ? `${label}, ${NAMES[label]}` : label;
+const paint = label => colour(PALETTE[label] || "--other");
+
+function element(tag, text, properties = {}) {
+  return Object.assign(document.createElement(tag), { textContent: text, ...properties });
+}
+
+async function send(name, body) {
+  const query = new URLSearchParams({ name });
+  for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
+  sent = { query, body };
+  $("error").hidden = true;
+  $("result").hidden = true;
+  $("status").textContent = `Reading ${name} ...`;
+  try {
+    answer = await (await ask("classify", { signal: "1", why: "1" })).json();
+    show();
+  } catch (problem) {
+    $("error").textContent = problem.message;
+    $("error").hidden = false;
+  }
+  $("status").textContent = "";
+}
+
+async function ask(what, more) {
+  const query = new URLSearchParams([...sent.query, ...Object.entries(more)]);
+  let response;
+  try {
+    response = await fetch(`/api/${what}?${query}`, { method: "POST", body: sent.body, headers: { "Content-Type": "application/octet-stream" } });
+  } catch { throw new Error("The server cannot be reached; is it still running?"); }
+  if (response.ok) return response;
+  const told = await response.json().catch(() => ({}));
+  throw new Error(typeof told.error === "string" ? told.error : `The server refused this (${response.status}).`);
+}
+
+function bar(name, share, best) {
+  const row = element("div", "", { className: "bar" });
+  row.append(element("span", name), element("meter", "", { min: 0, max: 1, value: share }), element("span", percent(share)));
+  if (best) row.style.fontWeight = "bold";
+  return row;
+}
+
+function show() {
+  const long = answer.kind === "timeline";
+  $("result").hidden = false;
+  $("reading").textContent = answer.reading;
+  $("summary").replaceChildren();
+  $("band").hidden = $("episodes").hidden = !long;
+  if (long) {
+    $("title").textContent = `${answer.record}: AF burden ${percent(answer.burden.A)}`;
+    for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
+    $("summary").append(bar("unreadable", answer.unreadable));
+    $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].flatMap(label => {
+      const mark = element("i", "");
+      mark.style.background = paint(label);
+      return [mark, title(label)];
+    }));
+    listEpisodes();
+  } else {
+    const set = answer.prediction_set;
+    $("title").textContent = `${answer.record}: ${title(answer.label)}`;
+    for (const [label, p] of Object.entries(answer.probabilities)) $("summary").append(bar(title(label), p, label === answer.label));
+    const facts = [];
+    if (set) facts.push(`can be ${set.join(" or ")}`);
+    if (answer.heart_rate) facts.push(`${answer.heart_rate.toFixed(0)} beats/min`);
+    if (answer.quality !== null) facts.push(`signal quality ${answer.quality.toFixed(2)}`);
+    if (answer.why && answer.why.stretches.length) facts.push("shaded: what spoke most for it");
+    $("summary").append(element("p", facts.join("; ")));
+  }
+  viewer.to = 0;
+  viewer.load(answer.signal, answer.why ? answer.why.stretches : []);
+  $("title").scrollIntoView({ block: "nearest" });
+}
+
+function listEpisodes() {
+  const rows = answer.episodes.filter(episode => episode.label === "A");
+  $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title("A")}` : `No episode of ${title("A")}`;
+  $("list").replaceChildren(...rows.map(episode => {
+    const text = `${clock(episode.start)} to ${clock(episode.end)}, ${clock(episode.end - episode.start)}, probability ${episode.probability.toFixed(2)}`;
+    const row = element("li", ""), link = element("button", text, { type: "button" });
+    link.addEventListener("click", () => { viewer.paper(episode.start); $("viewer").focus({ preventScroll: false }); });
+    row.append(link);
+    return row;
+  }));
+}
+
+function drawOverview(from, to) {
+  const canvas = $("overview"), ratio = devicePixelRatio, width = canvas.clientWidth * ratio, height = 48 * ratio;
+  canvas.width = width;
+  canvas.height = height;
+  const paper = canvas.getContext("2d"), scale = width / answer.seconds;
+  for (const episode of answer.episodes) {
+    paper.fillStyle = paint(episode.label);
+    paper.fillRect(episode.start * scale, 0, Math.max((episode.end - episode.start) * scale, 1), height);
+  }
+  paper.strokeStyle = colour("--ink");
+  paper.lineWidth = 2 * ratio;
+  paper.strokeRect(from * scale, ratio, Math.max((to - from) * scale, 2 * ratio), height - 2 * ratio);
+}
+
+function save(name, blob) {
+  const link = element("a", "", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+const quoted = value => /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
+
+function asCsv() {
+  const rows = answer.kind === "timeline"
+    ? [["label", "start_s", "end_s", "probability"], ...answer.episodes.map(e => [e.label, e.start, e.end, e.probability])]
+    : [["record", "label", ...Object.keys(answer.probabilities).map(n => `p(${n})`), "prediction_set", "heart_rate", "quality", "reading"],
+       [answer.record, answer.label, ...Object.values(answer.probabilities), (answer.prediction_set || []).join(" "), answer.heart_rate ?? "", answer.quality ?? "", answer.reading]];
+  return rows.map(row => row.map(quoted).join(",")).join("\n") + "\n";
+}
+
+async function download(kind) {
+  const name = `${answer.record.replace(/\.[^.]*$/, "")}.${kind}`;
+  if (kind === "json") {
+    const { signal, ...rest } = answer;
+    return save(name, new Blob([JSON.stringify(rest, null, 2)], { type: "application/json" }));
+  }
+  if (kind === "csv") return save(name, new Blob([asCsv()], { type: "text/csv" }));
+  try { save(name, await (await ask("picture", { kind })).blob()); }
+  catch (problem) { $("error").textContent = problem.message; $("error").hidden = false; }
+}
+
+$("file").addEventListener("change", () => { const [file] = $("file").files; if (file) send(file.name, file); $("file").value = ""; });
+$("sample").addEventListener("click", async () => send("sample.csv", await (await fetch("/page/sample.csv")).blob()));
+$("controls").addEventListener("click", event => { const action = event.target.dataset.do; if (action) viewer.do(action); });
+$("downloads").addEventListener("click", event => { const kind = event.target.dataset.get; if (kind) download(kind); });
+$("overview").addEventListener("click", event => viewer.paper(event.offsetX / $("overview").clientWidth * answer.seconds));
+$("form").addEventListener("submit", event => event.preventDefault());
+for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, event => { event.preventDefault(); $("drop").classList.add("over"); });
+document.addEventListener("dragleave", event => { if (!event.relatedTarget) $("drop").classList.remove("over"); });
+document.addEventListener("drop", event => {
+  event.preventDefault();
+  $("drop").classList.remove("over");
+  const [file] = event.dataTransfer.files;
+  if (file) send(file.name, file);
+});
+fetch("/api/model").then(r => r.json()).then(model => {
+  $("model").textContent = `ecg-rhythm ${model.version}, ${model.models.map(m => m.model_name).join(", ")}`;
+});

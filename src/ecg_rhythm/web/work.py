@@ -1,0 +1,180 @@
+"""What a worker process of the web service does: an upload -> what the page shows of it.
+
+A process of its own can be stopped when it takes too long and is refused memory beyond its share, whatever a
+file makes a library do.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import classifier, explain, plots, records, timeline
+from ecg_rhythm.classifier import Classifier, Prediction
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import Record, Recording, Wanted, in_memory
+from ecg_rhythm.timeline import LONG, STRIDE, WINDOW, Timeline
+
+FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
+"""Recordings of more seconds are shown at this rate; a step of what is shown is 5 uV."""
+PICTURES = ("png", "pdf")
+
+_loaded: Classifier | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a client sent.
+
+    Attributes
+    ----------
+    body : bytes
+        A file, or JSON with `samples`, `fs` and perhaps `unit`.
+    is_json : bool
+        Whether it is JSON.
+    name : str
+        What the client calls it; never a path of this machine.
+    wanted : Wanted
+        Lead, rate and unit as the client wants them.
+    most_seconds : float
+        Longest recording that is taken.
+    """
+
+    body: bytes
+    is_json: bool
+    name: str
+    wanted: Wanted
+    most_seconds: float
+
+
+def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
+    """Load the model and limit this process's memory to so many bytes."""
+    global _loaded
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    _loaded = classifier.load(models or classifier.SHIPPED, coverage)
+
+
+def answer(upload: Upload, with_signal: bool, why: bool) -> dict[str, Any]:
+    """Return what is said of an upload, with its signal and reasons if asked.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read.
+    """
+    with _opened(upload) as (recording, found):
+        result = found.as_dict()
+        result["record"] = upload.name
+        if isinstance(found, Timeline):
+            result["kind"] = "timeline"
+            result["stride"] = found.stride
+            result["classes"] = found.classes
+            result["labels"] = "".join(label[:1] for label in found.labels)
+        else:
+            result["kind"] = "prediction"
+            result["seconds"] = recording.seconds
+            if why:
+                record = records.whole(recording, upload.name)
+                result["why"] = explain.explain(_model(), record, found.label).as_dict()
+        if with_signal:
+            result["signal"] = _shown(recording)
+    return result
+
+
+def picture(upload: Upload, kind: str) -> bytes:
+    """Return one page with a picture of an upload and what is said of it, PNG or PDF.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read.
+    """
+    with _opened(upload) as (recording, found), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"picture.{kind}"
+        if isinstance(found, Timeline):
+            plots.timeline(found, path)
+        else:
+            plots.strip(records.whole(recording, upload.name), found, path)
+        return path.read_bytes()
+
+
+@contextmanager
+def _opened(upload: Upload) -> Iterator[tuple[Recording, Prediction | Timeline]]:
+    """Give an upload's recording and the answer to it; what is written for that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as folder:
+        # The client's name for it stays out of the path. Without a suffix its content tells the format, and a
+        # WFDB header, which could name other files, is no format of one file alone.
+        path = Path(folder) / "upload"
+        try:
+            if upload.is_json:
+                recording = _samples(upload)
+            else:
+                path.write_bytes(upload.body)
+                recording = records.open_recording(path, upload.wanted)
+            if recording.seconds > upload.most_seconds:
+                raise BadInput(
+                    f"{path}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h that "
+                    "are taken here; send a part of it"
+                )
+            yield recording, _answer(recording, str(path))
+        except BadInput as error:
+            raise BadInput(str(error).replace(str(path), upload.name)) from None
+        except MemoryError:
+            raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
+
+
+def _answer(recording: Recording, source: str) -> Prediction | Timeline:
+    if recording.seconds > LONG:
+        return timeline.timeline(_model(), recording, window=WINDOW, stride=STRIDE)
+    record = records.whole(recording, source)
+    records.check_length(record)
+    return _model().classify([record])[0]
+
+
+def _samples(upload: Upload) -> Recording:
+    """Return the recording in a JSON body."""
+    example = '{"samples": [0.01, 0.02], "fs": 300, "unit": "mV"}'
+    try:
+        content = json.loads(upload.body)
+        samples = np.array([np.nan if value is None else value for value in content["samples"]], dtype=np.float64)
+        fs, unit = content.get("fs"), content.get("unit", "mV")
+        if samples.ndim != 1 or not (fs is None or isinstance(fs, int | float)) or not isinstance(unit, str):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None
+    rate = records.rate(fs, upload.wanted, upload.name)
+    factor, remarks = records.scale(unit, upload.wanted, upload.name)
+    return in_memory(upload.name, samples, rate, "", factor, remarks)
+
+
+def _shown(recording: Recording) -> dict[str, Any]:
+    """Return a signal for the page: 16-bit steps of 5 uV in base64, long ones at a lower rate; gaps are -32768."""
+    fs = recording.fs if recording.seconds <= FINE_SECONDS else min(recording.fs, COARSE_HZ)
+    length = int(timeline.STRETCH * recording.fs)
+    parts: list[NDArray[np.int16]] = []
+    for start in range(0, recording.samples, length):
+        part = recording.stretch(start, min(start + length, recording.samples))
+        if fs != recording.fs:
+            part = records.resample(Record("", records.fill(part), recording.fs, ""), fs).signal
+        steps = np.clip(part * STEPS_PER_MV, -32767, 32767)
+        parts.append(np.where(np.isfinite(steps), np.nan_to_num(steps), -32768).astype("<i2"))
+    return {
+        "fs": fs,
+        "steps_per_mv": STEPS_PER_MV,
+        "samples": base64.b64encode(np.concatenate(parts).tobytes()).decode(),
+    }
+
+
+def _model() -> Classifier:
+    assert _loaded is not None, "prepare() comes first"
+    return _loaded

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from ecg_rhythm import classifier
+from ecg_rhythm.web.app import Limits, create_app
+from tests.conftest import onnx_model
+
+FILE = {"content-type": "application/octet-stream"}
+SECONDS = 20
+WAVE = np.sin(np.arange(SECONDS * 100) / 7).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return onnx_model(tmp_path_factory.mktemp("model") / "m.onnx")
+
+
+@pytest.fixture(scope="module")
+def client(model: Path) -> Iterator[TestClient]:
+    limits = Limits(workers=1, waiting=1, seconds=60, body=2_000_000, hours=1)
+    with TestClient(create_app([model], limits=limits)) as client:
+        yield client
+
+
+def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, model: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", ecg=WAVE, fs=100, unit="mV")
+    expected = classifier.load(model)(WAVE, 100)
+    by_file = client.post("/api/classify?name=mine.npz", content=(tmp_path / "r.npz").read_bytes(), headers=FILE)
+    by_json = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})
+    for response, name in ((by_file, "mine.npz"), (by_json, "recording")):
+        assert response.status_code == 200
+        answer = response.json()
+        assert (answer["record"], answer["label"], answer["kind"]) == (name, expected.label, "prediction")
+        assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_the_page_gets_signal_and_reasons(client: TestClient) -> None:
+    gappy = [None if 300 <= i < 400 else float(v) for i, v in enumerate(WAVE)]
+    answer = client.post("/api/classify?signal=1&why=1", json={"samples": gappy, "fs": 100}).json()
+    steps = np.frombuffer(base64.b64decode(answer["signal"]["samples"]), dtype="<i2")
+    shown = np.where(steps == -32768, np.nan, steps / answer["signal"]["steps_per_mv"])
+    np.testing.assert_allclose(shown[:300], WAVE[:300], atol=0.006)
+    assert np.isnan(shown[300:400]).all()
+    assert len(answer["why"]["weights"]) == 2 * SECONDS
+    assert answer["missing"] == pytest.approx(0.05)
+
+
+def test_a_long_recording_gets_a_timeline(client: TestClient) -> None:
+    answer = client.post("/api/classify?signal=1", json={"samples": np.tile(WAVE, 9).tolist(), "fs": 100}).json()
+    assert answer["kind"] == "timeline"
+    assert answer["seconds"] == 180
+    assert answer["episodes"][-1]["end"] == 180
+    assert len(answer["labels"]) == 12
+    assert json.dumps(answer, allow_nan=False)
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_a_picture_can_be_had(client: TestClient, kind: str, begin: bytes) -> None:
+    response = client.post(f"/api/picture?kind={kind}", json={"samples": WAVE.tolist(), "fs": 100})
+    assert response.content.startswith(begin)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "query", "status", "says"),
+    [
+        (b"", "application/octet-stream", "", 422, "the body is empty"),
+        (b"garbage \x00\xff", "application/octet-stream", "?name=x.edf", 422, "x.edf: unknown format"),
+        (b"1\n2\n3\n", "application/octet-stream", "?name=x.csv", 422, "x.csv: nothing in it tells its sampling rate"),
+        (b"1\n2\n3\n", "application/octet-stream", "?fs=-1", 422, "not one of an ECG"),
+        (
+            b"a 1 300 9\n../../etc/passwd 16 1 16 0 0 0 0 I\n",
+            "application/octet-stream",
+            "",
+            422,
+            "no lines of numbers",
+        ),
+        (b"{", "application/json", "", 422, "this is not the JSON that is read here"),
+        (b"[1, 2]", "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": "abc", "fs": 300}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [[1]], "fs": 300}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [1, 2]}', "application/json", "", 422, "nothing in it tells its sampling rate"),
+        (b'{"samples": [1, 2], "fs": 300, "unit": "kg"}', "application/json", "", 422, "which is no voltage"),
+        (b'{"samples": [1, 2], "fs": 300}', "application/json", "", 422, "is too short"),
+        (b"[" * 100_000, "application/json", "", 422, "this is not the JSON that is read here"),
+        (b"0" * 2_000_001, "application/octet-stream", "", 413, "larger than"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(
+    client: TestClient, content: bytes, kind: str, query: str, status: int, says: str
+) -> None:
+    response = client.post(f"/api/classify{query}", content=content, headers={"content-type": kind})
+    assert response.status_code == status
+    assert says in response.json()["error"]
+    assert "upload" not in response.json()["error"]
+
+
+def test_a_body_without_a_length_is_cut_off_at_the_limit(client: TestClient) -> None:
+    response = client.post("/api/classify", content=(b"0" * 100_000 for _ in range(30)), headers=FILE)
+    assert response.status_code == 413
+
+
+def test_a_recording_that_is_too_long_is_refused(client: TestClient, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "r.npz", ecg=np.zeros(3601 * 100, dtype=np.float32), fs=100)
+    response = client.post("/api/classify?name=r", content=(tmp_path / "r.npz").read_bytes(), headers=FILE)
+    assert response.status_code == 422
+    assert "more than the 1 h" in response.json()["error"]
+
+
+def test_what_takes_too_long_or_too_much_is_stopped_and_the_next_is_answered(model: Path, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", ecg=np.zeros(600_000_000, dtype=np.float32), fs=100)
+    slow = {"samples": np.tile(WAVE, 150).tolist(), "fs": 100}
+    limits = Limits(workers=1, seconds=60, memory=3 * 2**30)
+    with TestClient(create_app([model], limits=limits)) as client:
+        response = client.post("/api/classify", content=(tmp_path / "bomb.npz").read_bytes(), headers=FILE)
+        assert response.status_code == 422
+        assert client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100}).status_code == 200
+    with TestClient(create_app([model], limits=Limits(workers=1, seconds=0.01))) as client:
+        response = client.post("/api/classify", json=slow)
+        assert (response.status_code, "took longer than 0.01 s" in response.json()["error"]) == (504, True)
+
+
+def test_too_many_requests_are_told_to_come_again(model: Path) -> None:
+    with TestClient(create_app([model], limits=Limits(workers=1, waiting=-1))) as client:
+        response = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+
+
+def test_health_model_page_and_documentation_are_served_with_a_strict_policy(client: TestClient) -> None:
+    assert client.get("/api/health").json()["status"] == "ok"
+    assert client.get("/api/model").json()["classes"] == ["N", "A", "~"]
+    for path in ("/", "/page/app.js", "/page/view.js", "/page/style.css", "/page/uplot/uPlot.iife.min.js", "/api/docs"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "https://" not in response.text or path.startswith(("/page/uplot", "/api/docs"))
+    assert "unsafe" not in client.get("/").headers["content-security-policy"]
+    assert "/api/classify" in client.get("/api/openapi.json").json()["paths"]
+    assert client.get("/page/../app.py").status_code == 404
+    assert client.get("/page/%2e%2e/app.py").status_code == 404
