@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 
+import ecg_rhythm
 from ecg_rhythm import answers, plots
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.display import answers_as_csv
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Wanted, read
 from ecg_rhythm.timeline import Timeline
-from tests.conftest import refusal
+from tests.conftest import onnx_model, refusal
 
 FS = 100.0
 WANTED = Wanted(fs=FS, unit="mV")
@@ -81,3 +84,19 @@ def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths
     for _ in range(2):
         answers.draw(answer, paths[1], WANTED, tmp_path / "plots")
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
+
+
+def test_a_file_is_classified_in_one_call(tmp_path: Path) -> None:
+    model = onnx_model(tmp_path / "m.onnx")
+    np.save(tmp_path / "short.npy", np.sin(np.arange(3000) / 7))
+    np.save(tmp_path / "<long>.npy", np.sin(np.arange(60_000) / 7))
+    short = ecg_rhythm.classify(tmp_path / "short.npy", model, fs=FS, unit="mV")
+    long = ecg_rhythm.classify(tmp_path / "<long>.npy", model, fs=FS, unit="mV")
+    assert isinstance(short, Prediction) and isinstance(long, Timeline)
+    assert short == ecg_rhythm.load(model).classify_file(tmp_path / "short.npy", WANTED)
+    assert "none.npy: there is no such file" in refusal(lambda: ecg_rhythm.classify(tmp_path / "none.npy", model))
+    for answer in (short, long):
+        html = ElementTree.fromstring(answer._repr_html_().replace("<br>", "<br/>"))
+        assert html.findall(".//{http://www.w3.org/2000/svg}svg")
+        assert "not a medical device" in "".join(html.itertext())
+    assert "signal" not in short.as_dict() and json.dumps(short.as_dict())

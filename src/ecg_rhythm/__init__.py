@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecg_rhythm.classifier import Classifier
+    from ecg_rhythm.classifier import Classifier, Prediction
+    from ecg_rhythm.timeline import Timeline
 
 __version__ = "0.1.0"
 
@@ -19,7 +20,7 @@ def load(model: Path | str | None = None, coverage: float | None = None) -> Clas
     ----------
     model : path, optional
         An ONNX file, a weights file, the folder of a finished run, or that of a job, all folds of which vote. If not
-        given, the model that comes with the program.
+        given, or `default`, the model that comes with the program.
     coverage : float, optional
         How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
 
@@ -30,4 +31,51 @@ def load(model: Path | str | None = None, coverage: float | None = None) -> Clas
     """
     from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
 
-    return classifier.load(classifier.SHIPPED if model is None else model, coverage)
+    return classifier.load(classifier.SHIPPED if model in (None, "default") else model, coverage)
+
+
+def classify(
+    path: Path | str,
+    model: Path | str | None = None,
+    *,
+    lead: str | None = None,
+    fs: float | None = None,
+    unit: str | None = None,
+    window: float | None = None,
+    stride: float = 15.0,
+    coverage: float | None = None,
+) -> Prediction | Timeline:
+    """Classify an ECG file.
+
+    Parameters
+    ----------
+    path : path
+        The file, in any format that `records.read` knows.
+    model : path, optional
+        As for `load`.
+    lead : str, optional
+        Name or number of the lead to read.
+    fs : float, optional
+        Sampling rate in Hz, if the file does not tell it.
+    unit : str, optional
+        Unit of the samples, if the file does not tell it: mV, uV, 200/mV.
+    window, stride : float
+        Seconds that are classified at once, and from one window to the next. Without a window, recordings of up to
+        two minutes are classified as a whole, longer ones by windows of 30 s.
+    coverage : float, optional
+        As for `load`.
+
+    Returns
+    -------
+    Prediction or Timeline
+        What the model says, of a long recording over time.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read, or there is no such model.
+    """
+    from ecg_rhythm import answers
+    from ecg_rhythm.records import Wanted
+
+    return answers.answer_file(load(model, coverage), path, Wanted(lead, fs, unit), window=window, stride=stride)

@@ -129,6 +129,22 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[Prediction | T
         parquet.write_table(table, made)
 
 
+def answer_file(
+    classifier: Classifier, path: Path | str, wanted: Wanted, *, window: float | None = None, stride: float = STRIDE
+) -> Prediction | Timeline:
+    """Classify one file; a prediction has its signal with it. See `answers`.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read.
+    """
+    (answer,) = answers(classifier, [path], wanted, window=window, stride=stride)
+    if isinstance(answer, BadInput):
+        raise answer
+    return replace(answer, signal=records.read(path, wanted)) if isinstance(answer, Prediction) else answer
+
+
 def why(classifier: Classifier, answer: Prediction, path: Path, wanted: Wanted) -> Prediction:
     """Return a prediction with the stretches that spoke for it."""
     from ecg_rhythm.explain import explain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -79,10 +79,17 @@ class Prediction:
     reading: str
     missing: float
     because: list[tuple[float, float]] | None = None
+    signal: Record | None = field(default=None, repr=False, compare=False)
+    """What was classified, for notebooks."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values."""
-        return asdict(self)
+        return {name: value for name, value in vars(self).items() if name != "signal"}
+
+    def _repr_html_(self) -> str:
+        from ecg_rhythm import notebook
+
+        return notebook.prediction(self, self.signal)
 
 
 class Classifier:
@@ -124,7 +131,7 @@ class Classifier:
         if values.ndim != 1 or not fs > 0:
             raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate above 0 Hz")
         record = records.bridged(Record(name=name, signal=values, fs=fs, lead=""), name or "signal")
-        return self.classify([record])[0]
+        return replace(self.classify([record])[0], signal=record)
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
         """Classify recordings of any rates and lengths, in batches of similar length.
@@ -176,7 +183,8 @@ class Classifier:
         BadInput
             If it cannot be read or is shorter than a second.
         """
-        return self.classify([records.read(path, wanted)])[0]
+        record = records.read(path, wanted)
+        return replace(self.classify([record])[0], signal=record)
 
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:

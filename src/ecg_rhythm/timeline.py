@@ -134,6 +134,11 @@ class Timeline:
             ],
         }
 
+    def _repr_html_(self) -> str:
+        from ecg_rhythm import notebook
+
+        return notebook.timeline(self)
+
 
 def timeline(
     classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float = STRIDE
