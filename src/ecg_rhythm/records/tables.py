@@ -33,8 +33,6 @@ EVEN = 0.05
 """By what part of itself the step from one sample to the next may differ from the usual one."""
 BEGIN = 1000
 """Rows by which columns without names are judged."""
-MOST_GAP_SECONDS = 3600.0
-"""A longer gap is not filled: then the table holds two recordings."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,8 @@ def _evenly(
         return None, everywhere, ["column of times tells no sampling rate and is not used"]
     if abs(fs - round(fs)) < 2e-3 * fs:
         fs = float(round(fs))
-    if (steps > MOST_GAP_SECONDS * fs * step).any():
-        raise BadInput(f"{source}: its times jump by more than an hour; give its parts as files of their own")
+    if times[-1] - times[0] > 2 * len(times) * step:
+        raise BadInput(f"{source}: more than half of the time its rows span is missing; give its parts as files apart")
     positions = np.rint((times - times[0]) / step).astype(np.int64)
     if (np.diff(positions) < 1).any():
         return fs, everywhere, ["its samples are not evenly spaced; taken as if they were"]
