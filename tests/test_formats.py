@@ -292,10 +292,10 @@ def test_a_gap_in_the_times_of_a_table_is_a_gap_of_the_recording(tmp_path: Path)
 
 
 def test_times_that_jump_far_are_refused(tmp_path: Path) -> None:
-    times = np.arange(2000) / FS + 3600 * np.floor(np.arange(2000) / 1.95)
+    times = np.arange(2000) / FS + 3600 * np.floor(np.arange(2000) / 2.1)
     pd.DataFrame({"time": times, "II_mV": LEAD}).to_csv(tmp_path / "r.csv", index=False)
     message = refusal(lambda: read(tmp_path / "r.csv"))
-    assert "more than half of the time its rows span is missing" in message or "tells its sampling rate" in message
+    assert "more than half of the time its rows span is missing" in message
 
 
 def test_missing_values_in_a_table_are_gaps(tmp_path: Path) -> None:
