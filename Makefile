@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow bench lint format clean
+.PHONY: demo test test-slow bench model lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -16,6 +16,11 @@ test-slow: $(READY)  ## Tests of minutes
 
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
+
+model: $(READY)  ## The network that comes with the program, anew: three quarters of an hour on one core; needs data/
+	test -d data/splits/split_100_6_14_refit || $(BIN)/ecg-rhythm split --folds 100 --refit
+	$(BIN)/ecg-rhythm queue jobs/shipped.json
+	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --to src/ecg_rhythm/assets/default.onnx
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -94,8 +94,8 @@ def fetch(
     Parameters
     ----------
     data : Path
-        The data folder DIR; the result is `DIR/store` and `DIR/splits/split_5_6_14`. If they are
-        there already, nothing is done.
+        The data folder DIR; the result is `DIR/store`, `DIR/splits/split_5_6_14` and the same with `_refit`, where
+        validation parts are trained on. If they are there already, nothing is done.
     archive, labels : Path, optional
         `training2017.zip` and `REFERENCE-v3.csv` on this machine; what is not given is downloaded
         into `DIR/download`, checked against the SHA-256 that the server publishes.
@@ -114,9 +114,11 @@ def fetch(
     store = open_store(data)
     if store.origin != ORIGIN:
         raise BadInput(f"{data}: it holds another data set ({store.origin}); choose another --data folder")
-    if not (folder := splits_folder(data) / DEFAULT_SPLIT).exists():
-        save_split(make_split(store.labels_of("v2"), store.classes), folder)
-    check_split(load_split(folder, len(store)), len(store))
+    for refit in (False, True):
+        split = make_split(store.labels_of("v2"), store.classes, refit=refit)
+        if not (folder := splits_folder(data) / split.name).exists():
+            save_split(split, folder)
+        check_split(load_split(folder, len(store)), len(store))
     return store
 
 
