@@ -129,7 +129,8 @@ def in_memory(
     """Return a recording whose samples are an array, in units of `scale` mV; it may be memory-mapped."""
 
     def stretch(start: int, stop: int) -> NDArray[np.float32]:
-        part: NDArray[np.float32] = (signal[start:stop].astype(np.float64) * scale).astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for a number is a gap
+            part: NDArray[np.float32] = (signal[start:stop].astype(np.float64) * scale).astype(np.float32)
         return part
 
     return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
