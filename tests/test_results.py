@@ -17,6 +17,9 @@ from ecg_rhythm.training import train
 from tests.conftest import model, refusal, spec
 
 
+PUBLISHED = Path(__file__).parent.parent / "results"
+
+
 def made_up(n: int = 300, seed: int = 0) -> Predictions:
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, 3, n)
@@ -125,6 +128,19 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     _, found = results.read(tmp_path / "ridge")
     assert results.differences(published, evaluation.figures(found)) == []
     assert "no job made it" in refusal(lambda: results.specs(tmp_path / "ridge", fold=0))
+
+
+@pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
+def test_published_figures_are_those_of_the_published_predictions(result: Path) -> None:
+    published, predictions = results.read(result.parent)
+    assert results.differences(published["figures"], evaluation.figures(predictions)) == []
+    assert len(set(predictions.records)) == 8528
+    f1 = [metrics.f1_score(f.targets, f.labels, average=None)[:3].mean() for f in folds_of(predictions)]
+    assert published["figures"]["measures"]["challenge"]["mean"] == pytest.approx(np.mean(f1))
+
+
+def folds_of(predictions: Predictions) -> list[Predictions]:
+    return [predictions[predictions.folds == k] for k in range(5)]
 
 
 def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
