@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,37 @@ def test_a_lead_can_be_asked_for_by_number(tmp_path: Path, writer: str, number: 
 def test_a_lead_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, wanted: str) -> None:
     message = refusal(lambda: read(as_wfdb(tmp_path), Wanted(lead=wanted)))
     assert f"there is no lead {wanted!r} in it; choose one of V1, II" in message
+
+
+def interrupted(folder: Path, starts: Sequence[int]) -> Path:
+    """Return an EDF+D file: as_edf's, whose data records, a second each, begin at other times."""
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        return (b"+%d\x14\x14\0" % starts[int(found[1])]).ljust(len(found[0]), b"\0")
+
+    path = as_edf(folder)
+    content = path.read_bytes().replace(b"EDF+C", b"EDF+D", 1)
+    path.write_bytes(re.sub(rb"\+(\d+)\x14\x14\0+", moved, content))
+    return path
+
+
+def test_an_interrupted_recording_has_gaps_where_it_was(tmp_path: Path) -> None:
+    starts = [k + 7 * (k >= 3) + 100 * (k >= 5) for k in range(SECONDS)]
+    recording = open_recording(interrupted(tmp_path, starts))
+    assert recording.seconds == starts[-1] + 1
+    there = (np.array(starts)[:, None] * int(FS) + np.arange(int(FS))).ravel()
+    signal = recording.stretch(0, recording.samples)
+    np.testing.assert_allclose(signal[there], LEAD, atol=1e-3)
+    assert np.isfinite(signal).sum() == len(LEAD)
+    for start, stop in [(0, 1), (505, 2750), (1000, 2250), (1250, 2500), (7500, 10000)]:
+        np.testing.assert_array_equal(recording.stretch(start, stop), signal[start:stop])
+
+
+def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
+    disorder = [k - 2 * (k >= 3) for k in range(SECONDS)]
+    assert "not in the order of time" in refusal(lambda: open_recording(interrupted(tmp_path, disorder)))
+    apart = [k + 10_000_000 * (k >= 3) for k in range(SECONDS)]
+    assert "more than 31 days" in refusal(lambda: open_recording(interrupted(tmp_path, apart)))
 
 
 def test_what_the_user_says_of_rate_and_unit_goes_before_the_file(tmp_path: Path) -> None:

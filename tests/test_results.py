@@ -16,7 +16,6 @@ from ecg_rhythm.store import open_store
 from ecg_rhythm.training import train
 from tests.conftest import model, refusal, spec
 
-
 PUBLISHED = Path(__file__).parent.parent / "results"
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ecg_rhythm import runs, summary
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from ecg_rhythm.outputs import Predictions
     from ecg_rhythm.robustness import Robustness
     from ecg_rhythm.suspects import Suspect
-    from ecg_rhythm.timeline import Timeline
+    from ecg_rhythm.timeline import Episode, Timeline
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
 
 
+EPISODES = 12
+"""Of a long recording that are listed."""
 PAGE = 512
 """Rows of a table that is printed while there are more to come."""
 
@@ -85,6 +88,18 @@ def progress(out: Console, title: str) -> Iterator[Callable[[runs.Progress], Non
     with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda p: bar.update(task, completed=p.fraction, description=str(p))
+
+
+@contextmanager
+def counting(console: Console | None, files: int) -> Iterator[Callable[[], None]]:
+    """Show how many files are done, if the console is a terminal."""
+    if console is None or not console.is_terminal:
+        yield lambda: None
+        return
+    columns = SpinnerColumn(), BarColumn(), TextColumn("{task.completed} of {task.total} files"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=files)
+        yield lambda: bar.advance(task)
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
@@ -269,6 +284,9 @@ def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
             out.print(_predictions(short))
         if long := [answer for answer in page if isinstance(answer, Timeline)]:
             out.print(_timelines(long))
+        for timeline in long:
+            if episodes := timeline.episodes("A"):
+                out.print(_episodes(timeline.record, episodes))
 
 
 def _predictions(page: Sequence[Prediction]) -> Table:
@@ -285,10 +303,10 @@ def _predictions(page: Sequence[Prediction]) -> Table:
             row.append(" or ".join(prediction.prediction_set))
         row.append("" if prediction.heart_rate is None else f"{prediction.heart_rate:.0f}")
         row.append("" if prediction.quality is None else f"{prediction.quality:.2f}")
-        row.append(prediction.reading)
+        row.append(escape(prediction.reading))
         if reasons:
             row.append(", ".join(f"{start:g}-{end:g}" for start, end in prediction.because or []))
-        table.add_row(prediction.record, prediction.label, *row)
+        table.add_row(escape(prediction.record), prediction.label, *row)
     return table
 
 
@@ -301,13 +319,25 @@ def _timelines(page: Sequence[Timeline]) -> Table:
         episodes = timeline.episodes("A")
         longest = max((episode.seconds for episode in episodes), default=0.0)
         table.add_row(
-            timeline.record,
+            escape(timeline.record),
             *("" if burden is None else f"{burden:.1%}" for burden in burdens),
             f"{timeline.unreadable:.1%}",
             str(len(episodes)),
             runs.duration(longest) if longest else "",
-            timeline.reading,
+            escape(timeline.reading),
         )
+    return table
+
+
+def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
+    """Return when the longest episodes of a recording begin and end."""
+    shown = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
+    which = "" if len(shown) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
+    table = _table(
+        "start", "end", "duration", "p(A)", title=escape(f"{record}: episodes of atrial fibrillation{which}")
+    )
+    for e in shown:
+        table.add_row(*(runs.duration(seconds) for seconds in (e.start, e.end, e.seconds)), f"{e.probability:.2f}")
     return table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ecg_rhythm import __version__, display
 
@@ -22,9 +23,9 @@ Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its sp
 Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
 
-def complain(message: object) -> None:
+def complain(message: object, console: Console = err) -> None:
     """Print an error in one line."""
-    err.print(f"error: {' '.join(str(message).splitlines())}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {' '.join(str(message).splitlines())}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _version(asked: bool) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from ecg_rhythm import config, display
-from ecg_rhythm.cli.base import app, complain, out
+from ecg_rhythm.cli.base import app, complain, err, out
 from ecg_rhythm.cli.data import pack, split
 from ecg_rhythm.cli.training import queue, summarize
 from ecg_rhythm.errors import BadInput
@@ -89,15 +89,19 @@ def classify(
         raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or classifier.SHIPPED, coverage)
     paths, wanted = records.expand(files), records.Wanted(lead, fs, unit)
+    printed = as_json or as_csv
+    # A bar and what is printed above it must go through one console.
+    bar = out if out.is_terminal and not printed else err
     answered = failed = 0
 
     def found() -> Iterator[classifier.Prediction | timeline.Timeline]:
         nonlocal answered, failed
         answering = answers.answers(loaded, paths, wanted, window=window, stride=stride)
         for path, answer in zip(paths, answering, strict=True):
+            advance()
             if isinstance(answer, BadInput):
                 failed += 1
-                complain(answer)
+                complain(answer, bar if err.is_terminal else err)
             else:
                 answered += 1
                 if why and isinstance(answer, classifier.Prediction):
@@ -106,16 +110,17 @@ def classify(
                     answers.draw(answer, path, wanted, plot)
                 yield answer
 
-    if parquet is not None:
-        answers.write_parquet(parquet, loaded.classes, found())
-    elif as_json:
-        display.answers_as_json(found())
-    elif as_csv:
-        display.answers_as_csv(loaded.classes, found())
-    else:
-        display.answers(out, found())
-        if answered:
-            out.print("For research; not a medical device.")
+    with display.counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+        if parquet is not None:
+            answers.write_parquet(parquet, loaded.classes, found())
+        elif as_json:
+            display.answers_as_json(found())
+        elif as_csv:
+            display.answers_as_csv(loaded.classes, found())
+        else:
+            display.answers(out, found())
+    if answered and not (printed or parquet):
+        out.print("For research; not a medical device.")
     if failed:
         sys.exit(1 if answered else 2)
 
