@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
@@ -386,6 +386,40 @@ def test_a_damaged_file_is_read_or_refused(
         assert str(error).startswith(str(path))
     else:
         assert np.isfinite(record.signal).all()
+
+
+ZEROS = np.zeros(17_000_000)
+"""More than a small compressed file may hold."""
+
+
+def deflated_dicom(folder: Path) -> Path:
+    dataset = pydicom.dcmread(as_dicom(folder))
+    dataset.WaveformSequence[0].WaveformData = ZEROS.astype(np.int64).tobytes()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(folder / "r.dcm")
+    return folder / "r.dcm"
+
+
+def test_a_deflated_dicom_file_is_read(tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(as_dicom(tmp_path))
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(tmp_path / "r.dcm")
+    np.testing.assert_allclose(read(tmp_path / "r.dcm").signal, LEAD, atol=3e-4)
+
+
+PACKED: dict[str, Callable[[Path], object]] = {
+    "r.npz": lambda folder: np.savez_compressed(folder / "r.npz", ecg=ZEROS, fs=300),
+    "r.mat": lambda folder: scipy.io.savemat(folder / "r.mat", {"ecg": ZEROS}, do_compression=True),
+    "r.parquet": lambda folder: pd.DataFrame({"ecg": ZEROS}).to_parquet(folder / "r.parquet"),
+    "r.dcm": deflated_dicom,
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_small_file_that_holds_far_too_much_is_refused(tmp_path: Path, name: str) -> None:
+    PACKED[name](tmp_path)
+    assert (tmp_path / name).stat().st_size < 1_000_000
+    assert "times as large as the file" in refusal(lambda: read(tmp_path / name))
 
 
 def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

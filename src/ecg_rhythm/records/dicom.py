@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import inflating
 from ecg_rhythm.records.recording import Recording, Wanted, choose_lead, in_memory, rate, scale
+
+PREAMBLE, LENGTH_ELEMENT = 132, 12
+"""Bytes before a file's meta information, and of its first element, which tells the length of the others."""
 
 
 def open_dicom(path: Path, wanted: Wanted) -> Recording:
@@ -15,6 +20,7 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
     except ModuleNotFoundError:
         raise BadInput(f"{path}: DICOM needs a further library; `pip install 'ecg-rhythm[dicom]'`") from None
     try:
+        _check_deflated(path)
         dataset = pydicom.dcmread(path)
         groups = list(dataset.get("WaveformSequence", []))
         if not groups:
@@ -37,3 +43,16 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
     lead = choose_lead(names, wanted.lead, str(path))
     factor, remarks = scale(units[lead], wanted, f"{path}: lead {names[lead]}")
     return in_memory(path.stem, signals[:, lead], rate(fs, wanted, str(path)), names[lead], factor, remarks)
+
+
+def _check_deflated(path: Path) -> None:
+    """Refuse a deflated file that holds far more than its size lets expect."""
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        with path.open("rb") as file:
+            file.seek(PREAMBLE + LENGTH_ELEMENT + int(meta.FileMetaInformationGroupLength))
+            limit = inflating.most(path)
+            inflating.check(path, inflating.inflated(file, path.stat().st_size, limit, -zlib.MAX_WBITS))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of
 from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
 
@@ -16,6 +17,9 @@ from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
 def open_numpy(path: Path, wanted: Wanted) -> Recording:
     """Open an array, memory-mapped, or a signal among several arrays."""
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                inflating.check(path, sum(member.file_size for member in archive.infolist()))
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         arrays = {"signal": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (*LIBRARY_ERRORS, zipfile.BadZipFile, zlib.error):

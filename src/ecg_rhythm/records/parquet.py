@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import RATES, UNITS
 from ecg_rhythm.records.recording import Recording, Wanted
 from ecg_rhythm.records.tables import Table, recording_of
@@ -27,6 +28,7 @@ def open_parquet(path: Path, wanted: Wanted) -> Recording:
 
     try:
         file = parquet.ParquetFile(path, memory_map=True)
+        inflating.check(path, 8 * file.metadata.num_rows)
         fields = [field for field in file.schema_arrow if kind(field)]
         told = {
             key.decode().strip().lower(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()

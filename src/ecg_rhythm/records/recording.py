@@ -20,6 +20,8 @@ MOST_STRETCHED = 10_000
 """Largest numerator or denominator that resampling takes."""
 SHORTEST = 1.0
 """Least duration of a recording in s."""
+PIECE = 1_000_000
+"""Samples that are converted at once."""
 LARGEST, LOOKED_AT = 20.0, 100_000
 """What no ECG exceeds in mV, wander included; on how many samples its size is judged."""
 
@@ -129,9 +131,12 @@ def in_memory(
     """Return a recording whose samples are an array, in units of `scale` mV; it may be memory-mapped."""
 
     def stretch(start: int, stop: int) -> NDArray[np.float32]:
+        found = np.empty(stop - start, dtype=np.float32)
         with np.errstate(over="ignore"):  # what is too large for a number is a gap
-            part: NDArray[np.float32] = (signal[start:stop].astype(np.float64) * scale).astype(np.float32)
-        return part
+            for first in range(0, len(found), PIECE):  # in double precision, but not all of it at once
+                piece = signal[start + first : min(start + first + PIECE, stop)]
+                found[first : first + PIECE] = piece.astype(np.float64) * scale
+        return found
 
     return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
 
