@@ -21,7 +21,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
 from ecg_rhythm.store import open_store
 from ecg_rhythm.training import train
-from tests.conftest import model, refusal, signals, spec
+from tests.conftest import model, refusal, signals, small_store, spec
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,25 @@ def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() in {"A", "N", "~"}
+
+
+def test_eight_bits_make_little_difference_and_a_smaller_file(job: Path, data: Path, tmp_path: Path) -> None:
+    exact, quick = tmp_path / "exact.onnx", tmp_path / "quick.onnx"
+    export_command(job / "fold0", to=exact)
+    export_command(job / "fold0", to=quick, int8=True, data=data)
+    kinds = {node.op_type for node in onnx.load(quick).graph.node}
+    assert "QuantizeLinear" in kinds
+    assert quick.read_bytes() != exact.read_bytes()
+    assert exported.load(quick).description == exported.load(exact).description
+    wanted, found = (classifier.load(file).probabilities(recordings(40)) for file in (exact, quick))
+    assert 0 < abs(found - wanted).mean() < 0.03
+
+
+def test_eight_bits_need_the_data_that_the_network_was_trained_on(job: Path, tmp_path: Path) -> None:
+    small_store(tmp_path, 24)
+    message = refusal(lambda: export_command(job / "fold0", to=tmp_path / "q.onnx", int8=True, data=tmp_path))
+    assert "was trained on other data; name with --data" in message
+    assert not (tmp_path / "q.onnx").exists()
 
 
 @pytest.mark.parametrize("name", ["CRNN", "ResGRU"])

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(model: Path | str | None = None, coverage: float | None = None) -> Classifier:
+def load(model: Path | str = "default", coverage: float | None = None) -> Classifier:
     """Load a trained model.
 
     Parameters
     ----------
-    model : path, optional
-        An ONNX file, a weights file, the folder of a finished run, or that of a job, all folds of which vote. If not
-        given, or `default`, the model that comes with the program.
+    model : str or path
+        `default` or `fast`, which come with the program (the second computes in eight bits); else an ONNX file, a
+        weights file, the folder of a finished run, or that of a job, all folds of which vote.
     coverage : float, optional
         How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
 
@@ -31,12 +31,12 @@ def load(model: Path | str | None = None, coverage: float | None = None) -> Clas
     """
     from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
 
-    return classifier.load(classifier.SHIPPED if model in (None, "default") else model, coverage)
+    return classifier.load(model, coverage)
 
 
 def classify(
     path: Path | str,
-    model: Path | str | None = None,
+    model: Path | str = "default",
     *,
     lead: str | None = None,
     fs: float | None = None,
@@ -51,7 +51,7 @@ def classify(
     ----------
     path : path
         The file, in any format that `records.read` knows.
-    model : path, optional
+    model : str or path
         As for `load`.
     lead : str, optional
         Name or number of the lead to read.

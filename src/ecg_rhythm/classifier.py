@@ -23,8 +23,9 @@ BATCH_SECONDS = 960.0
 """Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
 COVERAGE = 0.9
 """How often the true class is in a prediction set, unless asked otherwise."""
-SHIPPED = Path(__file__).parent / "assets" / "default.onnx"
-"""The model that comes with the program."""
+DEFAULT = "default"
+SHIPPED = {name: Path(__file__).parent / "assets" / f"{name}.onnx" for name in (DEFAULT, "fast")}
+"""The models that come with the program; the second computes its convolutions in eight bits."""
 
 Item = TypeVar("Item")
 
@@ -220,14 +221,15 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield part
 
 
-def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float | None = None) -> Classifier:
-    """Load a model, or several that vote; the one that comes with the program if none is named.
+def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | None = None) -> Classifier:
+    """Load a model, or several that vote.
 
     Parameters
     ----------
     models : path or several
-        An exported ONNX file, a weights file, the folder of a finished run (its last phase is taken), or the
-        folder of a job (all its finished folds vote). All but the first need torch.
+        The name of one that comes with the program, `default` or `fast`; an exported ONNX file, a weights file, the
+        folder of a finished run (its last phase is taken), or the folder of a job (all its finished folds vote). The
+        last three need torch.
     coverage : float
         How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
 
@@ -237,9 +239,15 @@ def load(models: Path | str | Iterable[Path | str] = SHIPPED, coverage: float | 
         If one of them is none of these, or a coverage is asked for and there are no sets to be had.
     """
     paths = [models] if isinstance(models, Path | str) else list(models)
-    if paths == [SHIPPED] and not SHIPPED.exists():
-        raise BadInput("no trained model comes with this installation; name one, on the command line with --model")
-    return Classifier([_model(file) for path in paths for file in weights_of(Path(path))], coverage)
+    return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
+
+
+def _known(model: Path | str) -> Path:
+    """Return the file of a model that comes with the program, or the path that was given."""
+    path = SHIPPED.get(str(model))
+    if path is not None and not path.exists():
+        raise BadInput(f"no model {model} comes with this installation; name another, on the command line with --model")
+    return Path(model) if path is None else path
 
 
 def _model(file: Path) -> Model:

@@ -176,7 +176,7 @@ def create_app(
         If a model cannot be loaded.
     """
     chosen, limits = models or [], limits or Limits()
-    loaded = classifier.load(chosen or classifier.SHIPPED, coverage)  # says at once if it cannot be
+    loaded = classifier.load(chosen or classifier.DEFAULT, coverage)  # says at once if it cannot be
     service = _Service(chosen, coverage, limits)
 
     @asynccontextmanager

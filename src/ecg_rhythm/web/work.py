@@ -61,7 +61,7 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     """Load the model and limit this process's memory to so many bytes."""
     global _loaded
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    _loaded = classifier.load(models or classifier.SHIPPED, coverage)
+    _loaded = classifier.load(models or classifier.DEFAULT, coverage)
 
 
 def answer(upload: Upload, with_signal: bool, why: bool) -> dict[str, Any]:

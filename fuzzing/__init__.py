@@ -1,0 +1,1 @@
+"""Inputs that nobody means well with, for readers and the web service."""
