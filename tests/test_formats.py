@@ -277,6 +277,16 @@ def test_an_interrupted_recording_has_gaps_where_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.stretch(start, stop), signal[start:stop])
 
 
+@pytest.mark.parametrize(("writer", "duration"), [(as_edf, b"0"), (as_edf, b"-1"), (as_bdf, b"-1")])
+def test_data_records_that_last_no_time_are_refused(
+    tmp_path: Path, writer: Callable[[Path], Path], duration: bytes
+) -> None:
+    path = writer(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:244] + duration.ljust(8) + content[252:])
+    assert "this EDF or BDF file is damaged" in refusal(lambda: read(path))
+
+
 def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
     disorder = [k - 2 * (k >= 3) for k in range(SECONDS)]
     assert "not in the order of time" in refusal(lambda: open_recording(interrupted(tmp_path, disorder)))

@@ -39,6 +39,8 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
         chosen = signals[lead]
         fs, unit, label = float(chosen.sampling_frequency), chosen.physical_dimension, chosen.label
         samples = round(file.duration * fs)
+        if samples < 0:
+            raise ValueError
         interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
         starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
         positions = np.rint(starts * fs).astype(np.int64)

@@ -27,7 +27,7 @@ LARGEST, LOOKED_AT = 20.0, 100_000
 
 LIBRARY_ERRORS = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, EOFError,
-    NotImplementedError, SyntaxError,
+    NotImplementedError, SyntaxError, NameError,
 )  # fmt: skip
 """What libraries raise at files that are not as they should be."""
 
