@@ -277,14 +277,27 @@ def test_an_interrupted_recording_has_gaps_where_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.stretch(start, stop), signal[start:stop])
 
 
-@pytest.mark.parametrize(("writer", "duration"), [(as_edf, b"0"), (as_edf, b"-1"), (as_bdf, b"-1")])
-def test_data_records_that_last_no_time_are_refused(
-    tmp_path: Path, writer: Callable[[Path], Path], duration: bytes
+DURATION, HEADER_SIZE, RECORD_COUNT = slice(244, 252), slice(184, 192), slice(236, 244)
+"""Where they stand in an EDF header, each in eight bytes."""
+
+
+@pytest.mark.parametrize(
+    ("writer", "fields", "says"),
+    [
+        (as_edf, {DURATION: b"0"}, "this EDF or BDF file is damaged"),
+        (as_edf, {DURATION: b"-1"}, "-250 Hz is not one of an ECG"),
+        (as_bdf, {HEADER_SIZE: b"9999999", RECORD_COUNT: b"-1"}, "this EDF or BDF file is damaged"),
+    ],
+)
+def test_headers_that_cannot_be_are_refused(
+    tmp_path: Path, writer: Callable[[Path], Path], fields: dict[slice, bytes], says: str
 ) -> None:
     path = writer(tmp_path)
-    content = path.read_bytes()
-    path.write_bytes(content[:244] + duration.ljust(8) + content[252:])
-    assert "this EDF or BDF file is damaged" in refusal(lambda: read(path))
+    content = bytearray(path.read_bytes())
+    for where, value in fields.items():
+        content[where] = value.ljust(8)
+    path.write_bytes(content)
+    assert says in refusal(lambda: read(path))
 
 
 def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
