@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow bench model lint format clean
+.PHONY: demo test test-slow bench model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -17,10 +17,16 @@ test-slow: $(READY)  ## Tests of minutes
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
 
-model: $(READY)  ## The network that comes with the program, anew: three quarters of an hour on one core; needs data/
+model: $(READY)  ## The networks that come with the program, anew: three quarters of an hour on one core; needs data/
 	test -d data/splits/split_100_6_14_refit || $(BIN)/ecg-rhythm split --folds 100 --refit
 	$(BIN)/ecg-rhythm queue jobs/shipped.json
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --to src/ecg_rhythm/assets/default.onnx
+	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --int8 --to src/ecg_rhythm/assets/fast.onnx
+
+fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, two hours on one core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	$(BIN)/python -m fuzzing.readers all
+	$(BIN)/python -m fuzzing.service
 
 lint: $(READY)
 	$(BIN)/ruff check .
