@@ -277,6 +277,15 @@ def test_an_interrupted_recording_has_gaps_where_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.stretch(start, stop), signal[start:stop])
 
 
+@pytest.mark.parametrize("old", [b"'descr'", b"(2000,)"])
+def test_numpy_headers_that_cannot_be_are_refused(tmp_path: Path, old: bytes) -> None:
+    np.save(tmp_path / "r.npy", LEAD)
+    content = (tmp_path / "r.npy").read_bytes()
+    assert old in content
+    (tmp_path / "r.npy").write_bytes(content.replace(old, b"(" * len(old)))
+    assert "this NumPy file is damaged" in refusal(lambda: read(tmp_path / "r.npy"))
+
+
 DURATION, HEADER_SIZE, RECORD_COUNT = 244, 184, 236
 """Where they begin in an EDF header, each of eight bytes."""
 

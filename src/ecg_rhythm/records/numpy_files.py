@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,7 +23,7 @@ def open_numpy(path: Path, wanted: Wanted) -> Recording:
                 inflating.check(path, sum(member.file_size for member in archive.infolist()))
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         arrays = {"signal": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except (*LIBRARY_ERRORS, zipfile.BadZipFile, zlib.error):
+    except (*LIBRARY_ERRORS, tokenize.TokenError, zipfile.BadZipFile, zlib.error):
         raise BadInput(
             f"{path}: this NumPy file is damaged or holds more than numbers and texts; save it anew"
         ) from None
