@@ -10,8 +10,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from ecg_rhythm.config import Section
 
@@ -52,6 +50,9 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
     of inductive conformal predictors", Machine Learning 92, 2013; Sadinle et al., "Least ambiguous set-valued
     classifiers with bounded error levels", JASA 114, 2019 (one threshold per class).
     """
+    from scipy.optimize import minimize_scalar  # what only predicts does not wait for SciPy
+    from scipy.special import log_softmax
+
     logs = np.log(np.maximum(probabilities, SMALLEST))
     rows = np.arange(len(targets))
 
@@ -75,8 +76,13 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
 def tempered(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Return probabilities, shape (..., classes), made less or, below 1, more certain."""
     logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST))
-    result: NDArray[np.float64] = softmax(logs / temperature, axis=-1)
-    return result
+    return softmax(logs / temperature)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities, shape (..., classes); SciPy has the same but takes longer to load than a first answer."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, coverage: float) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
@@ -198,7 +197,7 @@ def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.flo
         padded = np.zeros((len(part), lengths[part].max()), dtype=np.float32)
         for row, i in zip(padded, part, strict=True):
             row[: lengths[i]] = signals[i]
-        found[part] = softmax(model.logits(padded, lengths[part]).astype(np.float64), axis=1)
+        found[part] = calibration.softmax(model.logits(padded, lengths[part]))
     fitted = model.description.calibration
     return found if fitted is None else calibration.tempered(found, fitted.temperature)
 

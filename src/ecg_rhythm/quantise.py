@@ -16,9 +16,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from scipy.special import softmax
 
 from ecg_rhythm import exported, files, runs
+from ecg_rhythm.calibration import softmax
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.exported import LENGTHS, SAMPLES_STEP, SIGNALS
 from ecg_rhythm.splits import load_split
@@ -66,8 +66,7 @@ def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) 
         )
         exact, quick = exported.load(source), exported.load(made)
         differences = [
-            np.abs(softmax(exact.logits(*batch), axis=1) - softmax(quick.logits(*batch), axis=1)).mean(axis=1)
-            for batch in batches
+            np.abs(softmax(exact.logits(*batch)) - softmax(quick.logits(*batch))).mean(axis=1) for batch in batches
         ]
     return float(np.concatenate(differences).mean())
 
