@@ -28,8 +28,8 @@ MINUTES = (0.75, 60.0)
 """Between which an episode's length is drawn, log-uniformly."""
 SHARES = {"N": 0.5, "A": 0.25, "O": 0.2, "~": 0.05}
 """How often an episode is of each class."""
-WIDTHS = (1, 3, 5, 7, 9, 13)
-LASTING, TRUSTS = (2.0, 5.0, 10.0, 20.0, 40.0), (0.3, 0.5, 0.7, 1.0)
+WIDTHS = (1, 3, 5, 7, 9, 13, 17, 25, 33)
+LASTING, TRUSTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0), (0.3, 0.5, 0.7, 1.0)
 
 
 @dataclass(frozen=True)

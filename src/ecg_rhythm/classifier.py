@@ -18,8 +18,9 @@ from ecg_rhythm.heartbeats import heart_rate
 from ecg_rhythm.records import Record, Wanted
 from ecg_rhythm.scores import NOISE
 
-BATCH_SECONDS = 960.0
-"""Seconds of signal, padding included, that go through a network at once: 32 recordings of 30 s."""
+BATCH_SECONDS = 320.0
+"""Seconds of signal, padding included, that go through a network at once: ten recordings of 30 s. With more, what is
+between layers no longer fits the processor's cache."""
 COVERAGE = 0.9
 """How often the true class is in a prediction set, unless asked otherwise."""
 DEFAULT = "default"

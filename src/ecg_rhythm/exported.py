@@ -20,6 +20,8 @@ import onnxruntime
 
 SIGNALS, LENGTHS, LOGITS = "signals", "lengths", "logits"
 """Names of a graph's inputs and output."""
+THREADS = "OMP_NUM_THREADS"
+"""What limits the threads of most libraries; this one does not know it."""
 SAMPLES_STEP = 1536
 """Signals are padded to multiples of so many samples: the exporter can follow the shapes of no others."""
 
@@ -39,7 +41,7 @@ class OnnxModel:
 
 
 def load(path: Path) -> OnnxModel:
-    """Read a file that `ecg-rhythm export` wrote.
+    """Read a file that `ecg-rhythm export` wrote; it computes in `OMP_NUM_THREADS` threads, or one for each core.
 
     Raises
     ------
@@ -48,8 +50,11 @@ def load(path: Path) -> OnnxModel:
     """
     if not path.is_file():
         raise BadInput(f"{path}: there is no such ONNX file; check the name")
+    options = onnxruntime.SessionOptions()
+    if (threads := os.environ.get(THREADS, "")).isdecimal():
+        options.intra_op_num_threads = int(threads)
     try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
     except Exception:  # the library's errors have no common base
         raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get it anew") from None

@@ -313,21 +313,27 @@ def resample(record: Record, fs: float) -> Record:
         return record
     from scipy.signal import resample_poly
 
-    ratio = Fraction(min(fs / record.fs, 2.0 * MOST_STRETCHED)).limit_denominator(MOST_STRETCHED)
     if len(record.signal) < 2:
         raise BadInput(f"{record.name}: a single sample cannot be resampled; give at least a second of signal")
-    if ratio > MOST_STRETCHED or abs(float(ratio) * record.fs / fs - 1) > 1e-4:
+    up, down = _ratio(record.fs, fs)
+    if up > MOST_STRETCHED * down or abs(up / down * record.fs / fs - 1) > 1e-4:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
     # The edges are continued by their slope: zeros there would ring on a signal with an offset.
-    up, down = ratio.numerator, ratio.denominator
     window: Any = _low_pass(max(up, down))
     signal = resample_poly(record.signal.astype(np.float64), up, down, window=window, padtype="line")
     return replace(record, signal=signal.astype(np.float32), fs=fs)
 
 
 @lru_cache(maxsize=16)
+def _ratio(fs: float, to: float) -> tuple[int, int]:
+    """Return the ratio of two rates as a fraction of small numbers; anew for each window of a day, that takes long."""
+    ratio = Fraction(min(to / fs, 2.0 * MOST_STRETCHED)).limit_denominator(MOST_STRETCHED)
+    return ratio.numerator, ratio.denominator
+
+
+@lru_cache(maxsize=16)
 def _low_pass(factor: int) -> NDArray[np.float64]:
-    """Return the filter that `resample_poly` designs by default; anew for each window of a day, that takes as long."""
+    """Return the filter that `resample_poly` designs by default, anew each time."""
     from scipy.signal import firwin
 
     return np.asarray(firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import resource
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import classifier, explain, plots, records, timeline
+from ecg_rhythm import classifier, explain, exported, plots, records, timeline
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Recording, Wanted, in_memory
@@ -60,6 +61,7 @@ class Upload:
 def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     """Load the model and limit this process's memory to so many bytes."""
     global _loaded
+    os.environ.setdefault(exported.THREADS, "1")  # there is a worker for each core
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     _loaded = classifier.load(models or classifier.DEFAULT, coverage)
 
