@@ -33,8 +33,8 @@ UNREADABLE = NOISE
 MOST_MISSING = 0.5
 """Share of a window that may be missing; more, and it is not classified."""
 
-MEAN_MINUTES = 10.0
-"""How long a rhythm lasts on average, as smoothing sees it."""
+MEAN_MINUTES = 40.0
+"""How long a rhythm lasts on average, as smoothing sees it; this and the next as `benchmarks/smoothing.py` found them."""
 TRUST = 0.7
 """Power of a step's probabilities in smoothing: windows overlap, so they are no independent witnesses."""
 

@@ -99,7 +99,7 @@ class Limits:
 
     workers: int = 2
     waiting: int = 16
-    seconds: float = 60.0
+    seconds: float = 120.0
     body: int = 200 * 2**20
     hours: float = 48.0
     memory: int = 8 * 2**30

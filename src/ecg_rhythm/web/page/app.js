@@ -16,7 +16,7 @@ function clock(seconds) {
   return seconds < 60 ? `${seconds.toFixed(1)} s` : parts.map((v, i) => i ? String(v).padStart(2, "0") : v).join(":");
 }
 
-const percent = share => share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)} %`;
+const percent = share => share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)}\u00a0%`;
 const title = label => NAMES[label] ? `${label}, ${NAMES[label]}` : label;
 const paint = label => colour(PALETTE[label] || "--other");
 
