@@ -1,7 +1,7 @@
 """Do explanations point at what counts? `python -m benchmarks.explanations logs/ResGRU/default`.
 
 A deletion test: of recordings that a fold has not seen and gets right, the seconds that its explanation weighs
-most are hidden, then as many at random, then those it weighs least: the first must cost most.
+most are hidden, then the same pattern shifted by a random time, then those it weighs least: the first must cost most.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def main() -> None:
                 record = Record(table.records[i], signal, store.fs, "ECG")
                 found = explain.explain(model, record)
                 ranked = np.argsort(-found.weights)
-                orders = {"weightiest": ranked, "at random": rng.permutation(ranked), "lightest": ranked[::-1]}
+                shifted = (ranked + rng.integers(len(ranked))) % len(ranked)
+                orders = {"weightiest": ranked, "shifted": shifted, "lightest": ranked[::-1]}
                 keys = [(share, kind) for share in SHARES for kind in orders]
                 variants = [explain.hidden(record, stretches(found, orders[kind], share)) for share, kind in keys]
                 before, *after = model.probabilities([record, *variants])[:, target].tolist()
@@ -55,7 +56,7 @@ def main() -> None:
                 falls.setdefault((name, share, kind), []).append(float(np.mean(values)))
     for (name, share, kind), values in falls.items():
         over_folds = scores.spread(values)
-        print(f"{name}  {share:.0%} hidden, {kind:11} -{over_folds.mean:.3f} ± {over_folds.sd or 0:.3f}")
+        print(f"{name}  {share:.0%} hidden, {kind:11} {-over_folds.mean:+.3f} ± {over_folds.sd or 0:.3f}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ MOST_MISSING = 0.5
 """Share of a window that may be missing; more, and it is not classified."""
 
 MEAN_MINUTES = 40.0
-"""How long a rhythm lasts on average, as smoothing sees it; this and the next as `benchmarks/smoothing.py` found them."""
+"""How long a rhythm lasts on average, as smoothing sees it; like the next, as `benchmarks/smoothing.py` found it."""
 TRUST = 0.7
 """Power of a step's probabilities in smoothing: windows overlap, so they are no independent witnesses."""
 
