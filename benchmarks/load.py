@@ -1,0 +1,141 @@
+"""The web service under load: `python -m benchmarks.load`.
+
+For each number of clients, half a minute of strips, one request after the other for each client, as files of
+several formats; then the same with malformed and oversized bodies among them. Every answer to a strip is compared with
+the classifier's own; a client that is told to come again does so. Clients and service share the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from ecg_rhythm import classifier
+
+CLIENTS, SECONDS, BAD = (1, 8, 64), 30.0, 0.05
+STRIPS, FS = 12, 300.0
+BODY_LIMIT = 200 * 2**20
+
+
+def strips() -> list[tuple[bytes, str]]:
+    """Return bodies of requests, NumPy's files and CSV, and the right answer to each."""
+    model, found = classifier.load(), []
+    for number in range(STRIPS):
+        rng = np.random.default_rng(number)
+        impulses = np.zeros(9000)
+        beats = np.cumsum(rng.normal(240, 80 * (number % 2), 60).clip(100)).astype(int)
+        impulses[beats[beats < len(impulses)]] = 1
+        noise = rng.normal(0, 0.02, len(impulses))
+        signal = (np.convolve(impulses, np.hanning(25), mode="same") + noise).astype(np.float32)
+        if number % 3:
+            file = io.BytesIO()
+            np.savez(file, ecg=signal, fs=FS, unit="mV")
+            body = file.getvalue()
+        else:
+            body = b"# fs = 300 Hz\necg mV\n" + b"\n".join(b"%.9g" % value for value in signal)
+        found.append((body, model(signal, FS).label))
+    return found
+
+
+def malformed(rng: random.Random, body: bytes) -> bytes:
+    """Return a body that cannot be read."""
+    return rng.choice([b"", body[: len(body) // 3], rng.randbytes(20_000), b"{", b"[" * 10_000])
+
+
+def memory_of(process: int) -> int:
+    """Return the resident memory in bytes of a process and its children."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    own = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
+    return own + sum(memory_of(int(child)) for child in children)
+
+
+async def client(
+    address: str, good: list[tuple[bytes, str]], seed: int, bad: float, until: float, seen: Counter[str],
+    latencies: list[float],
+) -> None:  # fmt: skip
+    """Send one request after the other."""
+    rng = random.Random(seed)
+    async with httpx.AsyncClient(base_url=address, timeout=60) as session:
+        while time.monotonic() < until:
+            body, label = rng.choice(good)
+            is_bad = rng.random() < bad
+            headers = {"content-type": "application/octet-stream"}
+            if is_bad and rng.random() < 0.3:
+                headers["content-length"] = str(BODY_LIMIT + 1)
+                body = b"0"
+            elif is_bad:
+                body = malformed(rng, body)
+            while True:
+                began = time.monotonic()
+                try:
+                    response = await session.post("/api/classify", content=body, headers=headers)
+                except httpx.HTTPError as error:
+                    seen[f"{'bad' if is_bad else 'good'}: {type(error).__name__}"] += 1
+                    break
+                if response.status_code != 503:
+                    break
+                seen["told to come again"] += 1
+                await asyncio.sleep(float(response.headers["retry-after"]))
+            else:
+                continue
+            if not is_bad:
+                latencies.append(time.monotonic() - began)
+                right = response.status_code == 200 and response.json()["label"] == label
+                seen["good: right" if right else f"good: WRONG, {response.status_code}"] += 1
+            else:
+                seen[f"bad: {response.status_code}"] += 1
+
+
+async def load(address: str, good: list[tuple[bytes, str]], clients: int, bad: float) -> dict[str, object]:
+    """Return what came of so many clients."""
+    seen: Counter[str] = Counter()
+    latencies: list[float] = []
+    began = time.monotonic()
+    until = began + SECONDS
+    await asyncio.gather(*(client(address, good, n, bad, until, seen, latencies) for n in range(clients)))
+    p50, p99 = np.percentile(latencies, [50, 99])
+    return {
+        "clients": clients,
+        "bad": bad,
+        "answers per second": round(seen["good: right"] / (time.monotonic() - began), 1),
+        "p50 in ms": round(1000 * p50),
+        "p99 in ms": round(1000 * p99),
+        **dict(sorted(seen.items())),
+    }
+
+
+def main() -> None:
+    """Start the service, load it, and print a line of JSON for each load."""
+    good, address = strips(), "http://127.0.0.1:8765"
+    server = subprocess.Popen([sys.executable, "-m", "ecg_rhythm", "serve", "--port", "8765"])
+    try:
+        for _ in range(100):
+            try:
+                httpx.get(f"{address}/api/health")
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        for body, _ in good:  # workers load their libraries at the first
+            httpx.post(f"{address}/api/classify", content=body, timeout=60)
+        for bad in (0.0, BAD):
+            for clients in CLIENTS:
+                found = asyncio.run(load(address, good, clients, bad))
+                found["memory in MB"] = memory_of(server.pid) // 10**6
+                print(json.dumps(found), flush=True)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
