@@ -40,7 +40,9 @@ HEADER = """# Results
 
 Made by `python docs/report.py` from `results/`. Mean and standard deviation are over the five test folds of
 `split_5_6_14`, labels v3; `ecg-rhythm evaluate results/NAME` computes the figures of a result anew from its out-of-fold
-predictions, and its `jobs.json` says what was trained."""
+predictions, and its `jobs.json` says what was trained. Results on `split_5_6_14_refit` have the same test parts, but were
+trained on the validation parts too, as nothing was left to choose: the recipe was chosen on the validation part of
+fold 0 ([`experiments.md`](experiments.md)), and the weights are those of the last epoch."""
 WRONG_LABELS = """## Labels that look wrong
 
 `results/suspects.csv` lists {} recordings that all networks get wrong and are sure about. The first of them:
@@ -147,7 +149,11 @@ def robustness(paths: Sequence[Path]) -> str:
         ]
         for kind in measured[0]["empty"]
     ]
-    return table(["", "", *names], rows) + "\n\nWhat is no ECG is taken for:\n\n" + table(["", *names], empty)
+    counts = ", ".join(f"{name} on {m['recordings']} recordings" for name, m in zip(names, measured, strict=True))
+    return (
+        f"Out of fold: {counts}.\n\n{table(['', '', *names], rows)}\n\n"
+        f"What is no ECG is taken for:\n\n{table(['', *names], empty)}"
+    )
 
 
 def calibrated(predictions: Predictions) -> NDArray[np.float64]:
