@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
 from fastapi.testclient import TestClient
 
 from ecg_rhythm import classifier
@@ -40,6 +41,44 @@ def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, m
         answer = response.json()
         assert (answer["record"], answer["label"], answer["kind"]) == (name, expected.label, "prediction")
         assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def wfdb_files(folder: Path, text: str | None = None) -> list[tuple[str, tuple[str, bytes]]]:
+    """The files of a WFDB record of two leads as parts of a form; `text` in place of its header."""
+    signals = np.column_stack([-WAVE, WAVE]).astype(np.float64)
+    wfdb.wrsamp("r", fs=100, units=["mV"] * 2, sig_name=["V1", "II"], p_signal=signals, fmt=["16"] * 2,
+                write_dir=str(folder))  # fmt: skip
+    if text is not None:
+        (folder / "r.hea").write_text(text)
+    return [("files", (name, (folder / name).read_bytes())) for name in ("r.hea", "r.dat")]
+
+
+def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model: Path, tmp_path: Path) -> None:
+    files = wfdb_files(tmp_path)
+    expected = classifier.load(model).classify_file(tmp_path / "r.hea")
+    answer = client.post("/api/classify?name=r.hea", files=files[::-1]).json()
+    assert (answer["record"], answer["reading"]) == ("r.hea", expected.reading)
+    assert answer["probabilities"] == pytest.approx(expected.probabilities)
+    for sent, says in (
+        (files[:1], "r.hea: a WFDB header holds no signal; send its signal files with it"),
+        ([files[0], ("files", ("other.dat", b"0"))], "r.hea: its signal file r.dat is missing; send it too"),
+        ([("files", ("a.csv", b"1")), ("files", ("b.csv", b"1"))], "send one file, or a WFDB header"),
+        (wfdb_files(tmp_path, "r/2 1 100 9\nr1 4\nr2 5\n"), "of several segments is not read here"),
+        (wfdb_files(tmp_path, "r 1 100 9\n/etc/passwd 16 1 16 0 0 0 0 I\n"), "signal file /etc/passwd is missing"),
+        (wfdb_files(tmp_path, "r 1 100 9\n../r.dat 16 1 16 0 0 0 0 I\n"), "signal file ../r.dat is missing"),
+        (wfdb_files(tmp_path, "nonsense\nr.dat\n"), "r.hea: this WFDB record is damaged"),
+    ):
+        response = client.post("/api/classify?name=r.hea", files=sent)
+        assert response.status_code == 422
+        assert says in response.json()["error"]
+        assert "upload" not in response.json()["error"]
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_form_that_is_none_is_refused(client: TestClient, kind: str) -> None:
+    response = client.post("/api/classify", content=b"nonsense", headers={"content-type": kind})
+    assert response.status_code == 422
+    assert "form" in response.json()["error"]
 
 
 def test_the_page_gets_signal_and_reasons(client: TestClient) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import TimeoutError as TooLong
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from pebble import ProcessExpired, ProcessPool
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ecg_rhythm import __version__, classifier
 from ecg_rhythm.errors import BadInput
@@ -25,6 +27,8 @@ from ecg_rhythm.web.work import Upload
 
 PAGE = Path(__file__).parent / "page"
 NAME_LENGTH = 100
+MOST_FILES = 16
+"""Of a WFDB record, which is the only one that has several."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -55,6 +59,12 @@ BODY = {
         "required": True,
         "content": {
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
             "application/json": {
                 "schema": {
                     "type": "object",
@@ -144,6 +154,26 @@ class _Service:
             raise HTTPException(422, "the body is empty; send a file, or JSON with samples and fs")
         return bytes(body)
 
+    async def files_of(self, request: Request, name: str) -> dict[str, bytes]:
+        """Return the files in a request: its body, or the parts of a form, by what the client calls them."""
+        body = await self.body_of(request)
+        if _kind(request) != "multipart/form-data":
+            return {name: body}
+
+        async def whole() -> AsyncGenerator[bytes, None]:
+            yield body
+
+        try:
+            form = await MultiPartParser(request.headers, whole(), max_files=MOST_FILES, max_fields=0).parse()
+        except (MultiPartException, KeyError, ValueError) as error:
+            raise HTTPException(422, f"this form cannot be read: {error}") from None
+        parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        found = {part.filename or "": await part.read() for part in parts}
+        await form.close()
+        if not found:
+            raise HTTPException(422, "there is no file in this form; send one")
+        return found
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Let a request in, unless too many wait already."""
@@ -154,6 +184,11 @@ class _Service:
             yield
         finally:
             self.inside -= 1
+
+
+def _kind(request: Request) -> str:
+    """Return the type of a request's body, without its parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip()
 
 
 def create_app(
@@ -209,17 +244,16 @@ def create_app(
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
     async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
-        is_json = request.headers.get("content-type", "").split(";")[0].strip() == "application/json"
         shown = "".join(c for c in name if c.isprintable()) or "recording"
-        body = await service.body_of(request)
-        return Upload(body, is_json, shown, Wanted(lead, fs, unit), 3600 * limits.hours)
+        files = await service.files_of(request, shown)
+        return Upload(files, _kind(request) == "application/json", shown, Wanted(lead, fs, unit), 3600 * limits.hours)
 
     @app.post("/api/classify", openapi_extra=BODY, responses=REFUSALS)
     async def classify(
         request: Request, name: Name = "recording", lead: Lead = None, fs: Rate = None, unit: Unit = None,
         signal: WithSignal = False, why: Why = False,
     ) -> dict[str, Any]:  # fmt: skip
-        """Tell the rhythm of an ECG file, or of samples in JSON."""
+        """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
         async with service.turn():
             upload = await upload_of(request, name, lead, fs, unit)
             answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)

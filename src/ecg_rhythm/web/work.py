@@ -39,10 +39,10 @@ class Upload:
 
     Attributes
     ----------
-    body : bytes
-        A file, or JSON with `samples`, `fs` and perhaps `unit`.
+    files : dict of str to bytes
+        What the client calls each file -> what is in it: one file, or a WFDB header and its signal files.
     is_json : bool
-        Whether it is JSON.
+        Whether it is not a file but JSON with `samples`, `fs` and perhaps `unit`.
     name : str
         What the client calls it; never a path of this machine.
     wanted : Wanted
@@ -51,7 +51,7 @@ class Upload:
         Longest recording that is taken.
     """
 
-    body: bytes
+    files: dict[str, bytes]
     is_json: bool
     name: str
     wanted: Wanted
@@ -121,7 +121,7 @@ def _opened(upload: Upload) -> Iterator[tuple[Recording, Prediction | Timeline]]
             if upload.is_json:
                 recording = _samples(upload)
             else:
-                path.write_bytes(upload.body)
+                _write(upload, path)
                 recording = records.open_recording(path, upload.wanted)
             if recording.seconds > upload.most_seconds:
                 raise BadInput(
@@ -130,9 +130,42 @@ def _opened(upload: Upload) -> Iterator[tuple[Recording, Prediction | Timeline]]
                 )
             yield recording, _answer(recording, str(path))
         except BadInput as error:
-            raise BadInput(str(error).replace(str(path), upload.name)) from None
+            told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
+            raise BadInput(told) from None
         except MemoryError:
             raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
+
+
+def _write(upload: Upload, path: Path) -> None:
+    """Write a single file as `path`; of several a WFDB header as `path.hea`, and under names of ours what it names.
+
+    Raises
+    ------
+    BadInput
+        If the files are not a header and what it names, or are more than one segment.
+    """
+    if len(upload.files) == 1:
+        if upload.name.endswith(".hea"):
+            raise BadInput(f"{upload.name}: a WFDB header holds no signal; send its signal files with it")
+        path.write_bytes(*upload.files.values())
+        return
+    headers = [name for name in upload.files if name.endswith(".hea")]
+    if len(headers) != 1:
+        raise BadInput(f"{upload.name}: send one file, or a WFDB header (.hea) and its signal files")
+    lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
+    named = [words for words in lines if words and not words[0].startswith("#")]
+    if not named or "/" in named[0][0]:
+        raise BadInput(f"{headers[0]}: a WFDB record of several segments is not read here; classify it where it lies")
+    own: dict[str, str] = {}
+    for words in named[1:]:
+        if words[0] not in upload.files:
+            raise BadInput(f"{headers[0]}: its signal file {words[0]} is missing; send it too")
+        own.setdefault(words[0], f"{path.name}{len(own)}.{'mat' if words[0].endswith('.mat') else 'dat'}")
+        words[0] = own[words[0]]
+    named[0][0] = path.name
+    path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
+    for name, ours in own.items():
+        path.with_name(ours).write_bytes(upload.files[name])
 
 
 def _answer(recording: Recording, source: str) -> Prediction | Timeline:
@@ -147,7 +180,7 @@ def _samples(upload: Upload) -> Recording:
     """Return the recording in a JSON body."""
     example = '{"samples": [0.01, 0.02], "fs": 300, "unit": "mV"}'
     try:
-        content = json.loads(upload.body)
+        content = json.loads(*upload.files.values())
         samples = np.array([np.nan if value is None else value for value in content["samples"]], dtype=np.float64)
         fs, unit = content.get("fs"), content.get("unit", "mV")
         if samples.ndim != 1 or not (fs is None or isinstance(fs, int | float)) or not isinstance(unit, str):

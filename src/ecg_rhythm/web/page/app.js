@@ -24,17 +24,29 @@ function element(tag, text, properties = {}) {
   return Object.assign(document.createElement(tag), { textContent: text, ...properties });
 }
 
+// One file goes as it is; of several, a WFDB record, the header gives the name.
+function sendFiles(files) {
+  if (files.length < 2) return files.length ? send(files[0].name, files[0]) : undefined;
+  const form = new FormData();
+  for (const file of files) form.append("files", file);
+  const header = files.find(file => file.name.endsWith(".hea")) || files[0];
+  return send(header.name, form);
+}
+
 async function send(name, body) {
   const query = new URLSearchParams({ name });
   for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
-  sent = { query, body };
+  const own = sent = { query, body };
   $("error").hidden = true;
   $("result").hidden = true;
   $("status").textContent = `Reading ${name} ...`;
   try {
-    answer = await (await ask("classify", { signal: "1", why: "1" })).json();
+    const found = await (await ask("classify", { signal: "1", why: "1" })).json();
+    if (sent !== own) return;  // another file was chosen meanwhile
+    answer = found;
     show();
   } catch (problem) {
+    if (sent !== own) return;
     $("error").textContent = problem.message;
     $("error").hidden = false;
   }
@@ -45,7 +57,9 @@ async function ask(what, more) {
   const query = new URLSearchParams([...sent.query, ...Object.entries(more)]);
   let response;
   try {
-    response = await fetch(`/api/${what}?${query}`, { method: "POST", body: sent.body, headers: { "Content-Type": "application/octet-stream" } });
+    // The browser itself says where the parts of a form begin.
+    const headers = sent.body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
+    response = await fetch(`/api/${what}?${query}`, { method: "POST", body: sent.body, headers });
   } catch { throw new Error("The server cannot be reached; is it still running?"); }
   if (response.ok) return response;
   const told = await response.json().catch(() => ({}));
@@ -144,7 +158,7 @@ async function download(kind) {
   catch (problem) { $("error").textContent = problem.message; $("error").hidden = false; }
 }
 
-$("file").addEventListener("change", () => { const [file] = $("file").files; if (file) send(file.name, file); $("file").value = ""; });
+$("file").addEventListener("change", () => { sendFiles([...$("file").files]); $("file").value = ""; });
 $("sample").addEventListener("click", async () => send("sample.csv", await (await fetch("/page/sample.csv")).blob()));
 $("controls").addEventListener("click", event => { const action = event.target.dataset.do; if (action) viewer.do(action); });
 $("downloads").addEventListener("click", event => { const kind = event.target.dataset.get; if (kind) download(kind); });
@@ -155,8 +169,7 @@ document.addEventListener("dragleave", event => { if (!event.relatedTarget) $("d
 document.addEventListener("drop", event => {
   event.preventDefault();
   $("drop").classList.remove("over");
-  const [file] = event.dataTransfer.files;
-  if (file) send(file.name, file);
+  sendFiles([...event.dataTransfer.files]);
 });
 fetch("/api/model").then(r => r.json()).then(model => {
   $("model").textContent = `ecg-rhythm ${model.version}, ${model.models.map(m => m.model_name).join(", ")}`;
