@@ -49,7 +49,7 @@ def strips() -> list[tuple[bytes, str]]:
 
 def malformed(rng: random.Random, body: bytes) -> bytes:
     """Return a body that cannot be read."""
-    return rng.choice([b"", body[: len(body) // 3], rng.randbytes(20_000), b"{", b"[" * 10_000])
+    return rng.choice([b"", b"\0" + body, rng.randbytes(20_000), b"{", b"[" * 10_000])
 
 
 def memory_of(process: int) -> int:

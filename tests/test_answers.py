@@ -41,16 +41,19 @@ def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier
     assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
     found = list(answers.answers(meter, paths, WANTED, window=20, stride=10))
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
+    assert all(isinstance(a, Timeline) and a.stride == 5 for a in answers.answers(meter, paths[:2], WANTED, window=10))
     assert "--stride 40" in refusal(lambda: list(answers.answers(meter, paths, stride=40)))
 
 
 def test_a_table_has_a_row_for_each_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = [answer for answer in answers.answers(meter, paths, WANTED) if not isinstance(answer, BadInput)]
+    pairs = zip(paths, answers.answers(meter, paths, WANTED), strict=True)
+    found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
     answers_as_csv(meter.classes, found)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert list(rows[0]) == answers.columns(meter.classes)
+    assert [row["file"] for row in rows] == [str(path) for path, _ in found]
     assert [row["record"] for row in rows] == ["long", "short", "longer", "middle"]
     assert [row["label"] for row in rows] == ["", "N", "", "N"]
     assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
@@ -60,7 +63,7 @@ def test_a_table_has_a_row_for_each_answer(
     table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in table] == [
         {
-            k: v if k in ("record", "label", "prediction_set", "reading") or not v else str(float(v))
+            k: v if k in ("file", "record", "label", "prediction_set", "reading") or not v else str(float(v))
             for k, v in row.items()
         }
         for row in rows
@@ -82,7 +85,7 @@ def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths
     (answer,) = answers.answers(meter, paths[1:2], WANTED)
     assert not isinstance(answer, BadInput)
     for _ in range(2):
-        answers.draw(answer, paths[1], WANTED, tmp_path / "plots")
+        answers.draw(answer, tmp_path / "plots")
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
 
 

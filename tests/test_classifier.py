@@ -147,7 +147,7 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
 
 
 def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    assert "there is no such ONNX file" in refusal(lambda: classifier.load(tmp_path / "none.onnx"))
+    assert "there is no such model" in refusal(lambda: classifier.load(tmp_path / "none.onnx"))
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     assert "not an ONNX file, or a damaged one" in refusal(lambda: classifier.load(tmp_path / "bad.onnx"))
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])

@@ -218,7 +218,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
         "a.zip: there is no such file",
     ),
     "no finished run": (lambda t, d: ["summarize", "--logs", t], "there is no finished run in it"),
-    "no weights": (lambda t, d: ["classify", "a", "--model", t / "w"], "w: there is no such weights file"),
+    "no weights": (lambda t, d: ["classify", "a", "--model", t / "w"], "w: there is no such model"),
     "foreign weights": (
         lambda t, d: ["classify", "a", "--model", foreign_weights(t / "w")],
         "does not describe an ECG model",

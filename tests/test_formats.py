@@ -472,6 +472,47 @@ def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
     assert records.files_in(tmp_path) == [tmp_path / "r.hea", csv]
 
 
+def test_a_pattern_takes_each_recording_once(tmp_path: Path) -> None:
+    as_segments(tmp_path)
+    assert records.expand([f"{tmp_path}/*"]) == [tmp_path / "r.hea"]
+    as_wfdb(tmp_path)
+    assert records.expand([f"{tmp_path}/*.dat"]) == sorted(tmp_path.glob("*.dat"))
+
+
+@pytest.mark.parametrize(
+    ("header", "fs"),
+    [
+        ("# powerline: 50 Hz\n# fs: 250\n", 250),
+        ("# recorded 2024, 0.05-150 Hz, fs=500 Hz\n", 500),
+        ("# ECG 1,000 Hz\n", 1000),
+        ("# Abtastrate,499,806 Hertz\n", 499.806),
+        ("# samples: 2000\n# sampling frequency (Hz): 128\n", 128),
+        ("# rate = 1 kHz\n", 1000),
+        ("# mains 50 Hz\n# line frequency: 60\n", None),
+        ("# 250 Hz, later 300 Hz\n", None),
+    ],
+)
+def test_the_sampling_rate_is_told_from_other_frequencies(tmp_path: Path, header: str, fs: float | None) -> None:
+    (tmp_path / "r.txt").write_text(header + "\n".join(f"{value:.4f}" for value in LEAD))
+    if fs is None:
+        assert "nothing in it tells its sampling rate" in refusal(lambda: read(tmp_path / "r.txt"))
+    else:
+        assert read(tmp_path / "r.txt").fs == fs
+
+
+def test_a_long_record_that_begins_with_a_gap_has_the_unit_of_its_lead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_segments(tmp_path)
+    (tmp_path / "r_layout.hea").write_text(f"r_layout 1 {FS:g} 0\n~ 0 10000(0)/mV 16 0 0 0 0 II\n")
+    half = len(LEAD) // 2
+    (tmp_path / "r.hea").write_text(f"r/4 1 {FS:g} {3 * half}\nr_layout 0\n~ {half}\nr1 {half}\nr2 {half}\n")
+    monkeypatch.setattr("ecg_rhythm.records.wfdb_files.SMALL", 10)
+    recording = open_recording(tmp_path / "r.hea")
+    np.testing.assert_allclose(recording.stretch(half, 3 * half), LEAD, atol=3e-4)
+    assert np.isnan(recording.stretch(0, half)).all()
+
+
 def test_standard_input_is_read_to_its_end() -> None:
     content = b"ecg mV fs=250 Hz\n" + b"\n".join(b"%.4f" % value for value in LEAD)
     found = records.standard_input(io.BytesIO(content))

@@ -92,6 +92,10 @@ def test_a_long_recording_shows_its_timeline(page: Page, tmp_path: Path) -> None
     assert not page.locator("#where").inner_text().startswith("0.0 s")
     page.get_by_role("button", name="All").click()
     expect(page.locator("#where")).to_have_text("0.0 s to 0:10:00")
+    page.locator("#overview").click(position={"x": 200, "y": 20})
+    page.get_by_role("button", name="Try a sample").click()
+    expect(page.locator("#title")).to_contain_text("sample.csv")
+    assert page.locator("#where").inner_text().startswith("0.0 s")
 
 
 def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:

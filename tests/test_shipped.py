@@ -78,4 +78,4 @@ def test_challenge_recordings_are_told_at_any_rate_size_and_sign(
 
 
 def test_a_model_that_does_not_come_with_it_is_refused() -> None:
-    assert "slow: there is no such weights file" in refusal(lambda: ecg_rhythm.load("slow"))
+    assert "slow: there is no such model; name default or fast" in refusal(lambda: ecg_rhythm.load("slow"))

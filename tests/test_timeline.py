@@ -73,6 +73,27 @@ def test_episodes_cover_all_of_a_recording(meter: Classifier, seconds: float, st
     assert found.burden("A") == 0
 
 
+@pytest.mark.parametrize(
+    ("seconds", "window", "stride"),
+    [(150, 30, 12), (162, 30, 22), (180, 30, 25), (140, 20, 15), (150, 10, 4), (85_000 * 3 / 1000, 30, 15)],
+)
+def test_the_end_is_as_readable_as_the_rest(meter: Classifier, seconds: float, window: float, stride: float) -> None:
+    fs = 1000 / 3 if seconds == 255 else 100.0
+    whole = in_memory("r", np.zeros(round(seconds * fs)), fs, "I", 1.0)
+    found = timeline(meter, whole, window=window, stride=stride)
+    (episode,) = found.episodes()
+    assert (episode.label, episode.start) == ("N", 0)
+    assert episode.end == pytest.approx(seconds)
+    assert found.unreadable == 0
+
+
+def test_a_gap_is_one_however_it_is_read(meter: Classifier) -> None:
+    signal = np.zeros(400_000)
+    signal[100_000:250_000] = np.nan
+    signal[300_000:300_100] = np.nan
+    assert "2 gaps (0.38 of it)" in timeline(meter, in_memory("r", signal, 100.0, "I", 1.0)).reading
+
+
 def test_reading_in_stretches_changes_nothing(meter: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     signal = np.repeat(rng.integers(0, 2, 40), 3000) + rng.normal(0, 0.3, 120_000)

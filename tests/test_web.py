@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Iterator
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import wfdb
 from fastapi.testclient import TestClient
 
 from ecg_rhythm import classifier
+from ecg_rhythm.cli.use import serve
 from ecg_rhythm.web.app import Limits, create_app
-from tests.conftest import onnx_model
+from tests.conftest import onnx_model, refusal
 
 FILE = {"content-type": "application/octet-stream"}
 SECONDS = 20
@@ -164,6 +169,67 @@ def test_what_takes_too_long_or_too_much_is_stopped_and_the_next_is_answered(mod
     with TestClient(create_app([model], limits=Limits(workers=1, seconds=0.01))) as client:
         response = client.post("/api/classify", json=slow)
         assert (response.status_code, "took longer than 0.01 s" in response.json()["error"]) == (504, True)
+
+
+def test_nothing_is_left_of_a_request_that_is_stopped(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    np.savez(tmp_path / "r.npz", ecg=np.tile(WAVE, 150), fs=100)
+    with TestClient(create_app([model], limits=Limits(workers=1, seconds=0.3))) as client:
+        body = (tmp_path / "r.npz").read_bytes()
+        assert client.post("/api/classify", content=body, headers=FILE).status_code == 504
+    assert [path.name for path in tmp_path.iterdir()] == ["r.npz"]
+
+
+def test_a_body_that_does_not_come_gives_its_turn_away(model: Path) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"0"
+        await asyncio.sleep(30)
+
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app([model], limits=Limits(workers=1, seconds=0.2)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+            return await session.post("/api/classify", content=slow(), headers=FILE)
+
+    response = asyncio.run(post())
+    assert response.status_code == 408
+    assert "took longer than 0.2 s to come" in response.json()["error"]
+
+
+def test_more_bodies_than_are_held_are_told_to_come_again(model: Path) -> None:
+    with TestClient(create_app([model], limits=Limits(workers=1, held=1000))) as client:
+        assert client.post("/api/classify", content=b"0" * 1001, headers=FILE).status_code == 503
+        assert client.get("/api/health").json()["requests"] == 0
+        assert client.post("/api/classify", content=b"0" * 999, headers=FILE).status_code == 422
+
+
+def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> None:
+    response = client.post("/api/classify?fs=300,5", content=b"1\n2\n", headers=FILE)
+    assert (response.status_code, response.json()["error"].split(":")[0]) == (422, "fs")
+    answer = client.post(f"/api/classify?name={'x' * 300}", json={"samples": WAVE.tolist(), "fs": 100}).json()
+    assert answer["record"] == "x" * 100
+
+
+@pytest.mark.parametrize("samples", [150_001, 200_000])
+def test_a_long_signal_is_shown_with_its_gaps(client: TestClient, samples: int) -> None:
+    signal = np.sin(np.arange(samples) / 30)
+    signal[50_000:75_000] = np.nan
+    body = b"# fs = 250 Hz\necg mV\n" + b"\n".join(b"%.4f" % value for value in signal)
+    shown = client.post("/api/classify?signal=1", content=body, headers=FILE).json()["signal"]
+    steps = np.frombuffer(base64.b64decode(shown["samples"]), dtype="<i2")
+    assert shown["fs"] == 100
+    assert len(steps) == pytest.approx(samples * 100 / 250, abs=2)
+    assert (steps == -32768).sum() == pytest.approx(10_000, abs=2)
+    np.testing.assert_allclose(steps[1000:2000] / 200, np.sin(np.arange(1000, 2000) * 2.5 / 30), atol=0.02)
+
+
+def test_a_port_that_is_taken_is_refused(model: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"--port {port}: Address already in use; choose others" in refusal(lambda: serve([model], port=port))
 
 
 def test_too_many_requests_are_told_to_come_again(model: Path) -> None:

@@ -29,7 +29,7 @@ def load(model: Path | str = "default", coverage: float | None = None) -> Classi
     BadInput
         If there is no such model, or a coverage is asked for and it has no prediction sets.
     """
-    from ecg_rhythm import classifier  # loads SciPy and ONNX Runtime
+    from ecg_rhythm import classifier  # loads ONNX Runtime
 
     return classifier.load(model, coverage)
 
@@ -42,7 +42,7 @@ def classify(
     fs: float | None = None,
     unit: str | None = None,
     window: float | None = None,
-    stride: float = 15.0,
+    stride: float | None = None,
     coverage: float | None = None,
 ) -> Prediction | Timeline:
     """Classify an ECG file.
@@ -60,8 +60,8 @@ def classify(
     unit : str, optional
         Unit of the samples, if the file does not tell it: mV, uV, 200/mV.
     window, stride : float
-        Seconds that are classified at once, and from one window to the next. Without a window, recordings of up to
-        two minutes are classified as a whole, longer ones by windows of 30 s.
+        Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
+        window, recordings of up to two minutes are classified as a whole, longer ones by windows of 30 s.
     coverage : float, optional
         As for `load`.
 

@@ -22,16 +22,17 @@ def columns(classes: list[str]) -> list[str]:
     """Return the columns of a table with a row per answer; those that do not apply to one are empty in it."""
     rhythms = [name for name in classes if name != UNREADABLE]
     return [
-        "record", "label", *(f"p({name})" for name in classes), "prediction_set", "because", "heart_rate", "quality",
-        "missing", "seconds", "unreadable", *(f"burden({name})" for name in rhythms),
+        "file", "record", "label", *(f"p({name})" for name in classes), "prediction_set", "because", "heart_rate",
+        "quality", "missing", "seconds", "unreadable", *(f"burden({name})" for name in rhythms),
         *(f"hours({name})" for name in rhythms), *(f"episodes({name})" for name in rhythms), "reading",
     ]  # fmt: skip
 
 
-def row(answer: Prediction | Timeline) -> dict[str, str | float | None]:
-    """Return an answer as a row of that table; those parts of it that are several are joined by spaces."""
+def row(path: Path, answer: Prediction | Timeline) -> dict[str, str | float | None]:
+    """Return a file's answer as a row of that table; those parts of it that are several are joined by spaces."""
     if isinstance(answer, Prediction):
         return {
+            "file": str(path),
             "record": answer.record,
             "label": answer.label,
             **{f"p({name})": round(p, 6) for name, p in answer.probabilities.items()},
@@ -45,6 +46,7 @@ def row(answer: Prediction | Timeline) -> dict[str, str | float | None]:
     rhythms = [name for name in answer.classes if name != UNREADABLE]
     burdens = {name: answer.burden(name) for name in rhythms}
     return {
+        "file": str(path),
         "record": answer.record,
         "seconds": answer.seconds,
         "unreadable": round(answer.unreadable, 6),
@@ -61,7 +63,7 @@ def answers(
     wanted: Wanted = Wanted(),  # noqa: B008
     *,
     window: float | None = None,
-    stride: float = STRIDE,
+    stride: float | None = None,
 ) -> Iterator[Answer]:
     """Classify any number of files, some hundreds in memory at a time, long ones window by window.
 
@@ -74,13 +76,13 @@ def answers(
     wanted : Wanted
         The lead, rate and unit, where the user knows better than the files.
     window, stride : float
-        Seconds that are classified at once, and from one window to the next. Without a window, recordings of up to two
-        minutes are classified as a whole, longer ones by windows of 30 s.
+        Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
+        window, recordings of up to two minutes are classified as a whole, longer ones by windows of 30 s.
 
     Yields
     ------
     Prediction, Timeline or BadInput
-        For each file in the order given, what the model says, or why it could not be read.
+        For each file in the order given, what the model says (a prediction has its signal), or why there is nothing.
 
     Raises
     ------
@@ -89,15 +91,16 @@ def answers(
     """
     length = WINDOW if window is None else window
     longest = LONG if window is None else window
-    timeline.check(length, stride)
+    step = min(STRIDE, length / 2) if stride is None else stride
+    timeline.check(length, step)
 
     def read(path: Path | str) -> Record | Timeline | BadInput:
         try:
             recording = records.open_recording(path, wanted)
             if recording.seconds > longest:
-                return timeline.timeline(classifier, recording, window=length, stride=stride)
+                return timeline.timeline(classifier, recording, window=length, stride=step)
             record = records.whole(recording, str(path))
-            records.check_length(record)
+            records.check_length(record, str(path))
         except BadInput as error:
             return error
         return record
@@ -106,10 +109,10 @@ def answers(
         found = [read(path) for path in part]
         predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
         for answer in found:
-            yield next(predictions) if isinstance(answer, Record) else answer
+            yield replace(next(predictions), signal=answer) if isinstance(answer, Record) else answer
 
 
-def write_parquet(path: Path, classes: list[str], found: Iterable[Prediction | Timeline]) -> None:
+def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Write a Parquet table with a row per answer, whole or not at all.
 
     Raises
@@ -122,17 +125,22 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[Prediction | T
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
-    texts = {"record", "label", "prediction_set", "because", "reading"}
+    texts = {"file", "record", "label", "prediction_set", "because", "reading"}
     kinds = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns(classes)]
-    table = pyarrow.Table.from_pylist([row(answer) for answer in found], schema=pyarrow.schema(kinds))
+    table = pyarrow.Table.from_pylist([row(file, answer) for file, answer in found], schema=pyarrow.schema(kinds))
     with files.replacing(path) as made:
         parquet.write_table(table, made)
 
 
 def answer_file(
-    classifier: Classifier, path: Path | str, wanted: Wanted, *, window: float | None = None, stride: float = STRIDE
+    classifier: Classifier,
+    path: Path | str,
+    wanted: Wanted,
+    *,
+    window: float | None = None,
+    stride: float | None = None,
 ) -> Prediction | Timeline:
-    """Classify one file; a prediction has its signal with it. See `answers`.
+    """Classify one file; see `answers`.
 
     Raises
     ------
@@ -142,17 +150,18 @@ def answer_file(
     (answer,) = answers(classifier, [path], wanted, window=window, stride=stride)
     if isinstance(answer, BadInput):
         raise answer
-    return replace(answer, signal=records.read(path, wanted)) if isinstance(answer, Prediction) else answer
+    return answer
 
 
-def why(classifier: Classifier, answer: Prediction, path: Path, wanted: Wanted) -> Prediction:
-    """Return a prediction with the stretches that spoke for it."""
+def why(classifier: Classifier, answer: Prediction) -> Prediction:
+    """Return a prediction that has its signal with the stretches that spoke for it."""
     from ecg_rhythm.explain import explain
 
-    return replace(answer, because=explain(classifier, records.read(path, wanted), answer.label).told())
+    assert answer.signal is not None, "a prediction of `answers`"
+    return replace(answer, because=explain(classifier, answer.signal, answer.label).told())
 
 
-def draw(answer: Prediction | Timeline, path: Path, wanted: Wanted, folder: Path) -> None:
+def draw(answer: Prediction | Timeline, folder: Path) -> None:
     """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is there already.
 
     Raises
@@ -169,4 +178,5 @@ def draw(answer: Prediction | Timeline, path: Path, wanted: Wanted, folder: Path
     if isinstance(answer, Timeline):
         plots.timeline(answer, picture)
     else:
-        plots.strip(records.read(path, wanted), answer, picture)
+        assert answer.signal is not None, "a prediction of `answers`"
+        plots.strip(answer.signal, answer, picture)

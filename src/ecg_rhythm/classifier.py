@@ -247,7 +247,13 @@ def _known(model: Path | str) -> Path:
     path = SHIPPED.get(str(model))
     if path is not None and not path.exists():
         raise BadInput(f"no model {model} comes with this installation; name another, on the command line with --model")
-    return Path(model) if path is None else path
+    path = Path(model) if path is None else path
+    if not path.exists():
+        ours = " or ".join(SHIPPED)
+        raise BadInput(
+            f"{path}: there is no such model; name {ours}, an ONNX or weights file, or a run's or job's folder"
+        )
+    return path
 
 
 def _model(file: Path) -> Model:

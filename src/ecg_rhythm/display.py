@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -276,7 +277,7 @@ def _difference(difference: Spread | None) -> str:
 
 def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
     """Print what is said of each recording, a page at a time: short ones in one table, long ones in another."""
-    from ecg_rhythm.classifier import Prediction  # loads SciPy and ONNX Runtime
+    from ecg_rhythm.classifier import Prediction  # loads ONNX Runtime
     from ecg_rhythm.timeline import Timeline
 
     while page := list(islice(found, PAGE)):
@@ -341,18 +342,19 @@ def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
     return table
 
 
-def answers_as_json(found: Iterable[Prediction | Timeline]) -> None:
+def answers_as_json(found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as one JSON array, a line for each as it comes."""
     print("[", end="")
-    for number, answer in enumerate(found):
-        print("," * bool(number) + "\n" + json.dumps(answer.as_dict(), ensure_ascii=False), end="")
+    for number, (path, answer) in enumerate(found):
+        content = {"file": str(path), **answer.as_dict()}
+        print("," * bool(number) + "\n" + json.dumps(content, ensure_ascii=False), end="")
     print("\n]")
 
 
-def answers_as_csv(classes: list[str], found: Iterable[Prediction | Timeline]) -> None:
+def answers_as_csv(classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as CSV, a line for each as it comes."""
-    from ecg_rhythm.answers import columns, row  # loads SciPy and ONNX Runtime
+    from ecg_rhythm.answers import columns, row  # loads ONNX Runtime
 
     writer = csv.DictWriter(sys.stdout, columns(classes), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row(answer) for answer in found)
+    writer.writerows(row(path, answer) for path, answer in found)

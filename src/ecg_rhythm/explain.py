@@ -7,17 +7,20 @@ signal nothing changes, so integrated gradients are zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.classifier import Classifier, batched
 from ecg_rhythm.records import Record
 
 HIDDEN, STEP = 2.0, 0.5
 """Seconds that are hidden at once, and from one such stretch to the next."""
+AT_ONCE = 40
+"""Copies of the recording that are in memory together."""
 SURE = 1e-6
 """Distance that probabilities keep from 0 and 1, for the logarithm's sake."""
 TOLD = 0.5
@@ -72,8 +75,10 @@ def explain(classifier: Classifier, record: Record, label: str | None = None) ->
     Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014 (occlusion).
     """
     starts = np.arange(0, max(record.seconds - HIDDEN, 0) + STEP, STEP)
-    variants = [record, *(hidden(record, [(start, start + HIDDEN)]) for start in starts)]
-    probabilities = np.clip(classifier.probabilities(variants), SURE, 1 - SURE)
+    variants = chain([record], (hidden(record, [(start, start + HIDDEN)]) for start in starts))
+    # Some at a time: each is as long as the recording.
+    found = [classifier.probabilities(part) for part in batched(variants, AT_ONCE)]
+    probabilities = np.clip(np.concatenate(found), SURE, 1 - SURE)
     chosen = classifier.classes.index(label) if label is not None else int(probabilities[0].argmax())
     odds = np.log(probabilities[:, chosen] / (1 - probabilities[:, chosen]))
     falls = odds[0] - odds[1:]

@@ -33,7 +33,7 @@ RECORDINGS, AT_ONCE = 96, 8
 def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) -> float:
     """Write a file like another, but for the arithmetic of its convolutions.
 
-    The first convolutions, which filter the signal, stay as they are: there is little to gain there and much to lose.
+    The first convolution, which filters the signal, stays as it is: there is little to gain there and much to lose.
 
     Parameters
     ----------

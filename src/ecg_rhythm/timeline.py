@@ -5,6 +5,7 @@ Everything is read, resampled and classified in stretches of some minutes, so me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -34,7 +35,8 @@ MOST_MISSING = 0.5
 """Share of a window that may be missing; more, and it is not classified."""
 
 MEAN_MINUTES = 40.0
-"""How long a rhythm lasts on average, as smoothing sees it; like the next, as `benchmarks/smoothing.py` found it."""
+"""How long a rhythm lasts on average, as smoothing sees it: the shortest that `benchmarks/smoothing.py` finds as good
+as any."""
 TRUST = 0.7
 """Power of a step's probabilities in smoothing: windows overlap, so they are no independent witnesses."""
 
@@ -167,18 +169,21 @@ def timeline(
         )
     cutter = Cutter(recording.fs, window, stride)
     gaps = missing = 0
+    in_gap = False
     length = int(STRETCH * recording.fs)
 
     def windows() -> Iterator[NDArray[np.float32]]:
-        nonlocal gaps, missing
+        nonlocal gaps, missing, in_gap
         for start in range(0, recording.samples, length):
             part = recording.stretch(start, min(start + length, recording.samples))
-            gaps, missing = gaps + records.count_gaps(part), missing + int((~np.isfinite(part)).sum())
+            gone = ~np.isfinite(part)
+            gaps += records.count_gaps(part) - (in_gap and bool(gone[0]))  # one that goes on is no other
+            missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
             yield from cutter.push(part)
         yield from cutter.rest()
 
     found = list(classify_windows(classifier, windows(), recording.fs))
-    steps = merged(np.array(found), int(np.ceil(recording.seconds / stride)), round(window / stride))
+    steps = merged(np.array(found), _count(recording.seconds, stride), _count(window, stride))
     probabilities = smoothed(steps, stride)
     record = Record(
         name=recording.name,
@@ -198,6 +203,11 @@ def timeline(
         probabilities=probabilities,
         labels=labels_of(probabilities, classifier.classes),
     )
+
+
+def _count(seconds: float, stride: float) -> int:
+    """Return how many steps there are in so many seconds, the last perhaps not a whole one; rounding makes none."""
+    return math.ceil(round(seconds / stride, 6))
 
 
 def timeline_of_file(

@@ -17,9 +17,9 @@ __all__ = ["data", "main", "results", "training", "use"]
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
-EXTRAS = dict.fromkeys(("torch", "accelerate", "safetensors", "sklearn", "tensorboard"), "train") | {
-    "neurokit2": "demo"
-}
+EXTRAS = dict.fromkeys(
+    ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "train"
+) | {"neurokit2": "demo"}
 """Modules that a light installation lacks, and the extra that brings each."""
 
 

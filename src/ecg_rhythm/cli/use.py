@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def export(
     data: Data = Path("data"),
 ) -> None:
     """Write a trained network as one ONNX file that `classify` runs without torch."""
-    from ecg_rhythm import classifier, quantise, results, weights
+    from ecg_rhythm import classifier, results, weights
     from ecg_rhythm import export as exporting
 
     found = classifier.weights_of(source)
@@ -46,6 +47,8 @@ def export(
         fitted = results.calibration_of(calibrate, description.config, description.classes)
         description = description.model_copy(update={"calibration": fitted})
     if int8:
+        from ecg_rhythm import quantise
+
         recordings = quantise.training_recordings(found[0].parent, data)
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / to.name
@@ -86,7 +89,9 @@ def classify(
         float | None,
         typer.Option(help="Seconds classified at once; 30 for recordings of more than two minutes, else all."),
     ] = None,
-    stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 15.0,
+    stride: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next; 15, or half a shorter window.")
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Say which seconds spoke for each label.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
@@ -94,7 +99,7 @@ def classify(
     plot: Annotated[Path | None, typer.Option(help="Folder for a picture of each recording.")] = None,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
-    from ecg_rhythm import answers, classifier, records, timeline  # loads SciPy and ONNX Runtime
+    from ecg_rhythm import answers, classifier, records, timeline  # loads ONNX Runtime
 
     if as_json + as_csv + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --parquet: choose one of them")
@@ -105,7 +110,7 @@ def classify(
     bar = out if out.is_terminal and not printed else err
     answered = failed = 0
 
-    def found() -> Iterator[classifier.Prediction | timeline.Timeline]:
+    def found() -> Iterator[tuple[Path, classifier.Prediction | timeline.Timeline]]:
         nonlocal answered, failed
         answering = answers.answers(loaded, paths, wanted, window=window, stride=stride)
         for path, answer in zip(paths, answering, strict=True):
@@ -116,10 +121,10 @@ def classify(
             else:
                 answered += 1
                 if why and isinstance(answer, classifier.Prediction):
-                    answer = answers.why(loaded, answer, path, wanted)
+                    answer = answers.why(loaded, answer)
                 if plot is not None:
-                    answers.draw(answer, path, wanted, plot)
-                yield answer
+                    answers.draw(answer, plot)
+                yield path, answer
 
     with display.counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
         if parquet is not None:
@@ -129,7 +134,7 @@ def classify(
         elif as_csv:
             display.answers_as_csv(loaded.classes, found())
         else:
-            display.answers(out, found())
+            display.answers(out, (answer for _, answer in found()))
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
     if failed:
@@ -156,8 +161,16 @@ def serve(
         from ecg_rhythm.web import app as web
     except ModuleNotFoundError as error:
         raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
-    limits = web.Limits(workers=workers)
-    uvicorn.run(web.create_app(model, coverage, limits), host=host, port=port, log_level="warning", server_header=False)
+    served = web.create_app(model, coverage, web.Limits(workers=workers))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
+        name = f"[{host}]" if ":" in host else host
+        out.print(f"http://{name}:{listening.getsockname()[1]} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+        uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
 
 
 @app.command()

@@ -198,15 +198,8 @@ def files_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise BadInput(f"{folder}: there is no such folder; check the name")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
-    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path)}
-    known = _SUFFIXES.keys() | _plugins().keys()
-    found = [
-        path
-        for path in files
-        if (path.suffix == ".hea" and path not in segments)
-        or (path.suffix.lower() in known and path.with_suffix("") not in headers)
-    ]
+    known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
+    found = [path for path in _whole_records(files) if path.suffix.lower() in known]
     if not found:
         raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
     return found
@@ -231,10 +224,21 @@ def expand(names: Iterable[str]) -> list[Path]:
             fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
             if not fitting:
                 raise BadInput(f"{name}: no file fits this pattern; check it")
-            found += [file for file in fitting if file.is_file()]
+            found += _whole_records([file for file in fitting if file.is_file()])
         else:
             found.append(path)
     return found
+
+
+def _whole_records(files: list[Path]) -> list[Path]:
+    """Leave out what belongs to a WFDB record of which the header is among the files: signals and segments."""
+    headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
+    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path)}
+    return [
+        path
+        for path in files
+        if path not in segments and (path.suffix == ".hea" or path.with_suffix("") not in headers)
+    ]
 
 
 def _segments(header: Path) -> Iterator[Path]:

@@ -286,16 +286,16 @@ def count_gaps(signal: NDArray[np.float32]) -> int:
     return int(gone[:1].sum() + (gone[1:] & ~gone[:-1]).sum())
 
 
-def check_length(record: Record | Recording) -> None:
+def check_length(record: Record, source: str = "") -> None:
     """Refuse a recording that holds hardly a heart beat.
 
     Raises
     ------
     BadInput
-        If it is shorter than a second.
+        If it is shorter than a second; `source` is what the message calls it, instead of its name.
     """
     if record.seconds < SHORTEST:
-        name = record.name or "signal"
+        name = source or record.name or "signal"
         raise BadInput(f"{name}: {record.seconds:.3g} s is too short; give at least {SHORTEST:g} s")
 
 

@@ -134,17 +134,25 @@ def _names(header: list[str], form: _Form) -> list[str]:
 
 
 def _rate(header: list[str]) -> float | None:
-    """Return the sampling rate that a header tells, in Hz."""
-    hertz = re.compile(r"(\d+(?:[.,]\d+)?)\s*(k?)(?:hz|hertz|sps)\b", re.IGNORECASE)
-    named = re.compile(r"(?:\bfs\b|sampl\w*|\brate|frequency)[^0-9]*?[:=,;\t ]\W*(\d+(?:[.,]\d+)?)\W*$", re.IGNORECASE)
-    other = re.compile("filter|pass|notch|band|heart", re.IGNORECASE)
-    for line in header:
-        if not other.search(line) and (match := hertz.search(line)):
-            return float(match[1].replace(",", ".")) * (1000 if match[2] else 1)
-    for line in header:
-        if not other.search(line) and (match := named.search(line)):
-            return float(match[1].replace(",", "."))
-    return None
+    """Return the sampling rate that a header tells, in Hz: what it calls so, else the only frequency in it."""
+    number, between = r"(\d+(?:[.,]\d+)?)\s*(k?)", r"[^\d,;]{0,20}[:=,;\t ]\W*"
+    named = re.compile(rf"(?:\bfs\b|\bsampl\w*[ _-]?(?:rate|freq\w*)|\bsampling\b){between}{number}", re.IGNORECASE)
+    perhaps = re.compile(rf"(?:\brate\b|\bfrequency\b){between}{number}", re.IGNORECASE)
+    hertz = re.compile(rf"{number}(?:hz|hertz|sps)\b", re.IGNORECASE)
+    other = re.compile(r"filter|pass|notch|band|heart|mains|power|\bline\b|\bhum\b", re.IGNORECASE)
+    if match := next(filter(None, map(named.search, header)), None):
+        return _hertz(*match.groups())
+    rest = [line for line in header if not other.search(line)]
+    if match := next(filter(None, map(perhaps.search, rest)), None):
+        return _hertz(*match.groups())
+    found = {_hertz(*match) for line in rest for match in hertz.findall(line)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _hertz(number: str, kilo: str) -> float:
+    """Return a frequency; a comma after a single digit and before three separates thousands, else decimals."""
+    plain = number.replace(",", "") if re.fullmatch(r"\d,\d{3}", number) else number.replace(",", ".")
+    return float(plain) * (1000 if kilo else 1)
 
 
 def _unit(header: list[str]) -> str | None:

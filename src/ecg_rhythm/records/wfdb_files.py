@@ -57,7 +57,7 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
     fs = rate(fs, wanted, str(header))
     lead = choose_lead([str(name) for name in names], wanted.lead, str(header))
-    unit = str(units[lead])
+    unit = (units[lead] if units else None) or _unit_in_segments(header, str(names[lead]))
     if unit == "V" and _counts_microvolts(header, lead):
         unit = "uV"
     factor, remarks = scale(unit, wanted, f"{header}: lead {names[lead]}")
@@ -69,6 +69,19 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         return part
 
     return Recording(header.stem, fs, str(names[lead]), length, stretch, tuple(remarks))
+
+
+def _unit_in_segments(header: Path, lead: str) -> str:
+    """Return a lead's unit from the first segment that has it; the library knows none of one that begins with a gap."""
+    import wfdb
+
+    for line in _lines(header.read_bytes().decode("utf-8", errors="replace"))[1:]:
+        try:
+            segment = wfdb.rdheader(str(header.with_name(line.split()[0])))
+            return str(segment.units[segment.sig_name.index(lead)])
+        except LIBRARY_ERRORS:
+            continue  # a gap, or a segment without this lead
+    return ""
 
 
 def _lines(header: str) -> list[str]:

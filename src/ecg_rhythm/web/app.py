@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import TimeoutError as TooLong
 from contextlib import asynccontextmanager
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from pebble import ProcessExpired, ProcessPool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from ecg_rhythm import __version__, classifier
 from ecg_rhythm.errors import BadInput
@@ -47,7 +50,7 @@ DOCS_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inl
 """The library's page of documentation begins with a script of its own; it shows nothing that a client sent."""
 
 
-Name = Annotated[str, Query(max_length=NAME_LENGTH, description="What to call the recording in the answer.")]
+Name = Annotated[str, Query(description="What to call the recording in the answer.")]
 Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
 Rate = Annotated[float | None, Query(description="Sampling rate in Hz, if the file does not tell it.")]
 Unit = Annotated[str | None, Query(max_length=20, description="Unit of the samples: mV, uV, 200/mV.")]
@@ -83,6 +86,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"description": "The body is too large."},
     422: {"description": "It cannot be read; `error` says why and what to do."},
     503: {"description": "Too many requests wait; `Retry-After` says when to come again."},
+    408: {"description": "The body took too long to come."},
     504: {"description": "It took too long."},
 }
 
@@ -101,6 +105,8 @@ class Limits:
         Time for one request; then its worker is stopped.
     body : int
         Bytes of a request's body.
+    held : int
+        Bytes of all bodies that are held at once; of more, some are told to come again.
     hours : float
         Longest recording.
     memory : int
@@ -111,6 +117,7 @@ class Limits:
     waiting: int = 16
     seconds: float = 120.0
     body: int = 200 * 2**20
+    held: int = 600 * 2**20
     hours: float = 48.0
     memory: int = 8 * 2**30
 
@@ -119,7 +126,9 @@ class _Service:
     """The worker processes and how many requests there are for them."""
 
     def __init__(self, models: list[Path], coverage: float | None, limits: Limits) -> None:
-        self.limits, self.inside = limits, 0
+        self.limits = limits
+        self.inside = self.held = 0
+        """Requests, and bytes of their bodies."""
         self.pool = ProcessPool(
             max_workers=limits.workers,
             initializer=work.prepare,
@@ -127,11 +136,14 @@ class _Service:
             context=multiprocessing.get_context("spawn"),
         )
 
-    async def do(self, task: Callable[..., Any], *arguments: Any) -> Any:
-        """Do a task in a worker; a refusal becomes the fitting HTTP status."""
+    async def do(self, task: Callable[..., Any], upload: Upload, *arguments: Any) -> Any:
+        """Do a task in a worker, in a folder that is gone afterwards; a refusal becomes the fitting HTTP status."""
         try:
-            future = self.pool.schedule(task, args=list(arguments), timeout=self.limits.seconds)
-            return await asyncio.wrap_future(future)
+            # Made and removed here, as a worker that is stopped removes nothing.
+            with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as folder:
+                task_and_folder = [upload, Path(folder), *arguments]
+                future = self.pool.schedule(task, args=task_and_folder, timeout=self.limits.seconds)
+                return await asyncio.wrap_future(future)
         except BadInput as error:
             raise HTTPException(422, str(error)) from None
         except TooLong:
@@ -146,10 +158,20 @@ class _Service:
         if declared.isdecimal() and int(declared) > self.limits.body:
             raise too_large
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > self.limits.body:
-                raise too_large
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                async for part in request.stream():
+                    body += part
+                    self.held += len(part)
+                    request.state.held += len(part)
+                    if len(body) > self.limits.body:
+                        raise too_large
+                    if self.held > self.limits.held:
+                        raise _come_again()
+        except TimeoutError:
+            raise HTTPException(408, f"the body took longer than {self.limits.seconds:g} s to come") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "the connection ended before the body did") from None
         if not body:
             raise HTTPException(422, "the body is empty; send a file, or JSON with samples and fs")
         return bytes(body)
@@ -175,15 +197,21 @@ class _Service:
         return found
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, request: Request) -> AsyncIterator[None]:
         """Let a request in, unless too many wait already."""
         if self.inside >= self.limits.workers + self.limits.waiting:
-            raise HTTPException(503, "too many requests wait already; come again", headers={"Retry-After": "2"})
+            raise _come_again()
         self.inside += 1
+        request.state.held = 0
         try:
             yield
         finally:
             self.inside -= 1
+            self.held -= request.state.held
+
+
+def _come_again() -> HTTPException:
+    return HTTPException(503, "too many requests wait already; come again", headers={"Retry-After": "2"})
 
 
 def _kind(request: Request) -> str:
@@ -239,12 +267,17 @@ def create_app(
         response.headers["Content-Security-Policy"] = DOCS_POLICY if docs else POLICY
         return response
 
+    @app.exception_handler(RequestValidationError)
+    async def not_understood(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg'].lower()}; correct it"}, 422)
+
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
     async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
-        shown = "".join(c for c in name if c.isprintable()) or "recording"
+        shown = "".join(c for c in name if c.isprintable())[:NAME_LENGTH] or "recording"
         files = await service.files_of(request, shown)
         return Upload(files, _kind(request) == "application/json", shown, Wanted(lead, fs, unit), 3600 * limits.hours)
 
@@ -254,7 +287,7 @@ def create_app(
         signal: WithSignal = False, why: Why = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
-        async with service.turn():
+        async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
             answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)
             return answer
@@ -265,7 +298,7 @@ def create_app(
         kind: Kind = "png",
     ) -> Response:  # fmt: skip
         """Draw an ECG and what is said of it on one page."""
-        async with service.turn():
+        async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
             drawn: bytes = await service.do(work.picture, upload, kind)
             return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")

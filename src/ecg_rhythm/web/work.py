@@ -10,10 +10,10 @@ import base64
 import json
 import os
 import resource
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,16 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     _loaded = classifier.load(models or classifier.DEFAULT, coverage)
 
 
-def answer(upload: Upload, with_signal: bool, why: bool) -> dict[str, Any]:
-    """Return what is said of an upload, with its signal and reasons if asked.
+def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
+    """Return what is said of an upload, with its signal and reasons if asked; it is written to a folder for that.
 
     Raises
     ------
     BadInput
         If it cannot be read.
     """
-    with _opened(upload) as (recording, found):
+    with _opened(upload, folder) as (recording, found):
         result = found.as_dict()
-        result["record"] = upload.name
         if isinstance(found, Timeline):
             result["kind"] = "timeline"
             result["stride"] = found.stride
@@ -93,16 +92,16 @@ def answer(upload: Upload, with_signal: bool, why: bool) -> dict[str, Any]:
     return result
 
 
-def picture(upload: Upload, kind: str) -> bytes:
-    """Return one page with a picture of an upload and what is said of it, PNG or PDF.
+def picture(upload: Upload, folder: Path, kind: str) -> bytes:
+    """Return one page with a picture of an upload and what is said of it, PNG or PDF; both are written to a folder.
 
     Raises
     ------
     BadInput
         If it cannot be read.
     """
-    with _opened(upload) as (recording, found), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"picture.{kind}"
+    with _opened(upload, folder) as (recording, found):
+        path = folder / f"picture.{kind}"
         if isinstance(found, Timeline):
             plots.timeline(found, path)
         else:
@@ -111,29 +110,27 @@ def picture(upload: Upload, kind: str) -> bytes:
 
 
 @contextmanager
-def _opened(upload: Upload) -> Iterator[tuple[Recording, Prediction | Timeline]]:
-    """Give an upload's recording and the answer to it; what is written for that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as folder:
-        # The client's name for it stays out of the path. Without a suffix its content tells the format, and a
-        # WFDB header, which could name other files, is no format of one file alone.
-        path = Path(folder) / "upload"
-        try:
-            if upload.is_json:
-                recording = _samples(upload)
-            else:
-                _write(upload, path)
-                recording = records.open_recording(path, upload.wanted)
-            if recording.seconds > upload.most_seconds:
-                raise BadInput(
-                    f"{path}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h that "
-                    "are taken here; send a part of it"
-                )
-            yield recording, _answer(recording, str(path))
-        except BadInput as error:
-            told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
-            raise BadInput(told) from None
-        except MemoryError:
-            raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
+def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Prediction | Timeline]]:
+    """Give an upload's recording and the answer to it."""
+    # The client's name for it stays out of the path. Without a suffix its content tells the format.
+    path = folder / "upload"
+    try:
+        if upload.is_json:
+            recording = _samples(upload)
+        else:
+            _write(upload, path)
+            recording = replace(records.open_recording(path, upload.wanted), name=upload.name)
+        if recording.seconds > upload.most_seconds:
+            raise BadInput(
+                f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
+                "that are taken here; send a part of it"
+            )
+        yield recording, _answer(recording)
+    except BadInput as error:
+        told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
+        raise BadInput(told) from None
+    except MemoryError:
+        raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
 
 
 def _write(upload: Upload, path: Path) -> None:
@@ -168,10 +165,10 @@ def _write(upload: Upload, path: Path) -> None:
         path.with_name(ours).write_bytes(upload.files[name])
 
 
-def _answer(recording: Recording, source: str) -> Prediction | Timeline:
+def _answer(recording: Recording) -> Prediction | Timeline:
     if recording.seconds > LONG:
         return timeline.timeline(_model(), recording, window=WINDOW, stride=STRIDE)
-    record = records.whole(recording, source)
+    record = records.whole(recording, recording.name)
     records.check_length(record)
     return _model().classify([record])[0]
 
@@ -196,11 +193,18 @@ def _shown(recording: Recording) -> dict[str, Any]:
     """Return a signal for the page: 16-bit steps of 5 uV in base64, long ones at a lower rate; gaps are -32768."""
     fs = recording.fs if recording.seconds <= FINE_SECONDS else min(recording.fs, COARSE_HZ)
     length = int(timeline.STRETCH * recording.fs)
+    # A last stretch that is too short to be resampled is part of the one before it.
+    starts = [
+        start for start in range(0, recording.samples, length) if start == 0 or recording.samples - start >= length / 2
+    ]
     parts: list[NDArray[np.int16]] = []
-    for start in range(0, recording.samples, length):
-        part = recording.stretch(start, min(start + length, recording.samples))
+    for start, stop in pairwise([*starts, recording.samples]):
+        part = recording.stretch(start, stop)
         if fs != recording.fs:
+            gone = ~np.isfinite(part)
             part = records.resample(Record("", records.fill(part), recording.fs, ""), fs).signal
+            nearest = np.minimum(np.rint(np.arange(len(part)) * recording.fs / fs).astype(np.int64), len(gone) - 1)
+            part[gone[nearest]] = np.nan
         steps = np.clip(part * STEPS_PER_MV, -32767, 32767)
         parts.append(np.where(np.isfinite(steps), np.nan_to_num(steps), -32768).astype("<i2"))
     return {

@@ -100,7 +100,6 @@ function show() {
     if (answer.why && answer.why.stretches.length) facts.push("shaded: what spoke most for it");
     $("summary").append(element("p", facts.join("; ")));
   }
-  viewer.to = 0;
   viewer.load(answer.signal, answer.why ? answer.why.stretches : []);
   $("title").scrollIntoView({ block: "nearest" });
 }

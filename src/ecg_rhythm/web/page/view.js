@@ -57,8 +57,9 @@ class Viewer {
     const sorted = Float32Array.from({ length: Math.min(this.mv.length, 20000) },
       (_, i) => this.mv[Math.floor(i * this.mv.length / Math.min(this.mv.length, 20000))]).filter(v => !isNaN(v)).sort();
     this.middle = sorted.length ? sorted[sorted.length >> 1] : 0;
+    this.to = 0;  // of another recording
     this.rebuild();
-    this.paper();
+    this.paper(0);
   }
 
   rebuild() {
