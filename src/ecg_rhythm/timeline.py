@@ -1,6 +1,7 @@
 """A long recording -> its rhythm over time: overlapping windows, each classified, then smoothed.
 
-Everything is read, resampled and classified in stretches of some minutes, so memory does not grow with the recording.
+All is read, resampled and classified in stretches of some minutes, so memory grows with a recording only where its
+format must be read at once.
 """
 
 from __future__ import annotations
