@@ -203,12 +203,10 @@ def test_what_is_no_signal_is_refused(job: Path, signal: np.ndarray[tuple[int, .
 
 
 def test_models_that_do_not_go_together_are_refused(job: Path, tmp_path: Path) -> None:
-    from tests.conftest import small_store
-
     small_store(tmp_path / "data")
     with pytest.raises(BadInput, match="neither a finished run nor a job with one"):
         classifier.load(tmp_path)
-    with pytest.raises(BadInput, match="there is no such weights file"):
+    with pytest.raises(BadInput, match="there is no such model"):
         classifier.load(tmp_path / "none.safetensors")
 
 

@@ -114,7 +114,7 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path,
     jobs = write_jobs(tmp_path / "jobs", epochs=40)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     process = subprocess.Popen(command(jobs, data, cut), stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while len(list(cut.rglob("checkpoint.safetensors"))) < 2:
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)

@@ -175,7 +175,7 @@ def test_nothing_is_left_of_a_request_that_is_stopped(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    np.savez(tmp_path / "r.npz", ecg=np.tile(WAVE, 150), fs=100)
+    np.savez(tmp_path / "r.npz", ecg=np.tile(WAVE, 3000), fs=100)
     with TestClient(create_app([model], limits=Limits(workers=1, seconds=0.3))) as client:
         body = (tmp_path / "r.npz").read_bytes()
         assert client.post("/api/classify", content=body, headers=FILE).status_code == 504
