@@ -24,7 +24,7 @@ from ecg_rhythm import classifier
 
 CLIENTS, SECONDS, BAD = (1, 8, 64), 30.0, 0.05
 STRIPS, FS = 12, 300.0
-BODY_LIMIT = 200 * 2**20
+OVERSIZED = bytes(200 * 2**20 + 1)
 
 
 def strips() -> list[tuple[bytes, str]]:
@@ -59,6 +59,9 @@ def memory_of(process: int) -> int:
     return own + sum(memory_of(int(child)) for child in children)
 
 
+FILE = {"content-type": "application/octet-stream"}
+
+
 async def client(
     address: str, good: list[tuple[bytes, str]], seed: int, bad: float, until: float, seen: Counter[str],
     latencies: list[float],
@@ -69,16 +72,12 @@ async def client(
         while time.monotonic() < until:
             body, label = rng.choice(good)
             is_bad = rng.random() < bad
-            headers = {"content-type": "application/octet-stream"}
-            if is_bad and rng.random() < 0.3:
-                headers["content-length"] = str(BODY_LIMIT + 1)
-                body = b"0"
-            elif is_bad:
-                body = malformed(rng, body)
+            if is_bad:
+                body = OVERSIZED if rng.random() < 0.3 else malformed(rng, body)
             while True:
                 began = time.monotonic()
                 try:
-                    response = await session.post("/api/classify", content=body, headers=headers)
+                    response = await session.post("/api/classify", content=body, headers=FILE)
                 except httpx.HTTPError as error:
                     seen[f"{'bad' if is_bad else 'good'}: {type(error).__name__}"] += 1
                     break
