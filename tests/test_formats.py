@@ -379,6 +379,13 @@ def test_a_word_among_numbers_is_named_by_its_line(tmp_path: Path) -> None:
     )
 
 
+def test_a_bad_line_among_rows_is_named_and_what_is_before_it_is_no_header(tmp_path: Path) -> None:
+    rows = [f"{value:.4f}" for value in LEAD[:500]]
+    (tmp_path / "r.csv").write_text("\n".join(["ecg (mV)", *rows[:99], "oops", *rows[99:]]))
+    message = refusal(lambda: read(tmp_path / "r.csv", Wanted(fs=FS)))
+    assert "line 101: 'oops' is not a number; correct this line" in message
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\n\n", b"just words\nand more\n", b"<html></html>", "ä,ö\n".encode("latin-1")]
 )

@@ -74,18 +74,10 @@ def _head(path: Path) -> tuple[list[str], str]:
 
 
 def _form(lines: list[str]) -> _Form | None:
-    """Return the form in which most lines, up to the last, are rows of numbers: of several, that with most columns."""
-    found = []
-    for delimiter, decimal in FORMS:
-        start, columns = len(lines), 0
-        for i in range(len(lines) - 1, -1, -1):
-            if lines[i].strip():
-                fields = _fields(lines[i], delimiter)
-                if not _is_row(fields, decimal) or (columns and len(fields) != columns):
-                    break
-                start, columns = i, len(fields)
-        if columns:
-            found.append(_Form(delimiter, decimal, start, columns))
+    """Return the form in which lines are rows of numbers: of several, that with the shortest header, most columns."""
+    if not any(line.strip() for line in lines):
+        return None
+    found = [form for delimiter, decimal in FORMS if (form := _rows(lines, delimiter, decimal)) is not None]
     if not found:
         return None
     first = min(form.start for form in found)
@@ -93,6 +85,27 @@ def _form(lines: list[str]) -> _Form | None:
     if best.delimiter == "," and _has_decimal_commas(lines, best):
         return next((form for form in found if (form.delimiter, form.decimal) == (None, ",")), best)
     return best
+
+
+def _rows(lines: list[str], delimiter: str | None, decimal: str) -> _Form | None:
+    """Return a form if some dozens of lines, or all to the last, are rows of so many numbers in it."""
+    last = next(line for line in reversed(lines) if line.strip())
+    if not _is_row(_fields(last, delimiter), decimal):
+        return None
+    start = columns = rows = 0
+    for i, line in enumerate(lines):
+        if not line.strip():
+            continue
+        fields = _fields(line, delimiter)
+        if not _is_row(fields, decimal):
+            rows = 0
+        elif rows and len(fields) == columns:
+            rows += 1
+        else:
+            start, columns, rows = i, len(fields), 1
+        if rows == JUDGED:
+            break
+    return _Form(delimiter, decimal, start, columns)
 
 
 def _has_decimal_commas(lines: list[str], form: _Form) -> bool:
