@@ -121,7 +121,7 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str) -> None:
 
 
 def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, data: Path, tmp_path: Path) -> None:
-    results.publish([job], tmp_path / "result", "small", data)
+    results.publish(job, tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
     _, description = weights.load(job / "fold0" / "phase0.safetensors")
@@ -143,7 +143,7 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     other = model(training_parameters__epochs=[1])
     for config, classes in ((other, ["A", "N", "~"]), (description.config, ["A", "B"])):
         message = refusal(partial(results.calibration_of, tmp_path / "result", config, classes))
-        assert "no result of a single job of the same model and classes" in message
+        assert "no result of the same model and classes" in message
 
 
 def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:

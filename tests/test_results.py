@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,20 @@ def jobs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [logs / "CNN" / "seed0", logs / "CNN" / "seed1"]
 
 
+@pytest.fixture
+def members(jobs: list[Path], data: Path, tmp_path: Path) -> list[Path]:
+    for job in jobs:
+        results.publish(job, tmp_path / job.name, f"a network, {job.name}", data)
+    return [tmp_path / job.name for job in jobs]
+
+
 def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
-    jobs: list[Path], data: Path, tmp_path: Path
+    members: list[Path], jobs: list[Path], data: Path, tmp_path: Path
 ) -> None:
-    published = results.publish(jobs, tmp_path / "vote", "two seeds", data)
+    published = results.vote(members, tmp_path / "vote", "two seeds")
     result, predictions = results.read(tmp_path / "vote")
     assert result["title"] == "two seeds"
+    assert list(result["training"]) == ["seed0", "seed1"]
     assert results.differences(published, evaluation.figures(predictions)) == []
     assert sorted(predictions.records) == sorted(open_store(data).names)
     for fold in (0, 1):
@@ -105,19 +114,37 @@ def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
         rows = dict(zip(chosen.records, chosen.probabilities, strict=True))
         for i, name in enumerate(tables[0].records):
             want = (tables[0].probabilities[i] + tables[1].probabilities[i]) / 2
-            np.testing.assert_allclose(rows[name], want, atol=1e-6)
+            np.testing.assert_allclose(rows[name], want, atol=2e-6)
+
+
+def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_path: Path) -> None:
+    one, other = members
+    assert "two different results or more" in refusal(lambda: results.vote([one], tmp_path / "r", "x"))
+    assert "two different results or more" in refusal(lambda: results.vote([one, one], tmp_path / "r", "x"))
+    results.vote(members, tmp_path / "both", "x")
+    assert "seed0 has a vote already" in refusal(lambda: results.vote([one, tmp_path / "both"], tmp_path / "r", "x"))
+    for key, value in {"split": "another", "labels": "v1", "data": "0"}.items():
+        shutil.copytree(other, tmp_path / key)
+        found = json.loads((other / "result.json").read_text())
+        (tmp_path / key / "result.json").write_text(json.dumps(found | {key: value}))
+        both = [one, tmp_path / key]
+        assert "such results cannot vote" in refusal(partial(results.vote, both, tmp_path / "r", "x"))
+    rows = (other / "predictions.csv").read_text().splitlines()
+    (other / "predictions.csv").write_text("\n".join(rows[:-1]))
+    assert "such results cannot vote" in refusal(lambda: results.vote([one, other], tmp_path / "r", "x"))
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: Path, tmp_path: Path) -> None:
-    results.publish(jobs[:1], tmp_path / "one", "one seed", data)
-    (run,) = results.specs(tmp_path / "one", fold=1)
+    results.publish(jobs[0], tmp_path / "one", "one seed", data)
+    run = results.spec(tmp_path / "one", fold=1)
     train(run, data, tmp_path / "logs", device="cpu")
-    anew = results.vote([run.folder(tmp_path / "logs")])
+    anew = outputs.joined([outputs.read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
     _, predictions = results.read(tmp_path / "one")
     published = predictions[predictions.folds == 1]
     assert anew.records == published.records
     np.testing.assert_allclose(anew.probabilities, published.probabilities, atol=1e-6)
-    assert "there is no fold 7 in it" in refusal(lambda: results.specs(tmp_path / "one", fold=7))
+    assert "there is no fold 7 in it" in refusal(lambda: results.spec(tmp_path / "one", fold=7))
 
 
 def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) -> None:
@@ -126,7 +153,7 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
     _, found = results.read(tmp_path / "ridge")
     assert results.differences(published, evaluation.figures(found)) == []
-    assert "no job made it" in refusal(lambda: results.specs(tmp_path / "ridge", fold=0))
+    assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", fold=0))
 
 
 @pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
@@ -143,7 +170,7 @@ def folds_of(predictions: Predictions) -> list[Predictions]:
 
 
 def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
-    results.publish(jobs[:1], tmp_path / "one", "one seed", data)
+    results.publish(jobs[0], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
     (sentence,) = results.differences(result["figures"], evaluation.figures(predictions))
@@ -159,16 +186,17 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
     part = tmp_path / "part"
     shutil.copytree(jobs[0], part)
     shutil.rmtree(part / "fold1")
-    assert "fold 1 of 2 is not finished" in refusal(lambda: results.publish([part], tmp_path / "r", "x", data))
-    assert "no finished fold" in refusal(lambda: results.publish([tmp_path], tmp_path / "r", "x", data))
-    assert "have the same name" in refusal(lambda: results.publish([jobs[0]] * 2, tmp_path / "r", "x", data))
+    assert "fold 1 of 2 is not finished" in refusal(lambda: results.publish(part, tmp_path / "r", "x", data))
+    assert "no finished fold" in refusal(lambda: results.publish(tmp_path, tmp_path / "r", "x", data))
     other = tmp_path / "other"
     shutil.copytree(jobs[1], other)
-    for scores in other.glob("*/scores.json"):
-        scores.write_text(json.dumps(json.loads(scores.read_text()) | {"labels": "others"}))
-    assert "cannot vote" in refusal(lambda: results.publish([jobs[0], other], tmp_path / "r", "x", data))
+    scores = other / "fold0" / "scores.json"
+    scores.write_text(json.dumps(json.loads(scores.read_text()) | {"labels": "others"}))
+    assert "its folds differ in model, split or data" in refusal(
+        lambda: results.publish(other, tmp_path / "r", "x", data)
+    )
     (other / "fold0" / "environment.json").unlink()
-    assert "is damaged" in refusal(lambda: results.publish([other], tmp_path / "r", "x", data))
+    assert "is damaged" in refusal(lambda: results.publish(other, tmp_path / "r", "x", data))
     assert not (tmp_path / "r").exists()
     assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
 

@@ -28,6 +28,8 @@ from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import open_store, splits_folder
 
 RESULT, JOBS = "result.json", "jobs.json"
+MADE_FROM = ("data", "split", "labels")
+"""What results must share to be of the same recordings and folds."""
 DIGITS = 6
 """Of a probability, as it is written."""
 SAME = 1e-9
@@ -50,15 +52,12 @@ class _Finished:
     """Seconds of each fold, and where they were spent."""
 
 
-def publish(jobs: Sequence[Path], folder: Path, title: str, data: Path) -> Figures:
-    """Write a result's folder from the folders of one finished job or of several that vote.
-
-    The vote is the mean of probabilities. A recording's are those of the models whose test part it is in, and the
-    jobs must share data set, split and labels: so nothing is scored by a model that trained on it.
+def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
+    """Write a result's folder from the folder of a finished job.
 
     Parameters
     ----------
-    jobs : sequence of Path
+    job : Path
         `logs/<architecture>/<job>`, all folds of it done.
     folder : Path
         Folder to make.
@@ -70,30 +69,63 @@ def publish(jobs: Sequence[Path], folder: Path, title: str, data: Path) -> Figur
     Raises
     ------
     BadInput
-        If a fold is missing, jobs do not fit together, or the folder is there already.
+        If a fold is missing, its folds do not fit together, or the folder is there already.
     """
-    finished = [_finished(path) for path in jobs]
-    first = finished[0]
-    n_folds = len(load_split(splits_folder(data) / first.job.split, len(open_store(data))).folds)
-    for job in finished:
-        if missing := sorted(set(range(n_folds)) - set(job.job.cvids)):
-            raise BadInput(f"{job.name}: fold {missing[0]} of {n_folds} is not finished; train it first")
-    for other in finished[1:]:
-        if other.made_from != first.made_from or other.predictions.records != first.predictions.records:
-            raise BadInput(
-                f"{jobs[0]} and {other.name} were made from different data, splits or labels; such jobs cannot vote"
-            )
-        if other.name == first.name or (other.job.model == first.job.model and other.model != first.model):
-            raise BadInput(f"{other.name}: two jobs or two models have the same name; rename one and run it again")
+    done = _finished(job)
+    n_folds = len(load_split(splits_folder(data) / done.job.split, len(open_store(data))).folds)
+    if missing := sorted(set(range(n_folds)) - set(done.job.cvids)):
+        raise BadInput(f"{job}: fold {missing[0]} of {n_folds} is not finished; train it first")
     return write(
         folder,
         title,
-        first.made_from,
-        {job.name: job.training for job in finished},
-        _mean([job.predictions for job in finished]),
-        {JOBS: {job.name: job.job.model_dump(exclude_defaults=True) for job in finished}}
-        | {f"{job.job.model}.json": job.model.model_dump() for job in finished},
+        done.made_from,
+        {done.name: done.training},
+        done.predictions,
+        {
+            JOBS: {done.name: done.job.model_dump(exclude_defaults=True)},
+            f"{done.job.model}.json": done.model.model_dump(),
+        },
     )
+
+
+def vote(members: Sequence[Path], folder: Path, title: str) -> Figures:
+    """Write the result that others have together: the mean of their probabilities.
+
+    As its members share the split, no recording is scored by a model that trained on it.
+
+    Parameters
+    ----------
+    members : sequence of Path
+        Folders of results.
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+
+    Raises
+    ------
+    BadInput
+        If there is but one, they differ in data, split or labels, or the folder is there already.
+    """
+    if len({member.resolve() for member in members}) < max(len(members), 2):
+        raise BadInput("a vote is of two different results or more; name their folders")
+    found = [read(member) for member in members]
+    first, predictions = found[0]
+    made_from = {key: first[key] for key in MADE_FROM}
+    for member, (result, others) in zip(members, found, strict=True):
+        same = (others.records, others.classes) == (predictions.records, predictions.classes)
+        if not same or any(result[key] != made_from[key] for key in MADE_FROM):
+            raise BadInput(
+                f"{members[0]} and {member} were made from different data, splits or labels; such results cannot vote"
+            )
+    training = {}
+    for member, (result, _) in zip(members, found, strict=True):
+        for name, spent in result["training"].items():
+            if name in training:
+                raise BadInput(f"{member}: {name} has a vote already; name each result but once")
+            training[name] = spent
+    mean = np.mean([others.probabilities for _, others in found], axis=0)
+    return write(folder, title, made_from, training, replace(predictions, probabilities=mean))
 
 
 def write(
@@ -137,12 +169,12 @@ def write(
 
 
 def _finished(path: Path) -> _Finished:
-    """Read a job's folder."""
+    """Read a finished job's folder."""
     folders = sorted(folder for folder in path.glob("fold*") if runs.is_done(folder))
     if not folders:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
     scores = [runs.read_scores(folder) for folder in folders]
-    made_from = [{key: s[key] for key in ("data", "split", "labels")} for s in scores]
+    made_from = [{key: s[key] for key in MADE_FROM} for s in scores]
     try:
         job = json.loads((folders[0] / "job.json").read_text())
         name = job.pop("name")
@@ -178,7 +210,8 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
     """
     try:
         result: dict[str, Any] = json.loads((folder / RESULT).read_text())
-        result["title"]
+        for key in ("title", "training", *MADE_FROM):
+            result[key]
         for key in ("measures", "confusion", "calibration_error", "calibrated"):
             result["figures"][key]
     except (OSError, ValueError, KeyError, TypeError):
@@ -209,46 +242,38 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 
 def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
-    """Fit a calibration to all predictions of a result that one job has made from the same model file.
+    """Fit a calibration to all predictions of a result that a job has made from the same model file.
 
     Raises
     ------
     BadInput
-        If they are of other classes or models.
+        If they are of other classes or models, or no job made it.
     """
     _, predictions = read(folder)
-    jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
-    models = [load_model(find_model(job.model, folder / JOBS)) for job in jobs.values()]
-    if predictions.classes != classes or models != [model]:
-        raise BadInput(f"{folder}: this is no result of a single job of the same model and classes; calibrate on one")
+    if predictions.classes != classes or _recipe(folder)[2] != model:
+        raise BadInput(f"{folder}: this is no result of the same model and classes; calibrate on one")
     return calibration.fit(predictions.probabilities, predictions.targets, classes)
 
 
-def specs(folder: Path, fold: int) -> list[RunSpec]:
-    """Return the runs that made one fold of a result.
+def spec(folder: Path, fold: int) -> RunSpec:
+    """Return the run that made one fold of a result.
 
     Raises
     ------
     BadInput
         If it has no such fold, or no job made it.
     """
-    if not (folder / JOBS).exists():
+    name, job, model = _recipe(folder)
+    if fold not in job.cvids:
+        raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
+    return RunSpec(job_name=name, job=job, model=model, fold=fold)
+
+
+def _recipe(folder: Path) -> tuple[str, Job, ModelConfig]:
+    """Return the name of the job that made a result, the job and its model."""
+    jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
+    if len(jobs) != 1:
         title = read(folder)[0]["title"]
-        raise BadInput(f"{folder}: no job made it, so none can make a fold of it anew; it says: {title}")
-    jobs = load_jobs(folder / JOBS)
-    if any(fold not in job.cvids for job in jobs.values()):
-        raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {next(iter(jobs.values())).cvids}")
-    return [
-        RunSpec(job_name=name, job=job, model=load_model(find_model(job.model, folder / JOBS)), fold=fold)
-        for name, job in jobs.items()
-    ]
-
-
-def vote(folders: Sequence[Path]) -> Predictions:
-    """Return the mean of the test predictions of runs of the same fold."""
-    return _mean([outputs.joined([outputs.read_predictions(folder / runs.PREDICTIONS)]) for folder in folders])
-
-
-def _mean(tables: Sequence[Predictions]) -> Predictions:
-    """Return the mean of predictions of the same recordings, with as many digits as are written."""
-    return replace(tables[0], probabilities=np.mean([table.probabilities for table in tables], axis=0).round(DIGITS))
+        raise BadInput(f"{folder}: no job made it, so there is none to go by; it says: {title}")
+    ((name, job),) = jobs.items()
+    return name, job, load_model(find_model(job.model, folder / JOBS))

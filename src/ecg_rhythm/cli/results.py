@@ -15,7 +15,7 @@ from ecg_rhythm.cli.base import Data, app, complain, out
 
 @app.command()
 def publish(
-    jobs: Annotated[list[Path], typer.Argument(help="Folders of finished jobs; several vote by their mean.")],
+    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
     title: Annotated[str, typer.Option(help="What this is, in a few words.")],
     data: Data = Path("data"),
@@ -23,7 +23,20 @@ def publish(
     """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
     from ecg_rhythm import results
 
-    display.figures(out, results.publish(jobs, to, title, data), title)
+    display.figures(out, results.publish(job, to, title, data), title)
+    out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+
+
+@app.command()
+def vote(
+    members: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders of results on the same split.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
+    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+) -> None:
+    """Let results vote: the mean of their out-of-fold probabilities, and its figures."""
+    from ecg_rhythm import results
+
+    display.figures(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
@@ -48,14 +61,13 @@ def evaluate(
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if rerun is not None:
-        from ecg_rhythm import training
+        from ecg_rhythm import outputs, runs, training
 
-        specs = results.specs(result, rerun)
-        for spec in specs:
-            with display.progress(out, spec.title) as report:
-                training.train(spec, data, logs, report=report)
-        anew = results.vote([spec.folder(logs) for spec in specs])
-        display.comparison(out, predictions[predictions.folds == rerun], anew)
+        spec = results.spec(result, rerun)
+        with display.progress(out, spec.title) as report:
+            training.train(spec, data, logs, report=report)
+        anew = outputs.read_predictions(spec.folder(logs) / runs.PREDICTIONS)
+        display.comparison(out, predictions[predictions.folds == rerun], outputs.joined([anew]))
         threads = ", ".join(sorted({str(run["threads"]) for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
