@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow.parquet
 import pytest
+from rich.console import Console
 
 import ecg_rhythm
-from ecg_rhythm import answers, plots
+from ecg_rhythm import answers, display, plots
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.display import answers_as_csv
 from ecg_rhythm.errors import BadInput
@@ -43,6 +44,17 @@ def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
     assert all(isinstance(a, Timeline) and a.stride == 5 for a in answers.answers(meter, paths[:2], WANTED, window=10))
     assert "--stride 40" in refusal(lambda: list(answers.answers(meter, paths, stride=40)))
+
+
+def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
+    long, short = answers.answers(meter, paths[:2], WANTED)
+    assert isinstance(long, Timeline)
+    assert isinstance(short, Prediction)
+    shown = io.StringIO()
+    one, other, alone = Path("a/short.npy"), Path("b/short.edf"), Path("long.npy")
+    display.answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
+    names = [line.split()[0] for line in shown.getvalue().splitlines() if "100 Hz" in line]
+    assert names == [str(one), str(other), "long"]
 
 
 def test_a_table_has_a_row_for_each_answer(

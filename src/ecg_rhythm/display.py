@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -275,30 +276,38 @@ def _difference(difference: Spread | None) -> str:
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-def answers(out: Console, found: Iterator[Prediction | Timeline]) -> None:
+def answers(out: Console, found: Iterator[tuple[Path, Prediction | Timeline]]) -> None:
     """Print what is said of each recording, a page at a time: short ones in one table, long ones in another."""
     from ecg_rhythm.classifier import Prediction  # loads ONNX Runtime
     from ecg_rhythm.timeline import Timeline
 
     while page := list(islice(found, PAGE)):
-        if short := [answer for answer in page if isinstance(answer, Prediction)]:
+        named = list(zip(_names(page), (answer for _, answer in page), strict=True))
+        if short := [(name, answer) for name, answer in named if isinstance(answer, Prediction)]:
             out.print(_predictions(short))
-        if long := [answer for answer in page if isinstance(answer, Timeline)]:
+        if long := [(name, answer) for name, answer in named if isinstance(answer, Timeline)]:
             out.print(_timelines(long))
-        for timeline in long:
+        for name, timeline in long:
             if episodes := timeline.episodes("A"):
-                out.print(_episodes(timeline.record, episodes))
+                out.print(_episodes(name, episodes))
 
 
-def _predictions(page: Sequence[Prediction]) -> Table:
+def _names(page: Sequence[tuple[Path, Prediction | Timeline]]) -> list[str]:
+    """Return the names of recordings; of those that share one, their files."""
+    often = Counter(answer.record for _, answer in page)
+    return [answer.record if often[answer.record] == 1 else str(path) for path, answer in page]
+
+
+def _predictions(page: Sequence[tuple[str, Prediction]]) -> Table:
     """Return label, probability per class and prediction set of each recording."""
-    sets = page[0].prediction_set is not None
-    reasons = any(prediction.because is not None for prediction in page)
+    first = page[0][1]
+    sets = first.prediction_set is not None
+    reasons = any(prediction.because is not None for _, prediction in page)
     table = _table(
-        "record", "label", *page[0].probabilities, *["can be"] * sets, "beats/min", "quality", "read as",
+        "record", "label", *first.probabilities, *["can be"] * sets, "beats/min", "quality", "read as",
         *["because of seconds"] * reasons,
     )  # fmt: skip
-    for prediction in page:
+    for name, prediction in page:
         row = [f"{p:.3f}" for p in prediction.probabilities.values()]
         if prediction.prediction_set is not None:
             row.append(" or ".join(prediction.prediction_set))
@@ -307,20 +316,20 @@ def _predictions(page: Sequence[Prediction]) -> Table:
         row.append(escape(prediction.reading))
         if reasons:
             row.append(", ".join(f"{start:g}-{end:g}" for start, end in prediction.because or []))
-        table.add_row(escape(prediction.record), prediction.label, *row)
+        table.add_row(escape(name), prediction.label, *row)
     return table
 
 
-def _timelines(page: Sequence[Timeline]) -> Table:
+def _timelines(page: Sequence[tuple[str, Timeline]]) -> Table:
     """Return how much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
-    rhythms = [name for name in page[0].classes if name != NOISE]
+    rhythms = [rhythm for rhythm in page[0][1].classes if rhythm != NOISE]
     table = _table("record", *rhythms, "unreadable", "episodes of A", "longest", "read as")
-    for timeline in page:
-        burdens = [timeline.burden(name) for name in rhythms]
+    for name, timeline in page:
+        burdens = [timeline.burden(rhythm) for rhythm in rhythms]
         episodes = timeline.episodes("A")
         longest = max((episode.seconds for episode in episodes), default=0.0)
         table.add_row(
-            escape(timeline.record),
+            escape(name),
             *("" if burden is None else f"{burden:.1%}" for burden in burdens),
             f"{timeline.unreadable:.1%}",
             str(len(episodes)),

@@ -134,7 +134,7 @@ def classify(
         elif as_csv:
             display.answers_as_csv(loaded.classes, found())
         else:
-            display.answers(out, (answer for _, answer in found()))
+            display.answers(out, found())
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
     if failed:
