@@ -162,7 +162,9 @@ def serve(
     except ModuleNotFoundError as error:
         raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
     served = web.create_app(model, coverage, web.Limits(workers=workers))
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -62,7 +62,10 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     """Load the model and limit this process's memory to so many bytes."""
     global _loaded
     os.environ.setdefault(exported.THREADS, "1")  # there is a worker for each core
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    if sys.platform != "win32":  # where there is no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     _loaded = classifier.load(models or classifier.DEFAULT, coverage)
 
 
