@@ -83,10 +83,11 @@ function show() {
     $("title").textContent = `${answer.record}: AF burden ${percent(answer.burden.A)}`;
     for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
     $("summary").append(bar("unreadable", answer.unreadable));
-    $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].flatMap(label => {
-      const mark = element("i", "");
+    $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].map(label => {
+      const mark = element("i", ""), entry = element("span", "");
       mark.style.background = paint(label);
-      return [mark, title(label)];
+      entry.append(mark, title(label));
+      return entry;
     }));
     listEpisodes();
   } else {
