@@ -316,6 +316,12 @@ def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
     assert "more than 31 days" in refusal(lambda: open_recording(interrupted(tmp_path, apart)))
 
 
+def test_a_header_of_millions_of_leads_is_refused(tmp_path: Path) -> None:
+    path = as_wfdb(tmp_path)
+    path.write_text(path.read_text().replace("r 2 ", "r 22482705 "))
+    assert "r.hea: its first line tells of more than 1000 leads" in refusal(lambda: read(path))
+
+
 def test_what_the_user_says_of_rate_and_unit_goes_before_the_file(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", np.rint(LEAD * 200).astype(np.int16))
     record = read(tmp_path / "r.npy", Wanted(fs=360, unit="200/mV"))

@@ -23,6 +23,8 @@ from ecg_rhythm.records.recording import (
 
 SMALL = 4_000_000
 """Samples of all leads together up to which a record is read at once."""
+MOST_LEADS = 1000
+"""The library makes room for as many as a header says before it looks for them."""
 
 
 def open_wfdb(header: Path, wanted: Wanted) -> Recording:
@@ -41,8 +43,10 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
             raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
 
     try:
-        head = wfdb.rdheader(str(header.with_suffix("")))
         text = header.read_bytes().decode("utf-8", errors="replace")
+        if _leads_in(text) > MOST_LEADS:
+            raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")
+        head = wfdb.rdheader(str(header.with_suffix("")))
         length, leads = head.sig_len, head.n_sig
         large = length is not None and length * leads > SMALL
     except PermissionError as error:
@@ -88,6 +92,12 @@ def _lines(header: str) -> list[str]:
     """Return a WFDB header's lines without comments: the record, then one for each signal or segment."""
     stripped = (line.strip() for line in header.splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _leads_in(header: str) -> int:
+    """Return the number of leads a WFDB header names, where the library finds it."""
+    found = re.search(r"[-\w]+/?\d*[ \t]+(\d+)", _lines(header)[0])
+    return int(found[1]) if found else 0
 
 
 def _rate_in(header: str, default: float) -> float:
