@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +35,13 @@ from ecg_rhythm.objective import class_weights, follow, l2_loss, optimizer_of, s
 from ecg_rhythm.runs import Progress, RunSpec
 from ecg_rhythm.scores import NOISE, Scores, score
 from ecg_rhythm.splits import Fold, load_split
+from ecg_rhythm.state import State
 from ecg_rhythm.store import Store, open_store, splits_folder
 
 EVALUATION_BATCH = 32
 DECAY_PER_STEP = 0.9999
 
 Report = Callable[[Progress], None]
-
-
-@dataclass
-class State:
-    """How far a run is; goes into the checkpoint as JSON."""
-
-    phase: int = 0
-    epoch: int = 0
-    """Finished epochs of this phase."""
-    step: int = 0
-    """Finished optimizer steps of this phase."""
-    best_epoch: int = 0
-    best_score: float | None = None
-    loss: float | None = None
-    seconds: float = 0.0
-    """Time spent on this run so far."""
-    scaler: dict[str, Any] = field(default_factory=dict)
-    """Loss scale of fp16 training."""
-    hotlog: list[dict[str, Any]] = field(default_factory=list)
-    phases: list[dict[str, Any]] = field(default_factory=list)
-    """Scores of each finished phase."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +190,7 @@ class _Run:
             weights.restore_checkpoint(self.bare, self.average, _inner(optimizer), tensors)
         if self.accelerator.scaler is not None and state.scaler:
             self.accelerator.scaler.load_state_dict(state.scaler)
-        while state.epoch < self.task.epochs[phase] and not self._has_stalled():
+        while state.epoch < self.task.epochs[phase] and not state.has_stalled(self.options):
             self._epoch(optimizer)
             state.epoch += 1
             if state.epoch % self.options.validation_step == 0 or state.epoch == self.task.epochs[phase]:
@@ -222,9 +202,7 @@ class _Run:
             self._validate()
         self._load_best(phase)
         state.phases.append(self._score_phase())
-        self.state = State(
-            phase + 1, seconds=self._seconds(), scaler=state.scaler, hotlog=state.hotlog, phases=state.phases
-        )
+        self.state = state.of_next_phase(self._seconds())
         self.accelerator.free_memory(optimizer)
         self._save({})
 
@@ -257,7 +235,7 @@ class _Run:
                 follow(self.average, self.bare, self.options.weight_average, state.step)
             losses.append(loss.detach())
             state.step += 1
-            self.report(self._progress((number + 0.5) / self.steps_per_epoch))
+            self.report(state.progress(task.epochs, self._seconds(), (number + 0.5) / self.steps_per_epoch))
         state.loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
         if not math.isfinite(state.loss):
             raise BadInput(
@@ -288,13 +266,6 @@ class _Run:
             rate *= DECAY_PER_STEP**step
         return rate * schedule(self.options.rate_schedule, step / total)
 
-    def _has_stalled(self) -> bool:
-        """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
-        state = self.state
-        waited = state.epoch - state.best_epoch
-        validated = state.best_score is not None  # else there is nothing that could improve
-        return validated and state.epoch > self.options.early_stop_after and waited >= self.options.early_stop_wait
-
     def _validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, task = self.state, self.task
@@ -324,25 +295,26 @@ class _Run:
             return
         weights.save_checkpoint(self.task.folder / runs.CHECKPOINT, tensors, asdict(self.state))
         outputs.write_hotlog(self.task.folder, self.state.hotlog)
-        progress = self._progress(0.0)
+        progress = self.state.progress(self.task.epochs, self.state.seconds)
         runs.write_progress(self.task.folder, progress)
         self.report(progress)
 
     def _score(self, indices: NDArray[np.int64], network: networks.Network) -> Scores:
-        return self._score_and_predict(indices, network)[0]
+        found, predicted = self._predict(indices, network)
+        return score(self.task.targets[found], predicted.argmax(axis=1), self.task.store.classes)
 
-    def _score_and_predict(
+    def _predict(
         self, indices: NDArray[np.int64], network: networks.Network
-    ) -> tuple[Scores, NDArray[np.int64], NDArray[np.float64]]:
-        task, accelerator = self.task, self.accelerator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return positions of recordings, ascending, and their probabilities; each process computes its share."""
+        accelerator = self.accelerator
         share = indices[accelerator.process_index :: accelerator.num_processes]
         batches = sorted_batches(self.recordings, share, EVALUATION_BATCH)
         with accelerator.autocast():
             parts = gather_object([probabilities(network, batches, accelerator.device)] if len(share) else [])
         found, predicted = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.argsort(found, kind="stable")
-        found, predicted = found[order], predicted[order]
-        return score(task.targets[found], predicted.argmax(axis=1), task.store.classes), found, predicted
+        return found[order], predicted[order]
 
     def _score_phase(self) -> dict[str, Any]:
         """Score the best weights of this phase on the validation and the test part."""
@@ -364,7 +336,7 @@ class _Run:
         for part, indices in (("valid", task.valid), ("test", task.test)):
             if not len(indices):
                 continue
-            _, found, predicted = self._score_and_predict(indices, self.bare)
+            found, predicted = self._predict(indices, self.bare)
             parts[part] = outputs.Predictions(
                 [task.store.names[i] for i in found],
                 np.full(len(found), task.spec.fold),
@@ -409,24 +381,6 @@ class _Run:
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.began
-
-    def _progress(self, part_of_epoch: float) -> Progress:
-        """Say how far the run is, `part_of_epoch` of the way through the next epoch."""
-        state, epochs = self.state, self.task.epochs
-        done = sum(epochs[: state.phase]) + state.epoch + part_of_epoch
-        passed = self._seconds()
-        phase = min(state.phase, len(epochs) - 1)
-        return Progress(
-            phase=phase,
-            phases=len(epochs),
-            epoch=state.epoch,
-            epochs=epochs[phase],
-            loss=state.loss,
-            best_score=state.best_score,
-            seconds_left=passed / done * (sum(epochs) - done) if done else None,
-            fraction=done / max(sum(epochs), 1),
-            within_epoch=part_of_epoch,
-        )
 
 
 def _inner(optimizer: Any) -> torch.optim.Optimizer:

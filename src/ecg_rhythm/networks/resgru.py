@@ -42,7 +42,7 @@ class ResGRU(Network):
     """
 
     Parameters = ResGRUParameters
-    phases = (Phase(epochs=40),)
+    phases = (Phase(epochs=30),)
     takes_spectrogram = False
 
     def __init__(self, config: ModelConfig, parameters: ResGRUParameters, fs: float, n_classes: int) -> None:
