@@ -452,6 +452,15 @@ def test_a_deflated_dicom_file_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(tmp_path / "r.dcm").signal, LEAD, atol=3e-4)
 
 
+def test_what_a_library_warns_of_and_still_reads_is_not_said(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    path = as_dicom(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1..21"))
+    with pytest.warns(UserWarning, match="Invalid value for VR UI"):
+        pydicom.dcmread(path)
+    np.testing.assert_allclose(read(path).signal, LEAD, atol=3e-4)
+    assert not recwarn.list
+
+
 PACKED: dict[str, Callable[[Path], object]] = {
     "r.npz": lambda folder: np.savez_compressed(folder / "r.npz", ecg=ZEROS, fs=300),
     "r.mat": lambda folder: scipy.io.savemat(folder / "r.mat", {"ecg": ZEROS}, do_compression=True),

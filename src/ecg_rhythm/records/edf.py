@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +28,7 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
         is_bdf = begin.read(1) == b"\xff"
     damaged = f"{path}: this EDF or BDF file is damaged; get it anew"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a last data record that was cut off: the rest is good
-            file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
+        file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
             raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")

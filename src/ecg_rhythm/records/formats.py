@@ -7,6 +7,7 @@ import importlib
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
@@ -105,6 +106,12 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
         If the file is missing, of an unknown format, or damaged.
     """
     path = Path(path)
+    # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
+    with warnings.catch_warnings(action="ignore"):
+        return _opened(path, wanted)
+
+
+def _opened(path: Path, wanted: Wanted) -> Recording:
     if (header := _wfdb_header(path)) is not None:
         return _opener("wfdb")(header, wanted)
     if not _is_file(path):
