@@ -41,7 +41,7 @@ def main() -> None:
         )
         parts.append(outputs.Predictions(table.records, table.folds, table.targets, found, table.classes))
     made_from = {key: str(scores[key]) for key in ("data", "split", "labels")}
-    title = f"{job.name} in eight bits (python -m benchmarks.eight_bits)"
+    title = f"{job.name.capitalize()} network in eight bits, `python -m benchmarks.eight_bits`"
     figures = results.write(RESULT, title, made_from, {"fast": {"seconds": seconds}}, outputs.joined(parts))
     challenge = figures["measures"]["challenge"]
     print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")

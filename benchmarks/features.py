@@ -101,7 +101,7 @@ def main() -> None:
         names = [store.names[i] for i in test]
         parts.append(outputs.Predictions(names, np.full(len(test), number), targets[test], found, store.classes))
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
-    title = "intervals and shapes of beats, boosted trees (python -m benchmarks.features)"
+    title = "Boosted trees on intervals and shapes of beats, `python -m benchmarks.features`"
     training = {"features": {"seconds": seconds, "device": "cpu"}}
     challenge = results.write(RESULT, title, made_from, training, outputs.joined(parts))["measures"]["challenge"]
     print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")

@@ -77,7 +77,7 @@ def main() -> None:
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
     figures = results.write(
         RESULT,
-        "MiniRocket and ridge regression (python -m benchmarks.minirocket)",
+        "MiniRocket and ridge regression, `python -m benchmarks.minirocket`",
         made_from,
         {"minirocket": {"seconds": seconds, "device": "cpu"}},
         outputs.joined(parts),

@@ -24,7 +24,7 @@ Result = tuple[dict[str, Any], Predictions]
 
 HERE, RESULTS, DATA = Path(__file__).parent, Path("results"), Path("data")
 MAIN = "default"
-BINS, SUSPECTS, SECONDS = 10, 8, 20
+BINS, SUSPECTS, SECONDS = 10, 16, 20
 LENGTHS = ((0, 15), (15, 29.5), (29.5, 30.5), (30.5, 1000))
 """Between which durations in s recordings are taken together."""
 PUBLISHED = (
@@ -39,13 +39,15 @@ best open results of single small models known to us."""
 HEADER = """# Results
 
 Made by `python docs/report.py` from `results/`. Mean and standard deviation are over the five test folds of
-`split_5_6_14`, labels v3; `ecg-rhythm evaluate results/NAME` computes the figures of a result anew from its out-of-fold
-predictions, and its `jobs.json` says what was trained. Results on `split_5_6_14_refit` have the same test parts, but
-were trained on the validation parts too, as nothing was left to choose: the recipe was chosen on the validation part of
+`split_5_6_14`, labels v3; `ecg-rhythm evaluate results/NAME` computes the figures of a result anew from its
+out-of-fold predictions. `ecg-rhythm queue results/NAME/jobs.json` and then `ecg-rhythm publish` make one anew; where
+there is no `jobs.json`, the title has the command. Results on `split_5_6_14_refit` have the same test parts, but were
+trained on the validation parts too, as nothing was left to choose: the recipe was chosen on the validation part of
 fold 0 ([`experiments.md`](experiments.md)), and the weights are those of the last epoch."""
 WRONG_LABELS = """## Labels that look wrong
 
-`results/suspects.csv` lists {} recordings that all networks get wrong and are sure about. The first of them:
+`ecg-rhythm suspects results/default results/default_seed1 results/features --to results/suspects.csv` lists {}
+recordings that two networks and the trees get wrong, all alike and each with a probability of at least 0.8. The first:
 
 ![Recordings whose labels look wrong](suspects.png)"""
 
@@ -183,7 +185,7 @@ def draw_reliability(predictions: Predictions) -> None:
 
 def draw_suspects(rows: list[dict[str, str]], store: Store) -> None:
     """Draw the recordings whose labels look most wrong."""
-    figure, axes = plt.subplots(len(rows), 1, figsize=(12, 1.5 * len(rows)), constrained_layout=True, squeeze=False)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(12, 1.3 * len(rows)), constrained_layout=True, squeeze=False)
     for axis, row in zip(axes[:, 0], rows, strict=True):
         signal = store.signal(store.names.index(row["record"]))[: int(SECONDS * store.fs)]
         axis.plot(np.arange(len(signal)) / store.fs, signal, color="#1a1a2e", linewidth=0.7)
@@ -200,7 +202,8 @@ def draw_suspects(rows: list[dict[str, str]], store: Store) -> None:
 def main() -> None:
     """Write the page and its pictures."""
     store = open_store(DATA)
-    found = {path.parent.name: results.read(path.parent) for path in sorted(RESULTS.glob("*/result.json"))}
+    read = {path.parent.name: results.read(path.parent) for path in sorted(RESULTS.glob("*/result.json"))}
+    found = dict(sorted(read.items(), key=lambda item: -item[1][0]["figures"]["measures"]["challenge"]["mean"]))
     published, predictions = found[MAIN]
     classes = predictions.classes
     draw_reliability(predictions)
