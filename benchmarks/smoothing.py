@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from ecg_rhythm import classifier, outputs, runs, scores, timeline
+from ecg_rhythm import classifier, outputs, runs, scores, smoothing, windows
 from ecg_rhythm.store import Store, open_store
 
 DATA = Path("data")
@@ -73,10 +73,10 @@ def days_of(fold: Path, store: Store) -> Iterator[Day]:
     rng = np.random.default_rng(int(fold.name.removeprefix("fold")))
     for _ in range(DAYS):
         signal, truth = spliced(store, of_class, rng)
-        cutter = timeline.Cutter(store.fs, timeline.WINDOW, timeline.STRIDE)
-        windows = np.array(list(timeline.classify_windows(model, cutter.push(signal), store.fs)))
-        step = round(timeline.STRIDE * store.fs)
-        steps = timeline.merged(windows, len(signal) // step, round(timeline.WINDOW / timeline.STRIDE))
+        cutter = windows.Cutter(store.fs, windows.WINDOW, windows.STRIDE)
+        found = np.array(list(windows.classify_windows(model, cutter.push(signal), store.fs)))
+        step = round(windows.STRIDE * store.fs)
+        steps = smoothing.merged(found, len(signal) // step, round(windows.WINDOW / windows.STRIDE))
         yield Day(truth[step // 2 :: step][: len(steps)], steps)
 
 
@@ -87,7 +87,7 @@ def median(width: int) -> Method:
 
 def markov(minutes: float, trust: float) -> Method:
     """Return a hidden Markov model's smoothing."""
-    return lambda steps: np.asarray(timeline.smoothed(steps, timeline.STRIDE, minutes, trust).argmax(axis=1))
+    return lambda steps: np.asarray(smoothing.smoothed(steps, windows.STRIDE, minutes, trust).argmax(axis=1))
 
 
 METHODS: dict[str, dict[str, Method]] = {

@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 from ecg_rhythm.classifier import Classifier
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Recording, in_memory
-from ecg_rhythm.timeline import (
-    TRUST,
-    Cutter,
-    StreamingClassifier,
-    Timeline,
-    merged,
-    smoothed,
-    timeline,
-    timeline_of_file,
-    transitions,
-)
+from ecg_rhythm.smoothing import TRUST, merged, smoothed, transitions
+from ecg_rhythm.streaming import StreamingClassifier
+from ecg_rhythm.timeline import Timeline, timeline, timeline_of_file
+from ecg_rhythm.windows import Cutter
 from tests.conftest import refusal
 
 FS = 100.0

@@ -10,7 +10,9 @@ from ecg_rhythm import files, records, timeline
 from ecg_rhythm.classifier import Classifier, Prediction, batched
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Wanted
-from ecg_rhythm.timeline import LONG, STRIDE, UNREADABLE, WINDOW, Timeline
+from ecg_rhythm.smoothing import UNREADABLE
+from ecg_rhythm.timeline import LONG, Timeline
+from ecg_rhythm.windows import STRIDE, WINDOW, check
 
 CHUNK = 512
 """Files held in memory at once."""
@@ -92,7 +94,7 @@ def answers(
     length = WINDOW if window is None else window
     longest = LONG if window is None else window
     step = min(STRIDE, length / 2) if stride is None else stride
-    timeline.check(length, step)
+    check(length, step)
 
     def read(path: Path | str) -> Record | Timeline | BadInput:
         try:

@@ -11,7 +11,8 @@ from ecg_rhythm import files
 from ecg_rhythm.classifier import Prediction
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
-from ecg_rhythm.timeline import UNREADABLE, Timeline
+from ecg_rhythm.smoothing import UNREADABLE
+from ecg_rhythm.timeline import Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,7 +24,7 @@ from ecg_rhythm import classifier, explain, exported, plots, records, timeline
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Recording, Wanted, in_memory
-from ecg_rhythm.timeline import LONG, STRIDE, WINDOW, Timeline
+from ecg_rhythm.timeline import LONG, Timeline
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
 """Recordings of more seconds are shown at this rate; a step of what is shown is 5 uV."""
@@ -170,7 +170,7 @@ def _write(upload: Upload, path: Path) -> None:
 
 def _answer(recording: Recording) -> Prediction | Timeline:
     if recording.seconds > LONG:
-        return timeline.timeline(_model(), recording, window=WINDOW, stride=STRIDE)
+        return timeline.timeline(_model(), recording)
     record = records.whole(recording, recording.name)
     records.check_length(record)
     return _model().classify([record])[0]

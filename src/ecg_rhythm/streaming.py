@@ -1,0 +1,93 @@
+"""A live signal -> a decision whenever a window of it is full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.smoothing import TRUST, labels_of, transitions
+from ecg_rhythm.windows import STRIDE, WINDOW, Cutter, check, classify_windows
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is said of a live signal when a window is full.
+
+    Attributes
+    ----------
+    start, end : float
+        The window in s since the first sample.
+    label : str
+        The most probable class, given also the windows before; `~` if more than half of it is missing.
+    probabilities : dict of str to float
+        Class -> probability; NaN if more than half is missing.
+    """
+
+    start: float
+    end: float
+    label: str
+    probabilities: dict[str, float]
+
+
+class StreamingClassifier:
+    """Classifies a live signal, window after window.
+
+    Parameters
+    ----------
+    fs : float
+        Sampling rate in Hz.
+    classifier : Classifier, optional
+        What classifies; the model that comes with the program if not given.
+    window, stride : float
+        Seconds that are classified at once, and from one decision to the next.
+
+    Raises
+    ------
+    BadInput
+        If rate, window or stride is none.
+    """
+
+    def __init__(
+        self, fs: float, classifier: Classifier | None = None, *, window: float = WINDOW, stride: float = STRIDE
+    ) -> None:
+        check(window, stride)
+        if not fs > 0:
+            raise BadInput(f"fs {fs:g}: the sampling rate must be above 0 Hz")
+        if classifier is None:
+            from ecg_rhythm import load
+
+            classifier = load()
+        self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
+        self._cutter = Cutter(fs, window, stride)
+        self._state = np.full(len(classifier.classes), 1 / len(classifier.classes))
+
+    def push(self, samples: ArrayLike) -> list[Decision]:
+        """Take further samples in mV, NaN where some were lost; return the decisions that have become due."""
+        values = np.atleast_1d(np.asarray(samples, dtype=np.float32))
+        if values.ndim != 1:
+            raise BadInput("samples: expected one row of numbers in mV; give one lead")
+        number = self._cutter.number
+        decisions = []
+        for found in classify_windows(self.classifier, self._cutter.push(values), self.fs):
+            self._state = self._state @ transitions(len(found), self.stride)
+            if not np.isnan(found).any():
+                self._state = self._state * np.maximum(found, 1e-6) ** TRUST
+                self._state /= self._state.sum()
+                now = self._state
+            else:
+                now = found
+            start = number * self.stride
+            number += 1
+            decisions.append(
+                Decision(
+                    start,
+                    start + self.window,
+                    labels_of(now[None], self.classifier.classes)[0],
+                    dict(zip(self.classifier.classes, map(float, now), strict=True)),
+                )
+            )
+        return decisions
