@@ -145,8 +145,8 @@ def show(report: dict[str, Any]) -> None:
     out.print(f"loading and augmentation: {report['load']['per_cpu_second']:.0f} recordings per CPU-second")
     first = report["first_answer"]
     out.print(
-        f"first answer of classify: {first['classify'] / first['import_torch']:.1f} times a bare `import torch`; "
-        f"--help: {first['help'] / first['import_torch']:.1f} times"
+        f"first answer of classify: {first['classify'] / first['import_torch']:.2f} times a bare `import torch`; "
+        f"--help: {first['help'] / first['import_torch']:.2f} times"
     )
     for device, parts in report["floor"].items():
         for part, figures in parts.items():
