@@ -211,6 +211,13 @@ def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> No
     assert answer["record"] == "x" * 100
 
 
+def test_an_address_or_method_that_is_none_is_refused_like_all_else(client: TestClient) -> None:
+    assert (client.get("/api/nothing").status_code, client.get("/api/nothing").json()) == (404, {"error": "Not Found"})
+    response = client.get("/api/classify")
+    assert (response.status_code, response.json()) == (405, {"error": "Method Not Allowed"})
+    assert response.headers["allow"] == "POST"
+
+
 @pytest.mark.parametrize("samples", [150_001, 200_000])
 def test_a_long_signal_is_shown_with_its_gaps(client: TestClient, samples: int) -> None:
     signal = np.sin(np.arange(samples) / 30)

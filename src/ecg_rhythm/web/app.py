@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from pebble import ProcessExpired, ProcessPool
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -272,8 +273,8 @@ def create_app(
         first = error.errors()[0]
         return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg'].lower()}; correct it"}, 422)
 
-    @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(AnyHTTPException)  # ours, and the routes' own of a wrong address or method
+    async def refused(request: Request, error: AnyHTTPException) -> JSONResponse:
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
     async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
