@@ -168,10 +168,12 @@ def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -
     (tmp_path / "A00001.hea").write_bytes(header.encode())
     assert np.array_equal(alone.signal, samples / np.float32(1000))
     assert (alone.name, alone.fs) == ("A00001", 300)
+    assert alone.remarks == ("no header, taken as the 2017 challenge's",)
+    assert read(tmp_path / "A00001.mat", Wanted(fs=300, unit="1000/mV")).remarks == ()
     for name in ("A00001", "A00001.mat", "A00001.hea"):
         record = read(tmp_path / name)
         assert np.array_equal(record.signal, alone.signal)
-        assert (record.name, record.fs, record.lead) == ("A00001", 300, "ECG")
+        assert (record.name, record.fs, record.lead, record.remarks) == ("A00001", 300, "ECG", ())
 
 
 def test_of_a_mat_with_several_rows_the_first_is_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
@@ -12,7 +13,7 @@ from ecg_rhythm.records.arrays import recording_of
 from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
 
 CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
-"""A challenge `.mat` without its header is taken as the challenge wrote it."""
+"""Of a challenge `.mat` without its header, which tells neither."""
 
 
 HEADER, BYTE_ORDER_AT, COMPRESSED = 128, 126, 15
@@ -36,8 +37,12 @@ def open_matlab(path: Path, wanted: Wanted) -> Recording:
     except (*LIBRARY_ERRORS, MatReadError, zlib.error):
         raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get it anew") from None
     challenge = version == 0 and list(arrays) == ["val"]
-    fs, unit = (CHALLENGE_FS, CHALLENGE_UNIT) if challenge else (None, None)
-    return recording_of(arrays, path.stem, wanted, str(path), fs, unit)
+    if not challenge:
+        return recording_of(arrays, path.stem, wanted, str(path))
+    recording = recording_of(arrays, path.stem, wanted, str(path), CHALLENGE_FS, CHALLENGE_UNIT)
+    if wanted.fs is not None and wanted.unit is not None:
+        return recording
+    return replace(recording, remarks=(*recording.remarks, "no header, taken as the 2017 challenge's"))
 
 
 def _unpacked(path: Path) -> int:
