@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Record, bridged, check_length, find, read, resample
+from ecg_rhythm.records import Record, Wanted, bridged, check_length, find, read, resample
 from tests.conftest import refusal
 
 WAVE = np.sin(np.arange(1000) / 20)
