@@ -322,12 +322,20 @@ def test_a_header_of_millions_of_leads_is_refused(tmp_path: Path) -> None:
     assert "r.hea: its first line tells of more than 1000 leads" in refusal(lambda: read(path))
 
 
-def test_what_the_user_says_of_rate_and_unit_goes_before_the_file(tmp_path: Path) -> None:
+def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", np.rint(LEAD * 200).astype(np.int16))
     record = read(tmp_path / "r.npy", Wanted(fs=360, unit="200/mV"))
-    assert record.fs == 360
+    assert (record.fs, record.remarks) == (360, ())
     np.testing.assert_allclose(record.signal, LEAD, atol=0.0026)
-    assert read(as_edf(tmp_path), Wanted(fs=125, unit="nV")).signal.max() == pytest.approx(LEAD.max() / 1000, rel=0.01)
+    for writer in (as_edf, as_wfdb, as_csv(), as_dicom):
+        record = read(writer(tmp_path), Wanted(fs=125, unit="nV"))
+        assert record.fs == FS
+        assert record.signal.max() == pytest.approx(LEAD.max(), rel=0.01)
+        unit, rate = record.remarks
+        assert unit.endswith("V, not nV, by its own word")
+        assert rate == "at 250 Hz, not 125, by its own word"
+    scipy.io.savemat(tmp_path / "r.mat", {"val": LEAD, "units": "ADU"})
+    assert read(tmp_path / "r.mat", Wanted(fs=FS, unit="mV")).signal.max() == pytest.approx(LEAD.max())
 
 
 @pytest.mark.parametrize(("factor", "remark"), [(1, "unit unknown, taken as mV"), (1000, "unit unknown, taken as uV")])
@@ -359,6 +367,49 @@ def test_a_gap_in_the_times_of_a_table_is_a_gap_of_the_recording(tmp_path: Path)
     assert (record.fs, len(record.signal), record.gaps) == (FS, len(LEAD), 1)
     assert record.missing == pytest.approx(200 / len(LEAD))
     np.testing.assert_allclose(record.signal[there], LEAD[there], atol=1e-6)
+
+
+@given(
+    fs=st.sampled_from([128, 180, 240, 256, 300, 360, 400, 512]) | st.integers(50, 550),
+    digits=st.sampled_from([3, 4, 6]),
+    start=st.floats(0, 1e5),
+    gap=st.none() | st.integers(2, 500),
+)
+def test_times_that_a_clock_has_rounded_tell_the_rate_all_the_same(
+    tmp_path_factory: pytest.TempPathFactory, fs: int, digits: int, start: float, gap: int | None
+) -> None:
+    path = tmp_path_factory.mktemp("clock") / "r.csv"
+    there = np.ones(3000, dtype=bool)
+    if gap is not None:
+        there[1000 : 1000 + gap] = False
+    times = np.round(start + np.arange(3000) / fs, digits)[there]
+    pd.DataFrame({"time": times, "II_mV": np.sin(np.arange(3000) / 9)[there]}).to_csv(path, index=False)
+    record = read(path)
+    assert record.fs == fs
+    assert record.remarks == ()
+    assert record.gaps == (gap is not None)
+    assert abs(len(record.signal) - 3000) <= 1  # a gap of rounded ends may be a sample longer
+
+
+def test_times_that_are_not_even_are_said_not_to_be(tmp_path: Path) -> None:
+    steps = np.where(np.arange(1999) < 1000, 0.004, 0.0052)
+    times = np.concatenate([[0], np.cumsum(steps)])
+    pd.DataFrame({"time": times, "II_mV": LEAD}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv").remarks == ("its samples are not evenly spaced; taken as if they were",)
+
+
+@pytest.mark.parametrize(
+    ("names", "lead"),
+    [
+        (["time_s", "V1_mV", "I_mV"], "I"),
+        (["t", "MDC_ECG_LEAD_V1", "MDC_ECG_LEAD_I"], "MDC_ECG_LEAD_I"),
+        (["time", "V1 [uV]", "ECG I [uV]"], "ECG I"),
+        (["time", "dev", "ecg_uV"], "ecg"),
+    ],
+)
+def test_a_lead_is_known_whatever_is_written_around_it(tmp_path: Path, names: list[str], lead: str) -> None:
+    pd.DataFrame(dict(zip(names, (TIMES, OTHER, LEAD), strict=True))).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv").lead == lead
 
 
 def test_times_that_jump_far_are_refused(tmp_path: Path) -> None:

@@ -164,12 +164,13 @@ def test_leads_of_different_units_are_each_read_in_their_own(tmp_path: Path) -> 
 def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -> None:
     samples = np.rint(1000 * WAVE).astype(np.int16)
     alone = read(write_mat(tmp_path / "A00001.mat", samples))
+    told = read(tmp_path / "A00001.mat", Wanted(fs=250, unit="500/mV"))
+    assert (told.fs, told.signal.max(), told.remarks) == (250, 2 * alone.signal.max(), ())
     header = "A00001 1 300 1000 05:05:15 1/05/2000 \r\nA00001.mat 16+24 1000/mV 16 0 0 0 0 ECG \r\n"
     (tmp_path / "A00001.hea").write_bytes(header.encode())
     assert np.array_equal(alone.signal, samples / np.float32(1000))
     assert (alone.name, alone.fs) == ("A00001", 300)
     assert alone.remarks == ("no header, taken as the 2017 challenge's",)
-    assert read(tmp_path / "A00001.mat", Wanted(fs=300, unit="1000/mV")).remarks == ()
     for name in ("A00001", "A00001.mat", "A00001.hea"):
         record = read(tmp_path / name)
         assert np.array_equal(record.signal, alone.signal)
@@ -401,3 +402,11 @@ def test_a_recording_shorter_than_a_second_is_refused() -> None:
 
 def test_a_recording_hardly_too_short_is_not_said_to_be_long_enough() -> None:
     assert "r: 1 s is" not in refusal(lambda: check_length(Record("r", sine(5, 249, 250), 250, "I")))
+
+
+@given(fs=st.floats(299.9, 300.1))
+def test_a_rate_next_to_the_wanted_one_is_brought_to_it(fs: float) -> None:
+    record = Record("r", np.sin(np.arange(9000) / 40).astype(np.float32), fs, "")
+    found = resample(record, 300.0)
+    assert (found.fs, abs(len(found.signal) - 9000) <= 4) == (300.0, True)
+    assert abs(found.signal[3000:3400] - record.signal[3000:3400]).max() < 0.1

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -108,7 +109,11 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
     path = Path(path)
     # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
     with warnings.catch_warnings(action="ignore"):
-        return _opened(path, wanted)
+        recording = _opened(path, wanted)
+    if wanted.fs is None or wanted.fs == recording.fs:
+        return recording
+    own = f"at {recording.fs:g} Hz, not {wanted.fs:g}, by its own word"
+    return replace(recording, remarks=(*recording.remarks, own))
 
 
 def _opened(path: Path, wanted: Wanted) -> Recording:

@@ -39,7 +39,10 @@ def open_matlab(path: Path, wanted: Wanted) -> Recording:
     challenge = version == 0 and list(arrays) == ["val"]
     if not challenge:
         return recording_of(arrays, path.stem, wanted, str(path))
-    recording = recording_of(arrays, path.stem, wanted, str(path), CHALLENGE_FS, CHALLENGE_UNIT)
+    # What the user says goes before what is only assumed.
+    fs = CHALLENGE_FS if wanted.fs is None else None
+    unit = CHALLENGE_UNIT if wanted.unit is None else None
+    recording = recording_of(arrays, path.stem, wanted, str(path), fs, unit)
     if wanted.fs is not None and wanted.unit is not None:
         return recording
     return replace(recording, remarks=(*recording.remarks, "no header, taken as the 2017 challenge's"))

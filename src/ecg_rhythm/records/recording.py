@@ -39,7 +39,7 @@ PREFERRED_LEADS = ("i", "ii", "mlii")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user says about files that say it wrongly or not at all.
+    """What a user says about files that do not say it themselves, and which lead is to be read.
 
     Attributes
     ----------
@@ -189,25 +189,26 @@ def choose_lead(names: Sequence[str], wanted: str | None, source: str) -> int:
 
 
 def _plain(name: str) -> str:
-    """Return a lead's name without what else is written around it: `ECG Lead II (Einthoven)` is `ii`."""
+    """Return a lead's name without what else is written around it: `ECG Lead II (Einthoven)`, `MDC_ECG_LEAD_II`."""
     name = re.sub(r"\(.*?\)|\[.*?\]", "", name.lower())
-    words = [word for word in re.split(r"[^a-z0-9]+", name) if word not in ("ecg", "ekg", "lead", "")]
+    words = [word for word in re.split(r"[^a-z0-9]+", name) if word not in ("mdc", "ecg", "ekg", "lead", "")]
     return "".join(words)
 
 
 def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
-    """Return the sampling rate: the user's word, else the file's.
+    """Return the sampling rate: the file's word if it is one of an ECG, else the user's.
 
     Raises
     ------
     BadInput
         If there is none, or it is not one of an ECG.
     """
-    fs = of_file if wanted.fs is None else wanted.fs
+    for fs in (wanted.fs, of_file if wanted.fs is None else None):
+        if fs is not None and not SLOWEST <= fs <= FASTEST:
+            raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
+    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else wanted.fs
     if fs is None:
         raise BadInput(f"{source}: nothing in it tells its sampling rate; give it in Hz with --fs")
-    if not SLOWEST <= fs <= FASTEST:
-        raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
     return float(fs)
 
 
@@ -229,23 +230,33 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
     BadInput
         If the unit is not one of voltage.
     """
-    unit = of_file if wanted.unit is None else wanted.unit
-    if not unit or not unit.strip():
-        return (1.0, ["unit unknown, taken as mV"]) if size <= LARGEST else (1e-3, ["unit unknown, taken as uV"])
+    given = None if wanted.unit is None else _in_millivolts(wanted.unit)
+    own = _in_millivolts(of_file) if of_file and of_file.strip() else None
+    for unit, known in ((wanted.unit, given), (of_file, own or given)):
+        if unit and unit.strip() and known is None:
+            raise BadInput(
+                f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
+                "mV, uV, nV, V, or how many are a mV, such as 200/mV"
+            )
+    if own is not None:
+        return own, [f"in {of_file}, not {wanted.unit}, by its own word"] if given not in (None, own) else []
+    if given is not None:
+        return given, []
+    return (1.0, ["unit unknown, taken as mV"]) if size <= LARGEST else (1e-3, ["unit unknown, taken as uV"])
+
+
+def _in_millivolts(unit: str) -> float | None:
+    """Return what one unit is in mV; None if it is none of voltage."""
     name = unit.strip().lower()
     if (known := MILLIVOLTS.get(name)) is not None:
-        return known, []
+        return known
     if (match := re.fullmatch(r"([0-9.eE+]+)\s*/\s*(.v)", name)) and match[2] in MILLIVOLTS:
         try:
             per_unit = float(match[1])
         except ValueError:
-            per_unit = 0.0
-        if 0 < per_unit < float("inf"):
-            return MILLIVOLTS[match[2]] / per_unit, []
-    raise BadInput(
-        f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
-        "mV, uV, nV, V, or how many are a mV, such as 200/mV"
-    )
+            return None
+        return MILLIVOLTS[match[2]] / per_unit if 0 < per_unit < float("inf") else None
+    return None
 
 
 def bridged(record: Record, source: str) -> Record:
@@ -318,6 +329,8 @@ def resample(record: Record, fs: float) -> Record:
     up, down = _ratio(record.fs, fs)
     if up > MOST_STRETCHED * down or abs(up / down * record.fs / fs - 1) > 1e-4:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
+    if up == down:  # so near that a day would end a few seconds off
+        return replace(record, fs=fs)
     # The edges are continued by their slope: zeros there would ring on a signal with an offset.
     window: Any = _low_pass(max(up, down))
     signal = resample_poly(record.signal.astype(np.float64), up, down, window=window, padtype="line")

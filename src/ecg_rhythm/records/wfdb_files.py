@@ -57,9 +57,10 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
     signals, fs, names, units = record.p_signal, float(record.fs), record.sig_name, record.units
     if signals is None or signals.shape[1] == 0:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
-    if wanted.fs is None and (not SLOWEST <= fs <= FASTEST or fs != _rate_in(text, fs)):
+    told = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
+    if not told and wanted.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
-    fs = rate(fs, wanted, str(header))
+    fs = rate(fs if told else None, wanted, str(header))
     lead = choose_lead([str(name) for name in names], wanted.lead, str(header))
     unit = (units[lead] if units else None) or _unit_in_segments(header, str(names[lead]))
     if unit == "V" and _counts_microvolts(header, lead):
