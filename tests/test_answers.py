@@ -3,6 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +20,7 @@ from ecg_rhythm import answers, display, plots
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.display import answers_as_csv
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Wanted, read
+from ecg_rhythm.records import Record, Wanted, read
 from ecg_rhythm.timeline import Timeline
 from tests.conftest import onnx_model, refusal
 
@@ -91,6 +95,51 @@ def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path,
     plots.strip(read(paths[1], WANTED), short, tmp_path / f"short{suffix}")
     for name in ("long", "short"):
         assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(beginnings[suffix])
+
+
+def test_a_strip_is_drawn_to_the_scale_of_ecg_paper(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
+    _, short = answers.answers(meter, paths[:2], WANTED)
+    assert isinstance(short, Prediction)
+    plots.strip(read(paths[1], WANTED), short, tmp_path / "strip.svg")
+    (path,) = re.findall(r'<g id="patch_2">\s*<path d="([^"]*)"', (tmp_path / "strip.svg").read_text())
+    corners = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", path), dtype=float)
+    width, height = np.ptp(corners, axis=0) / 72 * 25.4  # from points to mm
+    assert width == pytest.approx(250, abs=0.01)
+    assert height == pytest.approx(20, abs=0.01)  # the wave's 0.2 mV, and at least half a mV on either side
+
+
+@pytest.mark.parametrize("name", ["x$^$y", "心電圖", "bad\udcff", "esc\x1b"])
+def test_any_name_is_drawn_and_written(
+    meter: Classifier, tmp_path: Path, name: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
+    short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
+    answers.draw(short, tmp_path)
+    answers.write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
+    (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    assert row["record"] == name.replace("\udcff", "\\udcff")
+    assert not recwarn.list
+
+
+def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
+    meter: Classifier, paths: list[Path], tmp_path: Path
+) -> None:
+    (short,) = answers.answers(meter, paths[1:2], WANTED)
+    assert isinstance(short, Prediction)
+
+    def never() -> Iterator[tuple[Path, Prediction]]:
+        raise AssertionError("no work before the place is known to be good")
+        yield paths[1], short
+
+    for place in (tmp_path, Path(), Path("/")):
+        message = refusal(partial(answers.write_parquet, place, meter.classes, never()))
+        assert message == f"{place}: this is a folder; name a file in it"
+    table = tmp_path / "t.parquet"
+    answers.write_parquet(table, meter.classes, [(paths[1], short)])
+    assert "not written" in refusal(lambda: answers.write_parquet(table, meter.classes, []))
+    assert pyarrow.parquet.read_table(table).num_rows == 1
+    assert "this is a file" in refusal(lambda: answers.draw(short, table))
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -323,3 +324,28 @@ def test_without_an_extra_the_command_says_which_to_install(tmp_path: Path, data
 
 def test_the_version_is_that_of_the_distribution() -> None:
     assert run("--version").stdout.split() == ["ecg-rhythm", importlib.metadata.version("ecg-rhythm")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "ascii"])
+def test_names_that_the_outputs_encoding_lacks_do_not_end_a_batch(tmp_path: Path, encoding: str) -> None:
+    names = ["心電圖", "plain"]
+    for name in names:
+        np.savetxt(tmp_path / f"{name}.csv", np.sin(np.arange(900) / 9))
+    files = [tmp_path / f"{name}.csv" for name in names]
+    for form in ("--csv", "--json"):
+        code = f"import sys; sys.argv[1:] = {['classify', *map(str, files), '--fs', '300', form]!r}\n"
+        code += "from ecg_rhythm.cli import main; main()"
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+        )
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert result.stdout.decode(encoding).count("plain.csv") == 1
+
+
+def test_a_closed_standard_input_is_refused() -> None:
+    code = f"exec {sys.executable} -m ecg_rhythm classify - <&-"
+    result = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "error: -: there is no standard input; give files\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -584,6 +585,30 @@ def test_a_long_record_that_begins_with_a_gap_has_the_unit_of_its_lead(
     recording = open_recording(tmp_path / "r.hea")
     np.testing.assert_allclose(recording.stretch(half, 3 * half), LEAD, atol=3e-4)
     assert np.isnan(recording.stretch(0, half)).all()
+
+
+def test_a_name_with_brackets_is_no_pattern_where_a_record_has_it(tmp_path: Path) -> None:
+    (tmp_path / "d[1]").mkdir()
+    as_wfdb(tmp_path / "d[1]")
+    name = str(tmp_path / "d[1]" / "r")
+    assert records.expand([name, name]) == [Path(name)]
+    assert "a name is empty" in refusal(lambda: records.expand([""]))
+
+
+def test_a_folder_that_is_closed_is_told_of_and_the_rest_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    path = as_wfdb(tmp_path)
+    scandir, access = os.scandir, os.access
+
+    def refusing(folder: str) -> Any:
+        if Path(folder).name == "sub":
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
+    assert records.expand([str(tmp_path)]) == [path, tmp_path / "sub"]
+    assert "sub: there is no permission to read it" in refusal(lambda: open_recording(tmp_path / "sub"))
 
 
 def test_standard_input_is_read_to_its_end() -> None:

@@ -211,6 +211,17 @@ def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> No
     assert answer["record"] == "x" * 100
 
 
+def test_a_failure_of_ours_is_told_as_json(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("something unforeseen")
+
+    with TestClient(create_app([model], limits=Limits(workers=1)), raise_server_exceptions=False) as client:
+        monkeypatch.setattr("ecg_rhythm.web.app._kind", fail)
+        response = client.post("/api/classify", json={"samples": [0], "fs": 100})
+    assert (response.status_code, list(response.json())) == (500, ["error"])
+    assert "unforeseen" not in response.text
+
+
 def test_an_address_or_method_that_is_none_is_refused_like_all_else(client: TestClient) -> None:
     assert (client.get("/api/nothing").status_code, client.get("/api/nothing").json()) == (404, {"error": "Not Found"})
     response = client.get("/api/classify")

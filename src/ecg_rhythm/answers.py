@@ -34,8 +34,8 @@ def row(path: Path, answer: Prediction | Timeline) -> dict[str, str | float | No
     """Return a file's answer as a row of that table; those parts of it that are several are joined by spaces."""
     if isinstance(answer, Prediction):
         return {
-            "file": str(path),
-            "record": answer.record,
+            "file": files.shown(path),
+            "record": files.shown(answer.record),
             "label": answer.label,
             **{f"p({name})": round(p, 6) for name, p in answer.probabilities.items()},
             "prediction_set": None if answer.prediction_set is None else " ".join(answer.prediction_set),
@@ -48,8 +48,8 @@ def row(path: Path, answer: Prediction | Timeline) -> dict[str, str | float | No
     rhythms = [name for name in answer.classes if name != UNREADABLE]
     burdens = {name: answer.burden(name) for name in rhythms}
     return {
-        "file": str(path),
-        "record": answer.record,
+        "file": files.shown(path),
+        "record": files.shown(answer.record),
         "seconds": answer.seconds,
         "unreadable": round(answer.unreadable, 6),
         **{f"burden({name})": burden and round(burden, 6) for name, burden in burdens.items()},
@@ -129,9 +129,12 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Pr
         raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
     texts = {"file", "record", "label", "prediction_set", "because", "reading"}
     kinds = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns(classes)]
-    table = pyarrow.Table.from_pylist([row(file, answer) for file, answer in found], schema=pyarrow.schema(kinds))
     with files.replacing(path) as made:
-        parquet.write_table(table, made)
+        made.touch()  # so that a place where nothing can be written is told before the work, not after
+        rows = [row(file, answer) for file, answer in found]
+        if not rows:
+            raise BadInput(f"{path}: not written, as there is no answer to put into it")
+        parquet.write_table(pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(kinds)), made)
 
 
 def answer_file(
@@ -173,6 +176,8 @@ def draw(answer: Prediction | Timeline, folder: Path) -> None:
     """
     from ecg_rhythm import plots
 
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: pictures go into a folder, and this is a file; name another")
     picture, number = folder / f"{answer.record}.png", 1
     while picture.exists():
         number += 1

@@ -18,15 +18,27 @@ from ecg_rhythm.errors import BadInput
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to; on success it takes the place of `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Give a temporary path beside `path` to write to; on success it takes the place of `path`.
+
+    Raises
+    ------
+    BadInput
+        If `path` is a folder.
+    """
+    if not path.name or path.is_dir():
+        raise BadInput(f"{path}: this is a folder; name a file in it")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or Path(os.fsdecode(error.filename)) == temporary:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -81,6 +93,11 @@ def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterat
         yield
     finally:
         lock.release()
+
+
+def shown(name: Path | str) -> str:
+    """Return a name as text that any encoding of Unicode can hold: bytes of it that are none are escaped."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_text(path: Path, text: str) -> None:

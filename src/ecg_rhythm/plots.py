@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MM_PER_SECOND, MM_PER_MV = 25.0, 10.0
 """Scale of ECG paper."""
+MARGIN, ABOVE, BETWEEN = 4.0, 10.0, 3.0
+"""Around and between its rows, in mm."""
 ROW_SECONDS, MOST_ROWS = 10.0, 12
 """Seconds of a strip in one row; rows of one picture."""
 PAPER, GRID, INK, SHADE = "#fff8f6", "#f3b9b0", "#1a1a2e", "#ffe9a8"
@@ -49,8 +52,7 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
     centre = float(np.median(record.signal))
     low, high = np.quantile(record.signal - centre, [0.001, 0.999])
     low, high = np.floor(2 * max(low, -3)) / 2 - 0.5, np.ceil(2 * min(high, 3)) / 2 + 0.5
-    inch = 1 / 25.4
-    figure, axes = _figure(ROW_SECONDS * MM_PER_SECOND * inch, rows * (high - low) * MM_PER_MV * inch + 0.8, rows)
+    figure, axes = _paper(ROW_SECONDS * MM_PER_SECOND, float(high - low) * MM_PER_MV, rows)
     for number, axis in enumerate(axes):
         first = number * ROW_SECONDS
         part = record.signal[round(first * record.fs) : round((first + ROW_SECONDS) * record.fs)] - centre
@@ -65,12 +67,12 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
     probabilities = ", ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
     can_be = "" if prediction.prediction_set is None else f"; can be {' or '.join(prediction.prediction_set)}"
     rate = "" if prediction.heart_rate is None else f"; {prediction.heart_rate:.0f} beats/min"
-    axes[0].set_title(
-        f"{prediction.record}: {prediction.label} ({probabilities}){can_be}{rate}", loc="left", fontsize=9
-    )
+    said = f"{files.shown(prediction.record)}: {prediction.label} ({probabilities}){can_be}{rate}"
+    axes[0].set_title(said, loc="left", fontsize=9, parse_math=False)
     cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
     shaded = "; shaded: what spoke most for the label" if prediction.because else ""
-    figure.supxlabel(f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}", fontsize=7)
+    told = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
+    figure.supxlabel(told, fontsize=7, parse_math=False)
     _save(figure, path)
 
 
@@ -89,7 +91,8 @@ def timeline(found: Timeline, path: Path) -> None:
     BadInput
         If the library is not installed.
     """
-    figure, (band, curves) = _figure(12, 3.6, 2, heights=[1, 3])
+    figure = _figure(12, 3.6, layout="constrained")
+    band, curves = figure.subplots(2, 1, height_ratios=[1, 3])
     hours = np.arange(len(found.labels) + 1) * found.stride / 3600
     hours[-1] = found.seconds / 3600
     spare = iter(OTHER_COLOURS * len(found.classes))
@@ -108,24 +111,34 @@ def timeline(found: Timeline, path: Path) -> None:
     burdens = {name: found.burden(name) for name in found.classes if name != UNREADABLE}
     shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
     said = f"{shares} of what is readable; " if shares else ""
-    band.set_title(f"{found.record}: {said}unreadable {found.unreadable:.1%}", loc="left", fontsize=9)
+    title = f"{files.shown(found.record)}: {said}unreadable {found.unreadable:.1%}"
+    band.set_title(title, loc="left", fontsize=9, parse_math=False)
     handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
     band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
-    figure.supxlabel(f"{found.reading}; {FOOTNOTE}", fontsize=7)
+    figure.supxlabel(f"{found.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
     _save(figure, path)
 
 
-def _figure(width: float, height: float, rows: int, heights: list[float] | None = None) -> tuple[Figure, list[Axes]]:
-    """Return a figure, apart from any screen, and its axes below each other."""
+def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with axes below each other, each so many mm wide and high when it is printed as it is."""
+    across, down = width + 2 * MARGIN, rows * (height + BETWEEN) - BETWEEN + 2 * ABOVE
+    figure = _figure(across / 25.4, down / 25.4)
+    bottoms = [down - ABOVE - height - row * (height + BETWEEN) for row in range(rows)]
+    return figure, [
+        figure.add_axes((MARGIN / across, bottom / down, width / across, height / down)) for bottom in bottoms
+    ]
+
+
+def _figure(width: float, height: float, **options: Any) -> Figure:
+    """Return a figure of so many inches, apart from any screen."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise BadInput("--plot needs a further library; `pip install 'ecg-rhythm[plot]'`") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0]
-    return figure, list(axes)
+    return Figure(figsize=(width, height), **options)
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with files.replacing(path) as temporary:
+    # A letter that no font has is drawn as a box; that needs no warning.
+    with files.replacing(path) as temporary, warnings.catch_warnings(action="ignore"):
         figure.savefig(temporary, dpi=110, format=path.suffix.lstrip(".") or "png")

@@ -17,6 +17,9 @@ __all__ = ["data", "main", "results", "training", "use"]
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
+TRAINING = ("train", "queue", "evaluate")
+"""Commands whose work is kept when they are interrupted."""
+
 EXTRAS = dict.fromkeys(
     ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "train"
 ) | {"neurokit2": "demo"}
@@ -38,7 +41,8 @@ def main() -> None:
         _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            err.print("interrupted; runs that have begun go on where they were if started again without --restart")
+            go_on = "; runs that have begun go on where they were if started again without --restart"
+            err.print(f"interrupted{go_on if {*TRAINING} & {*sys.argv[1:2]} else ''}")
         raise
 
 

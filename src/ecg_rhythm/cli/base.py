@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped: a file's name must not end a batch
+        stream.reconfigure(errors="backslashreplace")
 out, err = display.console(sys.stdout), display.console(sys.stderr)
 
 Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import importlib
+import os
 import shutil
 import sys
 import tempfile
@@ -120,6 +121,8 @@ def _opened(path: Path, wanted: Wanted) -> Recording:
     if (header := _wfdb_header(path)) is not None:
         return _opener("wfdb")(header, wanted)
     if not _is_file(path):
+        if _is_closed(path):
+            raise BadInput(f"{path}: there is no permission to read it; change that")
         raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
     try:
         with path.open("rb") as file:
@@ -146,6 +149,23 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name no file can have
+        return False
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_closed(path: Path) -> bool:
+    """Tell whether a file or folder may not be looked at."""
+    try:
+        return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
         return False
 
 
@@ -202,6 +222,8 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
 def files_in(folder: Path) -> list[Path]:
     """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
 
+    Folders below it that cannot be looked into are at the end, so that they are told of like files that cannot be read.
+
     Raises
     ------
     BadInput
@@ -209,9 +231,11 @@ def files_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: there is no such folder; check the name")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    closed: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
+    files = sorted(Path(below, name) for below, _, names in walk for name in names if _is_file(Path(below, name)))
     known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
-    found = [path for path in _whole_records(files) if path.suffix.lower() in known]
+    found = [path for path in _whole_records(files) if path.suffix.lower() in known] + closed
     if not found:
         raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
     return found
@@ -226,13 +250,15 @@ def expand(names: Iterable[str]) -> list[Path]:
         If a folder holds no recordings or a pattern fits no file.
     """
     found: list[Path] = []
-    for name in names:
+    for name in dict.fromkeys(names):
         path = Path(name)
+        if not name:
+            raise BadInput("a name is empty; give files, folders or patterns")
         if name == STANDARD_INPUT:
             found.append(standard_input())
-        elif path.is_dir() and _wfdb_header(path) is None:
+        elif _is_dir(path) and _wfdb_header(path) is None:
             found += files_in(path)
-        elif set(name) & set("*?[") and not _is_file(path):
+        elif set(name) & set("*?[") and not _is_file(path) and _wfdb_header(path) is None:
             fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
             if not fitting:
                 raise BadInput(f"{name}: no file fits this pattern; check it")
@@ -267,8 +293,12 @@ def _segments(header: Path) -> Iterator[Path]:
 def standard_input(stream: IO[bytes] | None = None) -> Path:
     """Return a file with what comes on standard input; it is there until the program ends."""
     path = Path(_scratch().name) / "stdin"
+    if stream is None:
+        if sys.stdin is None:
+            raise BadInput("-: there is no standard input; give files")
+        stream = sys.stdin.buffer
     with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer if stream is None else stream, file)
+        shutil.copyfileobj(stream, file)
     return path
 
 

@@ -277,6 +277,10 @@ def create_app(
     async def refused(request: Request, error: AnyHTTPException) -> JSONResponse:
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": "this failed through no fault of yours; its log tells why"}, 500, headers=HEADERS)
+
     async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
         shown = "".join(c for c in name if c.isprintable())[:NAME_LENGTH] or "recording"
         files = await service.files_of(request, shown)
