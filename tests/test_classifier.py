@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -218,4 +219,14 @@ def test_the_store_and_the_classifier_agree_on_a_signal(job: Path, data: Path) -
     prediction = loaded(store.signal(store.names.index(row[0])), store.fs)
     assert prediction.probabilities == pytest.approx(
         {name[2:-1]: float(p) for name, p in zip(header[4:], row[4:], strict=True)}, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("signal", "fs"),
+    [([[0.0] * 300] * 2, 300), ([0.0] * 300, 0.5), ([0.0] * 300, float("nan")), (["x"], 300), ([0], "y")],
+)
+def test_what_is_no_row_of_numbers_or_no_rate_is_refused(job: Path, signal: Any, fs: Any) -> None:
+    assert "signal: expected one row of numbers in mV and a rate of 1 to 100000 Hz" in refusal(
+        lambda: classifier.load(job / "fold0")(signal, fs)
     )

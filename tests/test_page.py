@@ -107,6 +107,18 @@ def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#result")).to_be_hidden()
 
 
+def test_what_the_file_does_not_tell_can_be_told_of_the_file_that_is_there(page: Page, tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "r.csv", np.sin(np.arange(3000) / 9))
+    page.set_input_files("#file", tmp_path / "r.csv")
+    expect(page.get_by_role("alert")).to_have_text(
+        "r.csv: nothing in it tells its sampling rate; give it in Hz with fs"
+    )
+    page.locator("#fs").fill("300")
+    page.keyboard.press("Enter")
+    expect(page.locator("#title")).to_contain_text("r.csv")
+    expect(page.locator("#reading")).to_contain_text("lead ECG, 300 -> 100 Hz, 10 s")
+
+
 @pytest.mark.parametrize("kind", ["json", "csv", "png", "pdf"])
 def test_results_can_be_downloaded(page: Page, kind: str) -> None:
     page.get_by_role("button", name="Try a sample").click()

@@ -15,7 +15,7 @@ from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.heartbeats import heart_rate
-from ecg_rhythm.records import Record, Wanted
+from ecg_rhythm.records import FASTEST, SLOWEST, Record, Wanted
 from ecg_rhythm.scores import NOISE
 
 BATCH_SECONDS = 320.0
@@ -127,10 +127,23 @@ class Classifier:
                 )
 
     def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
-        """Classify one signal in mV, shape (n,), sampled at `fs` Hz."""
-        values = np.asarray(signal, dtype=np.float32)
-        if values.ndim != 1 or not fs > 0:
-            raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate above 0 Hz")
+        """Classify one signal in mV, shape (n,), sampled at `fs` Hz.
+
+        Raises
+        ------
+        BadInput
+            If it is no such signal, shorter than a second, or has no such rate.
+        """
+        try:
+            values = np.asarray(signal, dtype=np.float32)
+            good = values.ndim == 1 and SLOWEST <= fs <= FASTEST
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            bounds = f"{SLOWEST:g} to {FASTEST:g}"
+            raise BadInput(
+                f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these"
+            )
         record = records.bridged(Record(name=name, signal=values, fs=fs, lead=""), name or "signal")
         return replace(self.classify([record])[0], signal=record)
 

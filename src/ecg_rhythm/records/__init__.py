@@ -6,6 +6,8 @@ format is a function (path, `Wanted`) -> `Recording` in a file of its own; `form
 
 from ecg_rhythm.records.formats import expand, files_in, find, open_recording, read, standard_input, whole
 from ecg_rhythm.records.recording import (
+    FASTEST,
+    SLOWEST,
     Record,
     Recording,
     Wanted,
@@ -21,6 +23,8 @@ from ecg_rhythm.records.recording import (
 )
 
 __all__ = [
+    "FASTEST",
+    "SLOWEST",
     "Record",
     "Recording",
     "Wanted",

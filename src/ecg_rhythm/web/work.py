@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,7 +132,8 @@ def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Predictio
         yield recording, _answer(recording)
     except BadInput as error:
         told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
-        raise BadInput(told) from None
+        # What the command line calls --fs, the query and the page call fs.
+        raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", told)) from None
     except MemoryError:
         raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
 

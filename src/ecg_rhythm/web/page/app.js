@@ -24,6 +24,9 @@ function element(tag, text, properties = {}) {
   return Object.assign(document.createElement(tag), { textContent: text, ...properties });
 }
 
+// What is said of a file holds for the one that is there, too.
+for (const key of ["lead", "fs", "unit"]) $(key).addEventListener("change", () => { if (sent) send(sent.name, sent.body); });
+
 // One file goes as it is; of several, a WFDB record, the header gives the name.
 function sendFiles(files) {
   if (files.length < 2) return files.length ? send(files[0].name, files[0]) : undefined;
@@ -36,7 +39,7 @@ function sendFiles(files) {
 async function send(name, body) {
   const query = new URLSearchParams({ name });
   for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
-  const own = sent = { query, body };
+  const own = sent = { name, query, body };
   $("error").hidden = true;
   $("result").hidden = true;
   $("status").textContent = `Reading ${name} ...`;
@@ -49,6 +52,7 @@ async function send(name, body) {
     if (sent !== own) return;
     $("error").textContent = problem.message;
     $("error").hidden = false;
+    if (/\b(lead|fs|unit)\b/.test(problem.message)) $("told").open = true;
   }
   $("status").textContent = "";
 }
