@@ -41,7 +41,9 @@ def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, m
     expected = classifier.load(model)(WAVE, 100)
     by_file = client.post("/api/classify?name=mine.npz", content=(tmp_path / "r.npz").read_bytes(), headers=FILE)
     by_json = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})
-    for response, name in ((by_file, "mine.npz"), (by_json, "recording")):
+    shouted = {"content-type": "Application/JSON; charset=utf-8"}
+    by_text = client.post("/api/classify", content=json.dumps({"samples": WAVE.tolist(), "fs": 100}), headers=shouted)
+    for response, name in ((by_file, "mine.npz"), (by_json, "recording"), (by_text, "recording")):
         assert response.status_code == 200
         answer = response.json()
         assert (answer["record"], answer["label"], answer["kind"]) == (name, expected.label, "prediction")

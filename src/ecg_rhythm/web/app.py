@@ -216,8 +216,8 @@ def _come_again() -> HTTPException:
 
 
 def _kind(request: Request) -> str:
-    """Return the type of a request's body, without its parameters."""
-    return request.headers.get("content-type", "").split(";")[0].strip()
+    """Return the type of a request's body, in lower case and without its parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 def create_app(
