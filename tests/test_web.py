@@ -96,6 +96,7 @@ def test_the_page_gets_signal_and_reasons(client: TestClient) -> None:
     np.testing.assert_allclose(shown[:300], WAVE[:300], atol=0.006)
     assert np.isnan(shown[300:400]).all()
     assert len(answer["why"]["weights"]) == 2 * SECONDS
+    assert answer["because"] == answer["why"]["stretches"]
     assert answer["missing"] == pytest.approx(0.05)
 
 

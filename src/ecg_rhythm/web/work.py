@@ -90,7 +90,8 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
             result["seconds"] = recording.seconds
             if why:
                 record = records.whole(recording, upload.name)
-                result["why"] = explain.explain(_model(), record, found.label).as_dict()
+                reasons = explain.explain(_model(), record, found.label)
+                result["because"], result["why"] = reasons.told(), reasons.as_dict()
         if with_signal:
             result["signal"] = _shown(recording)
     return result
