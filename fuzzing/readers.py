@@ -37,7 +37,7 @@ SEPARATOR = b"\n#--- signal ---\n"
 READERS = {
     "apple": ["apple", "apple-comma"],
     "bdf": ["bdf"],
-    "csv": ["csv", "csv-semicolon", "csv-bom", "csv-utf16", "physiobank", "clock-over-midnight", "dates"],
+    "csv": ["csv", "csv-semicolon", "csv-bom", "csv-utf16", "csv-lines", "physiobank", "clock-over-midnight", "dates"],
     "dicom": ["dicom"],
     "edf": ["edf"],
     "mat": ["mat-4", "mat-5"],

@@ -274,7 +274,7 @@ def test_an_archive_that_is_not_the_published_one_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "labels.csv: cannot be read: No such file or directory"),
+        (None, "labels.csv: there is no such file"),
         (b"", "labels.csv: record A00001 has no label"),
         (b"<html>moved</html>", "each line must be `record,label`"),
         (b"A00001,N\n", "labels.csv: record A00002 has no label"),

@@ -211,8 +211,12 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     "too many folds": (lambda t, d: ["split", "--folds", 99, "--data", d], "too few for this split"),
     "split exists": (lambda t, d: ["split", "--folds", 2, "--ratio", 3, "--data", d], "exists already"),
     "damaged archive": (
-        lambda t, d: ["fetch", "--archive", garbage(t / "a.zip"), "--labels", t / "l.csv", "--data", t],
+        lambda t, d: ["fetch", "--archive", garbage(t / "a.zip"), "--labels", garbage(t / "l.csv"), "--data", t],
         "a.zip: this zip file is damaged",
+    ),
+    "no model": (
+        lambda t, d: ["classify", "a", "--model", garbage(t / "a.csv")],
+        "a.csv: this is no model",
     ),
     "missing archive": (
         lambda t, d: ["fetch", "--archive", t / "a.zip", "--labels", t / "l.csv", "--data", t],
@@ -221,7 +225,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     "no finished run": (lambda t, d: ["summarize", "--logs", t], "there is no finished run in it"),
     "no weights": (lambda t, d: ["classify", "a", "--model", t / "w"], "w: there is no such model"),
     "foreign weights": (
-        lambda t, d: ["classify", "a", "--model", foreign_weights(t / "w")],
+        lambda t, d: ["classify", "a", "--model", foreign_weights(t / "w.safetensors")],
         "does not describe an ECG model",
     ),
     "demo over something else": (lambda t, d: ["demo", occupied(t / "mine")], "not from an earlier demo"),
@@ -250,7 +254,7 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(case: str, tmp_path: Path, 
             "a 1 100 300\na.dat 16 1000/mmHg 16 0 0 0 0 ABP\n",
             "lead ABP: its samples are in 'mmHg', which is no voltage",
         ),
-        ("", "damaged or of an unknown kind"),
+        ("", "this file is empty"),
     ],
     ids=["no signal file", "no rate", "no voltage", "empty header"],
 )
@@ -349,3 +353,31 @@ def test_a_closed_standard_input_is_refused() -> None:
     code = f"exec {sys.executable} -m ecg_rhythm classify - <&-"
     result = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (2, "error: -: there is no standard input; give files\n")
+
+
+def test_standard_input_is_called_by_its_sign() -> None:
+    for content, code in ((b"ecg mV, 300 Hz\n" + b"0.1\n0.2\n" * 900, 0), (b"nonsense", 2)):
+        command = [sys.executable, "-m", "ecg_rhythm", "classify", "-", "--json"]
+        result = subprocess.run(command, input=content, capture_output=True, check=False)
+        assert result.returncode == code
+        found = json.loads(result.stdout)
+        assert [(answer["file"], answer["record"]) for answer in found] == [("-", "stdin")] * (code == 0)
+        assert result.stderr.startswith(b"error: -: " if code else b"")
+
+
+def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
+    np.savez(tmp_path / "long.npz", ecg=np.sin(np.arange(60_000) / 9), fs=300)
+    for _ in range(2):
+        with (tmp_path / "results.csv").open("w") as printed:
+            command = [sys.executable, "-m", "ecg_rhythm", "classify", str(tmp_path), "--csv", "--why"]
+            result = subprocess.run(command, stdout=printed, stderr=subprocess.PIPE, text=True, check=False)
+        assert result.returncode == 0
+        assert result.stderr == "note: --why says nothing of 1 recording classified by windows\n"
+    (tmp_path / "results.csv").unlink()
+    for _ in range(2):
+        result = run("classify", str(tmp_path), "--parquet", str(tmp_path / "results.parquet"))
+        assert (result.returncode, result.stderr) == (0, "")
+    result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
+    assert result.returncode == 0
+    assert result.stderr.startswith("note: --stride changed nothing")

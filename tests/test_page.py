@@ -117,6 +117,12 @@ def test_what_the_file_does_not_tell_can_be_told_of_the_file_that_is_there(page:
     page.keyboard.press("Enter")
     expect(page.locator("#title")).to_contain_text("r.csv")
     expect(page.locator("#reading")).to_contain_text("lead ECG, 300 -> 100 Hz, 10 s")
+    page.locator("#fs").fill("250,5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reading")).to_contain_text("250.5 -> 100 Hz")
+    page.get_by_role("button", name="Try a sample").click()  # of which nothing was said
+    expect(page.locator("#title")).to_contain_text("sample.csv")
+    expect(page.locator("#fs")).to_have_value("")
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "png", "pdf"])
@@ -126,5 +132,5 @@ def test_results_can_be_downloaded(page: Page, kind: str) -> None:
     with page.expect_download() as download:
         page.locator(f"[data-get={kind}]").click()
     assert download.value.suggested_filename == f"sample.{kind}"
-    beginnings = {"json": b"{", "csv": b"record,label", "png": b"\x89PNG", "pdf": b"%PDF"}
+    beginnings = {"json": b"{", "csv": b"record,lead", "png": b"\x89PNG", "pdf": b"%PDF"}
     assert Path(download.value.path()).read_bytes().startswith(beginnings[kind])

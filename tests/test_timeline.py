@@ -1,21 +1,22 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.classifier import Classifier
-from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Recording, in_memory
+from ecg_rhythm.classifier import Classifier, load
+from ecg_rhythm.records import Recording, Wanted, in_memory, open_recording
 from ecg_rhythm.smoothing import TRUST, merged, smoothed, transitions
 from ecg_rhythm.streaming import StreamingClassifier
-from ecg_rhythm.timeline import Timeline, timeline, timeline_of_file
+from ecg_rhythm.timeline import timeline, timeline_of_signal
 from ecg_rhythm.windows import Cutter
-from tests.conftest import refusal
+from tests.conftest import onnx_model, refusal
 
 FS = 100.0
 
@@ -152,13 +153,40 @@ def test_a_live_signal_is_answered_as_windows_fill(meter: Classifier) -> None:
     assert gone.label == "~"
 
 
+def test_a_live_signal_is_answered_by_any_model(tmp_path: Path) -> None:
+    model = onnx_model(tmp_path / "m.onnx")
+    by_path, by_classifier = (StreamingClassifier(FS, given).push(np.ones(3000)) for given in (model, load(model)))
+    assert by_path == by_classifier
+    assert "there is no such model" in refusal(lambda: StreamingClassifier(FS, "none"))
+    rates: list[Any] = [0, float("inf"), "x"]
+    for fs in rates:
+        assert refusal(partial(StreamingClassifier, fs, model)).startswith("fs: expected")
+    no_rows: list[Any] = ["abc", [[1.0], [2.0]]]
+    for samples in no_rows:
+        message = refusal(partial(StreamingClassifier(FS, model).push, samples))
+        assert message.startswith("samples: expected one row")
+    half = StreamingClassifier(FS, model, window=10)
+    assert [(d.start, d.end) for d in half.push(np.ones(1500))] == [(0, 10), (5, 15)]
+
+
+def test_what_is_masked_is_missing(meter: Classifier) -> None:
+    signal = np.tile(np.repeat([0.0, 1.0], 3000), 5)
+    masked = np.ma.masked_equal(np.where(np.arange(len(signal)) % 5000 < 1000, -32768.0, signal), -32768)
+    filled = masked.filled(np.nan)
+    assert timeline_of_signal(meter, masked, FS).as_dict() == timeline_of_signal(meter, filled, FS).as_dict()
+    assert meter(masked, FS) == meter(filled, FS)
+    assert StreamingClassifier(FS, meter).push(masked) == StreamingClassifier(FS, meter).push(filled)
+
+
 @pytest.mark.parametrize(
     ("window", "stride", "says"),
     [
-        (4.0, 2.0, "--window 4: too short"),
-        (float("nan"), 2.0, "--window nan: too short"),
-        (30.0, 31.0, "--stride 31: it must be from 1 s to the window's 30 s"),
-        (30.0, 0.0, "--stride 0: it must be from 1 s"),
+        (4.0, 2.0, "window 4: give from 5 s"),
+        (float("nan"), 2.0, "window nan: give from 5 s"),
+        (30.0, 31.0, "stride 31: it must be from 1 s to the window's 30 s"),
+        (30.0, 0.0, "stride 0: it must be from 1 s"),
+        (float("inf"), 2.0, "window inf: give from 5 s"),
+        ("10", 2.0, "window '10', stride 2.0: give numbers of seconds"),
     ],
 )
 def test_windows_that_are_none_are_refused(meter: Classifier, window: float, stride: float, says: str) -> None:
@@ -172,13 +200,18 @@ def test_a_recording_shorter_than_a_window_is_refused(meter: Classifier) -> None
 
 def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
     np.save(tmp_path / "long.npy", np.repeat([0.0, 1.0], 30_000))
-    from ecg_rhythm.records import Wanted
-
-    found: Timeline = timeline_of_file(meter, tmp_path / "long.npy", Wanted(fs=FS, unit="mV"))
+    found = timeline(meter, open_recording(tmp_path / "long.npy", Wanted(fs=FS, unit="mV")))
     assert found.as_dict() == {
+        "kind": "timeline",
         "record": "long",
         "reading": "lead ECG, 100 Hz, 10 min",
+        "lead": "ECG",
+        "fs": 100,
         "seconds": 600,
+        "missing": 0,
+        "stride": 15,
+        "classes": meter.classes,
+        "labels": ["N"] * 20 + ["A"] * 20,
         "unreadable": 0,
         "burden": {"N": 0.5, "A": 0.5},
         "hours": {"N": pytest.approx(1 / 12), "A": pytest.approx(1 / 12)},
@@ -187,5 +220,20 @@ def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
             {"label": "A", "start": 300, "end": 600, "probability": pytest.approx(1, abs=0.1)},
         ],
     }
-    with pytest.raises(BadInput):
-        timeline_of_file(meter, tmp_path / "none.npy")
+
+
+def test_a_signal_in_memory_gets_the_timeline_of_its_file(meter: Classifier, tmp_path: Path) -> None:
+    signal = np.repeat([0.0, 1.0, np.nan, 1.0], 10_000)
+    np.savez(tmp_path / "r.npz", ecg=signal, fs=FS, unit="mV")
+    of_file = timeline(meter, open_recording(tmp_path / "r.npz"))
+    assert timeline_of_signal(meter, signal.tolist(), FS, "r").as_dict() == of_file.as_dict() | {
+        "lead": "",
+        "reading": of_file.reading.removeprefix("lead ECG, "),
+    }
+    assert "signal: expected one row of numbers" in refusal(lambda: timeline_of_signal(meter, [signal], FS))
+    assert "signal: 9 s are less than one window" in refusal(lambda: timeline_of_signal(meter, np.zeros(900), FS))
+
+
+def test_a_label_for_a_long_signal_is_remarked_on(meter: Classifier) -> None:
+    remark = "more than the 300 s that one label is meant for"
+    assert [remark in meter(np.zeros(n), FS).reading for n in (30_000, 30_001)] == [False, True]

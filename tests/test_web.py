@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import socket
 import tempfile
@@ -13,9 +14,13 @@ import numpy as np
 import pytest
 import wfdb
 from fastapi.testclient import TestClient
+from matplotlib import colors, image
+from pydantic import TypeAdapter
 
 from ecg_rhythm import classifier
 from ecg_rhythm.cli.use import serve
+from ecg_rhythm.plots import SHADE
+from ecg_rhythm.web import schemas
 from ecg_rhythm.web.app import Limits, create_app
 from tests.conftest import onnx_model, refusal
 
@@ -81,6 +86,48 @@ def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model:
         assert "upload" not in response.json()["error"]
 
 
+def test_a_form_gives_the_recordings_name_and_holds_nothing_but_files(client: TestClient, tmp_path: Path) -> None:
+    files = wfdb_files(tmp_path)
+    assert client.post("/api/classify", files=files[::-1]).json()["record"] == "r.hea"
+    answer = client.post("/api/classify", files=files[:1])
+    assert answer.json()["error"] == "r.hea: a WFDB header holds no signal; send its signal files with it"
+    answer = client.post("/api/classify", files=files, data={"fs": "300"})
+    assert (answer.status_code, answer.json()["error"]) == (
+        422,
+        "fs: a form holds files alone; say this in the address, as ?fs=300",
+    )
+
+
+def test_files_of_a_form_are_called_by_their_names_alone(client: TestClient, tmp_path: Path) -> None:
+    files = wfdb_files(tmp_path)
+    for folder in ("some/folder/", "C:\\some\\folder\\"):
+        sent = [(field, (folder + name, content)) for field, (name, content) in files]
+        assert client.post("/api/classify", files=sent).json()["record"] == "r.hea"
+    answer = client.post("/api/classify", files=[*files, files[1]])
+    assert answer.json()["error"] == "r.dat: two files of this form have this name; send one"
+
+
+def test_what_json_leaves_open_is_told_by_the_query(client: TestClient) -> None:
+    microvolts = {"samples": (1000 * WAVE).tolist(), "fs": 100}
+    told = client.post("/api/classify?unit=uV&fs=200&signal=1", json=microvolts).json()
+    said = client.post("/api/classify?signal=1", json={**microvolts, "unit": "uV"}).json()
+    assert told["signal"] == said["signal"]
+    assert "at 100 Hz, not 200, by its own word" in told["reading"]
+
+
+@pytest.mark.parametrize("query", ["", "?why=1", "?signal=1", "?why=1&signal=1"])
+def test_answers_are_what_the_documentation_says(client: TestClient, query: str) -> None:
+    answers = client.get("/api/openapi.json").json()["paths"]["/api/classify"]["post"]["responses"]
+    documented = answers["200"]["content"]["application/json"]["schema"]["anyOf"]
+    assert [option["$ref"].rsplit("/", 1)[1] for option in documented] == ["Prediction", "Timeline"]
+    for repeated in (1, 9):
+        samples = np.tile(WAVE, repeated).tolist()
+        answer = client.post(f"/api/classify{query}", json={"samples": samples, "fs": 100})
+        TypeAdapter(schemas.Prediction | schemas.Timeline).validate_json(answer.content, strict=True)
+    refused = client.post("/api/classify", json={"samples": [], "fs": 100})
+    schemas.Refusal.model_validate_json(refused.content)
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
 def test_a_form_that_is_none_is_refused(client: TestClient, kind: str) -> None:
     response = client.post("/api/classify", content=b"nonsense", headers={"content-type": kind})
@@ -115,6 +162,14 @@ def test_a_picture_can_be_had(client: TestClient, kind: str, begin: bytes) -> No
     assert response.content.startswith(begin)
 
 
+def test_a_picture_shades_what_spoke_for_the_label(client: TestClient) -> None:
+    samples = {"samples": WAVE.tolist(), "fs": 100}
+    drawn = [client.post(f"/api/picture?why={why}", json=samples).content for why in (1, 0)]
+    pixels = [image.imread(io.BytesIO(png))[..., :3] for png in drawn]
+    shaded = [np.isclose(of_it, colors.to_rgb(SHADE), atol=1 / 255).all(axis=2).mean() for of_it in pixels]
+    assert shaded[0] > 0.01 and shaded[1] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "query", "status", "says"),
     [
@@ -136,6 +191,8 @@ def test_a_picture_can_be_had(client: TestClient, kind: str, begin: bytes) -> No
         (b'{"samples": [1, 2]}', "application/json", "", 422, "nothing in it tells its sampling rate"),
         (b'{"samples": [1, 2], "fs": 300, "unit": "kg"}', "application/json", "", 422, "which is no voltage"),
         (b'{"samples": [1, 2], "fs": 300}', "application/json", "", 422, "is too short"),
+        (b'{"samples": [1, 2], "fs": true}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [1], "fs": 300, "units": "uV"}', "application/json", "", 422, "this is not the JSON"),
         (b"[" * 100_000, "application/json", "", 422, "this is not the JSON that is read here"),
         (b"0" * 2_000_001, "application/octet-stream", "", 413, "larger than"),
     ],

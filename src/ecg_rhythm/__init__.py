@@ -36,9 +36,9 @@ def load(model: Path | str = "default", coverage: float | None = None) -> Classi
 
 def classify(
     path: Path | str,
-    model: Path | str = "default",
+    model: Classifier | Path | str = "default",
     *,
-    lead: str | None = None,
+    lead: str | int | None = None,
     fs: float | None = None,
     unit: str | None = None,
     window: float | None = None,
@@ -51,10 +51,10 @@ def classify(
     ----------
     path : path
         The file, in any format that `records.read` knows.
-    model : str or path
-        As for `load`.
-    lead : str, optional
-        Name or number of the lead to read.
+    model : Classifier, str or path
+        What `load` gives or takes.
+    lead : str or int, optional
+        Name of the lead to read, or its number from 1 on.
     fs : float, optional
         Sampling rate in Hz, if the file does not tell it.
     unit : str, optional
@@ -63,7 +63,7 @@ def classify(
         Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
         window, recordings of up to two minutes are classified as a whole, longer ones by windows of 30 s.
     coverage : float, optional
-        As for `load`.
+        As for `load`; what is loaded already keeps its own.
 
     Returns
     -------
@@ -75,7 +75,9 @@ def classify(
     BadInput
         If the file cannot be read, or there is no such model.
     """
-    from ecg_rhythm import answers
+    from ecg_rhythm import answers, classifier
     from ecg_rhythm.records import Wanted
 
-    return answers.answer_file(load(model, coverage), path, Wanted(lead, fs, unit), window=window, stride=stride)
+    chosen = model if isinstance(model, classifier.Classifier) else load(model, coverage)
+    wanted = Wanted(None if lead is None else str(lead), fs, unit)
+    return answers.answer_file(chosen, path, wanted, window=window, stride=stride)

@@ -12,7 +12,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Wanted
 from ecg_rhythm.smoothing import UNREADABLE
 from ecg_rhythm.timeline import LONG, Timeline
-from ecg_rhythm.windows import STRIDE, WINDOW, check
+from ecg_rhythm.windows import WINDOW, check
 
 CHUNK = 512
 """Files held in memory at once."""
@@ -24,38 +24,40 @@ def columns(classes: list[str]) -> list[str]:
     """Return the columns of a table with a row per answer; those that do not apply to one are empty in it."""
     rhythms = [name for name in classes if name != UNREADABLE]
     return [
-        "file", "record", "label", *(f"p({name})" for name in classes), "prediction_set", "because", "heart_rate",
-        "quality", "missing", "seconds", "unreadable", *(f"burden({name})" for name in rhythms),
+        "file", "kind", "record", "lead", "fs", "seconds", "missing", "label", *(f"p({name})" for name in classes),
+        "prediction_set", "heart_rate", "quality", "because", "unreadable", *(f"burden({name})" for name in rhythms),
         *(f"hours({name})" for name in rhythms), *(f"episodes({name})" for name in rhythms), "reading",
     ]  # fmt: skip
 
 
 def row(path: Path, answer: Prediction | Timeline) -> dict[str, str | float | None]:
     """Return a file's answer as a row of that table; those parts of it that are several are joined by spaces."""
+    of_both: dict[str, str | float | None] = {
+        "file": files.shown(path),
+        "kind": answer.kind,
+        "record": files.shown(answer.record),
+        "lead": files.shown(answer.lead),
+        "fs": answer.fs,
+        "seconds": answer.seconds,
+        "missing": round(answer.missing, 6),
+        "reading": files.shown(answer.reading),
+    }
     if isinstance(answer, Prediction):
-        return {
-            "file": files.shown(path),
-            "record": files.shown(answer.record),
+        return of_both | {
             "label": answer.label,
             **{f"p({name})": round(p, 6) for name, p in answer.probabilities.items()},
             "prediction_set": None if answer.prediction_set is None else " ".join(answer.prediction_set),
-            "because": None if answer.because is None else " ".join(f"{a:g}-{b:g}" for a, b in answer.because),
             "heart_rate": answer.heart_rate and round(answer.heart_rate, 1),
             "quality": answer.quality and round(answer.quality, 4),
-            "missing": round(answer.missing, 6),
-            "reading": answer.reading,
+            "because": None if answer.because is None else " ".join(f"{a:g}-{b:g}" for a, b in answer.because),
         }
     rhythms = [name for name in answer.classes if name != UNREADABLE]
     burdens = {name: answer.burden(name) for name in rhythms}
-    return {
-        "file": files.shown(path),
-        "record": files.shown(answer.record),
-        "seconds": answer.seconds,
+    return of_both | {
         "unreadable": round(answer.unreadable, 6),
         **{f"burden({name})": burden and round(burden, 6) for name, burden in burdens.items()},
         **{f"hours({name})": round(answer.hours(name), 4) for name in rhythms},
         **{f"episodes({name})": len(answer.episodes(name)) for name in rhythms},
-        "reading": answer.reading,
     }
 
 
@@ -93,8 +95,7 @@ def answers(
     """
     length = WINDOW if window is None else window
     longest = LONG if window is None else window
-    step = min(STRIDE, length / 2) if stride is None else stride
-    check(length, step)
+    step = check(length, stride)
 
     def read(path: Path | str) -> Record | Timeline | BadInput:
         try:
@@ -127,7 +128,7 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Pr
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
-    texts = {"file", "record", "label", "prediction_set", "because", "reading"}
+    texts = {"file", "kind", "record", "lead", "label", "prediction_set", "because", "reading"}
     kinds = [(name, pyarrow.string() if name in texts else pyarrow.float64()) for name in columns(classes)]
     with files.replacing(path) as made:
         made.touch()  # so that a place where nothing can be written is told before the work, not after
@@ -166,8 +167,8 @@ def why(classifier: Classifier, answer: Prediction) -> Prediction:
     return replace(answer, because=explain(classifier, answer.signal, answer.label).told())
 
 
-def draw(answer: Prediction | Timeline, folder: Path) -> None:
-    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is there already.
+def draw(answer: Prediction | Timeline, folder: Path, drawn: set[Path]) -> None:
+    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already.
 
     Raises
     ------
@@ -179,9 +180,10 @@ def draw(answer: Prediction | Timeline, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder}: pictures go into a folder, and this is a file; name another")
     picture, number = folder / f"{answer.record}.png", 1
-    while picture.exists():
+    while picture in drawn:
         number += 1
         picture = folder / f"{answer.record}-{number}.png"
+    drawn.add(picture)
     if isinstance(answer, Timeline):
         plots.timeline(answer, picture)
     else:

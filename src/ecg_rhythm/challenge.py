@@ -108,6 +108,9 @@ def fetch(
         If a file cannot be had, is damaged, or is not what was published.
     """
     if not (store_folder(data) / "store.json").exists():
+        for given in filter(None, (archive, labels)):  # before the other is downloaded
+            if not given.is_file():
+                raise BadInput(f"{given}: there is no such file; check the name")
         archive = archive or download(ARCHIVE, data / "download", mirrors)
         labels = labels or download(LABELS, data / "download", mirrors)
         pack_archive(data, archive, labels, release)

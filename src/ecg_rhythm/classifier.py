@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from numbers import Real
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.heartbeats import heart_rate
-from ecg_rhythm.records import FASTEST, SLOWEST, Record, Wanted
+from ecg_rhythm.records import Record, Wanted
 from ecg_rhythm.scores import NOISE
 
 BATCH_SECONDS = 320.0
@@ -23,6 +24,8 @@ BATCH_SECONDS = 320.0
 between layers no longer fits the processor's cache."""
 COVERAGE = 0.9
 """How often the true class is in a prediction set, unless asked otherwise."""
+LONGEST = 300.0
+"""Seconds of the longest recordings that one label was meant for."""
 DEFAULT = "default"
 SHIPPED = {name: Path(__file__).parent / "assets" / f"{name}.onnx" for name in (DEFAULT, "fast")}
 """The models that come with the program; the second computes its convolutions in eight bits."""
@@ -51,6 +54,16 @@ class Prediction:
     ----------
     record : str
         Name of the recording.
+    reading : str
+        How the recording was read: lead, rate, duration, gaps, and what was assumed.
+    lead : str
+        Name of the lead that was read.
+    fs : float
+        Its sampling rate in Hz.
+    seconds : float
+        Its duration in s.
+    missing : float
+        Share of it that was no numbers; straight lines took its place.
     label : str
         The most probable class.
     probabilities : dict of str to float
@@ -63,29 +76,29 @@ class Prediction:
     quality : float or None
         Of the signal, from 0 to 1: how probably it is good enough to tell a rhythm, which is 1 less the probability of
         the class `~`. None if the model knows no such class.
-    reading : str
-        How the recording was read: lead, rate, duration, gaps, and what was assumed.
-    missing : float
-        Share of the recording that was no numbers; straight lines took its place.
     because : list of pairs of float, or None
         Start and end in s of the stretches that spoke most for the label, if that was asked for.
     """
 
     record: str
+    reading: str
+    lead: str
+    fs: float
+    seconds: float
+    missing: float
     label: str
     probabilities: dict[str, float]
     prediction_set: list[str] | None
     heart_rate: float | None
     quality: float | None
-    reading: str
-    missing: float
     because: list[tuple[float, float]] | None = None
+    kind: ClassVar[str] = "prediction"
     signal: Record | None = field(default=None, repr=False, compare=False)
     """What was classified, for notebooks."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values."""
-        return {name: value for name, value in vars(self).items() if name != "signal"}
+        return {"kind": self.kind} | {name: value for name, value in vars(self).items() if name != "signal"}
 
     def _repr_html_(self) -> str:
         from ecg_rhythm import notebook
@@ -110,8 +123,8 @@ class Classifier:
     """
 
     def __init__(self, members: Sequence[Model], coverage: float | None = None) -> None:
-        if coverage is not None and not 0 <= coverage <= 1:
-            raise BadInput(f"coverage {coverage:g}: it is a share; give a number from 0 to 1, such as 0.9")
+        if coverage is not None and not (isinstance(coverage, Real) and 0 <= coverage <= 1):
+            raise BadInput(f"coverage {coverage}: it is a share; give a number from 0 to 1, such as 0.9")
         self.members, self.coverage = list(members), COVERAGE if coverage is None else coverage
         if coverage is not None and (len(self.members) > 1 or self.members[0].description.calibration is None):
             raise BadInput(
@@ -127,24 +140,14 @@ class Classifier:
                 )
 
     def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
-        """Classify one signal in mV, shape (n,), sampled at `fs` Hz.
+        """Classify one signal in mV, shape (n,), sampled at `fs` Hz; `timeline.timeline_of_signal` is for a long one.
 
         Raises
         ------
         BadInput
             If it is no such signal, shorter than a second, or has no such rate.
         """
-        try:
-            values = np.asarray(signal, dtype=np.float32)
-            good = values.ndim == 1 and SLOWEST <= fs <= FASTEST
-        except (TypeError, ValueError):
-            good = False
-        if not good:
-            bounds = f"{SLOWEST:g} to {FASTEST:g}"
-            raise BadInput(
-                f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these"
-            )
-        record = records.bridged(Record(name=name, signal=values, fs=fs, lead=""), name or "signal")
+        record = records.whole(records.of_signal(signal, fs, name), name or "signal")
         return replace(self.classify([record])[0], signal=record)
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
@@ -164,13 +167,16 @@ class Classifier:
         return [
             Prediction(
                 record=recording.name,
+                reading=records.reading(_remarked(recording), self.fs),
+                lead=recording.lead,
+                fs=recording.fs,
+                seconds=recording.seconds,
+                missing=recording.missing,
                 label=self.classes[int(row.argmax())],
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
                 heart_rate=heart_rate(recording.signal, recording.fs),
                 quality=1 - float(row[self.classes.index(NOISE)]) if NOISE in self.classes else None,
-                reading=records.reading(recording, self.fs),
-                missing=recording.missing,
             )
             for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
         ]
@@ -199,6 +205,13 @@ class Classifier:
         """
         record = records.read(path, wanted)
         return replace(self.classify([record])[0], signal=record)
+
+
+def _remarked(recording: Record) -> Record:
+    """Return a recording that says so if it is too long for one label."""
+    if recording.seconds <= LONGEST:
+        return recording
+    return replace(recording, remarks=(*recording.remarks, f"more than the {LONGEST:g} s that one label is meant for"))
 
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
@@ -255,6 +268,11 @@ def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | 
     return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
 
 
+def loaded(model: Classifier | Path | str) -> Classifier:
+    """Return a classifier as it is, or what `load` makes of a name or path."""
+    return model if isinstance(model, Classifier) else load(model)
+
+
 def _known(model: Path | str) -> Path:
     """Return the file of a model that comes with the program, or the path that was given."""
     path = SHIPPED.get(str(model))
@@ -280,6 +298,8 @@ def _model(file: Path) -> Model:
 def weights_of(path: Path) -> list[Path]:
     """Return the weights files that a weights file, a run's folder or a job's folder stands for."""
     if not path.is_dir():
+        if path.suffix not in (".onnx", ".safetensors"):
+            raise BadInput(f"{path}: this is no model; name an .onnx or .safetensors file, or a run's or job's folder")
         return [path]
     if runs.is_done(path):
         last = runs.read_scores(path)["phases"][-1]["phase"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import neurokit2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
@@ -91,8 +92,6 @@ def _beats(
     seconds: float, rng: np.random.Generator, *, bpm: float, bpm_sd: float, heights: tuple[float, ...] = HEIGHTS
 ) -> NDArray[np.float64]:
     """Return a rhythm from ECGSYN."""
-    import neurokit2  # slow to load, and an extra
-
     seed = int(rng.integers(2**31))
     signal = neurokit2.ecg_simulate(
         duration=int(np.ceil(seconds)), sampling_rate=FS, noise=0, heart_rate=bpm, heart_rate_std=bpm_sd,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ecg_rhythm.classifier import Classifier
+from ecg_rhythm import records
+from ecg_rhythm.classifier import DEFAULT, Classifier, loaded
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.smoothing import TRUST, labels_of, transitions
-from ecg_rhythm.windows import STRIDE, WINDOW, Cutter, check, classify_windows
+from ecg_rhythm.windows import WINDOW, Cutter, check, classify_windows
 
 
 @dataclass(frozen=True)
@@ -40,34 +42,38 @@ class StreamingClassifier:
     ----------
     fs : float
         Sampling rate in Hz.
-    classifier : Classifier, optional
-        What classifies; the model that comes with the program if not given.
+    model : Classifier, str or path
+        What classifies, or what `load` takes.
     window, stride : float
         Seconds that are classified at once, and from one decision to the next.
 
     Raises
     ------
     BadInput
-        If rate, window or stride is none.
+        If rate, window or stride is none, or there is no such model.
     """
 
     def __init__(
-        self, fs: float, classifier: Classifier | None = None, *, window: float = WINDOW, stride: float = STRIDE
+        self,
+        fs: float,
+        model: Classifier | Path | str = DEFAULT,
+        *,
+        window: float = WINDOW,
+        stride: float | None = None,
     ) -> None:
-        check(window, stride)
-        if not fs > 0:
-            raise BadInput(f"fs {fs:g}: the sampling rate must be above 0 Hz")
-        if classifier is None:
-            from ecg_rhythm import load
-
-            classifier = load()
+        stride = check(window, stride)
+        records.of_signal([], fs, "fs")
+        classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
         self._cutter = Cutter(fs, window, stride)
         self._state = np.full(len(classifier.classes), 1 / len(classifier.classes))
 
     def push(self, samples: ArrayLike) -> list[Decision]:
         """Take further samples in mV, NaN where some were lost; return the decisions that have become due."""
-        values = np.atleast_1d(np.asarray(samples, dtype=np.float32))
+        try:
+            values = np.atleast_1d(records.numbers_of(samples)).astype(np.float32)
+        except (TypeError, ValueError):
+            values = np.zeros((0, 0), dtype=np.float32)
         if values.ndim != 1:
             raise BadInput("samples: expected one row of numbers in mV; give one lead")
         number = self._cutter.number

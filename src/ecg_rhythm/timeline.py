@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.classifier import Classifier, loaded
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Record, Recording, Wanted
+from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.smoothing import UNREADABLE, labels_of, merged, smoothed
-from ecg_rhythm.windows import STRIDE, WINDOW, Cutter, check, classify_windows
+from ecg_rhythm.windows import WINDOW, Cutter, check, classify_windows
 
 LONG = 120.0
 """A recording of more seconds has a timeline rather than one label."""
@@ -62,8 +62,14 @@ class Timeline:
     ----------
     record, reading : str
         Name of the recording, and how it was read.
+    lead : str
+        Name of the lead that was read.
+    fs : float
+        Its sampling rate in Hz.
     seconds : float
-        Duration in s.
+        Its duration in s.
+    missing : float
+        Share of it that was no numbers.
     stride : float
         Seconds of a step; the last may be shorter.
     classes : list of str
@@ -76,11 +82,15 @@ class Timeline:
 
     record: str
     reading: str
+    lead: str
+    fs: float
     seconds: float
+    missing: float
     stride: float
     classes: list[str]
     probabilities: NDArray[np.float64]
     labels: list[str]
+    kind: ClassVar[str] = "timeline"
 
     def episodes(self, label: str | None = None) -> list[Episode]:
         """Return the stretches of one rhythm, or of all, in the order of time."""
@@ -112,9 +122,16 @@ class Timeline:
         """Return what is told of the recording as JSON values."""
         rhythms = [name for name in self.classes if name != UNREADABLE]
         return {
+            "kind": self.kind,
             "record": self.record,
             "reading": self.reading,
+            "lead": self.lead,
+            "fs": self.fs,
             "seconds": self.seconds,
+            "missing": self.missing,
+            "stride": self.stride,
+            "classes": self.classes,
+            "labels": self.labels,
             "unreadable": self.unreadable,
             "burden": {name: self.burden(name) for name in rhythms},
             "hours": {name: self.hours(name) for name in rhythms},
@@ -131,7 +148,7 @@ class Timeline:
 
 
 def timeline(
-    classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float = STRIDE
+    classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float | None = None
 ) -> Timeline:
     """Classify a recording window by window.
 
@@ -142,17 +159,18 @@ def timeline(
     recording : Recording
         Of any length; it is read in stretches.
     window, stride : float
-        Seconds that are classified at once, and from the beginning of one window to that of the next.
+        Seconds that are classified at once, and from the beginning of one window to that of the next (15, or half a
+        shorter window).
 
     Raises
     ------
     BadInput
         If the recording is shorter than a window, cannot be read, or a stride is longer than its window.
     """
-    check(window, stride)
+    stride = check(window, stride)
     if recording.seconds < window:
         raise BadInput(
-            f"{recording.name}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
+            f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
             "classify it without a window"
         )
     cutter = Cutter(recording.fs, window, stride)
@@ -185,7 +203,10 @@ def timeline(
     return Timeline(
         record=recording.name,
         reading=records.reading(record, classifier.fs, recording.seconds),
+        lead=recording.lead,
+        fs=recording.fs,
         seconds=recording.seconds,
+        missing=record.missing,
         stride=stride,
         classes=classifier.classes,
         probabilities=probabilities,
@@ -198,13 +219,22 @@ def _count(seconds: float, stride: float) -> int:
     return math.ceil(round(seconds / stride, 6))
 
 
-def timeline_of_file(
-    classifier: Classifier,
-    path: Path | str,
-    wanted: Wanted = Wanted(),  # noqa: B008
+def timeline_of_signal(
+    model: Classifier | Path | str,
+    signal: ArrayLike,
+    fs: float,
+    name: str = "",
     *,
     window: float = WINDOW,
-    stride: float = STRIDE,
+    stride: float | None = None,
 ) -> Timeline:
-    """Open a file and classify it window by window; see `timeline`."""
-    return timeline(classifier, records.open_recording(path, wanted), window=window, stride=stride)
+    """Classify a signal in mV, shape (n,), at `fs` Hz, NaN where samples are missing, window by window; see `timeline`.
+
+    The model is what `load` gives or takes.
+
+    Raises
+    ------
+    BadInput
+        As `timeline` does, and if it is no such signal.
+    """
+    return timeline(loaded(model), records.of_signal(signal, fs, name), window=window, stride=stride)

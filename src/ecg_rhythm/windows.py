@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.classifier import Classifier, batched
+from ecg_rhythm.classifier import LONGEST, Classifier, batched
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record
 
@@ -20,18 +21,24 @@ MOST_MISSING = 0.5
 """Share of a window that may be missing; more, and it is not classified."""
 
 
-def check(window: float, stride: float) -> None:
-    """Refuse windows that leave something out or are shorter than a few heart beats.
+def check(window: float, stride: float | None) -> float:
+    """Refuse windows that leave something out or are shorter than a few heart beats; return the stride.
+
+    If none is given, it is 15 s, or half a shorter window.
 
     Raises
     ------
     BadInput
         If they do.
     """
-    if not window >= 5:
-        raise BadInput(f"--window {window:g}: too short to tell a rhythm; give at least 5 s")
+    if not (isinstance(window, Real) and isinstance(stride, Real | None)):
+        raise BadInput(f"window {window!r}, stride {stride!r}: give numbers of seconds")
+    if not 5 <= window <= LONGEST:
+        raise BadInput(f"window {window:g}: give from 5 s, as less is too short to tell a rhythm, to {LONGEST:g} s")
+    stride = min(STRIDE, window / 2) if stride is None else stride
     if not 1 <= stride <= window:
-        raise BadInput(f"--stride {stride:g}: it must be from 1 s to the window's {window:g} s")
+        raise BadInput(f"stride {stride:g}: it must be from 1 s to the window's {window:g} s")
+    return stride
 
 
 class Cutter:

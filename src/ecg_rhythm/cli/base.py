@@ -32,6 +32,11 @@ def complain(message: object, console: Console = err) -> None:
     console.print(f"error: {' '.join(str(message).splitlines())}", markup=False, highlight=False, soft_wrap=True)
 
 
+def note(message: str) -> None:
+    """Print a remark in one line."""
+    err.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"ecg-rhythm {__version__}")

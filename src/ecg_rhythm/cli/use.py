@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,10 +17,13 @@ import numpy as np
 import typer
 
 from ecg_rhythm import config, display
-from ecg_rhythm.cli.base import Data, app, complain, err, out
+from ecg_rhythm.cli.base import Data, app, complain, err, note, out
 from ecg_rhythm.cli.data import pack, split
 from ecg_rhythm.cli.training import queue, summarize
 from ecg_rhythm.errors import BadInput
+
+STANDARD_OUTPUT = 1
+"""Its file descriptor."""
 
 
 @app.command()
@@ -104,14 +109,16 @@ def classify(
     if as_json + as_csv + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or classifier.DEFAULT, coverage)
-    paths, wanted = records.expand(files), records.Wanted(lead, fs, unit)
+    paths = [path for path in records.expand(files) if not _is_written(path, parquet)]
+    wanted = records.Wanted(lead, fs, unit)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
-    answered = failed = 0
+    answered = failed = long = 0
+    drawn: set[Path] = set()
 
     def found() -> Iterator[tuple[Path, classifier.Prediction | timeline.Timeline]]:
-        nonlocal answered, failed
+        nonlocal answered, failed, long
         answering = answers.answers(loaded, paths, wanted, window=window, stride=stride)
         for path, answer in zip(paths, answering, strict=True):
             advance()
@@ -120,10 +127,11 @@ def classify(
                 complain(answer, bar if err.is_terminal else err)
             else:
                 answered += 1
+                long += isinstance(answer, timeline.Timeline)
                 if why and isinstance(answer, classifier.Prediction):
                     answer = answers.why(loaded, answer)
                 if plot is not None:
-                    answers.draw(answer, plot)
+                    answers.draw(answer, plot, drawn)
                 yield path, answer
 
     with display.counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
@@ -137,8 +145,23 @@ def classify(
             display.answers(out, found())
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
+    if why and long:
+        note(f"--why says nothing of {long} recording{'s' * (long > 1)} classified by windows")
+    if stride is not None and answered and not long:
+        note("--stride changed nothing: no recording was classified by windows; ask for them with --window")
     if failed:
         sys.exit(1 if answered else 2)
+
+
+def _is_written(path: Path, parquet: Path | None) -> bool:
+    """Tell whether a file is one that this command writes, such as a table beside the recordings."""
+    try:
+        status, printed = path.stat(), os.fstat(STANDARD_OUTPUT)
+        if stat.S_ISREG(printed.st_mode) and os.path.samestat(status, printed):
+            return True
+        return parquet is not None and os.path.samestat(status, parquet.stat())
+    except (OSError, ValueError):  # there is no such file yet
+        return False
 
 
 @app.command()

@@ -4,7 +4,16 @@
 format is a function (path, `Wanted`) -> `Recording` in a file of its own; `formats.py` knows which is for which file.
 """
 
-from ecg_rhythm.records.formats import expand, files_in, find, open_recording, read, standard_input, whole
+from ecg_rhythm.records.formats import (
+    expand,
+    files_in,
+    find,
+    open_recording,
+    read,
+    said_otherwise,
+    standard_input,
+    whole,
+)
 from ecg_rhythm.records.recording import (
     FASTEST,
     SLOWEST,
@@ -16,6 +25,8 @@ from ecg_rhythm.records.recording import (
     count_gaps,
     fill,
     in_memory,
+    numbers_of,
+    of_signal,
     rate,
     reading,
     resample,
@@ -36,11 +47,14 @@ __all__ = [
     "fill",
     "find",
     "in_memory",
+    "numbers_of",
+    "of_signal",
     "open_recording",
     "rate",
     "read",
     "reading",
     "resample",
+    "said_otherwise",
     "scale",
     "standard_input",
     "whole",

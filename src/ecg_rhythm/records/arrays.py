@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.recording import Recording, Wanted, choose_lead, in_memory, rate, scale, size_of
+from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
+from ecg_rhythm.records.tables import BEGIN, at_times, counts, is_time, rises, unit_of_time
 
 SIGNALS = ("ecg", "signal", "signals", "p_signal", "val", "data", "x")
 RATES = ("fs", "rate", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "sampling_frequency", "freq", "hz")
@@ -23,7 +25,8 @@ def recording_of(
 ) -> Recording:
     """Return the recording in an array, or in the one of several that is called or looks like a signal.
 
-    Of two axes the longer one is time. `fs` and `unit` are what holds where no array tells.
+    Of two axes the longer one is time. `fs` and `unit` are what holds where no array tells. An array beside the
+    signal, or its first column, that rises throughout holds times; they tell the rate where no number does.
 
     Raises
     ------
@@ -31,7 +34,7 @@ def recording_of(
         If none of them is a signal.
     """
     by_name = {key.strip().lower(): value for key, value in arrays.items()}
-    signal = _signal(by_name, source)
+    called, signal = _signal(by_name, source)
     told = _first(by_name, RATES)
     if told is not None and np.issubdtype(told.dtype, np.number) and told.size == 1:
         fs = float(told.ravel()[0].real)
@@ -39,28 +42,53 @@ def recording_of(
     units = [str(value) for value in _texts(by_name, UNITS)]
     if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
         signal = signal.T
+    times, unit_of_times = _times(by_name, called, len(signal))
+    if signal.ndim == 2 and signal.shape[1] > 1 and len(names) in (0, signal.shape[1] - 1):
+        first = signal[:BEGIN, 0].astype(np.float64)
+        if counts(first) or rises(first):
+            times = signal[:, 0] if times is None and not counts(first) else times
+            signal = signal[:, 1:]
     leads = signal.shape[1] if signal.ndim == 2 else 1
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
-    lead = choose_lead(names, wanted.lead, source)
+    lead, remarks = choose_lead(names, wanted.lead, source, units if len(units) == leads else ())
     samples = signal[:, lead] if signal.ndim == 2 else signal
+    if times is not None and fs is None:
+        even, fs, trouble = at_times(samples.astype(np.float64), times.astype(np.float64), unit_of_times, source)
+        samples, remarks = even, [*remarks, *trouble]
     if units:
         unit = units[lead] if len(units) == leads else units[0]
-    factor, remarks = scale(unit, wanted, source, size_of(samples))
-    return in_memory(name, samples, rate(fs, wanted, source), names[lead], factor, remarks)
+    factor, assumed = scale(unit, wanted, source, size_of(samples))
+    return in_memory(name, samples, rate(fs, wanted, source), names[lead], factor, [*assumed, *remarks])
 
 
-def _signal(arrays: Mapping[str, Any], source: str) -> NDArray[Any]:
-    """Return the array that is the signal: by its name, else the largest."""
+def _signal(arrays: Mapping[str, Any], source: str) -> tuple[str, NDArray[Any]]:
+    """Return the array that is the signal, and its name: by this, else the largest that holds no times."""
     numbers = {
         name: array
         for name, array in arrays.items()
         if isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim in (1, 2) and array.size
     }
-    named = [numbers[name] for name in SIGNALS if name in numbers]
-    found = named or sorted(numbers.values(), key=lambda array: -array.size)
-    if not found:
+    if not numbers:
         raise BadInput(f"{source}: there is no row or table of numbers in it; give a file with a signal")
-    return found[0]
+    called = next((name for name in SIGNALS if name in numbers), None)
+    if called is None:
+        by_size = sorted(numbers, key=lambda name: -numbers[name].size)
+        no_times = [name for name in by_size if not _are_times(name, numbers[name])] or by_size
+        called = next((name for name in no_times if is_lead(name)), no_times[0])
+    return called, numbers[called]
+
+
+def _are_times(name: str, array: NDArray[Any]) -> bool:
+    return is_time(name) or (array.size == max(array.shape) and rises(array.ravel()[:BEGIN].astype(np.float64)))
+
+
+def _times(arrays: Mapping[str, Any], signal: str, samples: int) -> tuple[NDArray[Any] | None, float | None]:
+    """Return the times of a signal's samples, and their unit, if an array beside it holds them."""
+    for name, array in arrays.items():
+        same = name != signal and isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.size == samples
+        if same and _are_times(name, array) and not counts(array.ravel()[:BEGIN].astype(np.float64)):
+            return array.ravel(), unit_of_time(name)
+    return None, None
 
 
 def _first(arrays: Mapping[str, Any], names: tuple[str, ...]) -> NDArray[Any] | None:

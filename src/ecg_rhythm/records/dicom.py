@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
-from ecg_rhythm.records.recording import Recording, Wanted, choose_lead, in_memory, rate, scale
+from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 PREAMBLE, LENGTH_ELEMENT = 132, 12
 """Bytes before a file's meta information, and of its first element, which tells the length of the others."""
@@ -25,11 +33,12 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
         groups = list(dataset.get("WaveformSequence", []))
         if not groups:
             raise BadInput(f"{path}: this DICOM file holds no waveform; give one of an ECG")
-        position = max(range(len(groups)), key=lambda i: groups[i].NumberOfWaveformSamples)
+        position = max(range(len(groups)), key=lambda i: (_is_ecg(groups[i]), groups[i].NumberOfWaveformSamples))
         group = groups[position]
         channels = list(group.ChannelDefinitionSequence)
-        names = [str(channel.ChannelSourceSequence[0].get("CodeMeaning", "")) for channel in channels]
+        names = [_name(channel) for channel in channels]
         fs, signals = float(group.SamplingFrequency), dataset.waveform_array(position)
+        padded = _padded(dataset, position)
         units = [
             str(channel.ChannelSensitivityUnitsSequence[0].CodeValue)
             if "ChannelSensitivityUnitsSequence" in channel
@@ -40,9 +49,33 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
         raise
     except Exception:  # the library's errors have no common base
         raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get it anew") from None
-    lead = choose_lead(names, wanted.lead, str(path))
-    factor, remarks = scale(units[lead], wanted, f"{path}: lead {names[lead]}")
-    return in_memory(path.stem, signals[:, lead], rate(fs, wanted, str(path)), names[lead], factor, remarks)
+    lead, chosen = choose_lead(names, wanted.lead, str(path), units)
+    samples = np.where(padded[:, lead], np.nan, signals[:, lead])
+    factor, remarks = scale(units[lead], wanted, f"{path}: lead {names[lead]}", size_of(samples))
+    return in_memory(path.stem, samples, rate(fs, wanted, str(path)), names[lead], factor, [*chosen, *remarks])
+
+
+def _name(channel: Dataset) -> str:
+    """Return what a channel is called: by its source, else by its label."""
+    sources = channel.get("ChannelSourceSequence") or [{}]
+    return str(sources[0].get("CodeMeaning") or channel.get("ChannelLabel", ""))
+
+
+def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:
+    """Tell which samples of a group stand for none, shape (samples, channels)."""
+    from pydicom.waveforms.numpy_handler import multiplex_array
+
+    group = dataset.WaveformSequence[position]
+    raw = multiplex_array(dataset, position, as_raw=True)
+    padding = group.get("WaveformPaddingValue")
+    if isinstance(padding, bytes):
+        padding = int.from_bytes(padding[: raw.dtype.itemsize], "little", signed=raw.dtype.kind == "i")
+    return np.asarray(np.zeros(raw.shape, dtype=np.bool_) if padding is None else raw == padding)
+
+
+def _is_ecg(group: Dataset) -> bool:
+    """Tell whether a group has a lead of an ECG."""
+    return any(is_lead(_name(channel)) for channel in group.ChannelDefinitionSequence)
 
 
 def _check_deflated(path: Path) -> None:

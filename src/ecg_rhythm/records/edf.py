@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted, choose_lead, rate, scale
+from ecg_rhythm.records.leads import choose_lead
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, LOOKED_AT, Recording, Wanted, rate, scale, size_of
 
-HEADER, SIGNAL_COUNT = 256, slice(252, 256)
+HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
 """Bytes of the header before those of the signals (and as many for each of these), and what stands where in it."""
 LABEL_BYTES, SAMPLES_AT, SAMPLES_BYTES = 16, 216, 8
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
 MOST_DAYS = 31
+CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
+"""In samples, or as a part of it, by how much the clock of a data record may be off."""
 
 
 def open_edf(path: Path, wanted: Wanted) -> Recording:
@@ -25,25 +28,35 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
     import edfio
 
     with path.open("rb") as begin:
-        is_bdf = begin.read(1) == b"\xff"
+        header = begin.read(HEADER)
+    is_bdf = header[:1] == b"\xff"
     damaged = f"{path}: this EDF or BDF file is damaged; get it anew"
     try:
         file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
             raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")
-        lead = choose_lead([signal.label for signal in signals], wanted.lead, str(path))
+        # Where the library finds no ASCII, a micro sign was meant.
+        units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
+        lead, remarks = choose_lead([signal.label for signal in signals], wanted.lead, str(path), units)
         chosen = signals[lead]
-        fs, unit, label = float(chosen.sampling_frequency), chosen.physical_dimension, chosen.label
+        fs, label = float(chosen.sampling_frequency), chosen.label
         samples = round(file.duration * fs)
+        promised = int(header[RECORD_COUNT])  # -1 while it is being recorded
         if samples < 0:
             raise ValueError
         interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
         starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
-        positions = np.rint(starts * fs).astype(np.int64)
+        positions = _positions(starts * fs, samples // len(starts))
+        size = size_of(chosen.get_data_slice(0, min(samples, LOOKED_AT) / fs))
     except LIBRARY_ERRORS:
         raise BadInput(damaged) from None
-    factor, remarks = scale(unit, wanted, f"{path}: lead {label}")
+    factor, assumed = scale(units[lead], wanted, f"{path}: lead {label}", size)
+    remarks += assumed
+    if file.num_data_records < promised:  # the library reads what is there
+        remarks.append(f"cut off: {file.num_data_records} of its {promised} data records are there")
+    elif 0 <= promised < file.num_data_records:
+        remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
     length = samples // len(positions)  # of a data record
     if (np.diff(positions) < length).any():
         raise BadInput(f"{path}: its data records are not in the order of time; get the file anew")
@@ -74,6 +87,16 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
 
     total = int(positions[-1]) + length
     return Recording(path.stem, rate(fs, wanted, str(path)), label, total, stretch, tuple(remarks))
+
+
+def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:
+    """Return at which sample each data record begins, given when its clock says so, in samples.
+
+    Clocks round and drift: what follows within a few samples follows at once.
+    """
+    steps = np.rint(np.diff(starts)).astype(np.int64)
+    steps[abs(steps - length) <= max(CLOCK_SAMPLES, CLOCK_SHARE * length)] = length
+    return np.concatenate([[0], np.cumsum(steps)])
 
 
 def _starts(path: Path, count: int, width: int) -> NDArray[np.float64]:

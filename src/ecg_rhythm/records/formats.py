@@ -107,10 +107,17 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
     BadInput
         If the file is missing, of an unknown format, or damaged.
     """
+    if str(path) == STANDARD_INPUT:
+        return _of_standard_input(wanted)
     path = Path(path)
     # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
     with warnings.catch_warnings(action="ignore"):
         recording = _opened(path, wanted)
+    return said_otherwise(recording, wanted)
+
+
+def said_otherwise(recording: Recording, wanted: Wanted) -> Recording:
+    """Return a recording that says so where its own rate is not the one that the user gives."""
     if wanted.fs is None or wanted.fs == recording.fs:
         return recording
     own = f"at {recording.fs:g} Hz, not {wanted.fs:g}, by its own word"
@@ -118,11 +125,16 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
 
 
 def _opened(path: Path, wanted: Wanted) -> Recording:
-    if (header := _wfdb_header(path)) is not None:
+    header = _wfdb_header(path)
+    if _is_empty(header or path):
+        raise BadInput(f"{header or path}: this file is empty; get it anew")
+    if header is not None:
         return _opener("wfdb")(header, wanted)
     if not _is_file(path):
         if _is_closed(path):
             raise BadInput(f"{path}: there is no permission to read it; change that")
+        if _is_dir(path):
+            raise BadInput(f"{path}: this folder is no recording; name a file, or a folder with recordings in it")
         raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
     try:
         with path.open("rb") as file:
@@ -149,6 +161,13 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name no file can have
+        return False
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == 0
+    except (OSError, ValueError):
         return False
 
 
@@ -209,6 +228,8 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
     BadInput
         If the folder is missing, holds none, or two of one name.
     """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: there is no such folder; check the name")
     found: dict[str, Path] = {}
     for path in files_in(folder):
         if leaving_out is not None and path.samefile(leaving_out):
@@ -216,6 +237,8 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
         if path.stem in found:
             raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
         found[path.stem] = path
+    if not found:
+        raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
     return found
 
 
@@ -223,46 +246,34 @@ def files_in(folder: Path) -> list[Path]:
     """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
 
     Folders below it that cannot be looked into are at the end, so that they are told of like files that cannot be read.
-
-    Raises
-    ------
-    BadInput
-        If the folder is missing or holds none.
     """
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: there is no such folder; check the name")
     closed: list[Path] = []
     walk = os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
     files = sorted(Path(below, name) for below, _, names in walk for name in names if _is_file(Path(below, name)))
     known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
-    found = [path for path in _whole_records(files) if path.suffix.lower() in known] + closed
-    if not found:
-        raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
-    return found
+    return [path for path in _whole_records(files) if path.suffix.lower() in known] + closed
 
 
 def expand(names: Iterable[str]) -> list[Path]:
-    """Return the files that names stand for: themselves, patterns with `*`, folders, `-` for standard input.
+    """Return the files that names stand for: themselves, patterns with `*`, folders.
+
+    A folder without recordings and a pattern that no file fits stand for themselves, which cannot be read.
 
     Raises
     ------
     BadInput
-        If a folder holds no recordings or a pattern fits no file.
+        If a name is empty.
     """
     found: list[Path] = []
     for name in dict.fromkeys(names):
         path = Path(name)
         if not name:
             raise BadInput("a name is empty; give files, folders or patterns")
-        if name == STANDARD_INPUT:
-            found.append(standard_input())
-        elif _is_dir(path) and _wfdb_header(path) is None:
-            found += files_in(path)
+        if _is_dir(path) and _wfdb_header(path) is None:
+            found += files_in(path) or [path]
         elif set(name) & set("*?[") and not _is_file(path) and _wfdb_header(path) is None:
             fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
-            if not fitting:
-                raise BadInput(f"{name}: no file fits this pattern; check it")
-            found += _whole_records([file for file in fitting if file.is_file()])
+            found += _whole_records([file for file in fitting if file.is_file()]) or [path]
         else:
             found.append(path)
     return found
@@ -288,6 +299,15 @@ def _segments(header: Path) -> Iterator[Path]:
     rows = [line.decode("utf-8", errors="replace").split() for line in lines if line.strip() and line[:1] != b"#"]
     if rows and "/" in rows[0][0]:
         yield from (header.with_name(f"{row[0]}.hea") for row in rows[1:])
+
+
+def _of_standard_input(wanted: Wanted) -> Recording:
+    """Open what comes on standard input, by way of a file; messages call it `-`."""
+    path = standard_input()
+    try:
+        return open_recording(path, wanted)
+    except BadInput as error:
+        raise BadInput(str(error).replace(str(path), STANDARD_INPUT)) from None
 
 
 def standard_input(stream: IO[bytes] | None = None) -> Path:

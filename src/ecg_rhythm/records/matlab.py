@@ -36,7 +36,8 @@ def open_matlab(path: Path, wanted: Wanted) -> Recording:
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
     except (*LIBRARY_ERRORS, MatReadError, zlib.error):
         raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get it anew") from None
-    challenge = version == 0 and list(arrays) == ["val"]
+    # Later challenges have several leads, at 500 Hz.
+    challenge = version == 0 and list(arrays) == ["val"] and 1 in arrays["val"].shape
     if not challenge:
         return recording_of(arrays, path.stem, wanted, str(path))
     # What the user says goes before what is only assumed.

@@ -24,7 +24,11 @@ def open_parquet(path: Path, wanted: Wanted) -> Recording:
 
     def kind(field: pyarrow.Field) -> bool:
         types = pyarrow.types
-        return bool(types.is_integer(field.type) or types.is_floating(field.type) or types.is_timestamp(field.type))
+        kinds = types.is_integer, types.is_floating, types.is_timestamp, types.is_duration
+        return any(of_kind(field.type) for of_kind in kinds)
+
+    def is_moment(field: pyarrow.Field) -> bool:
+        return bool(pyarrow.types.is_timestamp(field.type) or pyarrow.types.is_duration(field.type))
 
     try:
         file = parquet.ParquetFile(path, memory_map=True)
@@ -42,12 +46,14 @@ def open_parquet(path: Path, wanted: Wanted) -> Recording:
         field = fields[position]
         try:
             values = file.read([field.name]).column(0)[:rows]
-            if pyarrow.types.is_timestamp(field.type):
-                nanoseconds = values.cast(pyarrow.timestamp("ns")).cast(pyarrow.int64())
+            if is_moment(field):
+                whole = pyarrow.duration if pyarrow.types.is_duration(field.type) else pyarrow.timestamp
+                nanoseconds = values.cast(whole("ns")).cast(pyarrow.int64())
                 first = nanoseconds[0].as_py()
                 return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
             return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
         except (OSError, ValueError, KeyError, IndexError, TypeError, pyarrow.ArrowException):
             raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file anew") from None
 
-    return recording_of(Table([field.name for field in fields], column, fs, unit), path.stem, wanted, str(path))
+    names = ["time (s)" if is_moment(field) else field.name for field in fields]
+    return recording_of(Table(names, column, fs, unit=unit), path.stem, wanted, str(path))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.units import in_millivolts
 
 SLOWEST, FASTEST = 1.0, 100_000.0
 """Sampling rates in Hz that a recording may have."""
@@ -31,11 +32,6 @@ LIBRARY_ERRORS = (
 )  # fmt: skip
 """What libraries raise at files that are not as they should be."""
 
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
-"""What one unit of a signal is in mV, by the unit's name in lower case."""
-PREFERRED_LEADS = ("i", "ii", "mlii")
-"""Which lead is read of several: the first of these that is there, else the first that calls itself an ECG."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -49,11 +45,24 @@ class Wanted:
         Sampling rate in Hz.
     unit : str or None
         Unit of the samples: mV, uV, nV, V, or how many of them are a mV, such as `200/mV`.
+
+    Raises
+    ------
+    BadInput
+        If one of them is of another type.
     """
 
     lead: str | None = None
     fs: float | None = None
     unit: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is of another type."""
+        if not (self.fs is None or isinstance(self.fs, Real)):
+            raise BadInput(f"fs {self.fs!r}: give the sampling rate as a number of Hz")
+        for name, value in (("lead", self.lead), ("unit", self.unit)):
+            if not (value is None or isinstance(value, str)):
+                raise BadInput(f"{name} {value!r}: give it as a text")
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,32 @@ def in_memory(
     return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
 
 
+def of_signal(signal: ArrayLike, fs: float, name: str = "") -> Recording:
+    """Return a recording whose samples are a signal in mV, shape (n,), at `fs` Hz, NaN where some are missing.
+
+    Raises
+    ------
+    BadInput
+        If it is no row of numbers, or this is no rate of an ECG.
+    """
+    try:
+        samples = numbers_of(signal)
+        good = samples.ndim == 1 and SLOWEST <= fs <= FASTEST
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        bounds = f"{SLOWEST:g} to {FASTEST:g}"
+        raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these")
+    return in_memory(name, samples, float(fs), "", 1.0)
+
+
+def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
+    """Return a signal as numbers, NaN where it is masked; what is none raises ValueError or TypeError."""
+    if isinstance(signal, np.ma.MaskedArray):
+        signal = np.ma.filled(signal.astype(np.float64), np.nan)
+    return np.asarray(signal, dtype=np.float64)
+
+
 def reading(record: Record, fs: float, seconds: float | None = None) -> str:
     """Say in a line how a record was read: its lead, its rate and the one it is brought to, duration, gaps.
 
@@ -157,42 +192,6 @@ def reading(record: Record, fs: float, seconds: float | None = None) -> str:
         *record.remarks,
     ]
     return ", ".join(part for part in parts if part)
-
-
-def choose_lead(names: Sequence[str], wanted: str | None, source: str) -> int:
-    """Return the position of the lead to read.
-
-    It is the one wanted, by name or by number from 1 on; else I, else II or MLII, else the first whose name says
-    that it is an ECG, else the first.
-
-    Raises
-    ------
-    BadInput
-        If the file has no such lead.
-    """
-    plain = [_plain(name) for name in names]
-    if wanted is not None:
-        for position, name in enumerate(names):
-            if name.strip().lower() == wanted.strip().lower():
-                return position
-        if _plain(wanted) in plain:
-            return plain.index(_plain(wanted))
-        if wanted.strip().isdecimal() and 1 <= int(wanted) <= len(names):
-            return int(wanted) - 1
-        there = ", ".join(name.strip() or f"number {i}" for i, name in enumerate(names, start=1))
-        raise BadInput(f"{source}: there is no lead {wanted!r} in it; choose one of {there}")
-    for preferred in PREFERRED_LEADS:
-        if preferred in plain:
-            return plain.index(preferred)
-    ecg = [i for i, name in enumerate(names) if re.search("ecg|ekg", name, re.IGNORECASE)]
-    return ecg[0] if ecg else 0
-
-
-def _plain(name: str) -> str:
-    """Return a lead's name without what else is written around it: `ECG Lead II (Einthoven)`, `MDC_ECG_LEAD_II`."""
-    name = re.sub(r"\(.*?\)|\[.*?\]", "", name.lower())
-    words = [word for word in re.split(r"[^a-z0-9]+", name) if word not in ("mdc", "ecg", "ekg", "lead", "")]
-    return "".join(words)
 
 
 def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
@@ -230,8 +229,8 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
     BadInput
         If the unit is not one of voltage.
     """
-    given = None if wanted.unit is None else _in_millivolts(wanted.unit)
-    own = _in_millivolts(of_file) if of_file and of_file.strip() else None
+    given = None if wanted.unit is None else in_millivolts(wanted.unit)
+    own = in_millivolts(of_file) if of_file and of_file.strip() else None
     for unit, known in ((wanted.unit, given), (of_file, own or given)):
         if unit and unit.strip() and known is None:
             raise BadInput(
@@ -243,20 +242,6 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
     if given is not None:
         return given, []
     return (1.0, ["unit unknown, taken as mV"]) if size <= LARGEST else (1e-3, ["unit unknown, taken as uV"])
-
-
-def _in_millivolts(unit: str) -> float | None:
-    """Return what one unit is in mV; None if it is none of voltage."""
-    name = unit.strip().lower()
-    if (known := MILLIVOLTS.get(name)) is not None:
-        return known
-    if (match := re.fullmatch(r"([0-9.eE+]+)\s*/\s*(.v)", name)) and match[2] in MILLIVOLTS:
-        try:
-            per_unit = float(match[1])
-        except ValueError:
-            return None
-        return MILLIVOLTS[match[2]] / per_unit if 0 < per_unit < float("inf") else None
-    return None
 
 
 def bridged(record: Record, source: str) -> Record:

@@ -10,29 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.recording import (  # fmt: skip
-    FASTEST,
-    MILLIVOLTS,
-    SLOWEST,
-    Recording,
-    Wanted,
-    choose_lead,
-    in_memory,
-    rate,
-    scale,
-    size_of,
-)
+from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.recording import FASTEST, SLOWEST, Recording, Wanted, in_memory, rate, scale, size_of
+from ecg_rhythm.records.units import MILLIVOLTS
 
-TIME = re.compile(r"\b(time|timestamp|elapsed|seconds?|sec|msec|ms|t)\b", re.IGNORECASE)
-COUNTER = re.compile(r"^\W*(sample|samples|index|idx|row|n|no|nr|#|number|sample.?#|unnamed.*)\W*$", re.IGNORECASE)
-"""What columns are called that hold no lead."""
+TIME = re.compile(r"\b(time|timestamp|datetime|elapsed|seconds?|sec|msec|ms|t|ts)\b", re.IGNORECASE)
+"""What columns of times are called."""
 SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
-           "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "microseconds": 1e-6, "ns": 1e-9}  # fmt: skip
+           "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "min": 60.0,
+           "minutes": 60.0}  # fmt: skip
 """What one unit of time is in s."""
+USUAL = (50.0, 4000.0)
+"""Between which rates in Hz nearly all ECGs are recorded; this tells the unit of times that have none."""
+SAME = 0.02
+"""By what part of itself a rate that is told may differ from that of the times, which may be rounded."""
 EVEN = 0.05
 """By what part of itself the step from one sample to the next may differ from the usual one."""
-BEGIN = 1000
-"""Rows by which columns without names are judged."""
+BEGIN, LOOKED_AT = 1000, 8
+"""Rows by which columns are judged, and how many that are not called leads are looked at for times."""
+COUNTED = 0.9
+"""Share of rows from which on a column of numbers that grow by one counts them; the others begin anew."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,8 @@ class Table:
         Given a position and how many rows (None for all), returns float64 values, shape (n,), NaN where there is none.
     fs : float or None
         Sampling rate in Hz, if the file tells it elsewhere.
+    perhaps_fs : float or None
+        The same, if it may be another frequency; only taken if nothing else tells it.
     unit : str or None
         Unit of all leads, if the file tells it elsewhere.
     lead : str or None
@@ -56,6 +55,7 @@ class Table:
     names: Sequence[str]
     column: Callable[[int, int | None], NDArray[np.float64]]
     fs: float | None = None
+    perhaps_fs: float | None = None
     unit: str | None = None
     lead: str | None = None
 
@@ -68,50 +68,88 @@ def recording_of(table: Table, name: str, wanted: Wanted, source: str) -> Record
     BadInput
         If there is no lead, or nothing tells the rate.
     """
-    times = _column_of_times(table)
-    leads = [i for i in range(len(table.names)) if i != times and not COUNTER.match(table.names[i])]
-    if times is None and len(leads) == len(table.names) > 1 and _counts(table.column(0, BEGIN)):
-        leads = leads[1:]
+    times, leads = _columns(table)
     if not leads:
         raise BadInput(f"{source}: there is no column of voltages in it; give one with an ECG")
-    labels = [_label(table.names[i]) for i in leads]
+    labels = [_label(table.names[i]) or (str(number) if len(leads) > 1 else "ECG") for number, i in enumerate(leads, 1)]
     if table.lead and len(leads) == 1:
         labels = [table.lead]
-    chosen = choose_lead(labels, wanted.lead, source)
+    chosen, remarks = choose_lead(labels, wanted.lead, source)
     column = leads[chosen]
-    samples, fs = table.column(column, None), table.fs
-    remarks: list[str] = []
-    if times is not None:
-        told, positions, remarks = _evenly(table.column(times, None), _unit_of_time(table.names[times]), source)
-        fs = told if fs is None else fs
-        if len(positions) and positions[-1] >= len(positions):
-            spread = np.full(int(positions[-1]) + 1, np.nan)
-            spread[positions] = samples
-            samples = spread
+    samples, fs, trouble = _timed(table, times, table.column(column, None), source)
+    remarks += trouble
+    if fs is None and wanted.fs is None:
+        if table.perhaps_fs is not None:
+            fs = table.perhaps_fs
+            remarks.append("rate from the only frequency in its header")
+        elif trouble:
+            raise BadInput(f"{source}: {trouble[0]}, and nothing else tells its sampling rate; give it in Hz with --fs")
     factor, assumed = scale(_unit(table.names[column]) or table.unit, wanted, source, size_of(samples))
     samples = samples.astype(np.float32)
-    label = labels[chosen] or "ECG"
-    return in_memory(name, samples, rate(fs, wanted, source), label, factor, [*assumed, *remarks])
+    return in_memory(name, samples, rate(fs, wanted, source), labels[chosen], factor, [*assumed, *remarks])
 
 
-def _column_of_times(table: Table) -> int | None:
-    """Return which column holds times: by its name, or the first if it has none and rises evenly by fractions."""
-    if len(table.names) < 2:
-        return None
+def _timed(
+    table: Table, times: list[int], samples: NDArray[np.float64], source: str
+) -> tuple[NDArray[np.float64], float | None, list[str]]:
+    """Return samples at even times, the rate, and what was assumed, by the first column of times that tells one.
+
+    A header's rate is more exact than that of times, but if it is another, it is wrong.
+    """
+    remarks: list[str] = []
+    for position in times:
+        even, fs, remarks = at_times(samples, table.column(position, None), unit_of_time(table.names[position]), source)
+        if fs is not None and table.fs is not None and abs(table.fs - fs) <= SAME * fs:
+            return even, table.fs, remarks
+        if fs is not None:
+            return even, fs, remarks if table.fs is None else [*remarks, f"its header says {table.fs:g} Hz"]
+    return samples, table.fs, remarks
+
+
+def _columns(table: Table) -> tuple[list[int], list[int]]:
+    """Return which columns may hold times, those that are called so before others that rise, and which hold leads."""
+    if len(table.names) == 1:
+        return [], [0]
+    named, rising, counting, looked = [], [], [], 0
     for i, name in enumerate(table.names):
-        if TIME.search(_words(name)):
-            return i
-    if not table.names[0]:
-        column = table.column(0, BEGIN)
-        steps = np.diff(column)
-        if len(steps) and (steps > 0).all() and np.ptp(steps) <= EVEN * np.median(steps) and not _counts(column):
-            return 0
-    return None
+        if is_lead(_label(name)):
+            continue
+        if is_time(name):
+            named.append(i)
+        elif looked < LOOKED_AT:
+            looked += 1
+            begin = table.column(i, BEGIN)
+            if counts(begin):
+                counting.append(i)
+            elif rises(begin):
+                rising.append(i)
+    times = [*named, *rising]
+    return times, [i for i in range(len(table.names)) if i not in times and i not in counting]
 
 
-def _counts(column: NDArray[np.float64]) -> bool:
-    """Tell whether a column counts 0, 1, 2, ..."""
-    return len(column) > 1 and column[0] in (0, 1) and bool((np.diff(column) == 1).all())
+def rises(column: NDArray[np.float64]) -> bool:
+    """Tell whether a column never falls, as times do and an ECG does not; one of a few values may be either."""
+    steps = np.diff(column[np.isfinite(column)])
+    return len(steps) >= 10 and bool((steps >= 0).all() and (steps > 0).mean() > 0.1)
+
+
+def counts(column: NDArray[np.float64]) -> bool:
+    """Tell whether a column counts its rows, perhaps again and again."""
+    if len(column) < 2 or not np.isfinite(column).all():
+        return False
+    return bool((np.diff(column) == 1).mean() >= COUNTED)
+
+
+def at_times(
+    samples: NDArray[np.float64], times: NDArray[np.float64], unit: float | None, source: str
+) -> tuple[NDArray[np.float64], float | None, list[str]]:
+    """Return samples at even times, NaN where there were none, the rate that times tell, and what was assumed."""
+    fs, positions, remarks = _evenly(times, unit, source)
+    if len(positions) and positions[-1] >= len(positions):
+        spread = np.full(int(positions[-1]) + 1, np.nan)
+        spread[positions] = samples
+        samples = spread
+    return samples, fs, remarks
 
 
 def _evenly(
@@ -119,7 +157,7 @@ def _evenly(
 ) -> tuple[float | None, NDArray[np.int64], list[str]]:
     """Return the rate that times tell, each sample's position at that rate, and what was assumed.
 
-    Without a unit it is s, ms, us or ns: the first in which the rate is one of an ECG.
+    Without a unit it is s, ms, us or ns: the first in which the rate is a usual one, else one of an ECG.
     """
     everywhere = np.arange(len(times))
     steps = np.diff(times)
@@ -129,10 +167,16 @@ def _evenly(
     for _ in range(2):  # a clock that rounds to 1 ms tells 3, 3, 2 ms for 360 Hz: the mean is exact, the median is not
         usual = abs(steps - step) < max(EVEN * step, clock) * (1 + 1e-6)
         step = float(steps[usual].mean()) if usual.any() else step
-    units = [unit] if unit is not None else [1.0, 1e-3, 1e-6, 1e-9]
-    fs = next((1 / (step * u) for u in units if 10 * SLOWEST <= 1 / (step * u) <= FASTEST), None)
-    if fs is None:
+    rates = (
+        {name: 1 / (step * SECONDS[name]) for name in ("s", "ms", "us", "ns")}
+        if unit is None
+        else {"": 1 / (step * unit)}
+    )
+    found = [name for name, fs in rates.items() if 10 * SLOWEST <= fs <= FASTEST]
+    if not found:
         return None, everywhere, ["column of times tells no sampling rate and is not used"]
+    taken = next((name for name in found if USUAL[0] <= rates[name] <= USUAL[1]), found[0])
+    fs, remarks = rates[taken], [f"times taken as {taken}"] if taken not in ("", "s") else []
     if abs(fs - round(fs)) < 2e-3 * fs:
         fs = float(round(fs))
     if times[-1] - times[0] > 2 * len(times) * step:
@@ -141,8 +185,8 @@ def _evenly(
     positions = np.concatenate([[0], np.cumsum(passed)])
     off = abs((times - times[0]) / step - positions).max()  # each gap may end between two samples
     if (passed < 1).any() or off > 1 + clock / step + (passed > 1).sum() / 2:
-        return fs, everywhere, ["its samples are not evenly spaced; taken as if they were"]
-    return fs, positions, []
+        return fs, everywhere, [*remarks, "its samples are not evenly spaced; taken as if they were"]
+    return fs, positions, remarks
 
 
 def _resolution(times: NDArray[np.float64]) -> float:
@@ -154,7 +198,13 @@ def _words(name: str) -> str:
     return re.sub(r"[^a-zµ]+", " ", name.lower())
 
 
-def _unit_of_time(name: str) -> float | None:
+def is_time(name: str) -> bool:
+    """Tell whether a name is one of times."""
+    return TIME.search(_words(name)) is not None
+
+
+def unit_of_time(name: str) -> float | None:
+    """Return how many seconds the unit in a name of times is."""
     return next((SECONDS[word] for word in reversed(_words(name).split()) if word in SECONDS), None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.recording import MILLIVOLTS, Recording, Wanted
+from ecg_rhythm.records import arrays
+from ecg_rhythm.records.recording import Recording, Wanted
 from ecg_rhythm.records.tables import SECONDS, Table, recording_of
+from ecg_rhythm.records.units import MILLIVOLTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,12 +25,24 @@ HEAD = 65_536
 """Bytes by which a file's form is judged."""
 JUDGED = 40
 """Lines of numbers by which it is judged."""
-FORMS = ((";", ","), (";", "."), ("\t", ","), ("\t", "."), (",", "."), ("|", "."), (None, ","), (None, "."))
+WIDE = 200
+"""Columns from which on each line may be a lead; more samples than lines tell it."""
+FORMS = ((";", ","), (";", "."), ("\t", ","), ("\t", "."), (",", "."), ("|", "."), (",", ","), (None, ","), (None, "."))
 """Delimiters (None: spaces) and decimal signs."""
+COMMENT = "#"
 MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
 NUMBER = {".": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ",": r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"}
-CLOCK = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T])?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?")
+DAY = r"(?:\d\d?[./]\d\d?[./]\d{4}[ ,T]+|\d+ days? )"
+CLOCK = re.compile(rf"\[?(?:\d{{4}}-\d\d-\d\d[ T]|{DAY})?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?")
 VOLTAGE = r"(mV|uV|µV|μV|nV)"
+FREQUENCY = r"(\d++(?:[.,]\d++)?+)\s*(k?)"
+RATE = (
+    r"\bfs\b|\bsampl\w*[ _-]?(?:rate|freq\w*)|\babtast(?:rate|frequenz)|fr[ée]quence d.[ée]chantillonnage"
+    r"|(?:frecuencia|tasa|velocidad) de muestreo|frequenza di campionamento|(?:taxa|frequência) de amostragem"
+)
+"""What a sampling rate is called."""
+FILTERS = (100.0, 150.0)
+"""In Hz: below the first, and at these two, filters end; nothing says that such a frequency is a sampling rate."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,10 @@ class _Form:
     start: int
     """First line of numbers."""
     columns: int
+    clocks: frozenset[int] = frozenset()
+    """Columns of times of day."""
+    has_gaps: bool = False
+    """Whether an empty line, in a table of one column, is a missing sample; in some, every other line is empty."""
 
 
 def open_text(path: Path, wanted: Wanted) -> Recording:
@@ -48,11 +67,14 @@ def open_text(path: Path, wanted: Wanted) -> Recording:
     if form is None:
         raise BadInput(f"{path}: there are no lines of numbers in this text file; give one with a row per sample")
     header = [line.lstrip("#% ").strip() for line in lines[: form.start]]
+    if form.columns >= WIDE and (leads := _leads_in_lines(path, form, encoding)) is not None:
+        fs, _ = _rate(header)
+        return arrays.recording_of({"signal": leads}, path.stem, wanted, str(path), fs, _unit(header))
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         return _column(path, form, encoding, position, rows)
 
-    table = Table(_names(header, form), column, _rate(header), _unit(header), _lead(header))
+    table = Table(_names(header, form), column, *_rate(header), _unit(header), _lead(header))
     return recording_of(table, path.stem, wanted, str(path))
 
 
@@ -70,7 +92,11 @@ def _head(path: Path) -> tuple[list[str], str]:
     if "\0" in text or "\ufffd" in text:
         raise BadInput(f"{path}: unknown format; it is neither text nor one of the ECG formats that are read")
     lines = re.split(r"\r\n|\n|\r", text)
-    return lines if whole else lines[:-1], encoding
+    if not whole:
+        begun = lines.pop()
+        if len(begun) > HEAD // 2:  # all of a lead may be in one line
+            lines.append(re.sub(r"[,;|\s]+[^,;|\s]*$", "", begun))
+    return lines, encoding
 
 
 def _form(lines: list[str]) -> _Form | None:
@@ -89,12 +115,12 @@ def _form(lines: list[str]) -> _Form | None:
 
 def _rows(lines: list[str], delimiter: str | None, decimal: str) -> _Form | None:
     """Return a form if some dozens of lines, or all to the last, are rows of so many numbers in it."""
-    last = next(line for line in reversed(lines) if line.strip())
+    last = next((line for line in reversed(lines) if _is_told(line)), "")
     if not _is_row(_fields(last, delimiter), decimal):
         return None
     start = columns = rows = 0
     for i, line in enumerate(lines):
-        if not line.strip():
+        if not _is_told(line):
             continue
         fields = _fields(line, delimiter)
         if not _is_row(fields, decimal):
@@ -105,7 +131,15 @@ def _rows(lines: list[str], delimiter: str | None, decimal: str) -> _Form | None
             start, columns, rows = i, len(fields), 1
         if rows == JUDGED:
             break
-    return _Form(delimiter, decimal, start, columns)
+    first = _fields(lines[start], delimiter)
+    clocks = frozenset(i for i, field in enumerate(first) if CLOCK.fullmatch(field.strip("'")))
+    empty = sum(not line.strip() for line in lines[start:])
+    return _Form(delimiter, decimal, start, columns, clocks, columns == 1 and 3 * empty < len(lines) - start)
+
+
+def _is_told(line: str) -> bool:
+    """Tell whether a line is neither empty nor a comment."""
+    return bool(line.strip()) and line[0] != COMMENT
 
 
 def _has_decimal_commas(lines: list[str], form: _Form) -> bool:
@@ -123,21 +157,47 @@ def _fields(line: str, delimiter: str | None) -> list[str]:
 
 
 def _is_row(fields: list[str], decimal: str) -> bool:
-    """Tell whether fields are numbers, some of which may be missing; the first may be a time of day."""
-    kinds = [bool(re.fullmatch(NUMBER[decimal], field)) for field in fields]
-    rest = all(number or field.lower() in MISSING for number, field in zip(kinds[1:], fields[1:], strict=True))
-    if kinds[:1] == [True]:
-        return rest
-    if len(fields) > 1 and CLOCK.fullmatch(fields[0].strip("'")):
-        return rest and any(kinds[1:])
-    return bool(fields) and rest and fields[0].lower() in MISSING[1:]
+    """Tell whether fields are numbers, some of which may be missing, some times of day."""
+    numbers = [bool(re.fullmatch(NUMBER[decimal], field)) for field in fields]
+    rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
+    if not any(numbers):
+        return bool(fields) and fields[0].lower() in MISSING[1:] and all(field.lower() in MISSING for field in fields)
+    return all(field.lower() in MISSING or CLOCK.fullmatch(field.strip("'")) for field in rest)
+
+
+def _leads_in_lines(path: Path, form: _Form, encoding: str) -> NDArray[np.float64] | None:
+    """Return the leads of a file that has one in each line, shape (leads, samples); None if there are more lines.
+
+    Raises
+    ------
+    BadInput
+        If the lines are not as many numbers each.
+    """
+    with path.open(encoding=encoding, errors="replace") as file:
+        below = (line for line in islice(file, form.start, None) if line.strip())
+        lines = list(islice(below, form.columns))
+    if len(lines) == form.columns:
+        return None
+    rows = [_fields(line, form.delimiter) for line in lines]
+    missing = dict.fromkeys(MISSING, "nan")
+    try:
+        plain = [[missing.get(field.lower(), field.replace(form.decimal, ".")) for field in row] for row in rows]
+        return np.array(plain, dtype=np.float64)
+    except ValueError:
+        raise BadInput(f"{path}: its lines are not rows of as many numbers each; correct it") from None
 
 
 def _names(header: list[str], form: _Form) -> list[str]:
-    """Return the columns' names, each with its unit if a line of units follows."""
-    rows = [[field.strip("'\" ") for field in _fields(line, form.delimiter)] for line in header if line]
+    """Return the columns' names, each with its unit if a line of units follows; times of day are in seconds."""
+    names = _titles([line for line in header if line], form)
+    return ["time (s)" if i in form.clocks else name for i, name in enumerate(names)]
+
+
+def _titles(header: list[str], form: _Form) -> list[str]:
+    rows = [[field.strip("'\" ") for field in _fields(line, form.delimiter)] for line in header]
     rows = [row for row in rows[-2:] if len(row) == form.columns]
-    if not rows or (form.columns == 1 and re.search(r"[:=,;\t]", header[-1] if header else "")):
+    told = form.columns == 1 and header and (re.search(r"[:=,;\t]", header[-1]) or _rate(header[-1:]) != (None, None))
+    if not rows or told:
         return [""] * form.columns
     units = [field.strip("()[] ") for field in rows[-1]]
     known = MILLIVOLTS.keys() | SECONDS.keys() | {"", "hh:mm:ss.mmm", "sample #"}
@@ -146,20 +206,21 @@ def _names(header: list[str], form: _Form) -> list[str]:
     return rows[-1]
 
 
-def _rate(header: list[str]) -> float | None:
-    """Return the sampling rate that a header tells, in Hz: what it calls so, else the only frequency in it."""
-    number, between = r"(\d+(?:[.,]\d+)?)\s*(k?)", r"[^\d,;]{0,20}[:=,;\t ]\W*"
-    named = re.compile(rf"(?:\bfs\b|\bsampl\w*[ _-]?(?:rate|freq\w*)|\bsampling\b){between}{number}", re.IGNORECASE)
-    perhaps = re.compile(rf"(?:\brate\b|\bfrequency\b){between}{number}", re.IGNORECASE)
-    hertz = re.compile(rf"{number}(?:hz|hertz|sps)\b", re.IGNORECASE)
-    other = re.compile(r"filter|pass|notch|band|heart|mains|power|\bline\b|\bhum\b", re.IGNORECASE)
-    if match := next(filter(None, map(named.search, header)), None):
-        return _hertz(*match.groups())
+def _rate(header: list[str]) -> tuple[float | None, float | None]:
+    """Return the sampling rate that a header tells in so many words, and the only frequency in it that may be one."""
+    not_a_rate = r"(?!\s*(?:ms|msec|s|sec|us|µs|min|bits?|mm|%|bpm)\b)(?![\d:/-])"
+    named = re.compile(rf"(?:{RATE})[^\d,;]{{0,20}}[:=,;\t ]\W*{FREQUENCY}{not_a_rate}", re.IGNORECASE)
+    short = re.compile(rf"\bsampling\s*(?:[:=,;\t]|at\b)\s*{FREQUENCY}{not_a_rate}", re.IGNORECASE)
+    for pattern in (named, short):
+        if match := next(filter(None, map(pattern.search, header)), None):
+            return _hertz(*match.groups()), None
+    hertz = re.compile(rf"(?<![\d.,–-]){FREQUENCY}(?:hz|hertz|sps)\b", re.IGNORECASE)
+    rate = re.compile(rf"^\W*(?:rate|frequency)\s*[:=,;\t]\s*{FREQUENCY}", re.IGNORECASE)
+    other = re.compile(r"filt|pass|notch|band|cut.?off|mains|power|\bline\b|\bhum\b|\b[lh]p\b", re.IGNORECASE)
     rest = [line for line in header if not other.search(line)]
-    if match := next(filter(None, map(perhaps.search, rest)), None):
-        return _hertz(*match.groups())
-    found = {_hertz(*match) for line in rest for match in hertz.findall(line)}
-    return found.pop() if len(found) == 1 else None
+    found = {_hertz(*match) for pattern in (hertz, rate) for line in rest for match in pattern.findall(line)}
+    perhaps = {fs for fs in found if fs > FILTERS[0] and fs not in FILTERS}
+    return None, perhaps.pop() if len(perhaps) == 1 else None
 
 
 def _hertz(number: str, kilo: str) -> float:
@@ -177,10 +238,10 @@ def _unit(header: list[str]) -> str | None:
 
 
 def _lead(header: list[str]) -> str | None:
-    """Return the lead that a header's line such as `Lead,Lead I` tells."""
+    """Return the lead that a header's line such as `Lead,Lead I` tells, in whatever language."""
     for line in header:
-        if match := re.fullmatch(r"lead\s*[,:;=\t]\s*(.*?\w)\W*", line, re.IGNORECASE):
-            return match[1]
+        if match := re.fullmatch(r"(?:lead\s*[,:;=\t]\s*(.*?\w)|(\w+),(\2 .*?\w))\W*", line, re.IGNORECASE):
+            return match[1] or match[3]
     return None
 
 
@@ -192,7 +253,7 @@ def _column(path: Path, form: _Form, encoding: str, position: int, rows: int | N
         table = pd.read_csv(
             path, sep=form.delimiter or r"\s+", decimal=form.decimal, header=None, skiprows=form.start, nrows=rows,
             usecols=[position], encoding=encoding, encoding_errors="replace", skipinitialspace=True,
-            na_values=list(MISSING), dtype=kind,
+            na_values=list(MISSING), dtype=kind, skip_blank_lines=not form.has_gaps, comment=COMMENT,
         )  # fmt: skip
         column: pd.Series[Any] = table.iloc[:, 0]
         return column
@@ -205,7 +266,7 @@ def _column(path: Path, form: _Form, encoding: str, position: int, rows: int | N
         raise BadInput(f"{path}: it cannot be read: {error}") from None
     try:
         words = read(str).fillna("").str.strip("'\" ")
-        if position == 0 and CLOCK.fullmatch(words.iloc[0]):
+        if position in form.clocks:
             return _seconds(words)
         wrong = ~words.str.fullmatch(NUMBER[form.decimal]) & ~words.str.lower().isin(MISSING)
         found = int(np.flatnonzero(wrong)[0])
@@ -218,7 +279,7 @@ def _seconds(words: pd.Series[Any]) -> NDArray[np.float64]:
     """Return times of day, with or without a date, as seconds since the first."""
     import pandas as pd
 
-    words = words.str.strip("[]").str.replace(",", ".")
+    words = words.str.strip("[]").str.replace(f"^{DAY}", "", regex=True).str.replace(",", ".")
     if words.str.contains("-").any():
         moments = pd.to_datetime(words, format="ISO8601", utc=True)
     else:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.recording import (
     FASTEST,
     LIBRARY_ERRORS,
     SLOWEST,
     Recording,
     Wanted,
-    choose_lead,
     in_memory,
     rate,
     scale,
@@ -32,8 +32,9 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
     import wfdb  # slow to load; reading is all that needs it
 
     def read(start: int, stop: int | None) -> wfdb.Record:
+        """Read frames, of each lead as many samples as it has in a frame."""
         try:
-            return wfdb.rdrecord(str(header.with_suffix("")), sampfrom=start, sampto=stop)
+            return wfdb.rdrecord(str(header.with_suffix("")), sampfrom=start, sampto=stop, smooth_frames=not framed)
         except FileNotFoundError as error:
             name = Path(error.filename).name
             raise BadInput(f"{header}: its signal file {name} is missing; put it beside it") from None
@@ -42,38 +43,47 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         except LIBRARY_ERRORS:
             raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
 
+    framed = False
     try:
         text = header.read_bytes().decode("utf-8", errors="replace")
         if _leads_in(text) > MOST_LEADS:
             raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")
         head = wfdb.rdheader(str(header.with_suffix("")))
         length, leads = head.sig_len, head.n_sig
-        large = length is not None and length * leads > SMALL
+        in_frame = getattr(head, "samps_per_frame", None) or [1] * leads  # records of several segments have none
+        framed = any(samples != 1 for samples in in_frame)
+        large = length is not None and length * sum(in_frame) > SMALL
     except PermissionError as error:
         raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
     except LIBRARY_ERRORS:
         raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
     record = read(0, 1 if large else None)
-    signals, fs, names, units = record.p_signal, float(record.fs), record.sig_name, record.units
-    if signals is None or signals.shape[1] == 0:
+    signals = record.e_p_signal if framed else None if record.p_signal is None else list(record.p_signal.T)
+    if not signals:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
+    fs, names, units = float(record.fs), [str(name) for name in record.sig_name], record.units
     told = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
     if not told and wanted.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
-    fs = rate(fs if told else None, wanted, str(header))
-    lead = choose_lead([str(name) for name in names], wanted.lead, str(header))
-    unit = (units[lead] if units else None) or _unit_in_segments(header, str(names[lead]))
+    lead, chosen = choose_lead(names, wanted.lead, str(header), [str(unit) for unit in units or []])
+    per_frame = in_frame[lead] if framed else 1
+    fs = rate(fs * per_frame if told else None, wanted, str(header))
+    unit = (units[lead] if units else None) or _unit_in_segments(header, names[lead])
     if unit == "V" and _counts_microvolts(header, lead):
         unit = "uV"
-    factor, remarks = scale(unit, wanted, f"{header}: lead {names[lead]}")
+    factor, assumed = scale(unit, wanted, f"{header}: lead {names[lead]}")
+    remarks = [*chosen, *assumed]
     if not large:
-        return in_memory(header.stem, signals[:, lead], fs, str(names[lead]), factor, remarks)
+        return in_memory(header.stem, signals[lead], fs, names[lead], factor, remarks)
 
     def stretch(start: int, stop: int) -> NDArray[np.float32]:
-        part: NDArray[np.float32] = (read(start, stop).p_signal[:, lead] * factor).astype(np.float32)
-        return part
+        first = start // per_frame
+        part = read(first, -(-stop // per_frame))
+        samples = part.e_p_signal[lead] if framed else part.p_signal[:, lead]
+        within: NDArray[np.float32] = (samples[start - first * per_frame :][: stop - start] * factor).astype(np.float32)
+        return within
 
-    return Recording(header.stem, fs, str(names[lead]), length, stretch, tuple(remarks))
+    return Recording(header.stem, fs, names[lead], length * per_frame, stretch, tuple(remarks))
 
 
 def _unit_in_segments(header: Path, lead: str) -> str:

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import TimeoutError as TooLong
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from pathlib import Path, PureWindowsPath
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect
 from ecg_rhythm import __version__, classifier
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Wanted
-from ecg_rhythm.web import work
+from ecg_rhythm.web import schemas, work
 from ecg_rhythm.web.work import Upload
 
 PAGE = Path(__file__).parent / "page"
@@ -51,13 +51,13 @@ DOCS_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inl
 """The library's page of documentation begins with a script of its own; it shows nothing that a client sent."""
 
 
-Name = Annotated[str, Query(description="What to call the recording in the answer.")]
+Name = Annotated[str | None, Query(description="What to call the recording in the answer.")]
 Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
 Rate = Annotated[float | None, Query(description="Sampling rate in Hz, if the file does not tell it.")]
 Unit = Annotated[str | None, Query(max_length=20, description="Unit of the samples: mV, uV, 200/mV.")]
 WithSignal = Annotated[bool, Query(description="Return the signal too.")]
-Why = Annotated[bool, Query(description="Return which seconds spoke for the label of a short recording.")]
-Kind = Annotated[str, Query(pattern="^(png|pdf)$", description="png or pdf.")]
+Why = Annotated[bool, Query(description="Say, or shade, which seconds spoke for the label of a short recording.")]
+Kind = Annotated[Literal["png", "pdf"], Query(description="Of the picture.")]
 BODY = {
     "requestBody": {
         "required": True,
@@ -84,11 +84,20 @@ BODY = {
     }
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    413: {"description": "The body is too large."},
-    422: {"description": "It cannot be read; `error` says why and what to do."},
-    503: {"description": "Too many requests wait; `Retry-After` says when to come again."},
-    408: {"description": "The body took too long to come."},
-    504: {"description": "It took too long."},
+    status: {"model": schemas.Refusal, "description": description}
+    for status, description in (
+        (408, "The body took too long to come."),
+        (413, "The body is too large."),
+        (422, "It cannot be read."),
+        (503, "Too many requests wait; `Retry-After` says when to come again."),
+        (504, "It took too long."),
+    )
+}
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.Prediction | schemas.Timeline, "description": "Of a strip, or of a long recording."}
+}
+DRAWN: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {}, "application/pdf": {}}, "description": "The picture."}
 }
 
 
@@ -177,24 +186,30 @@ class _Service:
             raise HTTPException(422, "the body is empty; send a file, or JSON with samples and fs")
         return bytes(body)
 
-    async def files_of(self, request: Request, name: str) -> dict[str, bytes]:
-        """Return the files in a request: its body, or the parts of a form, by what the client calls them."""
+    async def files_of(self, request: Request) -> dict[str, bytes]:
+        """Return the files in a request by what the client calls them: its body, without a name, or those of a form."""
         body = await self.body_of(request)
         if _kind(request) != "multipart/form-data":
-            return {name: body}
+            return {"": body}
 
         async def whole() -> AsyncGenerator[bytes, None]:
             yield body
 
         try:
-            form = await MultiPartParser(request.headers, whole(), max_files=MOST_FILES, max_fields=0).parse()
+            form = await MultiPartParser(request.headers, whole(), max_files=MOST_FILES).parse()
         except (MultiPartException, KeyError, ValueError) as error:
             raise HTTPException(422, f"this form cannot be read: {error}") from None
+        fields = [name for name, part in form.multi_items() if not isinstance(part, UploadFile)]
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-        found = {part.filename or "": await part.read() for part in parts}
+        names = [PureWindowsPath(part.filename or "").name for part in parts]  # without a folder, however it is written
+        found = dict(zip(names, [await part.read() for part in parts], strict=True))
         await form.close()
+        if fields:
+            raise HTTPException(422, f"{fields[0]}: a form holds files alone; say this in the address, as ?fs=300")
         if not found:
             raise HTTPException(422, "there is no file in this form; send one")
+        if len(found) < len(names):
+            raise HTTPException(422, f"{max(names, key=names.count)}: two files of this form have this name; send one")
         return found
 
     @asynccontextmanager
@@ -281,14 +296,17 @@ def create_app(
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"error": "this failed through no fault of yours; its log tells why"}, 500, headers=HEADERS)
 
-    async def upload_of(request: Request, name: str, lead: str | None, fs: float | None, unit: str | None) -> Upload:
-        shown = "".join(c for c in name if c.isprintable())[:NAME_LENGTH] or "recording"
-        files = await service.files_of(request, shown)
+    async def upload_of(
+        request: Request, name: str | None, lead: str | None, fs: float | None, unit: str | None
+    ) -> Upload:
+        files = await service.files_of(request)
+        called = name or min(files, key=lambda file: not file.endswith(".hea"))  # the header gives a record's name
+        shown = "".join(c for c in called if c.isprintable())[:NAME_LENGTH] or "recording"
         return Upload(files, _kind(request) == "application/json", shown, Wanted(lead, fs, unit), 3600 * limits.hours)
 
-    @app.post("/api/classify", openapi_extra=BODY, responses=REFUSALS)
+    @app.post("/api/classify", openapi_extra=BODY, responses=ANSWER | REFUSALS, response_model=None)
     async def classify(
-        request: Request, name: Name = "recording", lead: Lead = None, fs: Rate = None, unit: Unit = None,
+        request: Request, name: Name = None, lead: Lead = None, fs: Rate = None, unit: Unit = None,
         signal: WithSignal = False, why: Why = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
@@ -297,15 +315,15 @@ def create_app(
             answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)
             return answer
 
-    @app.post("/api/picture", openapi_extra=BODY, responses=REFUSALS, response_class=Response)
+    @app.post("/api/picture", openapi_extra=BODY, responses=DRAWN | REFUSALS, response_class=Response)
     async def picture(
-        request: Request, name: Name = "recording", lead: Lead = None, fs: Rate = None, unit: Unit = None,
-        kind: Kind = "png",
+        request: Request, name: Name = None, lead: Lead = None, fs: Rate = None, unit: Unit = None,
+        kind: Kind = "png", why: Why = False,
     ) -> Response:  # fmt: skip
         """Draw an ECG and what is said of it on one page."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
-            drawn: bytes = await service.do(work.picture, upload, kind)
+            drawn: bytes = await service.do(work.picture, upload, kind, why)
             return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")
 
     @app.get("/api/health")

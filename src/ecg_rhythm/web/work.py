@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import classifier, explain, exported, plots, records, timeline
+from ecg_rhythm import answers, classifier, explain, exported, plots, records, timeline
 from ecg_rhythm.classifier import Classifier, Prediction
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import Record, Recording, Wanted, in_memory
@@ -80,37 +80,32 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
     """
     with _opened(upload, folder) as (recording, found):
         result = found.as_dict()
-        if isinstance(found, Timeline):
-            result["kind"] = "timeline"
-            result["stride"] = found.stride
-            result["classes"] = found.classes
-            result["labels"] = "".join(label[:1] for label in found.labels)
-        else:
-            result["kind"] = "prediction"
-            result["seconds"] = recording.seconds
-            if why:
-                record = records.whole(recording, upload.name)
-                reasons = explain.explain(_model(), record, found.label)
-                result["because"], result["why"] = reasons.told(), reasons.as_dict()
+        if why and isinstance(found, Prediction):
+            assert found.signal is not None, "from _answer"
+            reasons = explain.explain(_model(), found.signal, found.label)
+            result["because"], result["why"] = reasons.told(), reasons.as_dict()
         if with_signal:
             result["signal"] = _shown(recording)
     return result
 
 
-def picture(upload: Upload, folder: Path, kind: str) -> bytes:
+def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
     """Return one page with a picture of an upload and what is said of it, PNG or PDF; both are written to a folder.
+
+    What spoke for the label is shaded if asked.
 
     Raises
     ------
     BadInput
         If it cannot be read.
     """
-    with _opened(upload, folder) as (recording, found):
+    with _opened(upload, folder) as (_, found):
         path = folder / f"picture.{kind}"
         if isinstance(found, Timeline):
             plots.timeline(found, path)
         else:
-            plots.strip(records.whole(recording, upload.name), found, path)
+            assert found.signal is not None, "from _answer"
+            plots.strip(found.signal, answers.why(_model(), found) if why else found, path)
         return path.read_bytes()
 
 
@@ -148,7 +143,7 @@ def _write(upload: Upload, path: Path) -> None:
         If the files are not a header and what it names, or are more than one segment.
     """
     if len(upload.files) == 1:
-        if upload.name.endswith(".hea"):
+        if any(name.endswith(".hea") for name in upload.files):
             raise BadInput(f"{upload.name}: a WFDB header holds no signal; send its signal files with it")
         path.write_bytes(*upload.files.values())
         return
@@ -176,7 +171,7 @@ def _answer(recording: Recording) -> Prediction | Timeline:
         return timeline.timeline(_model(), recording)
     record = records.whole(recording, recording.name)
     records.check_length(record)
-    return _model().classify([record])[0]
+    return replace(_model().classify([record])[0], signal=record)
 
 
 def _samples(upload: Upload) -> Recording:
@@ -185,14 +180,15 @@ def _samples(upload: Upload) -> Recording:
     try:
         content = json.loads(*upload.files.values())
         samples = np.array([np.nan if value is None else value for value in content["samples"]], dtype=np.float64)
-        fs, unit = content.get("fs"), content.get("unit", "mV")
-        if samples.ndim != 1 or not (fs is None or isinstance(fs, int | float)) or not isinstance(unit, str):
+        fs, unit = content.get("fs"), content.get("unit")
+        good = (fs is None or type(fs) in (int, float)) and (unit is None or isinstance(unit, str))
+        if samples.ndim != 1 or not good or content.keys() - {"samples", "fs", "unit"}:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None
     rate = records.rate(fs, upload.wanted, upload.name)
-    factor, remarks = records.scale(unit, upload.wanted, upload.name)
-    return in_memory(upload.name, samples, rate, "", factor, remarks)
+    factor, remarks = records.scale(unit or upload.wanted.unit or "mV", upload.wanted, upload.name)
+    return records.said_otherwise(in_memory(upload.name, samples, rate, "", factor, remarks), upload.wanted)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:

@@ -37,8 +37,11 @@ function sendFiles(files) {
 }
 
 async function send(name, body) {
+  // What was said of another file need not hold for this one.
+  if (sent && sent.body !== body) for (const key of ["lead", "fs", "unit"]) $(key).value = "";
   const query = new URLSearchParams({ name });
   for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
+  if (query.has("fs")) query.set("fs", query.get("fs").replace(",", "."));
   const own = sent = { name, query, body };
   $("error").hidden = true;
   $("result").hidden = true;
@@ -145,9 +148,12 @@ const quoted = value => /[",\n]/.test(value) ? `"${String(value).replaceAll('"',
 
 function asCsv() {
   const rows = answer.kind === "timeline"
-    ? [["label", "start_s", "end_s", "probability"], ...answer.episodes.map(e => [e.label, e.start, e.end, e.probability])]
-    : [["record", "label", ...Object.keys(answer.probabilities).map(n => `p(${n})`), "prediction_set", "heart_rate", "quality", "reading"],
-       [answer.record, answer.label, ...Object.values(answer.probabilities), (answer.prediction_set || []).join(" "), answer.heart_rate ?? "", answer.quality ?? "", answer.reading]];
+    ? [["label", "start", "end", "probability"], ...answer.episodes.map(e => [e.label, e.start, e.end, e.probability])]
+    : [["record", "lead", "fs", "seconds", "missing", "label", ...Object.keys(answer.probabilities).map(n => `p(${n})`),
+        "prediction_set", "heart_rate", "quality", "because", "reading"],
+       [answer.record, answer.lead, answer.fs, answer.seconds, answer.missing, answer.label, ...Object.values(answer.probabilities),
+        (answer.prediction_set || []).join(" "), answer.heart_rate ?? "", answer.quality ?? "",
+        (answer.because || []).map(([from, to]) => `${from}-${to}`).join(" "), answer.reading]];
   return rows.map(row => row.map(quoted).join(",")).join("\n") + "\n";
 }
 
@@ -158,7 +164,7 @@ async function download(kind) {
     return save(name, new Blob([JSON.stringify(rest, null, 2)], { type: "application/json" }));
   }
   if (kind === "csv") return save(name, new Blob([asCsv()], { type: "text/csv" }));
-  try { save(name, await (await ask("picture", { kind })).blob()); }
+  try { save(name, await (await ask("picture", { kind, why: "1" })).blob()); }
   catch (problem) { $("error").textContent = problem.message; $("error").hidden = false; }
 }
 
