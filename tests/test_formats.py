@@ -212,6 +212,7 @@ WRITERS = {
     "apple-comma": text(*APPLE, "Abtastrate,250 Hertz", "", "", "Ableitung,Ableitung II", "Einheit,µV", "",
                         decimal=",", name="r.csv"),
     "txt-comment": text("# fs = 250", "# unit: uV"),
+    "txt-one-line": text("# fs = 250 Hz, unit: uV, of a watch"),
     "txt-latin": text("# Größe: klein", "# sampling rate 250 Hz", "# Einheit: µV", encoding="latin-1"),
     "physiobank": rows("'sample #','II'\n'(sec)','(mV)'\n", lambda t, v: f"{t:.3f},{v:.6f}"),
     "physiobank-clock": rows("'Elapsed time','II'\n'hh:mm:ss.mmm','(mV)'\n", lambda t, v: f"'0:{t:06.3f}',{v:.6f}"),

@@ -230,11 +230,11 @@ def _hertz(number: str, kilo: str) -> float:
 
 
 def _unit(header: list[str]) -> str | None:
-    """Return the unit that a header's line such as `Unit,µV` tells, in whatever language."""
-    for line in header:
-        if match := re.fullmatch(rf"[^,:;=\t]+[,:;=\t]\s*\W?{VOLTAGE}\W*", line, re.IGNORECASE):
-            return match[1]
-    return None
+    """Return the unit that a header's line such as `Unit,µV` tells, in whatever language, or `fs: 300, unit: µV`."""
+    alone = re.compile(rf"[^,:;=\t]+[,:;=\t]\s*\W?{VOLTAGE}\W*", re.IGNORECASE)
+    beside = re.compile(rf".*\bunits?\s*[:=]\s*{VOLTAGE}\b.*", re.IGNORECASE)
+    matches = (pattern.fullmatch(line) for pattern in (alone, beside) for line in header)
+    return next((match[1] for match in matches if match), None)
 
 
 def _lead(header: list[str]) -> str | None:
