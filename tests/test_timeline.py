@@ -158,9 +158,12 @@ def test_a_live_signal_is_answered_by_any_model(tmp_path: Path) -> None:
     by_path, by_classifier = (StreamingClassifier(FS, given).push(np.ones(3000)) for given in (model, load(model)))
     assert by_path == by_classifier
     assert "there is no such model" in refusal(lambda: StreamingClassifier(FS, "none"))
-    rates: list[Any] = [0, float("inf"), "x"]
+    rates: list[Any] = [0, float("inf"), "x", "300", True]
     for fs in rates:
-        assert refusal(partial(StreamingClassifier, fs, model)).startswith("fs: expected")
+        assert "sampling rate" in refusal(partial(StreamingClassifier, fs, model))
+    no_models: list[Any] = [None, 3, []]
+    for none in no_models:
+        assert "this is no model" in refusal(partial(load, none))
     no_rows: list[Any] = ["abc", [[1.0], [2.0]]]
     for samples in no_rows:
         message = refusal(partial(StreamingClassifier(FS, model).push, samples))

@@ -264,7 +264,9 @@ def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | 
     BadInput
         If one of them is none of these, or a coverage is asked for and there are no sets to be had.
     """
-    paths = [models] if isinstance(models, Path | str) else list(models)
+    paths = [models] if isinstance(models, Path | str) else list(models) if isinstance(models, Iterable) else []
+    if not paths or not all(isinstance(path, Path | str) for path in paths):
+        raise BadInput(f"models {models!r}: this is no model; give the name or path of one, or a list of several")
     return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
 
 

@@ -62,7 +62,7 @@ class StreamingClassifier:
         stride: float | None = None,
     ) -> None:
         stride = check(window, stride)
-        records.of_signal([], fs, "fs")
+        records.rate(None, records.Wanted(fs=fs), "stream")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
         self._cutter = Cutter(fs, window, stride)

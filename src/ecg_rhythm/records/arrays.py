@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, plain_name, read_lead
 from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
 from ecg_rhythm.records.tables import BEGIN, at_times, counts, is_time, rises, unit_of_time
 
-SIGNALS = ("ecg", "signal", "signals", "p_signal", "val", "data", "x")
-RATES = ("fs", "rate", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "sampling_frequency", "freq", "hz")
+SIGNALS = ("ecg", "signal", "signals", "p_signal", "val")
+ANYTHING = ("data", "x")
+RATES = (
+    "fs", "sfreq", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "sampling_frequency", "srate", "sr",
+    "rate", "freq", "hz",
+)  # fmt: skip
 UNITS = ("unit", "units")
 LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels")
 """Names, in lower case, under which people keep the signal, its rate, its unit and the names of its leads."""
+MOST_UNNAMED = 64
+"""Of more rows than these, without names, each is a recording or a beat, not a lead."""
 
 
 def recording_of(
@@ -25,8 +31,9 @@ def recording_of(
 ) -> Recording:
     """Return the recording in an array, or in the one of several that is called or looks like a signal.
 
-    Of two axes the longer one is time. `fs` and `unit` are what holds where no array tells. An array beside the
-    signal, or its first column, that rises throughout holds times; they tell the rate where no number does.
+    Of two axes the longer one is time; arrays of one axis that are named after leads are those. `fs` and `unit` are
+    what holds where no array tells. An array beside the signal, or its first column, that rises throughout holds
+    times; they tell the rate where no number does.
 
     Raises
     ------
@@ -34,11 +41,14 @@ def recording_of(
         If none of them is a signal.
     """
     by_name = {key.strip().lower(): value for key, value in arrays.items()}
-    called, signal = _signal(by_name, source)
+    if _first(by_name, ("datastart",)) is not None and np.size(by_name["datastart"]) > 1:
+        raise BadInput(f"{source}: this is LabChart's form of several channels in a row; export one channel alone")
+    called, signal, own_names = _signal(by_name, source)
     told = _first(by_name, RATES)
     if told is not None and np.issubdtype(told.dtype, np.number) and told.size == 1:
         fs = float(told.ravel()[0].real)
-    names = [str(value) for value in _texts(by_name, LEADS)]
+    originals = {key.strip().lower(): key.strip() for key in arrays}
+    names = [originals[key] for key in own_names] or [str(value) for value in _texts(by_name, LEADS)]
     units = [str(value) for value in _texts(by_name, UNITS)]
     if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
         signal = signal.T
@@ -49,9 +59,14 @@ def recording_of(
             times = signal[:, 0] if times is None and not counts(first) else times
             signal = signal[:, 1:]
     leads = signal.shape[1] if signal.ndim == 2 else 1
+    if wanted.lead is None and len(names) != leads and leads > MOST_UNNAMED:
+        shape = " x ".join(str(size) for size in signal.shape)
+        raise BadInput(f"{source}: {shape} numbers are many recordings rather than leads; choose with --lead")
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
-    lead, remarks = choose_lead(names, wanted.lead, source, units if len(units) == leads else ())
-    samples = signal[:, lead] if signal.ndim == 2 else signal
+    table = signal.reshape(len(signal), leads)
+    lead, samples, remarks = read_lead(
+        names, wanted.lead, source, units if len(units) == leads else (), lambda i: table[:, i]
+    )
     if times is not None and fs is None:
         even, fs, trouble = at_times(samples.astype(np.float64), times.astype(np.float64), unit_of_times, source)
         samples, remarks = even, [*remarks, *trouble]
@@ -61,8 +76,11 @@ def recording_of(
     return in_memory(name, samples, rate(fs, wanted, source), names[lead], factor, [*assumed, *remarks])
 
 
-def _signal(arrays: Mapping[str, Any], source: str) -> tuple[str, NDArray[Any]]:
-    """Return the array that is the signal, and its name: by this, else the largest that holds no times."""
+def _signal(arrays: Mapping[str, Any], source: str) -> tuple[str, NDArray[Any], list[str]]:
+    """Return the array that is the signal, its name, and the names of its leads if it is made of arrays of theirs.
+
+    It is chosen by its name, else it is the largest that holds no times.
+    """
     numbers = {
         name: array
         for name, array in arrays.items()
@@ -71,11 +89,28 @@ def _signal(arrays: Mapping[str, Any], source: str) -> tuple[str, NDArray[Any]]:
     if not numbers:
         raise BadInput(f"{source}: there is no row or table of numbers in it; give a file with a signal")
     called = next((name for name in SIGNALS if name in numbers), None)
+    if called is not None:
+        return called, numbers[called], []
+    leads = {
+        name: array.ravel()
+        for name, array in numbers.items()
+        if array.size == max(array.shape) and _is_named(name) and not _are_times(name, array)
+    }
+    if leads:
+        longest = max(len(lead) for lead in leads.values())
+        names = [name for name, lead in leads.items() if len(lead) == longest]
+        return names[0], np.column_stack([leads[name] for name in names]), names
+    called = next((name for name in numbers if _is_named(name)), None)
     if called is None:
         by_size = sorted(numbers, key=lambda name: -numbers[name].size)
         no_times = [name for name in by_size if not _are_times(name, numbers[name])] or by_size
-        called = next((name for name in no_times if is_lead(name)), no_times[0])
-    return called, numbers[called]
+        called = next((name for name in (*ANYTHING, *no_times) if name in no_times), no_times[0])
+    return called, numbers[called], []
+
+
+def _is_named(name: str) -> bool:
+    """Tell whether an array is called a lead; one called x may be anything."""
+    return is_lead(name) and plain_name(name) not in AMBIGUOUS
 
 
 def _are_times(name: str, array: NDArray[Any]) -> bool:

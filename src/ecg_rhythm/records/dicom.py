@@ -56,9 +56,9 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
 
 
 def _name(channel: Dataset) -> str:
-    """Return what a channel is called: by its source, else by its label."""
-    sources = channel.get("ChannelSourceSequence") or [{}]
-    return str(sources[0].get("CodeMeaning") or channel.get("ChannelLabel", ""))
+    """Return what a channel is called: by its source, else by its label, else by its source's code."""
+    source = (channel.get("ChannelSourceSequence") or [{}])[0]
+    return str(source.get("CodeMeaning") or channel.get("ChannelLabel") or source.get("CodeValue", ""))
 
 
 def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.units import is_voltage
@@ -11,10 +14,11 @@ from ecg_rhythm.records.units import is_voltage
 PREFERRED = ("i", "ii", "mlii")
 """Which lead is read of several: the first of these that is there, else the first that calls itself an ECG."""
 OTHERS = frozenset(
-    ["iii", "avr", "avl", "avf", "mli", "mliii", "mcl1", "mcl6", "cm5", "cc5", "x", "y", "z", "v"]
-    + [f"v{i}" for i in range(1, 10)]
+    ["iii", "avr", "avl", "avf", "mli", "mliii", "mcl1", "mcl6", "cm5", "cc5"] + [f"v{i}" for i in range(1, 10)]
 )
 """Further names of leads of an ECG."""
+AMBIGUOUS = frozenset({"x", "y", "z", "v"})
+"""Names of leads of an ECG that other things have too, such as an accelerometer's."""
 ECG = re.compile("ecg|ekg|экг|心电|心電", re.IGNORECASE)
 NO_ECG = frozenset(
     {
@@ -37,19 +41,23 @@ LEAD = frozenset(
     }
 )  # fmt: skip
 """What a lead is called, which says nothing of which."""
-AROUND = LEAD | {"mdc", "ecg", "ekg", "raw", "filtered", "filt", "clean", "signal", "mv", "uv", "µv", "μv"}
+PROCESSING = frozenset({"raw", "filtered", "filt", "clean"})
+"""What was done to a lead, by which two of one name differ."""
+AROUND = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
 """What else is written around a lead's name."""
+TRIED = 8
+"""How many leads that hold one value throughout are passed over."""
 NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 
 
 def choose_lead(
-    names: Sequence[str], wanted: str | None, source: str, units: Sequence[str] = ()
+    names: Sequence[str], wanted: str | None, source: str, units: Sequence[str] = (), flat: Collection[int] = ()
 ) -> tuple[int, list[str]]:
     """Return the position of the lead to read, and what has to be said of that choice.
 
     It is the one wanted, by name or by number from 1 on; else I, else II or MLII, else the first whose name says
-    that it is an ECG, else the first. What is called by the name of something else, or is in a unit that is no
-    voltage, is taken only if there is nothing else.
+    that it is an ECG, else the first. What is called by the name of something else is taken only if there is nothing
+    else; of names that say as much, those in units of voltage go before others, and what is `flat` comes last.
 
     Raises
     ------
@@ -58,29 +66,72 @@ def choose_lead(
     """
     if wanted is not None:
         return _wanted(names, wanted, source), []
-    everything = range(len(names))
-    in_volts = [i for i in everything if not units or is_voltage(units[i])] or list(everything)
-    candidates = [i for i in in_volts if not is_something_else(names[i])]
+    everything = [i for i in range(len(names)) if i not in flat] or list(range(len(names)))
+    everything.sort(key=lambda i: bool(units) and not is_voltage(units[i]))
+    candidates = [i for i in everything if not is_something_else(names[i])]
     plain = [plain_name(name) for name in names]
     for preferred in PREFERRED:
         for i in candidates:
             if plain[i] == preferred:
                 return i, []
-    for i in candidates:
-        if ECG.search(names[i]) or plain[i] in OTHERS:
-            return i, []
-    chosen = (candidates or in_volts)[0]
+    known = [i for i in candidates if ECG.search(names[i]) or plain[i] in OTHERS]
+    known += [i for i in candidates if plain[i] in AMBIGUOUS]
+    if known:
+        return known[0], []
+    chosen = (candidates or everything)[0]
     if not candidates:
         return chosen, ["not called an ECG"]
     return chosen, [f"one of {len(names)} leads, none of a name that is known"] if len(names) > 1 else []
+
+
+def read_lead(
+    names: Sequence[str],
+    wanted: str | None,
+    source: str,
+    units: Sequence[str],
+    read: Callable[[int], NDArray[np.generic]],
+) -> tuple[int, NDArray[np.generic], list[str]]:
+    """Return the position of the lead to read, its samples, and what has to be said of that choice.
+
+    `read` gives the samples of a lead by its position. What holds one value throughout, as a column of states may, is
+    passed over for a lead whose name says as much, unless it is wanted.
+
+    Raises
+    ------
+    BadInput
+        If the file has no such lead.
+    """
+    chosen, remarks = choose_lead(names, wanted, source, units)
+    samples = read(chosen)
+    flat = [] if wanted is not None or _varies(samples) else [chosen]
+    while flat and len(flat) < min(TRIED, len(names)):
+        other, further = choose_lead(names, None, source, units, flat)
+        if is_something_else(names[other]) or (is_lead(names[chosen]) and not is_lead(names[other])):
+            break
+        if _varies(found := read(other)):
+            return other, found, further
+        flat.append(other)
+    return chosen, samples, remarks
+
+
+def _varies(samples: NDArray[np.generic]) -> bool:
+    """Tell whether samples are not all the same, or none."""
+    real = samples[np.isfinite(samples)]
+    return bool(len(real) and (real != real[0]).any())
 
 
 def _wanted(names: Sequence[str], wanted: str, source: str) -> int:
     for position, name in enumerate(names):
         if name.strip().lower() == wanted.strip().lower():
             return position
-    if (asked := plain_name(wanted)) and asked in (plain := [plain_name(name) for name in names]):
-        return plain.index(asked)
+    words = set(_words(wanted))
+    done = words & PROCESSING
+    alike = [i for i, name in enumerate(names) if done <= set(_words(name))]
+    if asked := plain_name(wanted):
+        same = [i for i in alike if plain_name(names[i]) == asked]
+        within = [i for i in alike if words <= set(_words(names[i]))]
+        if same or len(within) == 1:
+            return (same or within)[0]
     if wanted.strip().isdecimal() and 1 <= int(wanted) <= len(names):
         return int(wanted) - 1
     there = ", ".join(name.strip() or f"number {i}" for i, name in enumerate(names, start=1))
@@ -91,7 +142,7 @@ def is_lead(name: str) -> bool:
     """Tell whether a name is known as that of a lead of an ECG."""
     if is_something_else(name):
         return False
-    return plain_name(name) in (*PREFERRED, *OTHERS) or ECG.search(name) is not None
+    return plain_name(name) in (*PREFERRED, *OTHERS, *AMBIGUOUS) or ECG.search(name) is not None
 
 
 def is_something_else(name: str) -> bool:
@@ -100,9 +151,10 @@ def is_something_else(name: str) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """Return a lead's name without what else is written around it: `ECG Lead II (Einthoven)`, `MDC_ECG_LEAD_II`."""
+    """Return a lead's name without what else is written around it: `SNUADC/ECG_II`, `ECG Lead II (Einthoven)`."""
     within = " ".join(re.findall(r"[(\[](.*?)[)\]]", name))
-    return _plain(_words(_outside(name))) or _plain(_words(within))
+    outside = _outside(name).rpartition("/")[2]  # without the device
+    return _plain(_words(outside)) or _plain(_words(within))
 
 
 def _outside(name: str) -> str:

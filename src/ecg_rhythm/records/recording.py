@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.units import in_millivolts
+from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts
 
 SLOWEST, FASTEST = 1.0, 100_000.0
 """Sampling rates in Hz that a recording may have."""
@@ -23,8 +23,8 @@ SHORTEST = 1.0
 """Least duration of a recording in s."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
-LARGEST, LOOKED_AT = 20.0, 100_000
-"""What no ECG exceeds in mV, wander included; on how many samples its size is judged."""
+SMALLEST, LARGEST, LOOKED_AT = 0.005, 20.0, 100_000
+"""Between which sizes in mV every ECG is, wander included; on how many samples that is judged."""
 
 LIBRARY_ERRORS = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, EOFError,
@@ -58,7 +58,7 @@ class Wanted:
 
     def __post_init__(self) -> None:
         """Refuse what is of another type."""
-        if not (self.fs is None or isinstance(self.fs, Real)):
+        if not (self.fs is None or (isinstance(self.fs, Real) and not isinstance(self.fs, bool))):
             raise BadInput(f"fs {self.fs!r}: give the sampling rate as a number of Hz")
         for name, value in (("lead", self.lead), ("unit", self.unit)):
             if not (value is None or isinstance(value, str)):
@@ -159,21 +159,24 @@ def of_signal(signal: ArrayLike, fs: float, name: str = "") -> Recording:
         If it is no row of numbers, or this is no rate of an ECG.
     """
     try:
-        samples = numbers_of(signal)
-        good = samples.ndim == 1 and SLOWEST <= fs <= FASTEST
-    except (TypeError, ValueError):
+        samples, hertz = numbers_of(signal), float(fs)
+        good = samples.ndim == 1 and SLOWEST <= hertz <= FASTEST and not isinstance(fs, bool | str)
+    except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
         bounds = f"{SLOWEST:g} to {FASTEST:g}"
         raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these")
-    return in_memory(name, samples, float(fs), "", 1.0)
+    return in_memory(name, samples, hertz, "", 1.0)
 
 
 def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
     """Return a signal as numbers, NaN where it is masked; what is none raises ValueError or TypeError."""
     if isinstance(signal, np.ma.MaskedArray):
         signal = np.ma.filled(signal.astype(np.float64), np.nan)
-    return np.asarray(signal, dtype=np.float64)
+    numbers = np.asarray(signal)
+    if numbers.dtype.kind in "cMm":
+        raise TypeError(f"an ECG is not of {numbers.dtype}")
+    return numbers.astype(np.float64)
 
 
 def reading(record: Record, fs: float, seconds: float | None = None) -> str:
@@ -222,7 +225,7 @@ def size_of(samples: NDArray[Any]) -> float:
 def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -> tuple[float, list[str]]:
     """Return what one unit is in mV, and what had to be assumed.
 
-    Where nothing tells the unit, it is mV if the signal's `size` is one that an ECG can have in mV, else uV.
+    Where nothing tells the unit, it is mV if the signal's `size` is one that an ECG can have in mV, else uV or V.
 
     Raises
     ------
@@ -241,7 +244,8 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
         return own, [f"in {of_file}, not {wanted.unit}, by its own word"] if given not in (None, own) else []
     if given is not None:
         return given, []
-    return (1.0, ["unit unknown, taken as mV"]) if size <= LARGEST else (1e-3, ["unit unknown, taken as uV"])
+    assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
+    return MILLIVOLTS[assumed.lower()], [f"unit unknown, taken as {assumed}"]
 
 
 def bridged(record: Record, source: str) -> Record:

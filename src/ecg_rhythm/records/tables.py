@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.leads import is_lead, read_lead
 from ecg_rhythm.records.recording import FASTEST, SLOWEST, Recording, Wanted, in_memory, rate, scale, size_of
-from ecg_rhythm.records.units import MILLIVOLTS
+from ecg_rhythm.records.units import MILLIVOLTS, OTHERS, in_millivolts
 
 TIME = re.compile(r"\b(time|timestamp|datetime|elapsed|seconds?|sec|msec|ms|t|ts)\b", re.IGNORECASE)
 """What columns of times are called."""
@@ -30,6 +30,11 @@ BEGIN, LOOKED_AT = 1000, 8
 """Rows by which columns are judged, and how many that are not called leads are looked at for times."""
 COUNTED = 0.9
 """Share of rows from which on a column of numbers that grow by one counts them; the others begin anew."""
+MOMENT = 1e9
+"""From here on numbers that grow by one are moments in ms since 1970, not rows."""
+USUAL_STEPS, MOST_GAPS = 0.5, 0.05
+"""Least share of steps that are alike in times of samples, and most that are gaps; others are times of packets."""
+UNEVEN = "its samples are not evenly spaced; taken as if they were"
 
 
 @dataclass(frozen=True)
@@ -74,17 +79,19 @@ def recording_of(table: Table, name: str, wanted: Wanted, source: str) -> Record
     labels = [_label(table.names[i]) or (str(number) if len(leads) > 1 else "ECG") for number, i in enumerate(leads, 1)]
     if table.lead and len(leads) == 1:
         labels = [table.lead]
-    chosen, remarks = choose_lead(labels, wanted.lead, source)
-    column = leads[chosen]
-    samples, fs, trouble = _timed(table, times, table.column(column, None), source)
+    units = [_unit(table.names[i]) or "" for i in leads]
+    chosen, raw, remarks = read_lead(labels, wanted.lead, source, units, lambda i: table.column(leads[i], None))
+    samples, fs, trouble = _timed(table, times, raw.astype(np.float64), source)
     remarks += trouble
+    if UNEVEN in trouble and wanted.fs is not None:
+        fs = None  # times of packets tell a rate less well than the user
     if fs is None and wanted.fs is None:
         if table.perhaps_fs is not None:
             fs = table.perhaps_fs
             remarks.append("rate from the only frequency in its header")
         elif trouble:
             raise BadInput(f"{source}: {trouble[0]}, and nothing else tells its sampling rate; give it in Hz with --fs")
-    factor, assumed = scale(_unit(table.names[column]) or table.unit, wanted, source, size_of(samples))
+    factor, assumed = scale(units[chosen] or table.unit, wanted, source, size_of(samples))
     samples = samples.astype(np.float32)
     return in_memory(name, samples, rate(fs, wanted, source), labels[chosen], factor, [*assumed, *remarks])
 
@@ -110,12 +117,20 @@ def _columns(table: Table) -> tuple[list[int], list[int]]:
     """Return which columns may hold times, those that are called so before others that rise, and which hold leads."""
     if len(table.names) == 1:
         return [], [0]
-    named, rising, counting, looked = [], [], [], 0
+    named: list[int] = []
+    rising: list[int] = []
+    counting: list[int] = []
+    looked = 0
     for i, name in enumerate(table.names):
-        if is_lead(_label(name)):
+        unit = _unit(name)
+        if is_time(name) and (unit is None or in_millivolts(unit) is None):
+            counter = unit_of_time(name) is None and counts(begin := table.column(i, BEGIN)) and begin[0] < MOMENT
+            (counting if counter else named).append(i)
+        elif is_lead(_label(name)) and i > 0:
             continue
-        if is_time(name):
-            named.append(i)
+        elif is_lead(_label(name)):
+            if counts(table.column(i, BEGIN)):  # ecg_index, or i
+                counting.append(i)
         elif looked < LOOKED_AT:
             looked += 1
             begin = table.column(i, BEGIN)
@@ -167,6 +182,9 @@ def _evenly(
     for _ in range(2):  # a clock that rounds to 1 ms tells 3, 3, 2 ms for 360 Hz: the mean is exact, the median is not
         usual = abs(steps - step) < max(EVEN * step, clock) * (1 + 1e-6)
         step = float(steps[usual].mean()) if usual.any() else step
+    of_packets = usual.mean() < USUAL_STEPS or (np.rint(steps / step) > 1).mean() > MOST_GAPS
+    if of_packets:
+        step = float(np.polynomial.Polynomial.fit(everywhere, times, 1).convert().coef[1])
     rates = (
         {name: 1 / (step * SECONDS[name]) for name in ("s", "ms", "us", "ns")}
         if unit is None
@@ -179,13 +197,15 @@ def _evenly(
     fs, remarks = rates[taken], [f"times taken as {taken}"] if taken not in ("", "s") else []
     if abs(fs - round(fs)) < 2e-3 * fs:
         fs = float(round(fs))
+    if of_packets:
+        return fs, everywhere, [*remarks, UNEVEN]
     if times[-1] - times[0] > 2 * len(times) * step:
         raise BadInput(f"{source}: more than half of the time its rows span is missing; give its parts as files apart")
     passed = np.where(usual, 1, np.rint(steps / step)).astype(np.int64)
     positions = np.concatenate([[0], np.cumsum(passed)])
     off = abs((times - times[0]) / step - positions).max()  # each gap may end between two samples
     if (passed < 1).any() or off > 1 + clock / step + (passed > 1).sum() / 2:
-        return fs, everywhere, [*remarks, "its samples are not evenly spaced; taken as if they were"]
+        return fs, everywhere, [*remarks, UNEVEN]
     return fs, positions, remarks
 
 
@@ -209,12 +229,17 @@ def unit_of_time(name: str) -> float | None:
 
 
 def _unit(name: str) -> str | None:
-    """Return the unit in a column's name, such as `MLII (mV)`, `ecg_uV` or `I [µV]`."""
-    words = re.split(r"[^a-zA-Zµμ]+", name)
-    return next((word for word in reversed(words) if word.lower() in MILLIVOLTS and len(words) > 1), None)
+    """Return the unit in a column's name, such as `MLII (mV)`, `ecg_uV` or `I [µV]`; a V without brackets is a lead."""
+    bracket = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$", name)
+    if bracket and (in_millivolts(bracket[1]) is not None or bracket[1].lower() in OTHERS):
+        return bracket[1]
+    words = re.split(r"[\W_]+", name)
+    return next((w for w in reversed(words[1:]) if w.lower() in MILLIVOLTS and w.lower() != "v"), None)
 
 
 def _label(name: str) -> str:
     """Return a column's name without its unit."""
     unit = _unit(name)
-    return re.sub(rf"[\s_]*[\[(]?(?<![a-zA-Zµμ]){unit}[\])]?\s*$", "", name).strip() if unit else name.strip()
+    if unit is None:
+        return name.strip()
+    return re.sub(rf"[\s_]*[\[(]?\s*(?<![a-zA-Zµμ]){re.escape(unit)}\s*[\])]?\s*$", "", name).strip()

@@ -30,15 +30,21 @@ WIDE = 200
 FORMS = ((";", ","), (";", "."), ("\t", ","), ("\t", "."), (",", "."), ("|", "."), (",", ","), (None, ","), (None, "."))
 """Delimiters (None: spaces) and decimal signs."""
 COMMENT = "#"
+HALF_DAY = 43_200.0
+"""In s, after which clocks of twelve hours begin anew."""
 MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
 NUMBER = {".": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ",": r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"}
-DAY = r"(?:\d\d?[./]\d\d?[./]\d{4}[ ,T]+|\d+ days? )"
-CLOCK = re.compile(rf"\[?(?:\d{{4}}-\d\d-\d\d[ T]|{DAY})?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?")
-VOLTAGE = r"(mV|uV|µV|μV|nV)"
+DATE = r"(?:\d\d?[-./](?:\d\d?|[A-Za-z]{3})[-./](?:\d{4}|\d\d)|\d{4}[-./]\d\d?[-./]\d\d?)"
+DAY = rf"(?:{DATE}[ ,T]+|\d+ days? )"
+CLOCK = re.compile(rf"\[?{DAY}?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
+"""Times of day, with or without a date, and dates alone, which tell no rate."""
+YEAR_FIRST = r"\d{4}[-./]"
+VOLTAGE = r"(mV|uV|µV|μV|nV|(?:milli|micro|nano)?volts?)"
 FREQUENCY = r"(\d++(?:[.,]\d++)?+)\s*(k?)"
 RATE = (
     r"\bfs\b|\bsampl\w*[ _-]?(?:rate|freq\w*)|\babtast(?:rate|frequenz)|fr[ée]quence d.[ée]chantillonnage"
     r"|(?:frecuencia|tasa|velocidad) de muestreo|frequenza di campionamento|(?:taxa|frequência) de amostragem"
+    r"|采样(?:率|频率)|取樣率|サンプリング\w*|サンプル(?:率|レート)|частота дискретизации"
 )
 """What a sampling rate is called."""
 FILTERS = (100.0, 150.0)
@@ -65,8 +71,11 @@ def open_text(path: Path, wanted: Wanted) -> Recording:
     lines, encoding = _head(path)
     form = _form(lines)
     if form is None:
-        raise BadInput(f"{path}: there are no lines of numbers in this text file; give one with a row per sample")
-    header = [line.lstrip("#% ").strip() for line in lines[: form.start]]
+        last = next((line.strip() for line in reversed(lines) if _is_told(line)), "")
+        end = f" (it ends with {last[:40]!r})" if last else ""
+        raise BadInput(f"{path}: there are no lines of numbers in this text file{end}; give one with a row per sample")
+    around = " " if form.delimiter == "\t" else None  # a tab at an end is an empty field
+    header = [line.lstrip("#% ").strip(around) for line in lines[: form.start]]
     if form.columns >= WIDE and (leads := _leads_in_lines(path, form, encoding)) is not None:
         fs, _ = _rate(header)
         return arrays.recording_of({"signal": leads}, path.stem, wanted, str(path), fs, _unit(header))
@@ -195,7 +204,9 @@ def _names(header: list[str], form: _Form) -> list[str]:
 
 def _titles(header: list[str], form: _Form) -> list[str]:
     rows = [[field.strip("'\" ") for field in _fields(line, form.delimiter)] for line in header]
-    rows = [row for row in rows[-2:] if len(row) == form.columns]
+    rows = [["", *row[1:]] if row[0].lower() == "channeltitle=" else row for row in rows]
+    rows = [_of_columns(row, form.columns) for row in rows if not row[0].endswith(("=", ":"))][-2:]
+    rows = [row for row in rows if len(row) == form.columns]
     told = form.columns == 1 and header and (re.search(r"[:=,;\t]", header[-1]) or _rate(header[-1:]) != (None, None))
     if not rows or told:
         return [""] * form.columns
@@ -206,6 +217,13 @@ def _titles(header: list[str], form: _Form) -> list[str]:
     return rows[-1]
 
 
+def _of_columns(row: list[str], columns: int) -> list[str]:
+    """Return a row of names that has as many fields as there are columns, if but empty ones at its end differ."""
+    while len(row) > columns and not row[-1]:
+        row = row[:-1]
+    return [*row, ""] if len(row) == columns - 1 > 1 else row
+
+
 def _rate(header: list[str]) -> tuple[float | None, float | None]:
     """Return the sampling rate that a header tells in so many words, and the only frequency in it that may be one."""
     not_a_rate = r"(?!\s*(?:ms|msec|s|sec|us|µs|min|bits?|mm|%|bpm)\b)(?![\d:/-])"
@@ -214,7 +232,7 @@ def _rate(header: list[str]) -> tuple[float | None, float | None]:
     for pattern in (named, short):
         if match := next(filter(None, map(pattern.search, header)), None):
             return _hertz(*match.groups()), None
-    hertz = re.compile(rf"(?<![\d.,–-]){FREQUENCY}(?:hz|hertz|sps)\b", re.IGNORECASE)
+    hertz = re.compile(rf"(?<![\d.–-])(?<!\d,){FREQUENCY}(?:hz|hertz|sps)\b", re.IGNORECASE)
     rate = re.compile(rf"^\W*(?:rate|frequency)\s*[:=,;\t]\s*{FREQUENCY}", re.IGNORECASE)
     other = re.compile(r"filt|pass|notch|band|cut.?off|mains|power|\bline\b|\bhum\b|\b[lh]p\b", re.IGNORECASE)
     rest = [line for line in header if not other.search(line)]
@@ -279,13 +297,16 @@ def _seconds(words: pd.Series[Any]) -> NDArray[np.float64]:
     """Return times of day, with or without a date, as seconds since the first."""
     import pandas as pd
 
-    words = words.str.strip("[]").str.replace(f"^{DAY}", "", regex=True).str.replace(",", ".")
-    if words.str.contains("-").any():
-        moments = pd.to_datetime(words, format="ISO8601", utc=True)
-    else:
-        parts = words.str.split(" ").str[0]
-        short = parts.str.count(":") == 1
-        moments = pd.Timestamp(0, tz="UTC") + pd.to_timedelta(parts.where(~short, "0:" + parts))
-    passed = np.asarray((moments - moments.iloc[0]).dt.total_seconds(), dtype=np.float64)
-    # Past midnight a clock without a date begins anew.
-    return passed + 86_400.0 * np.cumsum(np.diff(passed, prepend=0) < -43_200)
+    words = words.str.strip("[]")
+    if words.str.match(YEAR_FIRST).all():
+        # Slashes and the name of a zone are not ISO's.
+        iso = words.str.replace(r"^(\d{4}).(\d\d?).(\d\d?)", r"\1-\2-\3", regex=True)
+        moments = pd.to_datetime(iso.str.replace(r"\s*[A-Za-z]{3,}$", "", regex=True), format="ISO8601", utc=True)
+        return np.asarray((moments - moments.iloc[0]).dt.total_seconds(), dtype=np.float64)
+    clocks = words.str.replace(f"^{DAY}", "", regex=True).str.split(" ").str[0].str.replace(",", ".")
+    short = clocks.str.count(":") == 1
+    passed = np.asarray(pd.to_timedelta(clocks.where(~short, "0:" + clocks)).dt.total_seconds(), dtype=np.float64)
+    # Past midnight, or noon where a day has two halves, a clock begins anew.
+    steps = np.diff(passed, prepend=passed[:1])
+    anew = np.where(steps < -HALF_DAY / 2, np.rint(-steps / HALF_DAY) * HALF_DAY, 0.0)
+    return np.asarray(passed - passed[0] + np.cumsum(anew), dtype=np.float64)

@@ -61,7 +61,7 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
     signals = record.e_p_signal if framed else None if record.p_signal is None else list(record.p_signal.T)
     if not signals:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
-    fs, names, units = float(record.fs), [str(name) for name in record.sig_name], record.units
+    fs, names, units = float(record.fs), [str(name or "") for name in record.sig_name], record.units
     told = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
     if not told and wanted.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
