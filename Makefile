@@ -3,16 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow bench model fuzz lint format clean
+.PHONY: demo test bench model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
 test: lint  ## Style, types, import contract, tests
-	$(BIN)/pytest -m "not slow" -n 2 --dist worksteal
-
-test-slow: $(READY)  ## Tests of minutes
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist worksteal
 
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
