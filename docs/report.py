@@ -41,9 +41,9 @@ HEADER = """# Results
 Made by `python docs/report.py` from `results/`. Mean and standard deviation are over the five test folds of
 `split_5_6_14`, labels v3; `ecg-rhythm evaluate results/NAME` computes the figures of a result anew from its
 out-of-fold predictions. `ecg-rhythm queue results/NAME/jobs.json` and then `ecg-rhythm publish` make one anew; where
-there is no `jobs.json`, the title has the command (`benchmarks.eight_bits` needs the finished job `logs/ResGRU/default`,
-`benchmarks.minirocket` the extra `baseline`). `default_seed1` was trained from sources with changes that no commit
-holds. Results on `split_5_6_14_refit` have the same test parts, but were
+there is no `jobs.json`, the title has the command (`benchmarks.eight_bits` needs the finished job
+`logs/ResGRU/default`, `benchmarks.minirocket` the extra `baseline`). `default_seed1` was trained from sources with
+changes that no commit holds. Results on `split_5_6_14_refit` have the same test parts, but were
 trained on the validation parts too, as nothing was left to choose: the recipe was chosen on the validation part of
 fold 0 ([`experiments.md`](experiments.md)), and the weights are those of the last epoch."""
 WRONG_LABELS = """## Labels that look wrong
