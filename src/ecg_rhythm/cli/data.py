@@ -12,7 +12,7 @@ from ecg_rhythm.cli.base import Data, app, out
 from ecg_rhythm.store import open_store, splits_folder, store_folder
 
 
-@app.command()
+@app.command(short_help="Get, verify and pack the 2017 challenge set.")
 def fetch(
     archive: Annotated[
         Path | None, typer.Option(help="training2017.zip on this machine, instead of a download.")
@@ -23,7 +23,7 @@ def fetch(
     mirror: Annotated[str | None, typer.Option(help="Download from this folder's address first.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Get the 2017 challenge set, verify it, pack it, and make the published split."""
+    """Get, verify and pack the 2017 challenge set, and make the published split, with and without validation parts."""
     from ecg_rhythm import challenge
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
@@ -32,7 +32,7 @@ def fetch(
     out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
 
 
-@app.command()
+@app.command(short_help="Pack your own labelled recordings.")
 def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
     labels: Annotated[Path, typer.Option(help="CSV with a line `record,label` for each.")],
@@ -53,7 +53,7 @@ def info(data: Data = Path("data")) -> None:
     display.store(out, open_store(data))
 
 
-@app.command()
+@app.command(short_help="Divide the data set into folds.")
 def split(
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
     ratio: Annotated[int, typer.Option(help="(train + valid) / valid.")] = 6,

@@ -13,7 +13,7 @@ from ecg_rhythm import display, files
 from ecg_rhythm.cli.base import Data, app, complain, out
 
 
-@app.command()
+@app.command(short_help="Keep out-of-fold predictions and their figures.")
 def publish(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
@@ -27,9 +27,9 @@ def publish(
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command()
+@app.command(short_help="Let results vote together.")
 def vote(
-    members: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders of results on the same split.")],
+    members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results on the same split.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
     title: Annotated[str, typer.Option(help="What this is, in a few words.")],
 ) -> None:
@@ -40,7 +40,7 @@ def vote(
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command()
+@app.command(short_help="Compute a result's figures anew and compare.")
 def evaluate(
     result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
     rerun: Annotated[int | None, typer.Option(help="Train this fold anew and compare.")] = None,
@@ -76,9 +76,9 @@ def evaluate(
         out.print("all figures published are those of the predictions")
 
 
-@app.command()
+@app.command(short_help="List recordings whose labels look wrong.")
 def suspects(
-    found_in: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders of results of one data set.")],
+    found_in: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results of one data set.")],
     sure: Annotated[float, typer.Option(min=0, max=1, help="How sure each of them must be.")] = 0.8,
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
@@ -92,7 +92,7 @@ def suspects(
         looking.write(to, found)
 
 
-@app.command()
+@app.command(short_help="Score a job under noise, gaps and other faults.")
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     part: Annotated[str, typer.Option(help="Part of each fold to score: test, or valid to choose by.")] = "test",

@@ -20,7 +20,7 @@ Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of ea
 Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
 
 
-@app.command()
+@app.command(short_help="Train one model on one fold, here and now.")
 def train(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
@@ -64,7 +64,7 @@ def train(
     out.print(f"all of it is in {run.folder(logs)}", markup=False)
 
 
-@app.command()
+@app.command(short_help="Do all runs of a job file that are not done.")
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
     devices: Annotated[str, typer.Option(help="One worker each: cpu, cpu,cpu, or GPU numbers 0,1,...")] = "auto",
@@ -119,7 +119,7 @@ def run_one() -> None:
     sys.exit(worker.obey())
 
 
-@app.command()
+@app.command(short_help="Compare all finished runs.")
 def summarize(
     architecture: Annotated[str | None, typer.Argument(help="Only this architecture.")] = None,
     logs: Logs = Path("logs"),

@@ -26,7 +26,7 @@ STANDARD_OUTPUT = 1
 """Its file descriptor."""
 
 
-@app.command()
+@app.command(short_help="Write a trained network as an ONNX file.")
 def export(
     source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="ONNX file to write.")],
@@ -198,7 +198,7 @@ def serve(
         uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
 
 
-@app.command()
+@app.command(short_help="Print the JSON Schema of a model or job file.")
 def schema(
     kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
 ) -> None:
@@ -214,7 +214,7 @@ def schema(
     typer.echo(json.dumps(found, indent=2))
 
 
-@app.command()
+@app.command(short_help="See the whole way on synthetic recordings.")
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to make; removed first if an earlier demo made it.")] = Path(
         "demo"
