@@ -353,8 +353,10 @@ def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
 
 def test_a_header_of_millions_of_leads_is_refused(tmp_path: Path) -> None:
     path = as_wfdb(tmp_path)
-    path.write_text(path.read_text().replace("r 2 ", "r 22482705 "))
-    assert "r.hea: its first line tells of more than 1000 leads" in refusal(lambda: read(path))
+    header = path.read_bytes()
+    for many in (b"r 22482705 ", b"r 2\xfa2482705 "):  # the library passes over what is not ASCII
+        path.write_bytes(header.replace(b"r 2 ", many))
+        assert "r.hea: its first line tells of more than 1000 leads" in refusal(lambda: read(path))
 
 
 def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_path: Path) -> None:

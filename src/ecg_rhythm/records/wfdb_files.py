@@ -45,7 +45,7 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
 
     framed = False
     try:
-        text = header.read_bytes().decode("utf-8", errors="replace")
+        text = _text(header)
         if _leads_in(text) > MOST_LEADS:
             raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")
         head = wfdb.rdheader(str(header.with_suffix("")))
@@ -90,13 +90,18 @@ def _unit_in_segments(header: Path, lead: str) -> str:
     """Return a lead's unit from the first segment that has it; the library knows none of one that begins with a gap."""
     import wfdb
 
-    for line in _lines(header.read_bytes().decode("utf-8", errors="replace"))[1:]:
+    for line in _lines(_text(header))[1:]:
         try:
             segment = wfdb.rdheader(str(header.with_name(line.split()[0])))
             return str(segment.units[segment.sig_name.index(lead)])
         except LIBRARY_ERRORS:
             continue  # a gap, or a segment without this lead
     return ""
+
+
+def _text(header: Path) -> str:
+    """Return a header as the library reads it, so that both see the same numbers."""
+    return header.read_bytes().decode("ascii", errors="ignore")
 
 
 def _lines(header: str) -> list[str]:
@@ -122,7 +127,7 @@ def _rate_in(header: str, default: float) -> float:
 
 def _counts_microvolts(header: Path, lead: int) -> bool:
     """Tell whether a lead's unit is written with a Greek letter, which the library drops."""
-    first, *lines = _lines(header.read_bytes().decode("utf-8", errors="replace"))
+    first, *lines = _lines(_text(header))
     if "/" in first.split()[0]:  # several segments, each with a header of its own
         segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
         return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())
