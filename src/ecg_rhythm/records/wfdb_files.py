@@ -46,7 +46,8 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
     framed = False
     try:
         text = _text(header)
-        if _leads_in(text) > MOST_LEADS:
+        as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes it passes over cannot hide a number
+        if _leads_in(as_library) > MOST_LEADS:
             raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")
         head = wfdb.rdheader(str(header.with_suffix("")))
         length, leads = head.sig_len, head.n_sig
@@ -100,8 +101,8 @@ def _unit_in_segments(header: Path, lead: str) -> str:
 
 
 def _text(header: Path) -> str:
-    """Return a header as the library reads it, so that both see the same numbers."""
-    return header.read_bytes().decode("ascii", errors="ignore")
+    """Return a header with its letters that are not ASCII, such as the micro sign."""
+    return header.read_bytes().decode("utf-8", errors="replace")
 
 
 def _lines(header: str) -> list[str]:
