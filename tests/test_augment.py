@@ -61,6 +61,15 @@ def test_a_crop_is_a_part_of_what_is_long_enough() -> None:
     assert part.min() >= 0.6
 
 
+def test_a_window_is_what_is_left_at_most() -> None:
+    lengths = torch.tensor([9000, 2400, 100] * 500)
+    starts, taken = augment.crops(lengths, 300.0, numbers("crop", 1500), 0.0, 8.0)
+    assert torch.equal(taken, torch.tensor([2400, 2400, 100] * 500))
+    assert (starts[1::3] == 0).all() and (starts[2::3] == 0).all()
+    assert starts[::3].min() < 100 and starts[::3].max() > 6500, "not from all over the recording"
+    assert (starts[::3] + 2400 <= 9000).all()
+
+
 @given(n=st.integers(2, 400), speed=st.floats(0.75, 1.5))
 @settings(deadline=None, max_examples=60)
 def test_resampling_is_linear_interpolation(n: int, speed: float) -> None:

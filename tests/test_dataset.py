@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,7 +134,10 @@ def test_sorted_batches_hold_the_signals_as_they_are(data: Path) -> None:
     assert sorted(seen) == list(range(30))
 
 
-def test_crops_and_turned_polarity_are_those_of_the_recording_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shortened", [{"data_augmentation__crop": 1.0}, {"data_augmentation__window": 7.0}])
+def test_crops_and_turned_polarity_are_those_of_the_recording_itself(
+    tmp_path: Path, shortened: dict[str, float]
+) -> None:
     made = [(name, label, np.tile(signal, 4)) for name, label, signal in signals(9)]  # 12 to 24 s
     rng = np.random.default_rng(0)
     store = write_store(
@@ -145,7 +149,7 @@ def test_crops_and_turned_polarity_are_those_of_the_recording_itself(tmp_path: P
         default_labels="labels",
         origin="made for a test",
     )
-    options = {"data_augmentation__crop": 1.0, "data_augmentation__polarity": 1.0}
+    options = {**shortened, "data_augmentation__polarity": 1.0}
     for plain in ("resampling", "zero_filter", "awgn"):
         options[f"data_augmentation__{plain}"] = False
     starts = set()

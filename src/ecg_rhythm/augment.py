@@ -65,10 +65,12 @@ def random_speeds(u: Tensor, chance: float) -> Tensor:
     return torch.where(u[:, 0] < chance, _between(*SPEEDS, u[:, 1]), 1.0)
 
 
-def crops(lengths: Tensor, fs: float, u: Tensor, chance: float) -> tuple[Tensor, Tensor]:
-    """Return where in each recording to start, and how many samples to take."""
+def crops(lengths: Tensor, fs: float, u: Tensor, chance: float, longest: float | None = None) -> tuple[Tensor, Tensor]:
+    """Return where in each recording to start, and how many samples to take: at most `longest` seconds."""
     chosen = (u[:, 0] < chance) & (lengths > CROPPED_FROM * fs)
     taken = torch.where(chosen, (lengths * _between(SHORTEST_CROP, 1.0, u[:, 1])).long(), lengths)
+    if longest is not None:
+        taken = taken.clamp_max(int(longest * fs))
     return ((lengths - taken + 1) * u[:, 2]).long(), taken
 
 

@@ -176,7 +176,8 @@ def training_batches(
     seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
     drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
     # What changes lengths comes first: they decide which recordings share a batch.
-    starts, lengths = augment.crops(recordings.lengths[torch.from_numpy(chosen)], fs, drawn["crop"], options.crop)
+    whole = recordings.lengths[torch.from_numpy(chosen)]
+    starts, lengths = augment.crops(whole, fs, drawn["crop"], options.crop, options.window)
     speeds = augment.random_speeds(drawn["speed"], options.speed)
     if options.resampling:
         speeds = speeds * augment.heart_rate_speeds(drawn["heart_rate"])
@@ -186,7 +187,7 @@ def training_batches(
     for positions in similar_length(new_lengths.numpy(), batch_size, rng):
         if len(positions) < processes:
             continue
-        if options.crop:
+        if options.crop or options.window:
             new_lengths[positions] = _common(new_lengths[positions])
         share = positions[process::processes]
         u = {name: numbers[share] for name, numbers in drawn.items()}
