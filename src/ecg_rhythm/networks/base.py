@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from torch import Tensor, nn
+
+
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError("must be odd, so that both sides are padded by as much")
+    return size
+
+
+OddSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from torch.nn import functional as F
 from ecg_rhythm.config import Flag, ModelConfig
 from ecg_rhythm.networks import recurrent
 from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.cnn import CNNParameters
+from ecg_rhythm.networks.conv_stack import ConvParameters, ConvStack
 from ecg_rhythm.networks.inputs import input_layer
-from ecg_rhythm.networks.layers import ConvStack
 from ecg_rhythm.networks.steps import Steps, in_float32
 
 
-class CRNNParameters(CNNParameters):
+class CRNNParameters(ConvParameters):
     """Keys below `model_parameters` of a CRNN."""
 
     n_lstmneurons: int = Field(ge=1)
@@ -60,17 +59,7 @@ class CRNN(Network):
         drop_rate = config.training_parameters.drop_rate
         units = parameters.n_lstmneurons
         self.input = input_layer(fs, config.preprocessing)
-        self.blocks = ConvStack(
-            self.input.bins,
-            parameters.n_conv_blocks,
-            parameters.n_channels_first,
-            parameters.growth_block_end,
-            parameters.kernel_size,
-            parameters.strides_block_end,
-            parameters.dilation_rates,
-            parameters.max_pooling,
-            drop_rate,
-        )
+        self.blocks = ConvStack(self.input.bins, parameters, drop_rate)
         self.dense = nn.Linear(self.blocks.n_features, units)
         directions = 2 if parameters.bidirectional else 1
         self.lstms = nn.ModuleList(

@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 from ecg_rhythm.config import ModelConfig, Section
 from ecg_rhythm.networks import recurrent
-from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.cnn import OddSize, Positive
+from ecg_rhythm.networks.base import Network, OddSize, Phase, Positive, register
 from ecg_rhythm.networks.frontend import FrontEnd
 from ecg_rhythm.networks.norm import StepNorm
 from ecg_rhythm.networks.steps import Steps, in_float32
