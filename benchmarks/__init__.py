@@ -1,1 +1,6 @@
-"""Speed and memory, each against a baseline measured in the same run."""
+"""What is measured: speed and memory against a baseline in the same run, and what documents say of results."""
+
+from pathlib import Path
+
+DATA = Path("data")
+"""Data folder with the packed challenge set."""

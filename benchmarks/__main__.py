@@ -21,7 +21,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.tasks import DATA, PARTS
+from benchmarks import DATA
+from benchmarks.tasks import PARTS
 from ecg_rhythm.environment import cpu_has_bf16
 
 out = Console(width=120)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import DATA
 from ecg_rhythm import classifier, export, outputs, quantise, results, runs, weights
 from ecg_rhythm.records import Record
 from ecg_rhythm.store import open_store
 
-DATA, RESULT = Path("data"), Path("results/fast")
+RESULT = Path("results/fast")
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.tasks import DATA, MODELS
+from benchmarks import DATA
+from benchmarks.tasks import MODELS
 from ecg_rhythm import config, dataset
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.runs import RunSpec

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import DATA
 from ecg_rhythm import classifier, explain, outputs, runs, scores
 from ecg_rhythm.explain import Explanation
 from ecg_rhythm.records import Record
 from ecg_rhythm.store import open_store
 
-DATA = Path("data")
 EACH = 40
 """Recordings of each class and fold."""
 SHARES = (0.1, 0.2, 0.4)

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from benchmarks import DATA
 from ecg_rhythm import outputs, results
 from ecg_rhythm.heartbeats import heartbeats
 from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import open_store, splits_folder
 
-DATA, RESULT, SPLIT = Path("data"), Path("results/features"), "split_5_6_14_refit"
+RESULT, SPLIT = Path("results/features"), "split_5_6_14_refit"
 FEWEST = 4
 """Beats without which nothing is said of their intervals."""
 AROUND = 0.3

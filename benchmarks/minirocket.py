@@ -10,7 +10,6 @@ Classification", KDD 2021. Transform by aeon, ridge regression by scikit-learn.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -24,11 +23,12 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import DATA
 from ecg_rhythm import calibration, challenge, outputs, results
 from ecg_rhythm.splits import Fold, load_split
 from ecg_rhythm.store import Store, open_store, splits_folder
 
-DATA, RESULT = Path(os.environ.get("ECG_RHYTHM_DATA", "data")), Path("results/minirocket")
+RESULT = Path("results/minirocket")
 SECONDS, EVERY = 30, 2
 """Of each recording its first 30 s at half the rate are seen, a shorter one again from its beginning."""
 ALPHAS = np.logspace(-1, 5, 13)

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from benchmarks import DATA
 from ecg_rhythm import classifier, outputs, runs, scores, smoothing, windows
 from ecg_rhythm.store import Store, open_store
 
-DATA = Path("data")
 HOURS, DAYS = 6.0, 4
 """Length of a spliced recording, and how many there are of each fold."""
 MINUTES = (0.75, 60.0)

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import baseline
+from benchmarks import DATA, baseline
 from ecg_rhythm import challenge, config, networks
 from ecg_rhythm.answers import answers
 from ecg_rhythm.classifier import Classifier
@@ -33,7 +33,7 @@ from ecg_rhythm.splits import load_split
 from ecg_rhythm.store import Store, open_store, splits_folder
 
 Indices = NDArray[np.int64]
-DATA, MODELS = Path(os.environ.get("ECG_RHYTHM_DATA", "data")), Path("models")
+MODELS = Path("models")
 PARTS = {"CNN": ("CNN_paper", 0), "CRNN-0": ("CRNN_paper", 0), "CRNN": ("CRNN_paper", 2)}
 """Network and phase; CRNN-0 is without its LSTMs, CRNN all of it learning together."""
 WARM_UP = 2

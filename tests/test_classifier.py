@@ -106,10 +106,11 @@ def test_eight_bits_need_the_data_that_the_network_was_trained_on(job: Path, tmp
     assert not (tmp_path / "q.onnx").exists()
 
 
-@pytest.mark.parametrize("name", ["CRNN", "ResGRU"])
-def test_every_architecture_can_be_exported(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "parameters"), [("CRNN", {}), ("CRNN", {"bidirectional": False}), ("ResGRU", {})])
+def test_every_architecture_can_be_exported(tmp_path: Path, name: str, parameters: dict[str, bool]) -> None:
     torch.manual_seed(0)
     config = model(model_name=name)
+    config = config.model_copy(update={"model_parameters": config.model_parameters | parameters})
     network = networks.build(config, 100.0, 3)
     for module in network.modules():
         if isinstance(module, torch.nn.RNNBase):  # so that the order of its gates matters
@@ -119,6 +120,14 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str) -> None:
     description = Description(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
     assert export.export(network, description, tmp_path / "n.onnx") < 1e-4
     assert exported.load(tmp_path / "n.onnx").description == description
+
+
+def test_what_onnx_cannot_hold_is_refused(tmp_path: Path) -> None:
+    config = model(preprocessing__nperseg=2048, preprocessing__noverlap=0)
+    network = networks.build(config, 100.0, 3)
+    description = Description(config=config, phase=0, classes=["A", "N", "~"], fs=100.0)
+    assert "ONNX cannot hold this network" in refusal(lambda: export.export(network, description, tmp_path / "n.onnx"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, data: Path, tmp_path: Path) -> None:

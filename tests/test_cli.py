@@ -20,6 +20,7 @@ from ecg_rhythm.training import train
 from tests.conftest import model, signals, spec
 
 ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT / "results"
 
 
 def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -130,6 +131,19 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     "no such fold": (
         lambda t, d: ["train", changed_model(t), "--data", d, "--logs", t, "--fold", 7, *TRAIN],
         "fold 7: split_2_3_14 has folds 0 to 1",
+    ),
+    "name that is a path": (
+        lambda t, d: ["train", changed_model(t), "--data", d, "--logs", t / "logs", "--name", "../../a", *TRAIN],
+        "name '../../a': only letters, digits",
+    ),
+    "split of a name that is a path": (lambda t, d: ["split", "--name", "../a", "--data", d], "name '../a': only"),
+    "anew and as JSON": (
+        lambda t, d: ["evaluate", PUBLISHED / "default", "--rerun", 0, "--json", "--data", d],
+        "--json, --rerun: choose one of them",
+    ),
+    "anew from other data": (
+        lambda t, d: ["evaluate", PUBLISHED / "default", "--rerun", 0, "--data", d],
+        "it was made from another data set or split",
     ),
     "no such split": (
         lambda t, d: ["train", changed_model(t), "--data", d, "--split", "mine"],

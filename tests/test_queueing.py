@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecg_rhythm import networks, queueing, runs
+from ecg_rhythm import display, networks, queueing, runs
 from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.queueing import Status
@@ -156,6 +157,43 @@ def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path)
         assert run.status is Status.DONE
         epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
         assert len(epochs) == 1
+
+
+def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path / "jobs", epochs=6)
+    words = [*command(jobs, data, tmp_path), "--restart"]
+    subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+    both = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(timeout=240) for process in both] == [0, 0]
+    for run in planned(jobs, tmp_path):
+        epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
+        assert len(epochs) == 2
+
+
+def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*args: object, **kwargs: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:2]
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    queueing.work_off(queue, data, tmp_path, ["cpu"])
+    assert [run.status for run in queue] == [Status.FAILED] * 2
+    assert "this run cannot be started: Cannot allocate memory" in queue[0].error
+
+
+def test_a_schedulers_gpus_are_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, there in {"3": ["3"], "GPU-8f1c, 2": ["GPU-8f1c", "2"], "": [], "-1": []}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert queueing.gpus() == there
+        assert queueing.parse_devices("auto") == (there or ["cpu"])
+
+
+def test_a_table_shows_errors_as_they_are(tmp_path: Path) -> None:
+    run = planned(write_jobs(tmp_path), tmp_path)[0]
+    run.status, run.error = Status.FAILED, "[enforce fail at alloc] in [/data/x]"
+    shown = io.StringIO()
+    display.console(shown).print(display.queue_table([run]))
+    assert run.error in shown.getvalue()
 
 
 def test_the_parent_gives_each_worker_its_device_and_share_of_cores(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ecg_rhythm import evaluation, outputs, results
+from ecg_rhythm import evaluation, outputs, results, robustness
 from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.store import open_store
+from ecg_rhythm.splits import make_for_store, save_split
+from ecg_rhythm.store import open_store, splits_folder
 from ecg_rhythm.training import train
-from tests.conftest import model, refusal, spec
+from tests.conftest import model, refusal, small_store, spec
 
 PUBLISHED = Path(__file__).parent.parent / "results"
 
@@ -38,15 +39,17 @@ def test_figures_are_those_of_scikit_learn() -> None:
         auroc = metrics.roc_auc_score(fold.targets, fold.probabilities, average=None, multi_class="ovr")
         assert [found["measures"][f"AUROC {name}"]["folds"][k] for name in "AN~"] == pytest.approx(list(auroc))
     assert found["confusion"] == metrics.confusion_matrix(predictions.targets, predictions.labels).tolist()
-    accuracies = found["measures"]["accuracy"]["folds"]
+    accuracies = np.array(found["measures"]["accuracy"]["folds"], dtype=float)
     assert found["measures"]["accuracy"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
 
 
 def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
     whole = made_up()
     found = evaluation.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
-    assert len(found["measures"]["AUROC ~"]["folds"]) == 2
-    assert len(found["measures"]["AUROC A"]["folds"]) == 3
+    lacking, whole_class = found["measures"]["AUROC ~"], found["measures"]["AUROC A"]
+    assert [value is None for value in lacking["folds"]] == [False, True, False]
+    assert lacking["mean"] == pytest.approx(np.mean([value for value in lacking["folds"] if value is not None]))
+    assert None not in whole_class["folds"]
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
@@ -63,9 +66,9 @@ def test_calibration_is_measured_on_folds_it_was_not_fitted_on() -> None:
     assert found is not None
     assert found["calibration_error"] < 0.03 < evaluation.figures(predictions)["calibration_error"]
     for coverage in (0.8, 0.9, 0.95):
-        shares = found["coverage"][str(coverage)]
-        assert shares.keys() == {"all", "A", "N", "~"}
-        assert all(abs(share - coverage) < 0.04 for share in shares.values())
+        shares = found["class_coverage"][str(coverage)]
+        assert shares.keys() == {"A", "N", "~"}
+        assert all(abs(share - coverage) < 0.04 for share in [found["coverage"][str(coverage)], *shares.values()])
     assert found["sizes"]["0.8"] < found["sizes"]["0.9"] < found["sizes"]["0.95"] <= 3
     one_fold = predictions[predictions.folds == 0]
     assert evaluation.figures(one_fold)["calibrated"] is None
@@ -96,6 +99,30 @@ def members(jobs: list[Path], data: Path, tmp_path: Path) -> list[Path]:
     for job in jobs:
         results.publish(job, tmp_path / job.name, f"a network, {job.name}", data)
     return [tmp_path / job.name for job in jobs]
+
+
+def with_another_split(data: Path, folder: Path) -> None:
+    """Copy a data folder, but for its split, which another of the same name stands for."""
+    shutil.copytree(data / "store", folder / "store")
+    made = make_for_store(open_store(folder), folds=2, ratio=3, seed=15, name="split_2_3_14")
+    save_split(made, splits_folder(folder) / made.name)
+
+
+def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    shutil.copytree(jobs[0], job)
+    facts = json.loads((job / "fold1" / "environment.json").read_text())
+    (job / "fold1" / "environment.json").write_text(json.dumps(facts | {"threads": 64}))
+    results.publish(job, tmp_path / "r", "x", data)
+    (told,) = results.read(tmp_path / "r")[0]["training"].values()
+    assert told["threads"] == [facts["threads"], 64] and told["torch"] == facts["torch"]
+
+
+def test_a_class_may_be_called_all() -> None:
+    predictions = replace(made_up(), classes=["A", "all", "~"])
+    found = evaluation.figures(predictions)["calibrated"]
+    assert found is not None
+    assert found["coverage"]["0.9"] != found["class_coverage"]["0.9"]["all"]
 
 
 def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
@@ -137,14 +164,19 @@ def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_p
 
 def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: Path, tmp_path: Path) -> None:
     results.publish(jobs[0], tmp_path / "one", "one seed", data)
-    run = results.spec(tmp_path / "one", fold=1)
+    run = results.spec(tmp_path / "one", 1, data)
     train(run, data, tmp_path / "logs", device="cpu")
     anew = outputs.joined([outputs.read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
     _, predictions = results.read(tmp_path / "one")
     published = predictions[predictions.folds == 1]
     assert anew.records == published.records
     np.testing.assert_allclose(anew.probabilities, published.probabilities, atol=1e-6)
-    assert "there is no fold 7 in it" in refusal(lambda: results.spec(tmp_path / "one", fold=7))
+    assert "there is no fold 7 in it" in refusal(lambda: results.spec(tmp_path / "one", 7, data))
+    store = small_store(tmp_path / "other", 24)
+    assert "another data set or split" in refusal(lambda: results.spec(tmp_path / "one", 1, tmp_path / "other"))
+    with_another_split(data, tmp_path / "again")
+    assert store.fingerprint != open_store(tmp_path / "again").fingerprint == open_store(data).fingerprint
+    assert "another data set or split" in refusal(lambda: results.spec(tmp_path / "one", 1, tmp_path / "again"))
 
 
 def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) -> None:
@@ -153,7 +185,7 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
     _, found = results.read(tmp_path / "ridge")
     assert results.differences(published, evaluation.figures(found)) == []
-    assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", fold=0))
+    assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", 0, tmp_path))
 
 
 @pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
@@ -190,12 +222,18 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
     assert "no finished fold" in refusal(lambda: results.publish(tmp_path, tmp_path / "r", "x", data))
     other = tmp_path / "other"
     shutil.copytree(jobs[1], other)
-    scores = other / "fold0" / "scores.json"
-    scores.write_text(json.dumps(json.loads(scores.read_text()) | {"labels": "others"}))
-    assert "its folds differ in model, split or data" in refusal(
-        lambda: results.publish(other, tmp_path / "r", "x", data)
+    shutil.rmtree(other / "fold1")
+    shutil.copytree(jobs[0] / "fold1", other / "fold1")
+    mixed = "fold0 and fold1 were made from different models, seeds, splits or data"
+    assert mixed in refusal(lambda: results.publish(other, tmp_path / "r", "x", data))
+    assert mixed in refusal(lambda: robustness.measure(other, data))
+    with_another_split(data, tmp_path / "again")
+    assert "another data set or split" in refusal(
+        lambda: results.publish(jobs[0], tmp_path / "r", "x", tmp_path / "again")
     )
-    (other / "fold0" / "environment.json").unlink()
+    shutil.rmtree(other)
+    shutil.copytree(jobs[1], other)
+    (other / "fold0" / "environment.json").write_text("[]")
     assert "is damaged" in refusal(lambda: results.publish(other, tmp_path / "r", "x", data))
     assert not (tmp_path / "r").exists()
     assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
@@ -204,7 +242,9 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
 def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "predictions.csv"
     assert "no such file" in refusal(lambda: outputs.read_predictions(table))
-    for rows in ([], [["a"]], [["record", "fold", "set", "label", "p(A)"], ["r", "0", "test", "B", "1"]]):
+    columns = ["record", "fold", "set", "label", "p(A)"]
+    not_one = [[columns, ["r", "0", "test", label, p]] for label, p in (("B", "1"), ("A", "nan"), ("A", "1" * 200_000))]
+    for rows in ([], [["a"]], *not_one):
         with table.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
         assert "no predictions of a run" in refusal(lambda: outputs.read_predictions(table))

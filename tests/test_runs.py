@@ -60,9 +60,10 @@ def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
 def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not finished"):
         runs.read_scores(tmp_path)
-    (tmp_path / "scores.json").write_text("{")
-    with pytest.raises(BadInput, match="these are no scores of a run"):
-        runs.read_scores(tmp_path)
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "scores.json").write_text(text)
+        with pytest.raises(BadInput, match="these are no scores of a run"):
+            runs.read_scores(tmp_path)
 
 
 def test_progress_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -306,6 +306,12 @@ def test_parts_are_written_as_plain_lists_of_numbers(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x" / "train0.json").read_text()) == [3]
 
 
+def test_a_refit_needs_no_recordings_to_validate_on() -> None:
+    labels = ["N", "A"] * 6
+    assert "too few for this split" in refusal(lambda: make_split(labels, ["N", "A"], folds=2, ratio=13))
+    assert len(make_split(labels, ["N", "A"], folds=2, ratio=13, refit=True).folds) == 2
+
+
 def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path) -> None:
     labels = ["N", "A"] * 60
     usual = make_split(labels, ["N", "A"], folds=3, ratio=4)

@@ -32,7 +32,7 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
         "phases": [{"phase": 0, "epochs": 1, "best_epoch": 1, "valid": scores, "test": scores}],
     }
     (folder / "scores.json").write_text(json.dumps(content))
-    made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"fold": str(fold)}}
+    made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"split": split}}
     (folder / "run.json").write_text(json.dumps(made_from))
     return scores["challenge"]
 
@@ -86,6 +86,10 @@ def test_folds_that_do_not_belong_together_are_not_averaged(tmp_path: Path) -> N
     found, problems = summary.summarize(tmp_path)
     assert [c.job for c in found] == ["good"]
     assert len(problems) == 1 and "fold0 and fold1 were made from different" in problems[0]
+    run = tmp_path / "CNN" / "mixed" / "fold1" / "run.json"
+    same_name = json.loads(run.read_text()) | {"job": {"split": "s", "fold": 1}}
+    run.write_text(json.dumps(same_name))
+    assert "fold0 and fold1 were made from different" in summary.summarize(tmp_path)[1][0]
 
 
 def test_a_copy_of_a_fold_does_not_count(tmp_path: Path) -> None:

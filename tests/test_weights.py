@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ecg_rhythm import networks, weights
@@ -43,6 +44,12 @@ def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:
         weights.load(path)
     save_file({"a": torch.zeros(1)}, path, metadata={KEY: '{"fs": 300}'})
     with pytest.raises(BadInput, match="key config is missing"):
+        weights.load(path)
+    saved(path)
+    with safe_open(path, framework="pt") as file:
+        metadata, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(state, path, metadata={KEY: metadata[KEY].replace('"phase":2', '"phase":9')})
+    with pytest.raises(BadInput, match="do not fit its own description"):
         weights.load(path)
     saved(path)
     path.write_bytes(path.read_bytes()[:-100])

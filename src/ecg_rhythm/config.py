@@ -209,6 +209,20 @@ def parse(kind: Any, text: str | bytes, source: str) -> Any:
         raise BadInput(f"{source}: {_explain(error, kind)}") from None
 
 
+def checked_name(name: str) -> str:
+    """Return a name as it is.
+
+    Raises
+    ------
+    BadInput
+        If it is not one that can become a folder.
+    """
+    try:
+        return TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise BadInput(f"name {name!r}: {SENTENCES['string_pattern_mismatch']}; choose another") from None
+
+
 def load_model(path: Path | str) -> ModelConfig:
     """Read a model file; the parameters of the architecture are checked by `networks.check`."""
     config: ModelConfig = parse(ModelConfig, read_text(path), str(path))

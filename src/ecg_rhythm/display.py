@@ -114,7 +114,7 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
         if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := runs.read_progress(run.folder)):
             shown = str(found)
         elif run.status is Status.FAILED:
-            shown = run.error.splitlines()[0] if run.error else ""
+            shown = escape(run.error.splitlines()[0]) if run.error else ""
         elif run.status is Status.DONE:
             shown = _done(run)
         status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
@@ -190,8 +190,8 @@ def summaries(out: Console, configurations: list[summary.Configuration]) -> None
         out.print(short)
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
-        "scored best on its validation part. ± is the standard deviation over folds (n - 1); differences are "
-        "paired by fold, and one within its ± is not a finding.",
+        "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
+        "(n - 1); differences are paired by fold, and one within its ± is not a finding.",
         highlight=False,
     )
 
@@ -202,8 +202,8 @@ def figures(out: Console, found: Figures, title: str) -> None:
     n_folds = len(measures["challenge"]["folds"])
     table = _table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
     for name, spread in measures.items():
-        values = [f"{value:.3f}" for value in spread["folds"]]
-        table.add_row(name, *values, *[""] * (n_folds - len(values)), str(Spread(spread["mean"], spread["sd"])))
+        values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
+        table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
     out.print(table)
     classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
     confusion = _table("actual", *(f"said {name}" for name in classes), title="all folds together")
@@ -219,9 +219,10 @@ def figures(out: Console, found: Figures, title: str) -> None:
         return
     title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"
     coverage = _table("asked for", "all", *classes, "classes per set", title=title)
-    for asked, shares in after["coverage"].items():
-        held = [f"{100 * shares[name]:.1f} %" if name in shares else "" for name in ("all", *classes)]
-        coverage.add_row(f"{float(asked):.0%}", *held, f"{after['sizes'][asked]:.2f}")
+    for asked, share in after["coverage"].items():
+        of_class = after["class_coverage"][asked]
+        held = [f"{of_class[name]:.1%}" if name in of_class else "" for name in classes]
+        coverage.add_row(f"{float(asked):.0%}", f"{share:.1%}", *held, f"{after['sizes'][asked]:.2f}")
     out.print(coverage)
 
 

@@ -37,9 +37,10 @@ def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return commit and cleanliness of the program's checkout, if it is one."""
+    """Return commit and cleanliness of the program's checkout, if it is one; a user's, around it, is none."""
     here = ["git", "-C", str(Path(__file__).parent)]
     try:
+        subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True, timeout=10)
         commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
         changes = subprocess.run(
             [*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -21,7 +21,8 @@ COVERAGES = (0.8, 0.9, 0.95)
 class OverFolds(TypedDict):
     """One measure: its value in each fold, their mean and sample standard deviation (n - 1)."""
 
-    folds: list[float]
+    folds: list[float | None]
+    """None where a fold has no such value, which is left out of the other two."""
     mean: float
     sd: float | None
 
@@ -33,8 +34,10 @@ class Calibrated(TypedDict):
     """
 
     calibration_error: float
-    coverage: dict[str, dict[str, float]]
-    """Coverage asked for -> share of recordings whose true class is in their set: of all, and of each class."""
+    coverage: dict[str, float]
+    """Coverage asked for -> share of recordings whose true class is in their set."""
+    class_coverage: dict[str, dict[str, float]]
+    """The same of the recordings of each class."""
     sizes: dict[str, float]
     """Coverage asked for -> mean number of classes in a set."""
 
@@ -74,7 +77,8 @@ def figures(predictions: Predictions) -> Figures:
         measures[f"F1 {name}"] = over_folds([s["f1"][name] for s in scores])
     for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
         for position, name in enumerate(predictions.classes):
-            if values := _against_others(folds, position, measure):
+            values = _against_others(folds, position, measure)
+            if any(value is not None for value in values):
                 measures[f"{title} {name}"] = over_folds(values)
     n_classes = len(predictions.classes)
     return {
@@ -86,19 +90,18 @@ def figures(predictions: Predictions) -> Figures:
     }
 
 
-def over_folds(values: list[float]) -> OverFolds:
+def over_folds(values: Sequence[float | None]) -> OverFolds:
     """Return values of the folds with their mean and spread."""
-    summary = spread(values)
-    return {"folds": values, "mean": summary.mean, "sd": summary.sd}
+    summary = spread([value for value in values if value is not None])
+    return {"folds": list(values), "mean": summary.mean, "sd": summary.sd}
 
 
-def _against_others(folds: list[Predictions], position: int, measure: Callable[..., float]) -> list[float]:
-    values = []
-    for fold in folds:
+def _against_others(folds: list[Predictions], position: int, measure: Callable[..., float]) -> list[float | None]:
+    def of_fold(fold: Predictions) -> float | None:
         actual = fold.targets == position
-        if 0 < actual.sum() < len(actual):
-            values.append(float(measure(actual, fold.probabilities[:, position])))
-    return values
+        return float(measure(actual, fold.probabilities[:, position])) if 0 < actual.sum() < len(actual) else None
+
+    return [of_fold(fold) for fold in folds]
 
 
 def calibrations(predictions: Predictions) -> Iterator[tuple[NDArray[np.bool_], Calibration]]:
@@ -117,14 +120,14 @@ def _calibrated(predictions: Predictions) -> Calibrated:
         probabilities[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
         for coverage, chosen in sets.items():
             chosen[own] = calibration.prediction_sets(probabilities[own], fitted, coverage)
-    held: dict[str, dict[str, float]] = {}
-    for coverage, chosen in sets.items():
-        hits = chosen[np.arange(len(targets)), targets]
-        of_class = {name: float(hits[targets == i].mean()) for i, name in enumerate(classes) if (targets == i).any()}
-        held[f"{coverage:g}"] = {"all": float(hits.mean()), **of_class}
+    hits = {f"{coverage:g}": chosen[np.arange(len(targets)), targets] for coverage, chosen in sets.items()}
+    present = [(i, name) for i, name in enumerate(classes) if (targets == i).any()]
     return {
         "calibration_error": calibration_error(probabilities, targets),
-        "coverage": held,
+        "coverage": {asked: float(hit.mean()) for asked, hit in hits.items()},
+        "class_coverage": {
+            asked: {name: float(hit[targets == i].mean()) for i, name in present} for asked, hit in hits.items()
+        },
         "sizes": {f"{coverage:g}": float(chosen.sum(axis=1).mean()) for coverage, chosen in sets.items()},
     }
 

@@ -45,25 +45,37 @@ def export(network: networks.Network, description: Description, path: Path) -> f
     batch, blocks = Dim("batch", min=1, max=1 << 16), Dim("blocks", min=1, max=1 << 20)
     signals, lengths = _noise(3, 2 * SAMPLES_STEP)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(action="ignore"):
-        program = torch.onnx.export(
-            network,
-            (signals, lengths),
-            input_names=[SIGNALS, LENGTHS],
-            output_names=[LOGITS],
-            dynamic_shapes=({0: batch, 1: SAMPLES_STEP * blocks}, {0: batch}),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            program = torch.onnx.export(
+                network,
+                (signals, lengths),
+                input_names=[SIGNALS, LENGTHS],
+                output_names=[LOGITS],
+                dynamic_shapes=({0: batch, 1: SAMPLES_STEP * blocks}, {0: batch}),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise _refused(path, error.__cause__ or error) from None
     assert program is not None
     program.model.metadata_props[KEY] = description.model_dump_json()
     with files.replacing(path) as temporary:
         program.save(temporary)
-        difference = _difference(network, exported.load(temporary))
+        model = exported.load(temporary)
+        try:
+            difference = _difference(network, model)
+        except Exception as error:  # the library's errors have no common base
+            raise _refused(path, error) from None
         if difference > CLOSE:
             raise BadInput(f"{path}: the exported network differs by {difference:.1e} in a probability; export no such")
     return difference
+
+
+def _refused(path: Path, error: BaseException) -> BadInput:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return BadInput(f"{path}: ONNX cannot hold this network for signals of any length: {why}")
 
 
 def _noise(count: int, samples: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -71,7 +72,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _remove_left_overs(path: Path) -> None:
-    for left_over in path.parent.glob(f".{path.name}.????????.part"):
+    for left_over in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
         shutil.rmtree(left_over, ignore_errors=True)
 
 

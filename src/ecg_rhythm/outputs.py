@@ -125,14 +125,17 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
             rows = [row for row in reader if row[2] == part]
         if not rows:
             raise BadInput(f"{path}: it has no predictions of a {part} part; choose test or valid, or another run")
+        probabilities = np.array([row[4:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes))
+        if not np.isfinite(probabilities).all():
+            raise ValueError
         return Predictions(
             records=[row[0] for row in rows],
             folds=np.array([int(row[1]) for row in rows], dtype=np.int64),
             targets=np.array([classes.index(row[3]) for row in rows], dtype=np.int64),
-            probabilities=np.array([row[4:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes)),
+            probabilities=probabilities,
             classes=classes,
         )
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file; name the folder of a finished run or result") from None
-    except (StopIteration, IndexError, ValueError):
+    except (StopIteration, IndexError, ValueError, csv.Error):
         raise BadInput(f"{path}: these are no predictions of a run; make them anew") from None

@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ecg_rhythm import runs, worker
-from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
+from ecg_rhythm.config import Job, ModelConfig, checked_name, find_model, load_jobs, load_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import RunSpec
 
@@ -87,9 +87,16 @@ def plan(
 def single(
     model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None, name: str | None = None
 ) -> RunSpec:
-    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single` if not named."""
+    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single` if not named.
+
+    Raises
+    ------
+    BadInput
+        If the model file is missing or wrong, or the name cannot be a folder's.
+    """
     model = with_epochs(load_model(model_file), epochs)
-    return RunSpec(job_name=name or f"{model_file.stem}_single", job=job, model=model, fold=fold)
+    job_name = checked_name(name or f"{model_file.stem}_single")
+    return RunSpec(job_name=job_name, job=job, model=model, fold=fold)
 
 
 def with_epochs(model: ModelConfig, epochs: list[int] | None) -> ModelConfig:
@@ -130,13 +137,15 @@ def work_off(
         One worker for each: `cpu`, or the number of a GPU. Workers share the cores, and those that name
         the same GPU share that.
     restart : bool
-        Make runs anew that have begun or are done.
+        Make runs anew that have begun or are done before this queue.
     watch : callable
         Called with the queue about twice a second.
     """
+    before = {}
     if restart:
         for run in queue:
             run.status = Status.WAITING
+            before[run.folder] = _begun(run.folder)
     lock, stop = threading.Lock(), threading.Event()
 
     def take() -> QueuedRun | None:
@@ -156,12 +165,10 @@ def work_off(
         while not stop.is_set():
             if (run := take()) is not None:
                 run.device = device
-                _do(
-                    run,
-                    worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=restart),
-                    len(devices),
-                    stop,
-                )
+                # What another queue has made anew meanwhile is not made again.
+                anew = restart and _begun(run.folder) == before[run.folder]
+                request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=anew)
+                _do(run, request, len(devices), stop)
             elif any(run.status is Status.ELSEWHERE for run in queue):
                 stop.wait(POLL)
             else:
@@ -185,19 +192,18 @@ def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.E
     """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        output = (run.folder / "output.txt").open("ab")
+        with (run.folder / "output.txt").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ecg_rhythm", "run"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | _device_environment(request.device, workers),
+                start_new_session=True,
+            )
     except OSError as error:
-        run.status, run.error = Status.FAILED, f"{run.folder}: cannot be written: {error.strerror}"
+        run.status, run.error = Status.FAILED, f"{run.folder}: this run cannot be started: {error.strerror}"
         return
-    with output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ecg_rhythm", "run"],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | _device_environment(request.device, workers),
-            start_new_session=True,
-        )
     assert process.stdin is not None
     with process.stdin as line:
         try:
@@ -216,6 +222,14 @@ def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.E
         run.status = Status.DONE
     else:
         run.status, run.error = Status.FAILED, _error(run.folder, code)
+
+
+def _begun(folder: Path) -> int | None:
+    """Return when a run was begun, in ns; None if it was not."""
+    try:
+        return (folder / "run.json").stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _device_environment(device: str, workers: int) -> dict[str, str]:
@@ -255,7 +269,9 @@ def parse_devices(text: str) -> list[str]:
 
 
 def gpus() -> list[str]:
-    """Return the numbers of this machine's NVIDIA GPUs."""
+    """Return this machine's NVIDIA GPUs, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
+    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -25,11 +25,13 @@ from ecg_rhythm.evaluation import Figures
 from ecg_rhythm.outputs import Predictions
 from ecg_rhythm.runs import RunSpec
 from ecg_rhythm.splits import load_split
-from ecg_rhythm.store import open_store, splits_folder
+from ecg_rhythm.store import Store, open_store, splits_folder
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
 """What results must share to be of the same recordings and folds."""
+ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
+"""What is told of where a result was made."""
 DIGITS = 6
 """Of a probability, as it is written."""
 SAME = 1e-9
@@ -49,7 +51,7 @@ class _Finished:
     """Data set, split and labels."""
     predictions: Predictions
     training: dict[str, Any]
-    """Seconds of each fold, and where they were spent."""
+    """Seconds of each fold, and where they were spent: of each, where that differs."""
 
 
 def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
@@ -72,9 +74,12 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
         If a fold is missing, its folds do not fit together, or the folder is there already.
     """
     done = _finished(job)
-    n_folds = len(load_split(splits_folder(data) / done.job.split, len(open_store(data))).folds)
-    if missing := sorted(set(range(n_folds)) - set(done.job.cvids)):
-        raise BadInput(f"{job}: fold {missing[0]} of {n_folds} is not finished; train it first")
+    store = open_store(data)
+    tested = _tested(store, data, done.job.split)
+    if missing := sorted({*tested.values()} - {*done.job.cvids}):
+        raise BadInput(f"{job}: fold {missing[0]} of {len({*tested.values()})} is not finished; train it first")
+    if store.fingerprint != done.made_from["data"] or tested != _folds(done.predictions):
+        raise BadInput(f"{job}: it was made from another data set or split than is in {data}; name that with --data")
     return write(
         folder,
         title,
@@ -173,29 +178,26 @@ def _finished(path: Path) -> _Finished:
     folders = sorted(folder for folder in path.glob("fold*") if runs.is_done(folder))
     if not folders:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
+    runs.check_together(folders)
     scores = [runs.read_scores(folder) for folder in folders]
-    made_from = [{key: s[key] for key in MADE_FROM} for s in scores]
     try:
         job = json.loads((folders[0] / "job.json").read_text())
         name = job.pop("name")
-        environment = json.loads((folders[0] / "environment.json").read_text())
-        machine = {key: environment[key] for key in ("device", "threads", "precision", "torch", "git")}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{folders[0]}: its job.json or environment.json is damaged; run it with --restart") from None
+        environments = [json.loads((folder / "environment.json").read_text()) for folder in folders]
+        machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(f"{path}: a job.json or environment.json in it is damaged; run it with --restart") from None
     job["cvids"] = [s["fold"] for s in scores]
-    models = [load_model(folder / "model.json") for folder in folders]
-    if any(one != made_from[0] for one in made_from) or any(model != models[0] for model in models):
-        raise BadInput(f"{path}: its folds differ in model, split or data; run it again with --restart")
     predictions = outputs.joined(outputs.read_predictions(folder / runs.PREDICTIONS) for folder in folders)
     return _Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
-        model=models[0],
-        made_from=made_from[0],
+        model=load_model(folders[0] / "model.json"),
+        made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
         training={
             "seconds": [s["seconds"] for s in scores],
-            **machine,
+            **{key: each[0] if each.count(each[0]) == len(each) else each for key, each in machines.items()},
         },
     )
 
@@ -255,18 +257,33 @@ def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Cali
     return calibration.fit(predictions.probabilities, predictions.targets, classes)
 
 
-def spec(folder: Path, fold: int) -> RunSpec:
-    """Return the run that made one fold of a result.
+def spec(folder: Path, fold: int, data: Path) -> RunSpec:
+    """Return the run that made one fold of a result, and makes it anew with the data set that it was made from.
 
     Raises
     ------
     BadInput
-        If it has no such fold, or no job made it.
+        If it has no such fold, no job made it, or the data folder holds another data set or split.
     """
     name, job, model = _recipe(folder)
     if fold not in job.cvids:
         raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
+    published, predictions = read(folder)
+    store = open_store(data)
+    if store.fingerprint != published["data"] or _tested(store, data, job.split) != _folds(predictions):
+        raise BadInput(f"{folder}: it was made from another data set or split than is in {data}; name that with --data")
     return RunSpec(job_name=name, job=job, model=model, fold=fold)
+
+
+def _tested(store: Store, data: Path, split: str) -> dict[str, int]:
+    """Return the fold of a split that tests each recording."""
+    folds = load_split(splits_folder(data) / split, len(store)).folds
+    return {store.names[number - 1]: k for k, fold in enumerate(folds) for number in fold.test}
+
+
+def _folds(predictions: Predictions) -> dict[str, int]:
+    """Return the fold whose model predicted each recording."""
+    return dict(zip(predictions.records, predictions.folds.tolist(), strict=True))
 
 
 def _recipe(folder: Path) -> tuple[str, Job, ModelConfig]:

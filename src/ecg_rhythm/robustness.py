@@ -70,6 +70,7 @@ def measure(
     folders = sorted(folder for folder in job.glob("fold*") if runs.is_done(folder))
     if not folders:
         raise BadInput(f"{job}: there is no finished fold of a job in it; train it first")
+    runs.check_together(folders)
     tables = []
     for folder in folders:
         if runs.read_scores(folder)["data"] != store.fingerprint:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,8 +118,8 @@ def is_claimed(folder: Path) -> bool:
     try:
         with claim(folder):
             return False
-    except Busy:
-        return True
+    except BadInput as error:
+        return isinstance(error, Busy)
 
 
 def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
@@ -139,8 +139,7 @@ def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
             "have; set it to 0 in the model file"
         )
     store.labels_of(spec.job.labels)
-    fold = split.folds[spec.fold]
-    parts = hashlib.sha256(json.dumps([fold.train, fold.valid, fold.test]).encode()).hexdigest()
+    parts = [[fold.train, fold.valid, fold.test] for fold in split.folds]
     return {
         "model": spec.model.model_dump(),
         "job": {
@@ -149,8 +148,36 @@ def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
             "seed": spec.job.seed,
             "fold": spec.fold,
         },
-        "data": {"fingerprint": store.fingerprint, "classes": store.classes, "fold": parts},
+        "data": {
+            "fingerprint": store.fingerprint,
+            "classes": store.classes,
+            "split": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
+        },
     }
+
+
+def check_together(folders: Sequence[Path]) -> None:
+    """Refuse folds of a job that were made from different models, seeds, splits or data: they have no common score.
+
+    Raises
+    ------
+    BadInput
+        Two of them are named.
+    """
+    made_from: dict[str, Path] = {}
+    for folder in folders:
+        try:
+            found = read_identity(folder)
+            del found["job"]["fold"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadInput(f"{folder}: its run.json is missing or damaged; run the job again with --restart") from None
+        made_from.setdefault(json.dumps(found, sort_keys=True), folder)
+    if len(made_from) > 1:
+        one, other = list(made_from.values())[:2]
+        raise BadInput(
+            f"{one.parent}: {one.name} and {other.name} were made from different models, seeds, splits or data; "
+            "run it again with --restart"
+        )
 
 
 def check_same(folder: Path, identity: dict[str, Any]) -> None:
@@ -247,7 +274,7 @@ def read_scores(folder: Path) -> dict[str, Any]:
         return scores
     except FileNotFoundError:
         raise BadInput(f"{folder}: this run is not finished (it has no {SCORES}); train it first") from None
-    except ValueError:
+    except (ValueError, AttributeError):
         raise BadInput(f"{path}: these are no scores of a run; remove the file and run the job again") from None
 
 

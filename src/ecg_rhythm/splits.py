@@ -106,7 +106,7 @@ def make_split(
     followers = {number: group[0] for group in map(sorted, together) for number in group[1:]}
     numbers = [n for n in range(1, len(labels) + 1) if n not in followers]
     least, rarest = min((sum(labels[n - 1] == name for n in numbers), name) for name in classes)
-    if least < (needed := max(folds + holdout, ratio + 1)):
+    if least < (needed := max(folds + holdout, 2 if refit else ratio + 1)):
         raise BadInput(f"class {rarest} has {least} recordings, too few for this split; it needs at least {needed}")
 
     def deal(pool: list[int], shares: list[int]) -> list[list[int]]:
@@ -157,6 +157,8 @@ def make_for_store(
         the data set's default. Another one is part of the split's name.
     keep_together : bool
         Put recordings of the same signal into one part; part of the split's name too.
+    name : str, optional
+        Of the split, instead of one made of its options.
     """
     usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
     version = labels or usual

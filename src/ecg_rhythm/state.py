@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ecg_rhythm.config import TrainingParameters
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.runs import Progress
 
 
@@ -29,6 +31,20 @@ class State:
     hotlog: list[dict[str, Any]] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
     """Scores of each finished phase."""
+
+    @classmethod
+    def of_checkpoint(cls, progress: dict[str, Any], path: Path) -> State:
+        """Return the state that a checkpoint holds.
+
+        Raises
+        ------
+        BadInput
+            If it holds another version's.
+        """
+        try:
+            return cls(**progress)
+        except TypeError:
+            raise BadInput(f"{path}: another version wrote this checkpoint; make the run anew with --restart") from None
 
     def of_next_phase(self, seconds: float) -> State:
         """Return the state in which the next phase begins, so many seconds after the run did."""

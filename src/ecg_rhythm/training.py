@@ -158,7 +158,7 @@ class _Run:
         tensors: dict[str, Tensor] | None = None
         if checkpoint.exists():
             progress, tensors = weights.read_checkpoint(checkpoint)
-            self.state = State(**progress)
+            self.state = State.of_checkpoint(progress, checkpoint)
         self.accelerator.wait_for_everyone()  # all have read before one writes
         if self.writes:
             files.write_json(

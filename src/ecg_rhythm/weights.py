@@ -45,9 +45,9 @@ def load(path: Path) -> tuple[networks.Network, Description]:
     network = networks.build(description.config, description.fs, len(description.classes))
     try:
         network.load_state_dict(state)
-    except RuntimeError:
+        network.enter_phase(description.phase)
+    except (RuntimeError, IndexError):
         raise BadInput(f"{path}: its weights do not fit its own description; get it anew") from None
-    network.enter_phase(description.phase)
     return network.eval(), description
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm import display, splits
+from ecg_rhythm import config, display, splits
 from ecg_rhythm.cli.base import Data, app, out
 from ecg_rhythm.store import open_store, splits_folder, store_folder
 
@@ -80,6 +80,7 @@ def split(
         refit=refit,
         labels=labels,
         keep_together=keep_together,
+        name=name and config.checked_name(name),
     )
     splits.save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]

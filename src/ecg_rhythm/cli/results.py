@@ -11,6 +11,7 @@ import typer
 
 from ecg_rhythm import display, files
 from ecg_rhythm.cli.base import Data, app, complain, out
+from ecg_rhythm.errors import BadInput
 
 
 @app.command(short_help="Keep out-of-fold predictions and their figures.")
@@ -51,7 +52,10 @@ def evaluate(
     """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
     from ecg_rhythm import evaluation, results
 
+    if as_json and rerun is not None:
+        raise BadInput("--json, --rerun: choose one of them")
     published, predictions = results.read(result)
+    spec = None if rerun is None else results.spec(result, rerun, data)
     computed = evaluation.figures(predictions)
     wrong = results.differences(published["figures"], computed)
     if as_json:
@@ -60,15 +64,14 @@ def evaluate(
         display.figures(out, computed, published["title"])
     for sentence in wrong:
         complain(f"{result}: {sentence}")
-    if rerun is not None:
+    if spec is not None:
         from ecg_rhythm import outputs, runs, training
 
-        spec = results.spec(result, rerun)
         with display.progress(out, spec.title) as report:
             training.train(spec, data, logs, report=report)
         anew = outputs.read_predictions(spec.folder(logs) / runs.PREDICTIONS)
-        display.comparison(out, predictions[predictions.folds == rerun], outputs.joined([anew]))
-        threads = ", ".join(sorted({str(run["threads"]) for run in published["training"].values()}))
+        display.comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
+        threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
         sys.exit(1)

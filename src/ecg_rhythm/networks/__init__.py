@@ -1,7 +1,7 @@
 """Architectures: a model file -> a network that turns raw signals into logits.
 
-`base.py` says what an architecture is; `frontend.py`, `inputs.py`, `layers.py`, `norm.py`, `recurrent.py` and
-`steps.py` are parts of them.
+`base.py` says what an architecture is; `conv_stack.py`, `frontend.py`, `inputs.py`, `layers.py`, `norm.py`,
+`recurrent.py` and `steps.py` are parts of them.
 Every other file of this folder is an architecture, known by the name it registers itself under; adding one
 takes nothing else.
 """

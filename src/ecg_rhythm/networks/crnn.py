@@ -81,7 +81,7 @@ class CRNN(Network):
             forward = recurrent.outputs(self.lstms[0], x)
             if len(self.lstms) == 1:
                 last = (steps.lengths - 1).to(x.device, non_blocking=True)
-                return forward[torch.arange(len(x), device=x.device), last]
+                return forward.gather(1, last[:, None, None].expand(-1, 1, forward.shape[2]))[:, 0]
             backward = recurrent.outputs(self.lstms[1], x.gather(1, steps.reversed[:, :, None].expand_as(x)))
             return torch.cat([steps.mean(forward), steps.mean(backward)], dim=1)
 
