@@ -137,15 +137,14 @@ def work_off(
         One worker for each: `cpu`, or the number of a GPU. Workers share the cores, and those that name
         the same GPU share that.
     restart : bool
-        Make runs anew that have begun or are done before this queue.
+        Make runs anew that have begun or are done, but for those that another queue makes meanwhile.
     watch : callable
         Called with the queue about twice a second.
     """
-    before = {}
+    to_restart = {run.folder: _begun(run.folder) for run in queue} if restart else {}
     if restart:
         for run in queue:
             run.status = Status.WAITING
-            before[run.folder] = _begun(run.folder)
     lock, stop = threading.Lock(), threading.Event()
 
     def take() -> QueuedRun | None:
@@ -166,9 +165,11 @@ def work_off(
             if (run := take()) is not None:
                 run.device = device
                 # What another queue has made anew meanwhile is not made again.
-                anew = restart and _begun(run.folder) == before[run.folder]
+                anew = run.folder in to_restart and _begun(run.folder) == to_restart[run.folder]
                 request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=anew)
                 _do(run, request, len(devices), stop)
+                if run.status is Status.ELSEWHERE:
+                    to_restart.pop(run.folder, None)
             elif any(run.status is Status.ELSEWHERE for run in queue):
                 stop.wait(POLL)
             else:
