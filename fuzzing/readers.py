@@ -45,7 +45,7 @@ READERS = {
     "parquet": ["parquet", "parquet-metadata", "parquet-dates"],
     "txt": ["txt-comment", "txt-latin", "milliseconds"],
     "unnamed": ["apple", "bdf", "csv", "dicom", "edf", "mat-4", "npz", "parquet"],
-    "wfdb": ["wfdb"],
+    "wfdb": ["wfdb", "wfdb-flac"],
 }
 """Which of the tests' writers give the files that are mutated; unnamed files have no suffix to tell their format."""
 

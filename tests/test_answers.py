@@ -49,7 +49,16 @@ def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier
     found = list(answers.answers(meter, paths, WANTED, window=20, stride=10))
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
     assert all(isinstance(a, Timeline) and a.stride == 5 for a in answers.answers(meter, paths[:2], WANTED, window=10))
-    assert "stride 40" in refusal(lambda: list(answers.answers(meter, paths, stride=40)))
+    assert "stride 40" in refusal(lambda: answers.answers(meter, paths, stride=40))  # before anything is printed
+
+
+def test_a_recording_that_is_too_short_does_not_end_a_batch(
+    meter: Classifier, paths: list[Path], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "one.npy", np.ones(1))
+    one, short = answers.answers(meter, [tmp_path / "one.npy", paths[1]], Wanted(fs=1, unit="mV"))
+    assert isinstance(one, BadInput) and str(one).startswith(f"{tmp_path / 'one.npy'}: a single sample is too short")
+    assert not isinstance(short, BadInput)
 
 
 def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
@@ -61,6 +70,17 @@ def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier
     display.answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
     names = [line.split()[0] for line in shown.getvalue().splitlines() if "100 Hz" in line]
     assert names == [str(one), str(other), "long"]
+
+
+def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifier, paths: list[Path]) -> None:
+    (found,) = answers.answers(meter, paths[:1], WANTED)
+    assert isinstance(found, Timeline)
+    names = {"N": "SR", "A": "AF", "~": "~"}
+    other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
+    for timeline, told in ((found, True), (other, False)):
+        shown = io.StringIO()
+        display.answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
+        assert ("episodes of A" in shown.getvalue()) is told
 
 
 def test_a_table_has_a_row_for_each_answer(
@@ -141,8 +161,10 @@ def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
     answers.write_parquet(table, meter.classes, [(paths[1], short)])
     assert "not written" in refusal(lambda: answers.write_parquet(table, meter.classes, []))
     assert pyarrow.parquet.read_table(table).num_rows == 1
-    assert "this is a file" in refusal(lambda: answers.draw(short, table, set()))
+    assert "this is a file" in refusal(lambda: plots.check(table))
     assert not list(tmp_path.glob(".*.part"))
+    with pytest.raises(FileExistsError, match=r"t\.parquet'$"):  # not the name under which it would have been written
+        answers.write_parquet(table / "below.parquet", meter.classes, [(paths[1], short)])
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
@@ -162,7 +184,7 @@ def test_a_file_is_classified_in_one_call(tmp_path: Path) -> None:
     short = ecg_rhythm.classify(tmp_path / "short.npy", model, fs=FS, unit="mV")
     long = ecg_rhythm.classify(tmp_path / "<long>.npy", model, fs=FS, unit="mV")
     assert isinstance(short, Prediction) and isinstance(long, Timeline)
-    assert short == ecg_rhythm.load(model).classify_file(tmp_path / "short.npy", WANTED)
+    assert [short] == ecg_rhythm.load(model).classify([read(tmp_path / "short.npy", WANTED)])
     assert "none.npy: there is no such file" in refusal(lambda: ecg_rhythm.classify(tmp_path / "none.npy", model))
     for answer in (short, long):
         html = ElementTree.fromstring(answer._repr_html_().replace("<br>", "<br/>"))

@@ -216,8 +216,9 @@ def test_models_that_do_not_go_together_are_refused(job: Path, tmp_path: Path) -
     small_store(tmp_path / "data")
     with pytest.raises(BadInput, match="neither a finished run nor a job with one"):
         classifier.load(tmp_path)
-    with pytest.raises(BadInput, match="there is no such model"):
-        classifier.load(tmp_path / "none.safetensors")
+    for none in (tmp_path / "none.safetensors", "x" * 5000, "\0"):
+        with pytest.raises(BadInput, match="there is no such model"):
+            classifier.load(none)
 
 
 def test_the_store_and_the_classifier_agree_on_a_signal(job: Path, data: Path) -> None:

@@ -361,6 +361,8 @@ def test_names_that_the_outputs_encoding_lacks_do_not_end_a_batch(tmp_path: Path
         )
         assert (result.returncode, result.stderr) == (0, b"")
         assert result.stdout.decode(encoding).count("plain.csv") == 1
+        if form == "--json":
+            assert [answer["record"] for answer in json.loads(result.stdout)] == names
 
 
 def test_a_closed_standard_input_is_refused() -> None:
@@ -392,6 +394,19 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     for _ in range(2):
         result = run("classify", str(tmp_path), "--parquet", str(tmp_path / "results.parquet"))
         assert (result.returncode, result.stderr) == (0, "")
+    table = (tmp_path / "results.parquet").read_bytes()
+    result = run("classify", str(tmp_path / "results.parquet"), "--parquet", str(tmp_path / "results.parquet"))
+    assert (result.returncode, (tmp_path / "results.parquet").read_bytes()) == (2, table)
+    assert result.stderr.endswith("results.parquet: this file is to be classified and would be lost; name another\n")
     result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
     assert result.returncode == 0
     assert result.stderr.startswith("note: --stride changed nothing")
+
+
+@pytest.mark.parametrize("wrong", [["--window", "1"], ["--plot", "{file}"]])
+def test_nothing_is_printed_before_a_refusal(tmp_path: Path, wrong: list[str]) -> None:
+    np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
+    words = [word.format(file=tmp_path / "r.npz") for word in wrong]
+    result = run("classify", tmp_path / "r.npz", "--json", *words, env=os.environ | {"OMP_NUM_THREADS": "9" * 14})
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")

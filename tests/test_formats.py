@@ -6,6 +6,8 @@ import copy
 import io
 import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -45,6 +47,12 @@ def as_wfdb(folder: Path) -> Path:
     signals = np.column_stack([OTHER, LEAD])
     wfdb.wrsamp("r", fs=FS, units=["mV"] * 2, sig_name=["V1", "II"], p_signal=signals, fmt=["16"] * 2,
                 write_dir=str(folder))  # fmt: skip
+    return folder / "r.hea"
+
+
+def as_wfdb_flac(folder: Path) -> Path:
+    wfdb.wrsamp("r", fs=FS, units=["mV"], sig_name=["II"], p_signal=LEAD[:, None], fmt=["516"], adc_gain=[10_000.0],
+                baseline=[0], write_dir=str(folder))  # fmt: skip
     return folder / "r.hea"
 
 
@@ -190,6 +198,7 @@ APPLE = ("Name,A Name", 'Date of Birth,"Jan 1, 1970"', "Recorded Date,2024-02-29
          "Classification,Sinus Rhythm", "Symptoms,", "Software Version,1.90", 'Device,"Watch6,7"')  # fmt: skip
 WRITERS = {
     "wfdb": as_wfdb,
+    "wfdb-flac": as_wfdb_flac,
     "wfdb-segments": as_segments,
     "mat-4": as_matlab_4,
     "mat-5": as_matlab_5,
@@ -1019,3 +1028,92 @@ def test_a_rate_is_found_in_chinese(tmp_path: Path) -> None:
     for told in ("512赫兹", "512 Hz"):
         (tmp_path / "r.csv").write_text("\n".join(["姓名,X", f"采样率,{told}", "", "单位,µV", "", *map(str, LEAD)]))
         assert read(tmp_path / "r.csv").fs == 512
+
+
+def test_a_damaged_record_of_compressed_samples_is_refused(tmp_path: Path) -> None:
+    path = as_wfdb_flac(tmp_path)
+    content = (tmp_path / "r.dat").read_bytes()
+    for damaged in (content[: len(content) // 2], content[:4] + bytes(500)):
+        (tmp_path / "r.dat").write_bytes(damaged)
+        assert "this WFDB record is damaged" in refusal(lambda: read(path))
+
+
+def test_a_record_that_is_its_own_segment_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.hea").write_text("r/2 1 300 12000\nr 6000\nr 6000\n")
+    assert "this WFDB record is damaged" in refusal(lambda: read(tmp_path / "r.hea"))
+
+
+def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(tmp_path: Path) -> None:
+    path = as_wfdb(tmp_path)
+    (tmp_path / "r.dat").rename(tmp_path / "Müller.dat")
+    path.write_text(path.read_text().replace("r.dat", "Müller.dat"))
+    assert "it names Müller.dat, but WFDB knows ASCII letters alone" in refusal(lambda: read(path))
+    (tmp_path / "a::b").mkdir()
+    path = as_wfdb(tmp_path / "a::b")
+    assert "takes the '::' in this path for something else; rename it" in refusal(lambda: read(path))
+
+
+@pytest.mark.parametrize("stray", [{"i": 5.0}, {"II": np.arange(3.0)}, {"val": 7.0}])
+def test_a_number_that_is_called_like_a_lead_is_not_the_signal(tmp_path: Path, stray: dict[str, Any]) -> None:
+    scipy.io.savemat(tmp_path / "r.mat", {"data": LEAD, "fs": FS, **stray})
+    np.testing.assert_allclose(read(tmp_path / "r.mat").signal, LEAD, atol=1e-5)
+
+
+def test_a_signal_of_one_sample_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", signal=np.array([1.0]), fs=1)
+    record = read(tmp_path / "r.npz")
+    message = refusal(lambda: records.check_length(record, "r.npz"))
+    assert message.startswith("r.npz: a single sample is too short")
+
+
+def test_a_line_of_too_long_a_field_is_refused(tmp_path: Path) -> None:
+    row = ",".join(["1.5"] * 300)
+    (tmp_path / "r.csv").write_text(f"{row}\n" * 100 + '"' + "x" * 140_000 + f"\n{row}\n")
+    assert "not rows of as many numbers each" in refusal(lambda: read(tmp_path / "r.csv", Wanted(fs=FS)))
+
+
+def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) -> None:
+    record = read(rows('Patient,"Doe\ntime (s),ECG (mV)\n', lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path))
+    np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
+
+
+def test_columns_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    parquet.write_table(pa.Table.from_arrays([pa.array(OTHER), pa.array(LEAD)], ["ecg", "ecg"]), tmp_path / "r.parquet")
+    message = refusal(lambda: read(tmp_path / "r.parquet", Wanted(lead="2", fs=FS)))
+    assert "several columns are called 'ecg'; give each a name of its own" in message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    for name, content in (("one", as_csv()(tmp_path).read_bytes()), ("other", b"nonsense")):
+        pipe = tmp_path / name
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+        writer.start()
+        if name == "one":
+            np.testing.assert_allclose(read(pipe).signal, LEAD, atol=1e-4)
+        else:
+            assert refusal(partial(read, pipe)).startswith(f"{pipe}: there are no lines of numbers")
+        writer.join()
+
+
+def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    path = as_csv()(tmp_path / "sub")
+    for pattern in ("s*", "**"):
+        assert records.expand([str(tmp_path / pattern)]) == [path]
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = as_csv()(tmp_path)
+    stat = Path.stat
+
+    def refusing(self: Path, **options: Any) -> os.stat_result:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    for name in (tmp_path, tmp_path / "*"):
+        assert records.expand([str(name)]) == [path]
+    assert refusal(lambda: open_recording(path)) == f"{path}: there is no permission to read it; change that"

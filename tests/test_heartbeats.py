@@ -12,7 +12,7 @@ from ecg_rhythm.heartbeats import heart_rate, heartbeats
 from ecg_rhythm.records import read
 
 
-@pytest.mark.parametrize("fs", [100, 128, 250, 300, 360, 500])
+@pytest.mark.parametrize("fs", [100, 128, 250, 300, 360, 500, 2000])
 @pytest.mark.parametrize("rate", [45, 70, 110, 160])
 @pytest.mark.parametrize("polarity", [1, -1])
 def test_the_rate_of_a_simulated_heart_is_found(fs: int, rate: int, polarity: int) -> None:

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from matplotlib import colors, image
 from pydantic import TypeAdapter
 
-from ecg_rhythm import classifier
+from ecg_rhythm import classifier, records
 from ecg_rhythm.cli.use import serve
 from ecg_rhythm.plots import SHADE
 from ecg_rhythm.web import schemas
@@ -67,7 +67,7 @@ def wfdb_files(folder: Path, text: str | None = None) -> list[tuple[str, tuple[s
 
 def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model: Path, tmp_path: Path) -> None:
     files = wfdb_files(tmp_path)
-    expected = classifier.load(model).classify_file(tmp_path / "r.hea")
+    (expected,) = classifier.load(model).classify([records.read(tmp_path / "r.hea")])
     answer = client.post("/api/classify?name=r.hea", files=files[::-1]).json()
     assert (answer["record"], answer["reading"]) == ("r.hea", expected.reading)
     assert answer["probabilities"] == pytest.approx(expected.probabilities)
@@ -188,6 +188,10 @@ def test_a_picture_shades_what_spoke_for_the_label(client: TestClient) -> None:
         (b"[1, 2]", "application/json", "", 422, "this is not the JSON that is read here"),
         (b'{"samples": "abc", "fs": 300}', "application/json", "", 422, "this is not the JSON that is read here"),
         (b'{"samples": [[1]], "fs": 300}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": "12345", "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": ["1", "2"], "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [true, true], "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [1], "fs": 1}', "application/json", "", 422, "a single sample is too short"),
         (b'{"samples": [1, 2]}', "application/json", "", 422, "nothing in it tells its sampling rate"),
         (b'{"samples": [1, 2], "fs": 300, "unit": "kg"}', "application/json", "", 422, "which is no voltage"),
         (b'{"samples": [1, 2], "fs": 300}', "application/json", "", 422, "is too short"),

@@ -83,9 +83,9 @@ def answers(
         Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
         window, recordings of up to two minutes are classified as a whole, longer ones by windows of 30 s.
 
-    Yields
-    ------
-    Prediction, Timeline or BadInput
+    Returns
+    -------
+    iterator of Prediction, Timeline or BadInput
         For each file in the order given, what the model says (a prediction has its signal), or why there is nothing.
 
     Raises
@@ -108,11 +108,14 @@ def answers(
             return error
         return record
 
-    for part in batched(paths, CHUNK):
-        found = [read(path) for path in part]
-        predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
-        for answer in found:
-            yield replace(next(predictions), signal=answer) if isinstance(answer, Record) else answer
+    def answer_all() -> Iterator[Answer]:
+        for part in batched(paths, CHUNK):
+            found = [read(path) for path in part]
+            predictions = iter(classifier.classify([record for record in found if isinstance(record, Record)]))
+            for answer in found:
+                yield replace(next(predictions), signal=answer) if isinstance(answer, Record) else answer
+
+    return answer_all()
 
 
 def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
@@ -168,17 +171,9 @@ def why(classifier: Classifier, answer: Prediction) -> Prediction:
 
 
 def draw(answer: Prediction | Timeline, folder: Path, drawn: set[Path]) -> None:
-    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already.
-
-    Raises
-    ------
-    BadInput
-        If the library is not installed.
-    """
+    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
     from ecg_rhythm import plots
 
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: pictures go into a folder, and this is a file; name another")
     picture, number = folder / f"{answer.record}.png", 1
     while picture in drawn:
         number += 1

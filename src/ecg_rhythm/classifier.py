@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,7 +17,7 @@ from ecg_rhythm import calibration, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.heartbeats import heart_rate
-from ecg_rhythm.records import Record, Wanted
+from ecg_rhythm.records import Record
 from ecg_rhythm.scores import NOISE
 
 BATCH_SECONDS = 320.0
@@ -195,17 +196,6 @@ class Classifier:
         chosen = calibration.prediction_sets(probabilities, fitted, self.coverage)
         return [[name for name, inside in zip(self.classes, row, strict=True) if inside] for row in chosen]
 
-    def classify_file(self, path: Path | str, wanted: Wanted = Wanted()) -> Prediction:  # noqa: B008
-        """Read and classify one file; `wanted` says lead, rate and unit where the user knows better.
-
-        Raises
-        ------
-        BadInput
-            If it cannot be read or is shorter than a second.
-        """
-        record = records.read(path, wanted)
-        return replace(self.classify([record])[0], signal=record)
-
 
 def _remarked(recording: Record) -> Record:
     """Return a recording that says so if it is too long for one label."""
@@ -281,7 +271,7 @@ def _known(model: Path | str) -> Path:
     if path is not None and not path.exists():
         raise BadInput(f"no model {model} comes with this installation; name another, on the command line with --model")
     path = Path(model) if path is None else path
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 -- tells of a name that no file can have, too
         ours = " or ".join(SHIPPED)
         raise BadInput(
             f"{path}: there is no such model; name {ours}, an ONNX or weights file, or a run's or job's folder"

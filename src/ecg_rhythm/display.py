@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 BAR, WIDE = 40, 200
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
-
-
+FIBRILLATION = "A"
 EPISODES = 12
 """Of a long recording that are listed."""
 PAGE = 512
@@ -289,7 +288,7 @@ def answers(out: Console, found: Iterator[tuple[Path, Prediction | Timeline]]) -
         if long := [(name, answer) for name, answer in named if isinstance(answer, Timeline)]:
             out.print(_timelines(long))
         for name, timeline in long:
-            if episodes := timeline.episodes("A"):
+            if FIBRILLATION in timeline.classes and (episodes := timeline.episodes(FIBRILLATION)):
                 out.print(_episodes(name, episodes))
 
 
@@ -324,19 +323,16 @@ def _predictions(page: Sequence[tuple[str, Prediction]]) -> Table:
 def _timelines(page: Sequence[tuple[str, Timeline]]) -> Table:
     """Return how much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
     rhythms = [rhythm for rhythm in page[0][1].classes if rhythm != NOISE]
-    table = _table("record", *rhythms, "unreadable", "episodes of A", "longest", "read as")
+    of_fibrillation = ["episodes of A", "longest"] if FIBRILLATION in rhythms else []
+    table = _table("record", *rhythms, "unreadable", *of_fibrillation, "read as")
     for name, timeline in page:
         burdens = [timeline.burden(rhythm) for rhythm in rhythms]
-        episodes = timeline.episodes("A")
-        longest = max((episode.seconds for episode in episodes), default=0.0)
-        table.add_row(
-            escape(name),
-            *("" if burden is None else f"{burden:.1%}" for burden in burdens),
-            f"{timeline.unreadable:.1%}",
-            str(len(episodes)),
-            runs.duration(longest) if longest else "",
-            escape(timeline.reading),
-        )
+        row = [*("" if burden is None else f"{burden:.1%}" for burden in burdens), f"{timeline.unreadable:.1%}"]
+        if of_fibrillation:
+            episodes = timeline.episodes(FIBRILLATION)
+            longest = max((episode.seconds for episode in episodes), default=0.0)
+            row += [str(len(episodes)), runs.duration(longest) if longest else ""]
+        table.add_row(escape(name), *row, escape(timeline.reading))
     return table
 
 
@@ -357,7 +353,7 @@ def answers_as_json(found: Iterable[tuple[Path, Prediction | Timeline]]) -> None
     print("[", end="")
     for number, (path, answer) in enumerate(found):
         content = {"file": str(path), **answer.as_dict()}
-        print("," * bool(number) + "\n" + json.dumps(content, ensure_ascii=False), end="")
+        print("," * bool(number) + "\n" + json.dumps(content), end="")
     print("\n]")
 
 

@@ -52,7 +52,7 @@ def load(path: Path) -> OnnxModel:
         raise BadInput(f"{path}: there is no such ONNX file; check the name")
     options = onnxruntime.SessionOptions()
     if (threads := os.environ.get(THREADS, "")).isdecimal():
-        options.intra_op_num_threads = int(threads)
+        options.intra_op_num_threads = min(int(threads), os.cpu_count() or 1)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         text = session.get_modelmeta().custom_metadata_map.get(KEY)

@@ -31,6 +31,19 @@ OTHER_COLOURS = ("#00798c", "#8d5a97", "#6b705c", "#cb997e")
 FOOTNOTE = "ecg-rhythm, for research; not a medical device"
 
 
+def check(folder: Path) -> None:
+    """Refuse a folder that no picture can be drawn into, before there is one to be drawn.
+
+    Raises
+    ------
+    BadInput
+        If it is a file, or the library is not installed.
+    """
+    _figure(1, 1)
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: pictures go into a folder, and this is a file; name another")
+
+
 def strip(record: Record, prediction: Prediction, path: Path) -> None:
     """Draw a recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it.
 

@@ -62,7 +62,9 @@ class StreamingClassifier:
         stride: float | None = None,
     ) -> None:
         stride = check(window, stride)
-        records.rate(None, records.Wanted(fs=fs), "stream")
+        records.Wanted(fs=fs)  # refuses what is no number
+        if not records.SLOWEST <= fs <= records.FASTEST:
+            raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
         self._cutter = Cutter(fs, window, stride)

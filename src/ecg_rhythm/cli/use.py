@@ -104,13 +104,15 @@ def classify(
     plot: Annotated[Path | None, typer.Option(help="Folder for a picture of each recording.")] = None,
 ) -> None:
     """Tell the rhythm of ECG recordings. For research; not a medical device."""
-    from ecg_rhythm import answers, classifier, records, timeline  # loads ONNX Runtime
+    from ecg_rhythm import answers, classifier, plots, records, timeline  # loads ONNX Runtime
 
     if as_json + as_csv + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or classifier.DEFAULT, coverage)
-    paths = [path for path in records.expand(files) if not _is_written(path, parquet)]
-    wanted = records.Wanted(lead, fs, unit)
+    paths = _without_output(records.expand(files), files, parquet)
+    answering = answers.answers(loaded, paths, records.Wanted(lead, fs, unit), window=window, stride=stride)
+    if plot is not None:
+        plots.check(plot)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
@@ -119,7 +121,6 @@ def classify(
 
     def found() -> Iterator[tuple[Path, classifier.Prediction | timeline.Timeline]]:
         nonlocal answered, failed, long
-        answering = answers.answers(loaded, paths, wanted, window=window, stride=stride)
         for path, answer in zip(paths, answering, strict=True):
             advance()
             if isinstance(answer, BadInput):
@@ -153,13 +154,28 @@ def classify(
         sys.exit(1 if answered else 2)
 
 
-def _is_written(path: Path, parquet: Path | None) -> bool:
-    """Tell whether a file is one that this command writes, such as a table beside the recordings."""
+def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -> list[Path]:
+    """Leave out what a folder or a pattern holds of what this command writes, such as a table beside the recordings.
+
+    Raises
+    ------
+    BadInput
+        If the table would take the place of a recording that is named.
+    """
+    outputs: list[Path | int] = []
+    if stat.S_ISREG(os.fstat(STANDARD_OUTPUT).st_mode):
+        outputs.append(STANDARD_OUTPUT)
+    if parquet is not None:
+        if any(_is_same(name, parquet) for name in named):
+            raise BadInput(f"--parquet {parquet}: this file is to be classified and would be lost; name another")
+        outputs.append(parquet)
+    return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
+
+
+def _is_same(path: Path | str, other: Path | int) -> bool:
+    """Tell whether two files are one; the second may be an open one's descriptor."""
     try:
-        status, printed = path.stat(), os.fstat(STANDARD_OUTPUT)
-        if stat.S_ISREG(printed.st_mode) and os.path.samestat(status, printed):
-            return True
-        return parquet is not None and os.path.samestat(status, parquet.stat())
+        return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 -- takes descriptors, too
     except (OSError, ValueError):  # there is no such file yet
         return False
 

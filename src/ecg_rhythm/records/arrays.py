@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, plain_name, read_lead
+from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, is_something_else, plain_name, read_lead
 from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
 from ecg_rhythm.records.tables import BEGIN, at_times, counts, is_time, rises, unit_of_time
 
@@ -22,6 +22,8 @@ RATES = (
 UNITS = ("unit", "units")
 LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels")
 """Names, in lower case, under which people keep the signal, its rate, its unit and the names of its leads."""
+STRAY = 100
+"""What is so many times shorter than the longest array is no lead, whatever it is called."""
 MOST_UNNAMED = 64
 """Of more rows than these, without names, each is a recording or a beat, not a lead."""
 
@@ -41,9 +43,14 @@ def recording_of(
         If none of them is a signal.
     """
     by_name = {key.strip().lower(): value for key, value in arrays.items()}
+    numbers = {
+        key: value
+        for key, value in by_name.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.ndim in (1, 2) and value.size
+    }
     if _first(by_name, ("datastart",)) is not None and np.size(by_name["datastart"]) > 1:
         raise BadInput(f"{source}: this is LabChart's form of several channels in a row; export one channel alone")
-    called, signal, own_names = _signal(by_name, source)
+    called, signal, own_names = _signal(numbers, source)
     told = _first(by_name, RATES)
     if told is not None and np.issubdtype(told.dtype, np.number) and told.size == 1:
         fs = float(told.ravel()[0].real)
@@ -52,7 +59,7 @@ def recording_of(
     units = [str(value) for value in _texts(by_name, UNITS)]
     if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
         signal = signal.T
-    times, unit_of_times = _times(by_name, called, len(signal))
+    times, unit_of_times = _times(numbers, called, len(signal))
     if signal.ndim == 2 and signal.shape[1] > 1 and len(names) in (0, signal.shape[1] - 1):
         first = signal[:BEGIN, 0].astype(np.float64)
         if counts(first) or rises(first):
@@ -76,21 +83,19 @@ def recording_of(
     return in_memory(name, samples, rate(fs, wanted, source), names[lead], factor, [*assumed, *remarks])
 
 
-def _signal(arrays: Mapping[str, Any], source: str) -> tuple[str, NDArray[Any], list[str]]:
+def _signal(numbers: Mapping[str, NDArray[Any]], source: str) -> tuple[str, NDArray[Any], list[str]]:
     """Return the array that is the signal, its name, and the names of its leads if it is made of arrays of theirs.
 
     It is chosen by its name, else it is the largest that holds no times.
     """
-    numbers = {
-        name: array
-        for name, array in arrays.items()
-        if isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim in (1, 2) and array.size
-    }
     if not numbers:
         raise BadInput(f"{source}: there is no row or table of numbers in it; give a file with a signal")
-    called = next((name for name in SIGNALS if name in numbers), None)
+    called = next((name for name in SIGNALS if name in numbers and numbers[name].size > 1), None)
     if called is not None:
         return called, numbers[called], []
+    # A loop's `i` is called like a lead, but is none.
+    longest = max((max(array.shape) for name, array in numbers.items() if not is_something_else(name)), default=0)
+    numbers = {name: array for name, array in numbers.items() if STRAY * max(array.shape) >= longest}
     leads = {
         name: array.ravel()
         for name, array in numbers.items()
@@ -117,10 +122,10 @@ def _are_times(name: str, array: NDArray[Any]) -> bool:
     return is_time(name) or (array.size == max(array.shape) and rises(array.ravel()[:BEGIN].astype(np.float64)))
 
 
-def _times(arrays: Mapping[str, Any], signal: str, samples: int) -> tuple[NDArray[Any] | None, float | None]:
+def _times(numbers: Mapping[str, NDArray[Any]], signal: str, samples: int) -> tuple[NDArray[Any] | None, float | None]:
     """Return the times of a signal's samples, and their unit, if an array beside it holds them."""
-    for name, array in arrays.items():
-        same = name != signal and isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.size == samples
+    for name, array in numbers.items():
+        same = name != signal and array.size == samples
         if same and _are_times(name, array) and not counts(array.ravel()[:BEGIN].astype(np.float64)):
             return array.ravel(), unit_of_time(name)
     return None, None

@@ -6,6 +6,7 @@ import glob
 import importlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -108,8 +109,11 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
         If the file is missing, of an unknown format, or damaged.
     """
     if str(path) == STANDARD_INPUT:
-        return _of_standard_input(wanted)
+        return _of_stream(None, STANDARD_INPUT, wanted)
     path = Path(path)
+    if _is_pipe(path):
+        with path.open("rb") as pipe:
+            return _of_stream(pipe, str(path), wanted)
     # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
     with warnings.catch_warnings(action="ignore"):
         recording = _opened(path, wanted)
@@ -164,9 +168,21 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_told(path: Path) -> bool:
+    """Tell whether a path that was found is to be read, or cannot be looked at, which the user is to know."""
+    return _is_file(path) or _is_closed(path)
+
+
 def _is_empty(path: Path) -> bool:
     try:
         return path.is_file() and path.stat().st_size == 0
+    except (OSError, ValueError):
+        return False
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
     except (OSError, ValueError):
         return False
 
@@ -181,7 +197,7 @@ def _is_dir(path: Path) -> bool:
 def _is_closed(path: Path) -> bool:
     """Tell whether a file or folder may not be looked at."""
     try:
-        return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+        return stat.S_ISDIR(path.stat().st_mode) and not os.access(path, os.R_OK | os.X_OK)
     except PermissionError:
         return True
     except (OSError, ValueError):
@@ -245,17 +261,17 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
 def files_in(folder: Path) -> list[Path]:
     """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
 
-    Folders below it that cannot be looked into are at the end, so that they are told of like files that cannot be read.
+    What cannot be looked at is among them, folders at the end, to be told of like a file that cannot be read.
     """
     closed: list[Path] = []
     walk = os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
-    files = sorted(Path(below, name) for below, _, names in walk for name in names if _is_file(Path(below, name)))
+    files = sorted(path for below, _, names in walk for name in names if _is_told(path := Path(below, name)))
     known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
     return [path for path in _whole_records(files) if path.suffix.lower() in known] + closed
 
 
 def expand(names: Iterable[str]) -> list[Path]:
-    """Return the files that names stand for: themselves, patterns with `*`, folders.
+    """Return the files that names stand for: themselves, folders, patterns with `*` of files and folders.
 
     A folder without recordings and a pattern that no file fits stand for themselves, which cannot be read.
 
@@ -273,7 +289,8 @@ def expand(names: Iterable[str]) -> list[Path]:
             found += files_in(path) or [path]
         elif set(name) & set("*?[") and not _is_file(path) and _wfdb_header(path) is None:
             fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
-            found += _whole_records([file for file in fitting if file.is_file()]) or [path]
+            within = [file for folder in fitting if _is_dir(folder) for file in files_in(folder)]
+            found += dict.fromkeys(_whole_records([file for file in fitting if _is_told(file)]) + within) or [path]
         else:
             found.append(path)
     return found
@@ -301,18 +318,18 @@ def _segments(header: Path) -> Iterator[Path]:
         yield from (header.with_name(f"{row[0]}.hea") for row in rows[1:])
 
 
-def _of_standard_input(wanted: Wanted) -> Recording:
-    """Open what comes on standard input, by way of a file; messages call it `-`."""
-    path = standard_input()
+def _of_stream(stream: IO[bytes] | None, name: str, wanted: Wanted) -> Recording:
+    """Open what comes on a stream, by default standard input, by way of a file; messages call it by its name."""
+    path = standard_input(stream)
     try:
         return open_recording(path, wanted)
     except BadInput as error:
-        raise BadInput(str(error).replace(str(path), STANDARD_INPUT)) from None
+        raise BadInput(str(error).replace(str(path), name)) from None
 
 
 def standard_input(stream: IO[bytes] | None = None) -> Path:
-    """Return a file with what comes on standard input; it is there until the program ends."""
-    path = Path(_scratch().name) / "stdin"
+    """Return a file with what comes on a stream, by default standard input; it is there until the program ends."""
+    path = Path(tempfile.mkdtemp(dir=_scratch().name)) / "stdin"
     if stream is None:
         if sys.stdin is None:
             raise BadInput("-: there is no standard input; give files")

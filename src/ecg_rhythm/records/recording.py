@@ -28,7 +28,7 @@ SMALLEST, LARGEST, LOOKED_AT = 0.005, 20.0, 100_000
 
 LIBRARY_ERRORS = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, EOFError,
-    NotImplementedError, SyntaxError, NameError,
+    RuntimeError, SyntaxError, NameError,
 )  # fmt: skip
 """What libraries raise at files that are not as they should be."""
 
@@ -292,11 +292,13 @@ def check_length(record: Record, source: str = "") -> None:
     Raises
     ------
     BadInput
-        If it is shorter than a second; `source` is what the message calls it, instead of its name.
+        If it is shorter than a second or a single sample; `source` is what the message calls it, instead of its name.
     """
+    name = source or record.name or "signal"
     if record.seconds < SHORTEST:
-        name = source or record.name or "signal"
         raise BadInput(f"{name}: {record.seconds:.3g} s is too short; give at least {SHORTEST:g} s")
+    if len(record.signal) < 2:
+        raise BadInput(f"{name}: a single sample is too short; give at least a second of signal at its right rate")
 
 
 def resample(record: Record, fs: float) -> Record:
@@ -313,8 +315,6 @@ def resample(record: Record, fs: float) -> Record:
         return record
     from scipy.signal import resample_poly
 
-    if len(record.signal) < 2:
-        raise BadInput(f"{record.name}: a single sample cannot be resampled; give at least a second of signal")
     up, down = _ratio(record.fs, fs)
     if up > MOST_STRETCHED * down or abs(up / down * record.fs / fs - 1) > 1e-4:
         raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")

@@ -187,12 +187,12 @@ def _leads_in_lines(path: Path, form: _Form, encoding: str) -> NDArray[np.float6
         lines = list(islice(below, form.columns))
     if len(lines) == form.columns:
         return None
-    rows = [_fields(line, form.delimiter) for line in lines]
     missing = dict.fromkeys(MISSING, "nan")
     try:
+        rows = [_fields(line, form.delimiter) for line in lines]
         plain = [[missing.get(field.lower(), field.replace(form.decimal, ".")) for field in row] for row in rows]
         return np.array(plain, dtype=np.float64)
-    except ValueError:
+    except (ValueError, csv.Error):
         raise BadInput(f"{path}: its lines are not rows of as many numbers each; correct it") from None
 
 
@@ -268,11 +268,14 @@ def _column(path: Path, form: _Form, encoding: str, position: int, rows: int | N
     import pandas as pd  # slow to load
 
     def read(kind: type[str] | type[np.float64]) -> pd.Series[Any]:
-        table = pd.read_csv(
-            path, sep=form.delimiter or r"\s+", decimal=form.decimal, header=None, skiprows=form.start, nrows=rows,
-            usecols=[position], encoding=encoding, encoding_errors="replace", skipinitialspace=True,
-            na_values=list(MISSING), dtype=kind, skip_blank_lines=not form.has_gaps, comment=COMMENT,
-        )  # fmt: skip
+        with path.open(encoding=encoding, errors="replace") as file:
+            for _ in range(form.start):  # not `skiprows`, for which a quote in a header may open a field of many lines
+                file.readline()
+            table = pd.read_csv(
+                file, sep=form.delimiter or r"\s+", decimal=form.decimal, header=None, nrows=rows, usecols=[position],
+                skipinitialspace=True, na_values=list(MISSING), dtype=kind, skip_blank_lines=not form.has_gaps,
+                comment=COMMENT,
+            )  # fmt: skip
         column: pd.Series[Any] = table.iloc[:, 0]
         return column
 

@@ -44,8 +44,12 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
             raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
 
     framed = False
+    if "::" in str(header):
+        raise BadInput(f"{header}: the WFDB library takes the '::' in this path for something else; rename it")
     try:
         text = _text(header)
+        if other := [name for line in _lines(text)[1:] if not (name := line.split()[0]).isascii()]:
+            raise BadInput(f"{header}: it names {other[0]}, but WFDB knows ASCII letters alone; rename file and header")
         as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes it passes over cannot hide a number
         if _leads_in(as_library) > MOST_LEADS:
             raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")

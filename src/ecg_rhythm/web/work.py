@@ -29,7 +29,6 @@ from ecg_rhythm.timeline import LONG, Timeline
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
 """Recordings of more seconds are shown at this rate; a step of what is shown is 5 uV."""
-PICTURES = ("png", "pdf")
 
 _loaded: Classifier | None = None
 
@@ -179,11 +178,11 @@ def _samples(upload: Upload) -> Recording:
     example = '{"samples": [0.01, 0.02], "fs": 300, "unit": "mV"}'
     try:
         content = json.loads(*upload.files.values())
-        samples = np.array([np.nan if value is None else value for value in content["samples"]], dtype=np.float64)
-        fs, unit = content.get("fs"), content.get("unit")
-        good = (fs is None or type(fs) in (int, float)) and (unit is None or isinstance(unit, str))
-        if samples.ndim != 1 or not good or content.keys() - {"samples", "fs", "unit"}:
+        fs, unit, values = content.get("fs"), content.get("unit"), content["samples"]
+        good = isinstance(values, list) and {type(value) for value in [*values, fs]} <= {int, float, type(None)}
+        if not good or not isinstance(unit, str | None) or content.keys() - {"samples", "fs", "unit"}:
             raise ValueError
+        samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None
     rate = records.rate(fs, upload.wanted, upload.name)
