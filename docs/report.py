@@ -158,7 +158,8 @@ def robustness(paths: Sequence[Path]) -> str:
     ]
     counts = ", ".join(f"{name} on {m['recordings']} recordings" for name, m in zip(names, measured, strict=True))
     return (
-        f"Out of fold: {counts}.\n\n{table(['', '', *names], rows)}\n\n"
+        f"Out of fold: {counts}; what a perturbation costs is a column's difference to its own first row.\n\n"
+        f"{table(['', '', *names], rows)}\n\n"
         f"What is no ECG is taken for:\n\n{table(['', *names], empty)}"
     )
 
