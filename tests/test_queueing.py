@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,10 +163,18 @@ def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path)
 
 def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=6)
-    words = [*command(jobs, data, tmp_path), "--restart"]
-    subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
-    both = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait(timeout=240) for process in both] == [0, 0]
+    subprocess.run(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL, check=True)
+    together = threading.Barrier(2)
+
+    def make_anew() -> None:
+        queue = planned(jobs, tmp_path)
+        together.wait()  # the later of two processes could begin after the earlier has made a run anew
+        queueing.work_off(queue, data, tmp_path, ["cpu", "cpu"], restart=True)
+        assert {run.status for run in queue} == {Status.DONE}
+
+    with ThreadPoolExecutor() as pool:
+        for both in [pool.submit(make_anew) for _ in range(2)]:
+            both.result()
     for run in planned(jobs, tmp_path):
         epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
         assert len(epochs) == 2

@@ -48,7 +48,8 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         raise BadInput(f"{header}: the WFDB library takes the '::' in this path for something else; rename it")
     try:
         text = _text(header)
-        if other := [name for line in _lines(text)[1:] if not (name := line.split()[0]).isascii()]:
+        names = [line.split()[0] for line in _lines(text)[1:]]
+        if other := [name for name in names if name.isprintable() and not name.isascii()]:
             raise BadInput(f"{header}: it names {other[0]}, but WFDB knows ASCII letters alone; rename file and header")
         as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes it passes over cannot hide a number
         if _leads_in(as_library) > MOST_LEADS:
