@@ -397,13 +397,13 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     table = (tmp_path / "results.parquet").read_bytes()
     result = run("classify", str(tmp_path / "results.parquet"), "--parquet", str(tmp_path / "results.parquet"))
     assert (result.returncode, (tmp_path / "results.parquet").read_bytes()) == (2, table)
-    assert result.stderr.endswith("results.parquet: this file is to be classified and would be lost; name another\n")
+    assert result.stderr.endswith("this file is to be classified, too; name another, or quote a pattern\n")
     result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
     assert result.returncode == 0
     assert result.stderr.startswith("note: --stride changed nothing")
 
 
-@pytest.mark.parametrize("wrong", [["--window", "1"], ["--plot", "{file}"]])
+@pytest.mark.parametrize("wrong", [["--window", "1"], ["--plot", "{file}"], ["--plot", "{file}/below"]])
 def test_nothing_is_printed_before_a_refusal(tmp_path: Path, wrong: list[str]) -> None:
     np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
     words = [word.format(file=tmp_path / "r.npz") for word in wrong]

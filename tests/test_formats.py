@@ -6,13 +6,14 @@ import copy
 import io
 import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import edfio
 import numpy as np
@@ -1043,19 +1044,40 @@ def test_a_record_that_is_its_own_segment_is_refused(tmp_path: Path) -> None:
     assert "this WFDB record is damaged" in refusal(lambda: read(tmp_path / "r.hea"))
 
 
-def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(tmp_path: Path) -> None:
+def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = as_wfdb(tmp_path)
+    text = path.read_text()
+    path.write_text(f"{text}Größe 1\n")  # no file's name
+    np.testing.assert_allclose(read(path).signal, LEAD, atol=1e-3)
+    path.write_text(text)
     (tmp_path / "r.dat").rename(tmp_path / "Müller.dat")
     path.write_text(path.read_text().replace("r.dat", "Müller.dat"))
     assert "it names Müller.dat, but WFDB knows ASCII letters alone" in refusal(lambda: read(path))
     (tmp_path / "a::b").mkdir()
     path = as_wfdb(tmp_path / "a::b")
-    assert "takes the '::' in this path for something else; rename it" in refusal(lambda: read(path))
+    monkeypatch.chdir(path.parent)
+    for name in (path, Path("r.hea")):
+        assert "takes the '::' in this path for something else; rename it" in refusal(partial(read, name))
 
 
-@pytest.mark.parametrize("stray", [{"i": 5.0}, {"II": np.arange(3.0)}, {"val": 7.0}])
-def test_a_number_that_is_called_like_a_lead_is_not_the_signal(tmp_path: Path, stray: dict[str, Any]) -> None:
-    scipy.io.savemat(tmp_path / "r.mat", {"data": LEAD, "fs": FS, **stray})
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"data": LEAD, "i": 5.0},
+        {"data": LEAD, "II": np.arange(3.0)},
+        {"data": LEAD, "val": 7.0},
+        {"data": LEAD, "val": np.arange(3.0)},
+        {"I": LEAD, "i": 5.0},
+        {"ECG": LEAD, "ecg": 5.0},
+        {"I": LEAD, "II": OTHER, "i": 5.0},
+        {"ii": LEAD, "audio": np.zeros(200 * len(LEAD))},
+        {"II": LEAD, "weights": np.zeros((2, 150 * len(LEAD)))},
+    ],
+)
+def test_a_signal_is_known_by_its_name_if_it_is_long_enough_to_be_one(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    scipy.io.savemat(tmp_path / "r.mat", {"fs": FS, **arrays})
     np.testing.assert_allclose(read(tmp_path / "r.mat").signal, LEAD, atol=1e-5)
 
 
@@ -1081,6 +1103,10 @@ def test_columns_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> Non
     parquet.write_table(pa.Table.from_arrays([pa.array(OTHER), pa.array(LEAD)], ["ecg", "ecg"]), tmp_path / "r.parquet")
     message = refusal(lambda: read(tmp_path / "r.parquet", Wanted(lead="2", fs=FS)))
     assert "several columns are called 'ecg'; give each a name of its own" in message
+    markers = pa.array(np.zeros(len(LEAD)))
+    table = pa.Table.from_arrays([pa.array(LEAD), markers, markers], ["ecg", "marker", "marker"])
+    parquet.write_table(table, tmp_path / "r.parquet")
+    np.testing.assert_allclose(read(tmp_path / "r.parquet", Wanted(fs=FS)).signal, LEAD, atol=1e-5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
@@ -1091,16 +1117,30 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         writer = threading.Thread(target=pipe.write_bytes, args=(content,))
         writer.start()
         if name == "one":
-            np.testing.assert_allclose(read(pipe).signal, LEAD, atol=1e-4)
+            record = read(pipe, Wanted(fs=FS / 2))
+            np.testing.assert_allclose(record.signal, LEAD, atol=1e-4)
+            assert record.name == "one" and len([remark for remark in record.remarks if "own word" in remark]) == 1
         else:
             assert refusal(partial(read, pipe)).startswith(f"{pipe}: there are no lines of numbers")
         writer.join()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
+def test_a_closed_pipe_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(self: Path, *options: Any) -> IO[bytes]:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(Path, "open", refusing)  # the user who runs tests may be one who may do anything
+    assert "there is no permission to read it" in refusal(lambda: read(tmp_path / "pipe"))
+
+
 def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / ".checkpoints").mkdir(parents=True)
     path = as_csv()(tmp_path / "sub")
-    for pattern in ("s*", "**"):
+    for hidden in ("._r.csv", ".checkpoints/r.csv"):
+        shutil.copy(path, tmp_path / "sub" / hidden)
+    for pattern in ("s*", "**", "sub"):
         assert records.expand([str(tmp_path / pattern)]) == [path]
 
 

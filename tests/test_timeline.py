@@ -158,7 +158,7 @@ def test_a_live_signal_is_answered_by_any_model(tmp_path: Path) -> None:
     by_path, by_classifier = (StreamingClassifier(FS, given).push(np.ones(3000)) for given in (model, load(model)))
     assert by_path == by_classifier
     assert "there is no such model" in refusal(lambda: StreamingClassifier(FS, "none"))
-    rates: list[Any] = [0, float("inf"), "x", "300", True]
+    rates: list[Any] = [None, 0, float("inf"), "x", "300", True]
     for fs in rates:
         message = refusal(partial(StreamingClassifier, fs, model))
         assert "sampling rate" in message and "--" not in message  # there is no command line here

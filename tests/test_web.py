@@ -191,6 +191,7 @@ def test_a_picture_shades_what_spoke_for_the_label(client: TestClient) -> None:
         (b'{"samples": "12345", "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
         (b'{"samples": ["1", "2"], "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
         (b'{"samples": [true, true], "fs": 1}', "application/json", "", 422, "this is not the JSON that is read here"),
+        (b'{"samples": [1], "fs": 1%s}' % (b"0" * 400), "application/json", "", 422, "this is not the JSON"),
         (b'{"samples": [1], "fs": 1}', "application/json", "", 422, "a single sample is too short"),
         (b'{"samples": [1, 2]}', "application/json", "", 422, "nothing in it tells its sampling rate"),
         (b'{"samples": [1, 2], "fs": 300, "unit": "kg"}', "application/json", "", 422, "which is no voltage"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 BAND_HZ = (8.0, 20.0)
 """Where the energy of a QRS complex is, little of waves and of muscles."""
 ENOUGH_HZ = 250.0
-"""Of higher rates, means of several samples are looked at."""
+"""Of twice the rate or more, means of several samples are looked at."""
 FILTER_SECONDS = 0.25
 COMPLEX_SECONDS, BEAT_SECONDS, NARROWEST = 0.097, 0.611, 0.05
 """How long a QRS complex lasts, how long a beat; what is shorter is none."""

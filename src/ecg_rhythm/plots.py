@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,14 @@ def check(folder: Path) -> None:
     Raises
     ------
     BadInput
-        If it is a file, or the library is not installed.
+        If it or what it is to be in is a file or may not be written to, or the library is not installed.
     """
     _figure(1, 1)
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: pictures go into a folder, and this is a file; name another")
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    if not place.is_dir():
+        raise BadInput(f"{place}: pictures go into a folder, and this is a file; name another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"{place}: there is no permission to put pictures there; change that, or name another folder")
 
 
 def strip(record: Record, prediction: Prediction, path: Path) -> None:

@@ -62,8 +62,8 @@ class StreamingClassifier:
         stride: float | None = None,
     ) -> None:
         stride = check(window, stride)
-        records.Wanted(fs=fs)  # refuses what is no number
-        if not records.SLOWEST <= fs <= records.FASTEST:
+        records.Wanted(fs=fs)  # refuses what is neither number nor None
+        if not records.SLOWEST <= (fs or 0) <= records.FASTEST:
             raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride

@@ -167,7 +167,7 @@ def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -
         outputs.append(STANDARD_OUTPUT)
     if parquet is not None:
         if any(_is_same(name, parquet) for name in named):
-            raise BadInput(f"--parquet {parquet}: this file is to be classified and would be lost; name another")
+            raise BadInput(f"--parquet {parquet}: this file is to be classified, too; name another, or quote a pattern")
         outputs.append(parquet)
     return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, is_something_else, plain_name, read_lead
+from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, plain_name, read_lead
 from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
 from ecg_rhythm.records.tables import BEGIN, at_times, counts, is_time, rises, unit_of_time
 
@@ -22,8 +22,8 @@ RATES = (
 UNITS = ("unit", "units")
 LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels")
 """Names, in lower case, under which people keep the signal, its rate, its unit and the names of its leads."""
-STRAY = 100
-"""What is so many times shorter than the longest array is no lead, whatever it is called."""
+FEWEST = 100
+"""Of fewer samples, an array is no signal beside a longer one, whatever it is called."""
 MOST_UNNAMED = 64
 """Of more rows than these, without names, each is a recording or a beat, not a lead."""
 
@@ -42,7 +42,9 @@ def recording_of(
     BadInput
         If none of them is a signal.
     """
-    by_name = {key.strip().lower(): value for key, value in arrays.items()}
+    by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))  # of lead `I` and a loop's `i`, the larger counts
+    originals = {key.strip().lower(): key for key in by_size}
+    by_name = {key: arrays[original] for key, original in originals.items()}
     numbers = {
         key: value
         for key, value in by_name.items()
@@ -54,8 +56,7 @@ def recording_of(
     told = _first(by_name, RATES)
     if told is not None and np.issubdtype(told.dtype, np.number) and told.size == 1:
         fs = float(told.ravel()[0].real)
-    originals = {key.strip().lower(): key.strip() for key in arrays}
-    names = [originals[key] for key in own_names] or [str(value) for value in _texts(by_name, LEADS)]
+    names = [originals[key].strip() for key in own_names] or [str(value) for value in _texts(by_name, LEADS)]
     units = [str(value) for value in _texts(by_name, UNITS)]
     if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
         signal = signal.T
@@ -90,12 +91,11 @@ def _signal(numbers: Mapping[str, NDArray[Any]], source: str) -> tuple[str, NDAr
     """
     if not numbers:
         raise BadInput(f"{source}: there is no row or table of numbers in it; give a file with a signal")
-    called = next((name for name in SIGNALS if name in numbers and numbers[name].size > 1), None)
+    least = min(FEWEST, max(max(array.shape) for array in numbers.values()))
+    numbers = {name: array for name, array in numbers.items() if max(array.shape) >= least}
+    called = next((name for name in SIGNALS if name in numbers), None)
     if called is not None:
         return called, numbers[called], []
-    # A loop's `i` is called like a lead, but is none.
-    longest = max((max(array.shape) for name, array in numbers.items() if not is_something_else(name)), default=0)
-    numbers = {name: array for name, array in numbers.items() if STRAY * max(array.shape) >= longest}
     leads = {
         name: array.ravel()
         for name, array in numbers.items()
@@ -105,9 +105,9 @@ def _signal(numbers: Mapping[str, NDArray[Any]], source: str) -> tuple[str, NDAr
         longest = max(len(lead) for lead in leads.values())
         names = [name for name, lead in leads.items() if len(lead) == longest]
         return names[0], np.column_stack([leads[name] for name in names]), names
-    called = next((name for name in numbers if _is_named(name)), None)
+    by_size = sorted(numbers, key=lambda name: -numbers[name].size)
+    called = next((name for name in by_size if _is_named(name)), None)
     if called is None:
-        by_size = sorted(numbers, key=lambda name: -numbers[name].size)
         no_times = [name for name in by_size if not _are_times(name, numbers[name])] or by_size
         called = next((name for name in (*ANYTHING, *no_times) if name in no_times), no_times[0])
     return called, numbers[called], []

@@ -108,15 +108,12 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
     BadInput
         If the file is missing, of an unknown format, or damaged.
     """
-    if str(path) == STANDARD_INPUT:
-        return _of_stream(None, STANDARD_INPUT, wanted)
-    path = Path(path)
-    if _is_pipe(path):
-        with path.open("rb") as pipe:
-            return _of_stream(pipe, str(path), wanted)
     # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
     with warnings.catch_warnings(action="ignore"):
-        recording = _opened(path, wanted)
+        if str(path) == STANDARD_INPUT:
+            recording = _of_stream(None, STANDARD_INPUT, wanted)
+        else:
+            recording = _opened(Path(path), wanted)
     return said_otherwise(recording, wanted)
 
 
@@ -134,7 +131,7 @@ def _opened(path: Path, wanted: Wanted) -> Recording:
         raise BadInput(f"{header or path}: this file is empty; get it anew")
     if header is not None:
         return _opener("wfdb")(header, wanted)
-    if not _is_file(path):
+    if not (_is_file(path) or _is_pipe(path)):
         if _is_closed(path):
             raise BadInput(f"{path}: there is no permission to read it; change that")
         if _is_dir(path):
@@ -142,6 +139,8 @@ def _opened(path: Path, wanted: Wanted) -> Recording:
         raise BadInput(f"{path}: there is no such file or WFDB record; check the name")
     try:
         with path.open("rb") as file:
+            if _is_pipe(path):
+                return replace(_of_stream(file, str(path), wanted), name=path.stem)
             found = _opener_of(path, file)
         return found(path, wanted)
     except PermissionError:
@@ -248,7 +247,7 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
         raise BadInput(f"{folder}: there is no such folder; check the name")
     found: dict[str, Path] = {}
     for path in files_in(folder):
-        if leaving_out is not None and path.samefile(leaving_out):
+        if leaving_out is not None and path.resolve() == leaving_out.resolve():
             continue
         if path.stem in found:
             raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
@@ -261,13 +260,16 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
 def files_in(folder: Path) -> list[Path]:
     """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
 
-    What cannot be looked at is among them, folders at the end, to be told of like a file that cannot be read.
+    Hidden files and folders are left out, as patterns leave them out. What cannot be looked at is among them, folders
+    at the end, to be told of like a file that cannot be read.
     """
     closed: list[Path] = []
-    walk = os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
-    files = sorted(path for below, _, names in walk for name in names if _is_told(path := Path(below, name)))
+    files: list[Path] = []
+    for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        folders[:] = [name for name in folders if name[0] != "."]
+        files += (path for name in names if name[0] != "." and _is_told(path := Path(below, name)))
     known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
-    return [path for path in _whole_records(files) if path.suffix.lower() in known] + closed
+    return [path for path in _whole_records(sorted(files)) if path.suffix.lower() in known] + closed
 
 
 def expand(names: Iterable[str]) -> list[Path]:
@@ -322,7 +324,7 @@ def _of_stream(stream: IO[bytes] | None, name: str, wanted: Wanted) -> Recording
     """Open what comes on a stream, by default standard input, by way of a file; messages call it by its name."""
     path = standard_input(stream)
     try:
-        return open_recording(path, wanted)
+        return _opened(path, wanted)
     except BadInput as error:
         raise BadInput(str(error).replace(str(path), name)) from None
 

@@ -44,7 +44,7 @@ def open_parquet(path: Path, wanted: Wanted) -> Recording:
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field = fields[position]
-        if file.schema_arrow.names.count(field.name) > 1:
+        if rows is None and file.schema_arrow.names.count(field.name) > 1:
             raise BadInput(f"{path}: several columns are called {field.name!r}; give each a name of its own")
         try:
             values = file.read([field.name]).column(0)[:rows]

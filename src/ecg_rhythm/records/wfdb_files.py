@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,12 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
             raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
 
     framed = False
-    if "::" in str(header):
+    if "::" in str(header.absolute()):
         raise BadInput(f"{header}: the WFDB library takes the '::' in this path for something else; rename it")
     try:
         text = _text(header)
-        names = [line.split()[0] for line in _lines(text)[1:]]
-        if other := [name for name in names if name.isprintable() and not name.isascii()]:
-            raise BadInput(f"{header}: it names {other[0]}, but WFDB knows ASCII letters alone; rename file and header")
+        if other := next(_files_of_other_letters(header), None):
+            raise BadInput(f"{header}: it names {other}, but WFDB knows ASCII letters alone; rename file and header")
         as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes it passes over cannot hide a number
         if _leads_in(as_library) > MOST_LEADS:
             raise BadInput(f"{header}: its first line tells of more than {MOST_LEADS} leads; correct it there")
@@ -90,6 +90,13 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         return within
 
     return Recording(header.stem, fs, names[lead], length * per_frame, stretch, tuple(remarks))
+
+
+def _files_of_other_letters(header: Path) -> Iterator[str]:
+    """Yield files and segments beside a header that it names with letters which the library drops."""
+    for name in (line.split()[0] for line in _lines(_text(header))[1:]):
+        if not name.isascii() and any((header.parent / file).is_file() for file in (name, f"{name}.hea")):
+            yield name
 
 
 def _unit_in_segments(header: Path, lead: str) -> str:

@@ -182,6 +182,7 @@ def _samples(upload: Upload) -> Recording:
         good = isinstance(values, list) and {type(value) for value in [*values, fs]} <= {int, float, type(None)}
         if not good or not isinstance(unit, str | None) or content.keys() - {"samples", "fs", "unit"}:
             raise ValueError
+        fs = None if fs is None else float(fs)
         samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None

@@ -85,9 +85,11 @@ function show() {
   $("result").hidden = false;
   $("reading").textContent = answer.reading;
   $("summary").replaceChildren();
-  $("band").hidden = $("episodes").hidden = !long;
+  $("band").hidden = !long;
+  const tellsFibrillation = long && answer.classes.includes("A");
+  $("episodes").hidden = !tellsFibrillation;
   if (long) {
-    $("title").textContent = `${answer.record}: AF burden ${percent(answer.burden.A)}`;
+    $("title").textContent = answer.record + (tellsFibrillation ? `: AF burden ${percent(answer.burden.A)}` : "");
     for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
     $("summary").append(bar("unreadable", answer.unreadable));
     $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].map(label => {
