@@ -14,7 +14,7 @@ import pytest
 import torch
 import wfdb
 
-from ecg_rhythm import calibration, classifier, export, exported, networks, results, weights
+from ecg_rhythm import calibration, classifier, export, exported, networks, outputs, results, weights
 from ecg_rhythm.answers import CHUNK, answers
 from ecg_rhythm.cli.use import export as export_command
 from ecg_rhythm.description import Description
@@ -70,6 +70,27 @@ def test_it_gives_the_label_of_what_it_learned_at_any_rate(job: Path) -> None:
     made = signals(12, seed=9, fs=250.0)
     right = [loaded(signal, 250.0).label == label for _, label, signal in made if label != "~"]
     assert sum(right) >= 7
+
+
+def test_what_was_trained_on_windows_is_asked_in_windows(data: Path, tmp_path: Path) -> None:
+    run = spec(model(training_parameters__epochs=[1], data_augmentation__window=2.0))
+    train(run, data, tmp_path, device="cpu")
+    folder = run.folder(tmp_path)
+    store, table = open_store(data), outputs.read_predictions(folder / "predictions.csv", "test")
+    network, _ = weights.load(folder / "phase0.safetensors")
+    export.export(*weights.load(folder / "phase0.safetensors"), tmp_path / "m.onnx")
+    assert len(table.records) > 3
+    for name, probabilities in zip(table.records, table.probabilities, strict=True):
+        signal = store.signal(store.names.index(name))
+        starts = np.linspace(0, len(signal) - 200, -(-len(signal) // 200)).astype(int)
+        assert len(starts) > 1
+        windows = torch.from_numpy(np.stack([signal[start : start + 200] for start in starts]))
+        with torch.inference_mode():
+            wanted = network(windows, torch.full((len(windows),), 200)).softmax(dim=1).mean(dim=0).tolist()
+        assert probabilities.tolist() == pytest.approx(wanted, abs=1e-4)
+        for kept in (folder, tmp_path / "m.onnx"):
+            found = classifier.load(kept)(signal, store.fs, name).probabilities
+            assert list(found.values()) == pytest.approx(wanted, abs=1e-4)
 
 
 def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm import calibration, exported, records, runs
+from ecg_rhythm import calibration, crops, exported, records, runs
 from ecg_rhythm.description import Description
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.heartbeats import heart_rate
@@ -206,8 +206,10 @@ def _remarked(recording: Record) -> Record:
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
     """Return one model's probabilities, calibrated if it knows how, shape (recordings, classes)."""
-    fs = model.description.fs
-    signals = [records.resample(recording, fs).signal for recording in recordings]
+    fs, window = model.description.fs, model.description.config.data_augmentation.window
+    whole = [records.resample(recording, fs).signal for recording in recordings]
+    cut = [(i, signal[part]) for i, signal in enumerate(whole) for part in crops.windows(len(signal), fs, window)]
+    signals = [signal for _, signal in cut]
     lengths = np.array([len(signal) for signal in signals])
     found = np.empty((len(signals), len(model.description.classes)))
     for part in _parts(lengths.tolist(), most=int(BATCH_SECONDS * fs)):
@@ -215,6 +217,7 @@ def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.flo
         for row, i in zip(padded, part, strict=True):
             row[: lengths[i]] = signals[i]
         found[part] = calibration.softmax(model.logits(padded, lengths[part]))
+    _, found = crops.averaged(found, np.array([i for i, _ in cut]))
     fitted = model.description.calibration
     return found if fitted is None else calibration.tempered(found, fitted.temperature)
 

@@ -122,7 +122,9 @@ class DataAugmentation(Section):
     crop: Chance = 0.0
     """That of a recording longer than 10 s, a part of 60 to 100 % is taken; then a batch is cut to its shortest too."""
     window: float | None = Field(default=None, ge=1, le=3600)
-    """Of what is longer, a stretch of this many seconds is taken at random; batches are cut to their shortest."""
+    """Of what is longer, a stretch of this many seconds is taken at random; batches are cut to their shortest.
+
+    The trained network is asked in windows of that length, too, and its probabilities are averaged."""
     speed: Chance = 0.0
     """That it is played at 0.88 to 1.14 times its speed."""
     polarity: Chance = 0.0

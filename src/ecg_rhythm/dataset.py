@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ecg_rhythm import augment
+from ecg_rhythm import augment, crops
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.store import SIGNALS, Store
 
@@ -237,8 +237,18 @@ def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
     return seeds
 
 
-def sorted_batches(recordings: Recordings, indices: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    """Yield all recordings as they are, longest first, so that a lack of memory shows at once."""
-    ordered = indices[np.argsort(-recordings.lengths.numpy()[indices], kind="stable")]
-    for start in range(0, len(ordered), batch_size):
-        yield recordings.batch(ordered[start : start + batch_size])
+def sorted_batches(
+    recordings: Recordings, indices: NDArray[np.int64], batch_size: int, window: float | None = None
+) -> Iterator[Batch]:
+    """Yield all recordings as they are, or windows of so many seconds over each, longest first.
+
+    So a lack of memory shows at once.
+    """
+    lengths = recordings.lengths.numpy()
+    cut = [(i, part) for i in indices for part in crops.windows(int(lengths[i]), recordings.fs, window)]
+    owners = np.array([i for i, _ in cut], dtype=np.int64)
+    starts, ends = torch.tensor([(part.start, part.stop) for _, part in cut], dtype=torch.int64).reshape(-1, 2).T
+    order = torch.argsort(starts - ends, stable=True)
+    for begin in range(0, len(order), batch_size):
+        chosen = order[begin : begin + batch_size]
+        yield recordings.batch(owners[chosen.numpy()], starts[chosen], (ends - starts)[chosen])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ecg_rhythm import crops
 from ecg_rhythm.dataset import Batch
 from ecg_rhythm.description import Description
 from ecg_rhythm.networks import Network
@@ -26,7 +27,7 @@ def probabilities(
     network : Module
         Signals in mV and lengths -> logits; it is left in evaluation mode.
     batches : iterable of Batch
-        Whatever is to be classified.
+        Whatever is to be classified; of a recording that is there in several windows, their mean is taken.
     device : device
         Where the network is.
 
@@ -43,10 +44,8 @@ def probabilities(
         logits = network(batch.signals.to(device, non_blocking=True), batch.lengths)
         rows.append(logits.double().softmax(dim=1))
         indices.append(batch.indices)
-    found = np.concatenate(indices)
-    order = np.argsort(found, kind="stable")
     # Only here is a GPU waited for.
-    return found[order], torch.cat(rows).cpu().numpy()[order]
+    return crops.averaged(torch.cat(rows).cpu().numpy(), np.concatenate(indices))
 
 
 @dataclass(frozen=True)

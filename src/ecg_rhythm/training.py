@@ -309,7 +309,8 @@ class _Run:
         """Return positions of recordings, ascending, and their probabilities; each process computes its share."""
         accelerator = self.accelerator
         share = indices[accelerator.process_index :: accelerator.num_processes]
-        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH)
+        window = self.task.spec.model.data_augmentation.window
+        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH, window)
         with accelerator.autocast():
             parts = gather_object([probabilities(network, batches, accelerator.device)] if len(share) else [])
         found, predicted = (np.concatenate(part) for part in zip(*parts, strict=True))
