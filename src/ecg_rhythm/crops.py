@@ -1,8 +1,8 @@
 """How a recording is cut for a network that was trained on windows, and its answers are put together.
 
 What was trained on windows is asked in windows of the same length, as in Strodthoff et al., "Deep Learning for ECG
-Analysis: Benchmarks and Insights from PTB-XL", IEEE Journal of Biomedical and Health Informatics 25, 2021: of a short
-window much is near an edge, of a whole recording little, and a deep stack of convolutions tells them apart.
+Analysis: Benchmarks and Insights from PTB-XL", IEEE Journal of Biomedical and Health Informatics 25, 2021. Whole
+recordings cost the paper's CNN much of its score (docs/experiments.md), probably as less of them is near an edge.
 """
 
 from __future__ import annotations
