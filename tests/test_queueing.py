@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -178,6 +179,29 @@ def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) 
     for run in planned(jobs, tmp_path):
         epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
         assert len(epochs) == 2
+
+
+def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = write_jobs(tmp_path / "jobs", epochs=1)
+    queue = planned(jobs, tmp_path)[:1]
+    queueing.work_off(queue, data, tmp_path, ["cpu"])
+    folder = queue[0].folder
+    made_anew: list[int] = []
+    start = subprocess.Popen
+
+    def start_late(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(subprocess, "Popen", start)
+        queueing.work_off(planned(jobs, tmp_path)[:1], data, tmp_path, ["cpu"], restart=True)
+        made_anew.append((folder / "predictions.csv").stat().st_mtime_ns)
+        return start(*args, **kwargs)
+
+    before = (folder / "predictions.csv").stat().st_mtime_ns
+    monkeypatch.setattr(subprocess, "Popen", start_late)
+    queueing.work_off(queue, data, tmp_path, ["cpu"], restart=True)
+    assert queue[0].status is Status.DONE
+    assert made_anew == [(folder / "predictions.csv").stat().st_mtime_ns] != [before]
 
 
 def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

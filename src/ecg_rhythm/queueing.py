@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -141,7 +142,7 @@ def work_off(
     watch : callable
         Called with the queue about twice a second.
     """
-    to_restart = {run.folder: _begun(run.folder) for run in queue} if restart else {}
+    to_clear = {run.folder: runs.begun(run.folder) for run in queue} if restart else {}
     if restart:
         for run in queue:
             run.status = Status.WAITING
@@ -164,12 +165,13 @@ def work_off(
         while not stop.is_set():
             if (run := take()) is not None:
                 run.device = device
-                # What another queue has made anew meanwhile is not made again.
-                anew = run.folder in to_restart and _begun(run.folder) == to_restart[run.folder]
-                request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device, restart=anew)
-                _do(run, request, len(devices), stop)
-                if run.status is Status.ELSEWHERE:
-                    to_restart.pop(run.folder, None)
+                request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device)
+                try:
+                    if run.folder in to_clear:
+                        _clear(run.folder, to_clear.pop(run.folder))
+                    _do(run, request, len(devices), stop)
+                except BadInput as error:
+                    run.status, run.error = Status.FAILED, str(error)
             elif any(run.status is Status.ELSEWHERE for run in queue):
                 stop.wait(POLL)
             else:
@@ -189,6 +191,13 @@ def work_off(
     watch(queue)
 
 
+def _clear(folder: Path, begun: int | None) -> None:
+    """Remove what is left of a run that was begun at that time; what another queue has begun since is not touched."""
+    with suppress(runs.Busy), runs.claim(folder):
+        if runs.begun(folder) == begun:
+            runs.clear(folder)
+
+
 def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.Event) -> None:
     """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
     try:
@@ -203,8 +212,7 @@ def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.E
                 start_new_session=True,
             )
     except OSError as error:
-        run.status, run.error = Status.FAILED, f"{run.folder}: this run cannot be started: {error.strerror}"
-        return
+        raise BadInput(f"{run.folder}: this run cannot be started: {error.strerror}") from None
     assert process.stdin is not None
     with process.stdin as line:
         try:
@@ -223,14 +231,6 @@ def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.E
         run.status = Status.DONE
     else:
         run.status, run.error = Status.FAILED, _error(run.folder, code)
-
-
-def _begun(folder: Path) -> int | None:
-    """Return when a run was begun, in ns; None if it was not."""
-    try:
-        return (folder / "run.json").stat().st_mtime_ns
-    except OSError:
-        return None
 
 
 def _device_environment(device: str, workers: int) -> dict[str, str]:

@@ -227,22 +227,47 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: boo
     Raises
     ------
     BadInput
-        If the folder holds a run with another identity; each difference is named.
+        If the folder holds a run with another identity; each difference is named. If an earlier run cannot be removed.
     """
     for left_over in folder.glob(".*.part"):  # of a process that was killed while it wrote
         left_over.unlink(missing_ok=True)
     if restart:
+        clear(folder)
+    check_same(folder, identity)
+    files.write_json(folder / "run.json", identity)
+    files.write_json(folder / "model.json", spec.model.model_dump())
+    files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
+    (folder / "error.txt").unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove all that a run left in a folder this process has claimed, but for what it printed.
+
+    Raises
+    ------
+    BadInput
+        If something cannot be removed.
+    """
+    try:
         (folder / SCORES).unlink(missing_ok=True)  # first: without it nothing else counts
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.name not in (LOCK, "output.txt"):
                 path.unlink()
-    check_same(folder, identity)
-    files.write_json(folder / "run.json", identity)
-    files.write_json(folder / "model.json", spec.model.model_dump())
-    files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
-    (folder / "error.txt").unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"{folder}: what an earlier run left cannot be removed: {error.strerror}; remove it or choose another "
+            "--logs folder"
+        ) from None
+
+
+def begun(folder: Path) -> int | None:
+    """Return when a run was last begun or gone on with, in ns of its file's time; None if it was not."""
+    try:
+        return (folder / "run.json").stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -23,7 +23,6 @@ class Request(Section):
     data: str
     logs: str
     device: str
-    restart: bool
 
 
 def obey() -> int:
@@ -43,7 +42,6 @@ def obey() -> int:
             Path(request.data),
             Path(request.logs),
             device="cpu" if request.device == "cpu" else "cuda",
-            restart=request.restart,
             report=report,
         )
     except runs.Busy:
