@@ -371,6 +371,18 @@ def test_a_closed_standard_input_is_refused() -> None:
     assert (result.returncode, result.stderr) == (2, "error: -: there is no standard input; give files\n")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_is_written_nothing_to(closed: str, tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "r.csv", np.sin(np.arange(9000) / 9))
+    for form in ("", "--csv", "--json"):
+        code = f"{sys.executable} -m ecg_rhythm classify {tmp_path}/r.csv {tmp_path}/nowhere --fs 300 {form} {closed}"
+        result = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=False)
+        assert result.returncode == 1
+        assert bool(result.stdout) == (closed == "2>&-")
+        assert result.stderr.startswith("error: ") == (closed == ">&-")
+        assert result.stderr.count("\n") == (closed == ">&-")
+
+
 def test_standard_input_is_called_by_its_sign() -> None:
     for content, code in ((b"ecg mV, 300 Hz\n" + b"0.1\n0.2\n" * 900, 0), (b"nonsense", 2)):
         command = [sys.executable, "-m", "ecg_rhythm", "classify", "-", "--json"]

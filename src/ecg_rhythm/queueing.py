@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,7 +141,7 @@ def work_off(
     watch : callable
         Called with the queue about twice a second.
     """
-    to_clear = {run.folder: runs.begun(run.folder) for run in queue} if restart else {}
+    begun = {run.folder: runs.begun(run.folder) for run in queue}
     if restart:
         for run in queue:
             run.status = Status.WAITING
@@ -167,9 +166,11 @@ def work_off(
                 run.device = device
                 request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device)
                 try:
-                    if run.folder in to_clear:
-                        _clear(run.folder, to_clear.pop(run.folder))
+                    if restart:
+                        _clear(run.folder, begun[run.folder])
                     _do(run, request, len(devices), stop)
+                except runs.Busy:
+                    run.status = Status.ELSEWHERE
                 except BadInput as error:
                     run.status, run.error = Status.FAILED, str(error)
             elif any(run.status is Status.ELSEWHERE for run in queue):
@@ -193,7 +194,7 @@ def work_off(
 
 def _clear(folder: Path, begun: int | None) -> None:
     """Remove what is left of a run that was begun at that time; what another queue has begun since is not touched."""
-    with suppress(runs.Busy), runs.claim(folder):
+    with runs.claim(folder):
         if runs.begun(folder) == begun:
             runs.clear(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+# Where these are closed, as in a service without a console, Python has None: nobody reads what is printed.
+sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped: a file's name must not end a batch
         stream.reconfigure(errors="backslashreplace")
