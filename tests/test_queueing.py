@@ -204,6 +204,35 @@ def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
     assert made_anew == [(folder / "predictions.csv").stat().st_mtime_ns] != [before]
 
 
+def test_what_another_process_makes_when_a_queue_begins_is_not_made_again(data: Path, tmp_path: Path) -> None:
+    queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:1]
+    queueing.work_off(queue, data, tmp_path, ["cpu"])
+    predictions = queue[0].folder / "predictions.csv"
+    before = predictions.stat().st_mtime_ns
+    with ThreadPoolExecutor() as pool:
+        with runs.claim(queue[0].folder):
+            anew = pool.submit(queueing.work_off, queue, data, tmp_path, ["cpu"], restart=True)
+            until = time.monotonic() + 120
+            while queue[0].status is not Status.ELSEWHERE:
+                assert not anew.done() and time.monotonic() < until
+                time.sleep(0.05)
+        anew.result()
+    assert {run.status for run in queue} == {Status.DONE}
+    assert predictions.stat().st_mtime_ns == before
+
+
+def test_a_run_is_not_removed_before_the_new_one_can_begin(data: Path, tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path / "jobs", epochs=1)
+    queueing.work_off(planned(jobs, tmp_path)[:1], data, tmp_path, ["cpu"])
+    write_jobs(tmp_path / "jobs", epochs=1, precision="fp16")
+    queue = planned(jobs, tmp_path)[:1]
+    kept = {path.name for path in queue[0].folder.iterdir()}
+    queueing.work_off(queue, data, tmp_path, ["cpu"], restart=True)
+    assert queue[0].status is Status.FAILED
+    assert "fp16" in queue[0].error
+    assert kept <= {path.name for path in queue[0].folder.iterdir()}
+
+
 def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*args: object, **kwargs: object) -> None:
         raise OSError(12, "Cannot allocate memory")

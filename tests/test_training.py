@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch import nn
 
-from ecg_rhythm import classifier, display, networks, outputs, weights
+from ecg_rhythm import classifier, display, networks, outputs, runs, weights
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.dataset import seed_of
 from ecg_rhythm.errors import BadInput
@@ -268,7 +268,10 @@ def test_a_finished_run_is_not_done_again(data: Path, tmp_path: Path) -> None:
     steps: list[Progress] = []
     train(run, data, tmp_path, device="cpu", report=steps.append)
     assert steps == []
-    train(run, data, tmp_path, device="cpu", restart=True, report=steps.append)
+    begun = runs.begun(run.folder(tmp_path))
+    train(run, data, tmp_path, device="cpu", replaces=begun - 1, report=steps.append)
+    assert steps == []
+    train(run, data, tmp_path, device="cpu", replaces=begun, report=steps.append)
     assert steps
 
 

@@ -141,10 +141,11 @@ def work_off(
     watch : callable
         Called with the queue about twice a second.
     """
-    begun = {run.folder: runs.begun(run.folder) for run in queue}
+    replaced: dict[Path, int] = {}
     if restart:
         for run in queue:
             run.status = Status.WAITING
+        replaced = {run.folder: runs.begun(run.folder) for run in queue if not runs.is_claimed(run.folder)}
     lock, stop = threading.Lock(), threading.Event()
 
     def take() -> QueuedRun | None:
@@ -164,15 +165,10 @@ def work_off(
         while not stop.is_set():
             if (run := take()) is not None:
                 run.device = device
-                request = worker.Request(spec=run.spec, data=str(data), logs=str(logs), device=device)
-                try:
-                    if restart:
-                        _clear(run.folder, begun[run.folder])
-                    _do(run, request, len(devices), stop)
-                except runs.Busy:
-                    run.status = Status.ELSEWHERE
-                except BadInput as error:
-                    run.status, run.error = Status.FAILED, str(error)
+                request = worker.Request(
+                    spec=run.spec, data=str(data), logs=str(logs), device=device, replaces=replaced.get(run.folder)
+                )
+                _do(run, request, len(devices), stop)
             elif any(run.status is Status.ELSEWHERE for run in queue):
                 stop.wait(POLL)
             else:
@@ -192,13 +188,6 @@ def work_off(
     watch(queue)
 
 
-def _clear(folder: Path, begun: int | None) -> None:
-    """Remove what is left of a run that was begun at that time; what another queue has begun since is not touched."""
-    with runs.claim(folder):
-        if runs.begun(folder) == begun:
-            runs.clear(folder)
-
-
 def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.Event) -> None:
     """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
     try:
@@ -213,7 +202,8 @@ def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.E
                 start_new_session=True,
             )
     except OSError as error:
-        raise BadInput(f"{run.folder}: this run cannot be started: {error.strerror}") from None
+        run.status, run.error = Status.FAILED, f"{run.folder}: this run cannot be started: {error.strerror}"
+        return
     assert process.stdin is not None
     with process.stdin as line:
         try:

@@ -115,6 +115,8 @@ def claim(folder: Path) -> Iterator[None]:
 
 def is_claimed(folder: Path) -> bool:
     """Tell whether some process holds a run's folder."""
+    if not (folder / LOCK).exists():
+        return False
     try:
         with claim(folder):
             return False
@@ -210,7 +212,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
     return made_from
 
 
-def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: bool = False) -> None:
+def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: int | None = None) -> None:
     """Make a run's folder ready, or refuse it if it was made from something else.
 
     Parameters
@@ -221,8 +223,8 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: boo
         The run; its model and job are copied to `model.json` and `job.json`.
     identity : dict
         What decides the result: model, job and data, as JSON values.
-    restart : bool
-        Remove all that an earlier run left.
+    replaces : int, optional
+        Remove what is there if that is the run last begun at this time, as `begun` gives it.
 
     Raises
     ------
@@ -231,23 +233,19 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, restart: boo
     """
     for left_over in folder.glob(".*.part"):  # of a process that was killed while it wrote
         left_over.unlink(missing_ok=True)
-    if restart:
-        clear(folder)
+    if replaces is not None and replaces == begun(folder):
+        _clear(folder)
     check_same(folder, identity)
+    (folder / "error.txt").unlink(missing_ok=True)
+    if is_done(folder):  # left as it is, lest another process that is to replace it takes it for one begun since
+        return
     files.write_json(folder / "run.json", identity)
     files.write_json(folder / "model.json", spec.model.model_dump())
     files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
-    (folder / "error.txt").unlink(missing_ok=True)
 
 
-def clear(folder: Path) -> None:
-    """Remove all that a run left in a folder this process has claimed, but for what it printed.
-
-    Raises
-    ------
-    BadInput
-        If something cannot be removed.
-    """
+def _clear(folder: Path) -> None:
+    """Remove all that a run left, but for what it printed."""
     try:
         (folder / SCORES).unlink(missing_ok=True)  # first: without it nothing else counts
         for path in folder.iterdir():
@@ -262,12 +260,12 @@ def clear(folder: Path) -> None:
         ) from None
 
 
-def begun(folder: Path) -> int | None:
-    """Return when a run was last begun or gone on with, in ns of its file's time; None if it was not."""
+def begun(folder: Path) -> int:
+    """Return when a run was last begun or gone on with, in ns of its file's time; 0 if it was not."""
     try:
         return (folder / "run.json").stat().st_mtime_ns
     except OSError:
-        return None
+        return 0
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -64,7 +64,7 @@ def train(
     logs: Path,
     *,
     device: str = "auto",
-    restart: bool = False,
+    replaces: int | None = None,
     report: Report = lambda progress: None,
 ) -> dict[str, Any]:
     """Do a run, or what is left of it.
@@ -79,8 +79,9 @@ def train(
         Where run folders are made.
     device : {'auto', 'cpu', 'cuda'}
         Where to compute; auto takes a GPU where there is one.
-    restart : bool
-        Begin anew even if the folder holds a run.
+    replaces : int, optional
+        Begin anew if the folder holds the run last begun at this time, as `runs.begun` gives it. Else what is there is
+        gone on with, or left if it is done.
     report : callable
         Told of the progress after every step and epoch.
 
@@ -109,7 +110,7 @@ def train(
         )
     with runs.claim(folder) if accelerator.is_main_process else nullcontext():
         if accelerator.is_main_process:
-            runs.begin(folder, spec, identity, restart=restart)
+            runs.begin(folder, spec, identity, replaces=replaces)
         accelerator.wait_for_everyone()
         if runs.is_done(folder):
             return runs.read_scores(folder)

@@ -23,6 +23,7 @@ class Request(Section):
     data: str
     logs: str
     device: str
+    replaces: int | None
 
 
 def obey() -> int:
@@ -42,6 +43,7 @@ def obey() -> int:
             Path(request.data),
             Path(request.logs),
             device="cpu" if request.device == "cpu" else "cuda",
+            replaces=request.replaces,
             report=report,
         )
     except runs.Busy:

@@ -56,10 +56,11 @@ def train(
     from ecg_rhythm import networks, training
 
     networks.check(run.model, str(model))
+    replaces = runs.begun(run.folder(logs)) if restart else None
     if runs.is_done(run.folder(logs)) and not restart:
         out.print("this run is done already; --restart makes it anew")
     with display.progress(out, run.title) as report:
-        scores = training.train(run, data, logs, device=device, restart=restart, report=report)
+        scores = training.train(run, data, logs, device=device, replaces=replaces, report=report)
     display.run_scores(out, scores)
     out.print(f"all of it is in {run.folder(logs)}", markup=False)
 
