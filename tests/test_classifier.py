@@ -14,7 +14,7 @@ import pytest
 import torch
 import wfdb
 
-from ecg_rhythm import calibration, classifier, export, exported, networks, outputs, results, weights
+from ecg_rhythm import calibration, classifier, export, exported, networks, outputs, quantise, results, weights
 from ecg_rhythm.answers import CHUNK, answers
 from ecg_rhythm.cli.use import export as export_command
 from ecg_rhythm.description import Description
@@ -118,6 +118,17 @@ def test_eight_bits_make_little_difference_and_a_smaller_file(job: Path, data: P
     assert exported.load(quick).description == exported.load(exact).description
     wanted, found = (classifier.load(file).probabilities(recordings(40)) for file in (exact, quick))
     assert 0 < abs(found - wanted).mean() < 0.03
+
+
+def test_eight_bits_of_what_is_asked_in_windows_are_fitted_on_windows(job: Path, tmp_path: Path) -> None:
+    network, description = weights.load(job / "fold0" / "phase0.safetensors")
+    config = model(data_augmentation__window=2.0)
+    exact, of_whole, of_windows = (tmp_path / f"{name}.onnx" for name in ("exact", "whole", "windows"))
+    export.export(network, description.model_copy(update={"config": config}), exact)
+    whole = [np.resize(recording.signal, 550) for recording in recordings(8)]
+    windows = [signal[start : start + 200] for signal in whole for start in (0, 175, 350)]
+    assert quantise.quantise(exact, whole, of_whole) == quantise.quantise(exact, windows, of_windows) > 1e-5
+    assert of_whole.read_bytes() == of_windows.read_bytes()
 
 
 def test_eight_bits_need_the_data_that_the_network_was_trained_on(job: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ def test_windows_are_alike_cover_a_recording_and_are_as_few_as_do(samples: int, 
     for part in parts:
         covered[part] = True
     assert covered.all()
-    assert parts == sorted(parts, key=lambda part: part.start)
+    steps = set(np.diff([part.start for part in parts]).tolist())
+    assert not steps or 0 < min(steps) <= max(steps) <= min(steps) + 1
 
 
 @given(samples=st.integers(1, 20_000))

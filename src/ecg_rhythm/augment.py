@@ -15,6 +15,8 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from ecg_rhythm.crops import samples_of
+
 ASSUMED_BPM, SLOWEST_BPM, FASTEST_BPM = 80.0, 60.0, 120.0
 BURST_CHANCE = 0.02275
 """That a standard normal variable exceeds 2: a burst is centred on one sample in 44."""
@@ -70,7 +72,7 @@ def crops(lengths: Tensor, fs: float, u: Tensor, chance: float, longest: float |
     chosen = (u[:, 0] < chance) & (lengths > CROPPED_FROM * fs)
     taken = torch.where(chosen, (lengths * _between(SHORTEST_CROP, 1.0, u[:, 1])).long(), lengths)
     if longest is not None:
-        taken = taken.clamp_max(int(longest * fs))
+        taken = taken.clamp_max(samples_of(longest, fs))
     return ((lengths - taken + 1) * u[:, 2]).long(), taken
 
 

@@ -11,6 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def samples_of(seconds: float, fs: float) -> int:
+    """Return how many samples a window of so many seconds has."""
+    return int(seconds * fs)
+
+
 def windows(samples: int, fs: float, seconds: float | None) -> list[slice]:
     """Return evenly spaced windows that cover a recording, as few as do; the whole if it is no longer than one.
 
@@ -23,7 +28,7 @@ def windows(samples: int, fs: float, seconds: float | None) -> list[slice]:
     seconds : float or None
         Length of a window; None takes the whole.
     """
-    length = samples if seconds is None else min(int(seconds * fs), samples)
+    length = samples if seconds is None else min(samples_of(seconds, fs), samples)
     if length == samples:
         return [slice(0, samples)]
     starts = np.linspace(0, samples - length, -(-samples // length)).astype(int).tolist()

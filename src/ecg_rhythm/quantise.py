@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from ecg_rhythm import exported, files, runs
+from ecg_rhythm import crops, exported, files, runs
 from ecg_rhythm.calibration import softmax
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.exported import LENGTHS, SAMPLES_STEP, SIGNALS
@@ -47,10 +47,13 @@ def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) 
     Returns
     -------
     float
-        Mean difference of a probability between the two, over these recordings.
+        Mean difference of a probability between the two, over these recordings or, of a network that is asked in
+        windows, over theirs.
     """
+    exact = exported.load(source)
+    fs, window = exact.description.fs, exact.description.config.data_augmentation.window
+    batches = list(_batches([signal[part] for signal in recordings for part in crops.windows(len(signal), fs, window)]))
     convolutions = [node.name for node in onnx.load(source).graph.node if node.op_type == "Conv"]
-    batches = list(_batches(recordings))
     logging.getLogger().setLevel(logging.ERROR)  # it advises to do beforehand what changes nothing here
     with files.replacing(to) as made:
         quantize_static(
@@ -64,22 +67,22 @@ def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) 
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        exact, quick = exported.load(source), exported.load(made)
+        quick = exported.load(made)
         differences = [
             np.abs(softmax(exact.logits(*batch)) - softmax(quick.logits(*batch))).mean(axis=1) for batch in batches
         ]
     return float(np.concatenate(differences).mean())
 
 
-def _batches(recordings: Sequence[NDArray[np.float32]]) -> Iterator[Batch]:
-    """Yield recordings of similar length, padded with zeros, and how long each is."""
-    ordered = sorted(recordings, key=len)
+def _batches(signals: Sequence[NDArray[np.float32]]) -> Iterator[Batch]:
+    """Yield signals of similar length, padded with zeros, and how long each is."""
+    ordered = sorted(signals, key=len)
     for start in range(0, len(ordered), AT_ONCE):
         part = ordered[start : start + AT_ONCE]
-        signals = np.zeros((len(part), -(-len(part[-1]) // SAMPLES_STEP) * SAMPLES_STEP), dtype=np.float32)
-        for row, signal in zip(signals, part, strict=True):
+        padded = np.zeros((len(part), -(-len(part[-1]) // SAMPLES_STEP) * SAMPLES_STEP), dtype=np.float32)
+        for row, signal in zip(padded, part, strict=True):
             row[: len(signal)] = signal
-        yield signals, np.array([len(signal) for signal in part])
+        yield padded, np.array([len(signal) for signal in part])
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
