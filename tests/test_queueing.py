@@ -204,11 +204,12 @@ def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
     assert made_anew == [(folder / "predictions.csv").stat().st_mtime_ns] != [before]
 
 
-def test_what_another_process_makes_when_a_queue_begins_is_not_made_again(data: Path, tmp_path: Path) -> None:
+def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: Path, tmp_path: Path) -> None:
     queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:1]
     queueing.work_off(queue, data, tmp_path, ["cpu"])
-    predictions = queue[0].folder / "predictions.csv"
-    before = predictions.stat().st_mtime_ns
+    predictions, scores = (queue[0].folder / name for name in ("predictions.csv", "scores.json"))
+    before, last = predictions.stat().st_mtime_ns, scores.read_text()
+    scores.unlink()
     with ThreadPoolExecutor() as pool:
         with runs.claim(queue[0].folder):
             anew = pool.submit(queueing.work_off, queue, data, tmp_path, ["cpu"], restart=True)
@@ -216,6 +217,7 @@ def test_what_another_process_makes_when_a_queue_begins_is_not_made_again(data: 
             while queue[0].status is not Status.ELSEWHERE:
                 assert not anew.done() and time.monotonic() < until
                 time.sleep(0.05)
+            scores.write_text(last)
         anew.result()
     assert {run.status for run in queue} == {Status.DONE}
     assert predictions.stat().st_mtime_ns == before

@@ -52,7 +52,7 @@ def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
     runs.begin(tmp_path, run, {"a": 1})
     (tmp_path / "scores.json").write_text("{}")
     (tmp_path / "tensorboard").mkdir()
-    runs.begin(tmp_path, run, {"a": 2}, replaces=runs.begun(tmp_path))
+    runs.begin(tmp_path, run, {"a": 2}, replaces=runs.made_at(tmp_path))
     assert not runs.is_done(tmp_path)
     assert not (tmp_path / "tensorboard").exists()
 

@@ -268,10 +268,11 @@ def test_a_finished_run_is_not_done_again(data: Path, tmp_path: Path) -> None:
     steps: list[Progress] = []
     train(run, data, tmp_path, device="cpu", report=steps.append)
     assert steps == []
-    begun = runs.begun(run.folder(tmp_path))
-    train(run, data, tmp_path, device="cpu", replaces=begun - 1, report=steps.append)
-    assert steps == []
-    train(run, data, tmp_path, device="cpu", replaces=begun, report=steps.append)
+    begun, done = runs.made_at(run.folder(tmp_path))
+    for since in ((begun - 1, done), (begun, 0)):
+        train(run, data, tmp_path, device="cpu", replaces=since, report=steps.append)
+        assert steps == []
+    train(run, data, tmp_path, device="cpu", replaces=(begun, done), report=steps.append)
     assert steps
 
 

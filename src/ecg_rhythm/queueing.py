@@ -137,15 +137,15 @@ def work_off(
         One worker for each: `cpu`, or the number of a GPU. Workers share the cores, and those that name
         the same GPU share that.
     restart : bool
-        Make runs anew that have begun or are done, but for those that another queue makes meanwhile.
+        Make runs anew that have begun or are done, but for those that another process makes meanwhile.
     watch : callable
         Called with the queue about twice a second.
     """
-    replaced: dict[Path, int] = {}
+    replaced: dict[Path, runs.MadeAt] = {}
     if restart:
         for run in queue:
             run.status = Status.WAITING
-        replaced = {run.folder: runs.begun(run.folder) for run in queue if not runs.is_claimed(run.folder)}
+        replaced = {run.folder: runs.made_at(run.folder) for run in queue}
     lock, stop = threading.Lock(), threading.Event()
 
     def take() -> QueuedRun | None:

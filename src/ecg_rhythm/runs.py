@@ -30,6 +30,9 @@ CHECKPOINT = "checkpoint.safetensors"
 PREDICTIONS = "predictions.csv"
 LOCK = ".lock"
 
+MadeAt = tuple[int, int]
+"""When a run was begun and done; tells whether another process has been at it since."""
+
 
 class RunSpec(Section):
     """One model on one fold of a job."""
@@ -115,8 +118,6 @@ def claim(folder: Path) -> Iterator[None]:
 
 def is_claimed(folder: Path) -> bool:
     """Tell whether some process holds a run's folder."""
-    if not (folder / LOCK).exists():
-        return False
     try:
         with claim(folder):
             return False
@@ -212,7 +213,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
     return made_from
 
 
-def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: int | None = None) -> None:
+def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: MadeAt | None = None) -> None:
     """Make a run's folder ready, or refuse it if it was made from something else.
 
     Parameters
@@ -223,8 +224,8 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: in
         The run; its model and job are copied to `model.json` and `job.json`.
     identity : dict
         What decides the result: model, job and data, as JSON values.
-    replaces : int, optional
-        Remove what is there if that is the run last begun at this time, as `begun` gives it.
+    replaces : (int, int), optional
+        Remove what is there if that was made at these times, as `made_at` gives them.
 
     Raises
     ------
@@ -233,11 +234,11 @@ def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: in
     """
     for left_over in folder.glob(".*.part"):  # of a process that was killed while it wrote
         left_over.unlink(missing_ok=True)
-    if replaces is not None and replaces == begun(folder):
+    if replaces is not None and replaces == made_at(folder):
         _clear(folder)
     check_same(folder, identity)
     (folder / "error.txt").unlink(missing_ok=True)
-    if is_done(folder):  # left as it is, lest another process that is to replace it takes it for one begun since
+    if is_done(folder):  # left as it is, lest another process that is to replace it takes it for one made since
         return
     files.write_json(folder / "run.json", identity)
     files.write_json(folder / "model.json", spec.model.model_dump())
@@ -260,10 +261,14 @@ def _clear(folder: Path) -> None:
         ) from None
 
 
-def begun(folder: Path) -> int:
-    """Return when a run was last begun or gone on with, in ns of its file's time; 0 if it was not."""
+def made_at(folder: Path) -> MadeAt:
+    """Return when a run was last begun or gone on with, and when it was done, in ns; 0 for what was not."""
+    return _time(folder / "run.json"), _time(folder / SCORES)
+
+
+def _time(path: Path) -> int:
     try:
-        return (folder / "run.json").stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0
 

@@ -64,7 +64,7 @@ def train(
     logs: Path,
     *,
     device: str = "auto",
-    replaces: int | None = None,
+    replaces: runs.MadeAt | None = None,
     report: Report = lambda progress: None,
 ) -> dict[str, Any]:
     """Do a run, or what is left of it.
@@ -79,8 +79,8 @@ def train(
         Where run folders are made.
     device : {'auto', 'cpu', 'cuda'}
         Where to compute; auto takes a GPU where there is one.
-    replaces : int, optional
-        Begin anew if the folder holds the run last begun at this time, as `runs.begun` gives it. Else what is there is
+    replaces : (int, int), optional
+        Begin anew if what the folder holds was made at these times, as `runs.made_at` gives them. Else what is there is
         gone on with, or left if it is done.
     report : callable
         Told of the progress after every step and epoch.

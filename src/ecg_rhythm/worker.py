@@ -10,7 +10,7 @@ from pathlib import Path
 from ecg_rhythm import runs
 from ecg_rhythm.config import Section
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.runs import RunSpec
+from ecg_rhythm.runs import MadeAt, RunSpec
 
 BUSY = 75
 """Exit code of a run that another process is at work on."""
@@ -23,7 +23,7 @@ class Request(Section):
     data: str
     logs: str
     device: str
-    replaces: int | None
+    replaces: MadeAt | None
 
 
 def obey() -> int:

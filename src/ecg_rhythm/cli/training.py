@@ -56,7 +56,7 @@ def train(
     from ecg_rhythm import networks, training
 
     networks.check(run.model, str(model))
-    replaces = runs.begun(run.folder(logs)) if restart else None
+    replaces = runs.made_at(run.folder(logs)) if restart else None
     if runs.is_done(run.folder(logs)) and not restart:
         out.print("this run is done already; --restart makes it anew")
     with display.progress(out, run.title) as report:
