@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
     runs.begin(tmp_path, run, {"a": 2}, replaces=runs.made_at(tmp_path))
     assert not runs.is_done(tmp_path)
     assert not (tmp_path / "tensorboard").exists()
+
+
+def test_restart_leaves_what_another_process_has_begun_since(tmp_path: Path) -> None:
+    run = spec(model())
+    runs.begin(tmp_path, run, {"a": 1})
+    earlier = runs.made_at(tmp_path)
+    later = (tmp_path / "run.json").stat().st_mtime_ns + 1_000_000_000
+    os.utime(tmp_path / "run.json", ns=(later, later))
+    (tmp_path / "progress.json").write_text("{}")
+    runs.begin(tmp_path, run, {"a": 1}, replaces=earlier)
+    assert (tmp_path / "progress.json").exists()
 
 
 def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
