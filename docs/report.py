@@ -15,10 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import calibration, evaluation, results, scores
-from ecg_rhythm.evaluation import OverFolds
-from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.store import Store, open_store
+from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.evaluation import calibration, evaluate, metrics
+from ecg_rhythm.evaluation.evaluate import OverFolds
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments import results
 
 Result = tuple[dict[str, Any], Predictions]
 
@@ -68,7 +69,7 @@ recordings that two networks and the trees get wrong, all alike and each with a 
 
 def plus_minus(measure: OverFolds) -> str:
     """Return mean and standard deviation."""
-    return str(scores.Spread(measure["mean"], measure["sd"]))
+    return str(metrics.Spread(measure["mean"], measure["sd"]))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -132,8 +133,8 @@ def by_length(predictions: Predictions, store: Store) -> str:
     rows = []
     for low, high in LENGTHS:
         part = predictions[(low <= durations) & (durations < high)]
-        scored = [scores.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
-        spread = scores.spread([s["challenge"] for s in scored])
+        scored = [metrics.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
+        spread = metrics.spread([s["challenge"] for s in scored])
         f1 = [np.mean([s["f1"][name] for s in scored]) for name in part.classes]
         label = f"{low:g} to {high:g} s" if high < 1000 else f"over {low:g} s"
         rows.append(
@@ -177,7 +178,7 @@ def robustness(paths: Sequence[Path]) -> str:
 def calibrated(predictions: Predictions) -> NDArray[np.float64]:
     """Return each fold's probabilities, calibrated on all other folds."""
     found = np.empty_like(predictions.probabilities)
-    for own, fitted in evaluation.calibrations(predictions):
+    for own, fitted in evaluate.calibrations(predictions):
         found[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
     return found
 

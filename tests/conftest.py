@@ -14,14 +14,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ecg_rhythm import export, networks
-from ecg_rhythm.classifier import Classifier
-from ecg_rhythm.config import Job, ModelConfig, parse
-from ecg_rhythm.description import Description
+from ecg_rhythm.config import Job, ModelConfig
+from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.store import Store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.runs import RunSpec
-from ecg_rhythm.splits import make_for_store, save_split
-from ecg_rhythm.store import Store, splits_folder, write_store
+from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.networks.registry import build
+from ecg_rhythm.schema import parse
+from ecg_rhythm.weights import export
+from ecg_rhythm.weights.metadata import Description
 
 CHALLENGE = Path(os.environ.get("ECG_RHYTHM_CHALLENGE", Path(__file__).parents[2] / "shared" / "data"))
 """Folder with training2017.zip, REFERENCE-v3.csv, split_5_6_14/ and the original's JSON files."""
@@ -171,7 +173,7 @@ def onnx_model(path: Path) -> Path:
     """Write a small network that has learned nothing, of classes N, A and ~ at 100 Hz."""
     torch.manual_seed(0)
     config = model(model_name="ResGRU")
-    network = networks.build(config, 100.0, 3)
+    network = build(config, 100.0, 3)
     network.enter_phase(0)
     export.export(network, Description(config=config, phase=0, classes=["N", "A", "~"], fs=100.0), path)
     return path

@@ -16,12 +16,14 @@ import pytest
 from rich.console import Console
 
 import ecg_rhythm
-from ecg_rhythm import answers, display, plots
-from ecg_rhythm.classifier import Classifier, Prediction
-from ecg_rhythm.display import answers_as_csv
+from ecg_rhythm.cli import display
+from ecg_rhythm.cli.answers import columns, write_parquet
+from ecg_rhythm.cli.display import answers_as_csv
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import classify, plots
+from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import Record, Wanted, read
-from ecg_rhythm.timeline import Timeline
 from tests.conftest import onnx_model, refusal
 
 FS = 100.0
@@ -42,27 +44,27 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier, paths: list[Path]) -> None:
-    found = list(answers.answers(meter, paths, WANTED))
+    found = list(classify.answers(meter, paths, WANTED))
     assert [type(answer) for answer in found] == [Timeline, Prediction, BadInput, Timeline, Prediction]
     names = [path.stem for path, answer in zip(paths, found, strict=True) if answer is not found[2]]
     assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
-    found = list(answers.answers(meter, paths, WANTED, window=20, stride=10))
+    found = list(classify.answers(meter, paths, WANTED, window=20, stride=10))
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
-    assert all(isinstance(a, Timeline) and a.stride == 5 for a in answers.answers(meter, paths[:2], WANTED, window=10))
-    assert "stride 40" in refusal(lambda: answers.answers(meter, paths, stride=40))  # before anything is printed
+    assert all(isinstance(a, Timeline) and a.stride == 5 for a in classify.answers(meter, paths[:2], WANTED, window=10))
+    assert "stride 40" in refusal(lambda: classify.answers(meter, paths, stride=40))  # before anything is printed
 
 
 def test_a_recording_that_is_too_short_does_not_end_a_batch(
     meter: Classifier, paths: list[Path], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "one.npy", np.ones(1))
-    one, short = answers.answers(meter, [tmp_path / "one.npy", paths[1]], Wanted(fs=1, unit="mV"))
+    one, short = classify.answers(meter, [tmp_path / "one.npy", paths[1]], Wanted(fs=1, unit="mV"))
     assert isinstance(one, BadInput) and str(one).startswith(f"{tmp_path / 'one.npy'}: a single sample is too short")
     assert not isinstance(short, BadInput)
 
 
 def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
-    long, short = answers.answers(meter, paths[:2], WANTED)
+    long, short = classify.answers(meter, paths[:2], WANTED)
     assert isinstance(long, Timeline)
     assert isinstance(short, Prediction)
     shown = io.StringIO()
@@ -73,7 +75,7 @@ def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier
 
 
 def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifier, paths: list[Path]) -> None:
-    (found,) = answers.answers(meter, paths[:1], WANTED)
+    (found,) = classify.answers(meter, paths[:1], WANTED)
     assert isinstance(found, Timeline)
     names = {"N": "SR", "A": "AF", "~": "~"}
     other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
@@ -86,11 +88,11 @@ def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifi
 def test_a_table_has_a_row_for_each_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = zip(paths, answers.answers(meter, paths, WANTED), strict=True)
+    pairs = zip(paths, classify.answers(meter, paths, WANTED), strict=True)
     found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
     answers_as_csv(meter.classes, found)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == answers.columns(meter.classes)
+    assert list(rows[0]) == columns(meter.classes)
     assert [row["file"] for row in rows] == [str(path) for path, _ in found]
     assert [row["record"] for row in rows] == ["long", "short", "longer", "middle"]
     assert [row["label"] for row in rows] == ["", "N", "", "N"]
@@ -100,7 +102,7 @@ def test_a_table_has_a_row_for_each_answer(
     assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
     assert float(rows[0]["hours(N)"]) == pytest.approx(1 / 12, abs=0.005)
     assert sum(float(rows[1][f"p({name})"]) for name in meter.classes) == pytest.approx(1, abs=1e-5)
-    answers.write_parquet(tmp_path / "table.parquet", meter.classes, found)
+    write_parquet(tmp_path / "table.parquet", meter.classes, found)
     table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert list(table[0]) == list(rows[0])
     for written, row in zip(table, rows, strict=True):
@@ -112,7 +114,7 @@ def test_a_table_has_a_row_for_each_answer(
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path, suffix: str) -> None:
     beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
-    long, short = (answer for answer in answers.answers(meter, paths[:2], WANTED))
+    long, short = (answer for answer in classify.answers(meter, paths[:2], WANTED))
     assert isinstance(long, Timeline) and isinstance(short, Prediction)
     plots.timeline(long, tmp_path / f"long{suffix}")
     plots.strip(read(paths[1], WANTED), short, tmp_path / f"short{suffix}")
@@ -121,7 +123,7 @@ def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path,
 
 
 def test_a_strip_is_drawn_to_the_scale_of_ecg_paper(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    _, short = answers.answers(meter, paths[:2], WANTED)
+    _, short = classify.answers(meter, paths[:2], WANTED)
     assert isinstance(short, Prediction)
     plots.strip(read(paths[1], WANTED), short, tmp_path / "strip.svg")
     (path,) = re.findall(r'<g id="patch_2">\s*<path d="([^"]*)"', (tmp_path / "strip.svg").read_text())
@@ -137,8 +139,8 @@ def test_any_name_is_drawn_and_written(
 ) -> None:
     signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
     short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
-    answers.draw(short, tmp_path, set())
-    answers.write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
+    classify.draw(short, tmp_path, set())
+    write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
     (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["record"] == name.replace("\udcff", "\\udcff")
     assert not recwarn.list
@@ -147,7 +149,7 @@ def test_any_name_is_drawn_and_written(
 def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path
 ) -> None:
-    (short,) = answers.answers(meter, paths[1:2], WANTED)
+    (short,) = classify.answers(meter, paths[1:2], WANTED)
     assert isinstance(short, Prediction)
 
     def never() -> Iterator[tuple[Path, Prediction]]:
@@ -155,25 +157,25 @@ def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
         yield paths[1], short
 
     for place in (tmp_path, Path(), Path("/")):
-        message = refusal(partial(answers.write_parquet, place, meter.classes, never()))
+        message = refusal(partial(write_parquet, place, meter.classes, never()))
         assert message == f"{place}: this is a folder; name a file in it"
     table = tmp_path / "t.parquet"
-    answers.write_parquet(table, meter.classes, [(paths[1], short)])
-    assert "not written" in refusal(lambda: answers.write_parquet(table, meter.classes, []))
+    write_parquet(table, meter.classes, [(paths[1], short)])
+    assert "not written" in refusal(lambda: write_parquet(table, meter.classes, []))
     assert pyarrow.parquet.read_table(table).num_rows == 1
     assert "this is a file" in refusal(lambda: plots.check(table))
     assert not list(tmp_path.glob(".*.part"))
     with pytest.raises(FileExistsError, match=r"t\.parquet'$"):  # not the name under which it would have been written
-        answers.write_parquet(table / "below.parquet", meter.classes, [(paths[1], short)])
+        write_parquet(table / "below.parquet", meter.classes, [(paths[1], short)])
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    (answer,) = answers.answers(meter, paths[1:2], WANTED)
+    (answer,) = classify.answers(meter, paths[1:2], WANTED)
     assert not isinstance(answer, BadInput)
     for _ in range(2):  # a second batch draws its own anew
         drawn: set[Path] = set()
         for _ in range(2):
-            answers.draw(answer, tmp_path / "plots", drawn)
+            classify.draw(answer, tmp_path / "plots", drawn)
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
 
 

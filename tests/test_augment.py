@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from ecg_rhythm import augment
+from ecg_rhythm.training import augment
 
 
 def generators(n: int, seed: int = 0) -> list[Generator]:

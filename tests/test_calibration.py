@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ecg_rhythm import calibration
-from ecg_rhythm.evaluation import calibration_error
+from ecg_rhythm.evaluation import calibration
+from ecg_rhythm.evaluation.evaluate import calibration_error
 
 CLASSES = ["N", "A", "O", "~"]
 

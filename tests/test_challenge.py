@@ -27,10 +27,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecg_rhythm.challenge import CHALLENGE_2017, Release, download, fetch, pack_archive
+from ecg_rhythm.data.challenge import CHALLENGE_2017, Release, download, fetch, pack_archive
+from ecg_rhythm.data.splits import load_split, make_for_store
+from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.splits import load_split, make_for_store
-from ecg_rhythm.store import Store, open_store
 from tests.conftest import refusal
 
 IN_ARCHIVE = "training2017/"

@@ -14,14 +14,19 @@ import pytest
 import torch
 import wfdb
 
-from ecg_rhythm import calibration, classifier, export, exported, networks, outputs, quantise, results, weights
-from ecg_rhythm.answers import CHUNK, answers
-from ecg_rhythm.cli.use import export as export_command
-from ecg_rhythm.description import Description
+from ecg_rhythm.cli.export import export as export_command
+from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import calibration, predictions
+from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments.run import train
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.inference.answers import Prediction
+from ecg_rhythm.inference.classify import CHUNK, answers
+from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record
-from ecg_rhythm.store import open_store
-from ecg_rhythm.training import train
+from ecg_rhythm.weights import export, onnx_model, quantise, torch_model
+from ecg_rhythm.weights.metadata import Description
 from tests.conftest import model, refusal, signals, small_store, spec
 
 
@@ -76,9 +81,9 @@ def test_what_was_trained_on_windows_is_asked_in_windows(data: Path, tmp_path: P
     run = spec(model(training_parameters__epochs=[1], data_augmentation__window=2.0))
     train(run, data, tmp_path, device="cpu")
     folder = run.folder(tmp_path)
-    store, table = open_store(data), outputs.read_predictions(folder / "predictions.csv", "test")
-    network, _ = weights.load(folder / "phase0.safetensors")
-    export.export(*weights.load(folder / "phase0.safetensors"), tmp_path / "m.onnx")
+    store, table = open_store(data), predictions.read_predictions(folder / "predictions.csv", "test")
+    network, _ = torch_model.load(folder / "phase0.safetensors")
+    export.export(*torch_model.load(folder / "phase0.safetensors"), tmp_path / "m.onnx")
     assert len(table.records) > 3
     for name, probabilities in zip(table.records, table.probabilities, strict=True):
         signal = store.signal(store.names.index(name))
@@ -95,7 +100,7 @@ def test_what_was_trained_on_windows_is_asked_in_windows(data: Path, tmp_path: P
 
 def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path: Path) -> None:
     file = tmp_path / "fold0.onnx"
-    assert export.export(*weights.load(job / "fold0" / "phase0.safetensors"), file) < 1e-4
+    assert export.export(*torch_model.load(job / "fold0" / "phase0.safetensors"), file) < 1e-4
     answers = classifier.load(file).classify(recordings(40))
     for want, got in zip(classifier.load(job / "fold0").classify(recordings(40)), answers, strict=True):
         assert got.record == want.record
@@ -115,13 +120,13 @@ def test_eight_bits_make_little_difference_and_a_smaller_file(job: Path, data: P
     kinds = {node.op_type for node in onnx.load(quick).graph.node}
     assert "QuantizeLinear" in kinds
     assert quick.read_bytes() != exact.read_bytes()
-    assert exported.load(quick).description == exported.load(exact).description
+    assert onnx_model.load(quick).description == onnx_model.load(exact).description
     wanted, found = (classifier.load(file).probabilities(recordings(40)) for file in (exact, quick))
     assert 0 < abs(found - wanted).mean() < 0.03
 
 
 def test_eight_bits_of_what_is_asked_in_windows_are_fitted_on_windows(job: Path, tmp_path: Path) -> None:
-    network, description = weights.load(job / "fold0" / "phase0.safetensors")
+    network, description = torch_model.load(job / "fold0" / "phase0.safetensors")
     config = model(data_augmentation__window=2.0)
     exact, of_whole, of_windows = (tmp_path / f"{name}.onnx" for name in ("exact", "whole", "windows"))
     export.export(network, description.model_copy(update={"config": config}), exact)
@@ -143,7 +148,7 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str, parameter
     torch.manual_seed(0)
     config = model(model_name=name)
     config = config.model_copy(update={"model_parameters": config.model_parameters | parameters})
-    network = networks.build(config, 100.0, 3)
+    network = build(config, 100.0, 3)
     for module in network.modules():
         if isinstance(module, torch.nn.RNNBase):  # so that the order of its gates matters
             for tensor in module.parameters():
@@ -151,12 +156,12 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str, parameter
     network.enter_phase(len(network.phases) - 1)
     description = Description(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
     assert export.export(network, description, tmp_path / "n.onnx") < 1e-4
-    assert exported.load(tmp_path / "n.onnx").description == description
+    assert onnx_model.load(tmp_path / "n.onnx").description == description
 
 
 def test_what_onnx_cannot_hold_is_refused(tmp_path: Path) -> None:
     config = model(preprocessing__nperseg=2048, preprocessing__noverlap=0)
-    network = networks.build(config, 100.0, 3)
+    network = build(config, 100.0, 3)
     description = Description(config=config, phase=0, classes=["A", "N", "~"], fs=100.0)
     assert "ONNX cannot hold this network" in refusal(lambda: export.export(network, description, tmp_path / "n.onnx"))
     assert not list(tmp_path.iterdir())
@@ -166,7 +171,7 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     results.publish(job, tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
-    _, description = weights.load(job / "fold0" / "phase0.safetensors")
+    _, description = torch_model.load(job / "fold0" / "phase0.safetensors")
     fitted = results.calibration_of(tmp_path / "result", description.config, ["A", "N", "~"])
     raw = classifier.load(job / "fold0")
     assert [one.prediction_set for one in raw.classify(recordings(3))] == [None] * 3
@@ -213,7 +218,7 @@ def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_pa
     found = list(answers(classifier.load(job), [tmp_path / name for name in names]))
     for name, answer in zip(names, found, strict=True):
         if name.startswith("r"):
-            assert isinstance(answer, classifier.Prediction) and answer.record == name
+            assert isinstance(answer, Prediction) and answer.record == name
         else:
             assert isinstance(answer, BadInput) and name in str(answer) and "\n" not in str(answer)
 
@@ -231,10 +236,10 @@ def test_any_number_of_files_is_answered_in_order_while_few_are_in_memory(job: P
 
     found = answers(classifier.load(job), endless())
     first = next(found)
-    assert isinstance(first, classifier.Prediction)
+    assert isinstance(first, Prediction)
     assert len(asked) == CHUNK
     for i, answer in enumerate(islice(found, CHUNK + 3), start=1):
-        assert isinstance(answer, classifier.Prediction) and answer.record == asked[i]
+        assert isinstance(answer, Prediction) and answer.record == asked[i]
     assert len(asked) == 2 * CHUNK
 
 

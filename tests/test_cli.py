@@ -16,7 +16,7 @@ import wfdb
 from safetensors.torch import save_file
 from torch import zeros
 
-from ecg_rhythm.training import train
+from ecg_rhythm.experiments.run import train
 from tests.conftest import model, signals, spec
 
 ROOT = Path(__file__).parents[1]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from ecg_rhythm.classifier import Classifier
-from ecg_rhythm.explain import HIDDEN, explain, hidden
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.explain import HIDDEN, explain, hidden
 from ecg_rhythm.records import Record
 
 FS = 100.0

@@ -590,7 +590,7 @@ def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.
         signal: NDArray[np.float64] = np.array([int(word, 16) for word in path.read_text().split()], dtype=np.float64)
         return records.in_memory(path.stem, signal, 100.0, "ECG", 1e-3)
 
-    monkeypatch.setattr(records.formats, "_plugins", lambda: {".hex": open_hex})
+    monkeypatch.setattr(records.reading, "_plugins", lambda: {".hex": open_hex})
     (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
     assert read(tmp_path / "r.hex").signal[:3].tolist() == pytest.approx([0, 0.255, 0.016])
     assert records.find(tmp_path) == {"r": tmp_path / "r.hex"}
@@ -813,7 +813,7 @@ def test_a_long_record_that_begins_with_a_gap_has_the_unit_of_its_lead(
     (tmp_path / "r_layout.hea").write_text(f"r_layout 1 {FS:g} 0\n~ 0 10000(0)/mV 16 0 0 0 0 II\n")
     half = len(LEAD) // 2
     (tmp_path / "r.hea").write_text(f"r/4 1 {FS:g} {3 * half}\nr_layout 0\n~ {half}\nr1 {half}\nr2 {half}\n")
-    monkeypatch.setattr("ecg_rhythm.records.wfdb_files.SMALL", 10)
+    monkeypatch.setattr("ecg_rhythm.records.formats.wfdb_record.SMALL", 10)
     recording = open_recording(tmp_path / "r.hea")
     np.testing.assert_allclose(recording.stretch(half, 3 * half), LEAD, atol=3e-4)
     assert np.isnan(recording.stretch(0, half)).all()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sleepecg
 
-from ecg_rhythm.heartbeats import heart_rate, heartbeats
 from ecg_rhythm.records import read
+from ecg_rhythm.signals.heartbeats import heart_rate, heartbeats
 
 
 @pytest.mark.parametrize("fs", [100, 128, 250, 300, 360, 500, 2000])

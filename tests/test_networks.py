@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ecg_rhythm import demo, networks
 from ecg_rhythm.config import Preprocessing, load_model, shipped
+from ecg_rhythm.data import synthetic
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.networks.frontend import FrontEnd
-from ecg_rhythm.networks.inputs import LogSpectrogram
-from ecg_rhythm.networks.layers import ConvBlock, ConvLayer, Dropout
-from ecg_rhythm.networks.steps import Steps
+from ecg_rhythm.networks.blocks.convolution import ConvBlock, ConvLayer, Dropout
+from ecg_rhythm.networks.blocks.frontend import FrontEnd
+from ecg_rhythm.networks.blocks.spectrogram import LogSpectrogram
+from ecg_rhythm.networks.blocks.steps import Steps
+from ecg_rhythm.networks.registry import build, check
 from tests.conftest import model
 
 OPTIONS: list[dict[str, Any]] = [
@@ -46,7 +47,7 @@ def padded(lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def built(changes: dict[str, Any]) -> Any:
     torch.manual_seed(0)
-    network = networks.build(model(**changes), 100.0, 3)
+    network = build(model(**changes), 100.0, 3)
     # Batch norm that has seen something, so that its bias would show wherever padding leaks.
     network.train()
     for seed in range(5):
@@ -55,12 +56,12 @@ def built(changes: dict[str, Any]) -> Any:
 
 
 def test_cnn_has_the_published_number_of_parameters() -> None:
-    network = networks.build(load_model(shipped("models") / "CNN_paper.json"), 300.0, 4)
+    network = build(load_model(shipped("models") / "CNN_paper.json"), 300.0, 4)
     assert parameters_of(network) == 9_840_740
 
 
 def test_crnn_parameters_add_up_part_by_part() -> None:
-    network = networks.build(load_model(shipped("models") / "CRNN_paper.json"), 300.0, 4)
+    network = build(load_model(shipped("models") / "CRNN_paper.json"), 300.0, 4)
     parts = {name: parameters_of(part) for name, part in network.named_children()}
     n_lstm = sum(4 * 100 * (n_in + 100 + 2) for n_in in (480, 100, 100))
     assert parts["dense"] == 480 * 200 + 200
@@ -222,7 +223,7 @@ def test_one_direction_gives_the_output_of_the_last_real_step() -> None:
     config = model(model_name="CRNN")
     raw = config.model_dump()
     raw["model_parameters"]["bidirectional"] = "False"
-    network: Any = networks.build(type(config).model_validate_json(json.dumps(raw)), 100.0, 3)
+    network: Any = build(type(config).model_validate_json(json.dumps(raw)), 100.0, 3)
     network.enter_phase(2)
     network.eval()
     signals, lengths = padded([300, 200])
@@ -261,16 +262,16 @@ def test_frozen_parts_keep_weights_and_statistics() -> None:
 )
 def test_parameters_an_architecture_does_not_take_are_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says.replace(".", r"\.")) as error:
-        networks.check(model(**changes), "m.json")
+        check(model(**changes), "m.json")
     assert str(error.value).startswith("m.json")
     assert "\n" not in str(error.value)
 
 
-BEATS = demo.rhythm("N", np.random.default_rng(0))[:6000]
-SECONDS = np.arange(len(BEATS)) / demo.FS
+BEATS = synthetic.rhythm("N", np.random.default_rng(0))[:6000]
+SECONDS = np.arange(len(BEATS)) / synthetic.FS
 
 
-def seen(signal: Any, fs: float = demo.FS) -> Any:
+def seen(signal: Any, fs: float = synthetic.FS) -> Any:
     x = torch.tensor(np.asarray(signal), dtype=torch.float32)[None]
     return FrontEnd(fs)(x, Steps(torch.tensor([x.shape[1]]), x.shape[1], x.device))[0].numpy()
 

@@ -9,8 +9,8 @@ import scipy.io
 import wfdb
 from numpy.typing import NDArray
 
-from ecg_rhythm.packing import pack_folder, read_labels
-from ecg_rhythm.store import Store, open_store
+from ecg_rhythm.data.packing import pack_folder, read_labels
+from ecg_rhythm.data.store import Store, open_store
 from tests.conftest import refusal
 
 

@@ -17,10 +17,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecg_rhythm import display, networks, queueing, runs
+from ecg_rhythm.cli import display
 from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.queueing import Status
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments import queue as queueing
+from ecg_rhythm.experiments.jobs import plan
+from ecg_rhythm.experiments.queue import Status
+from ecg_rhythm.networks.registry import check
 from tests.conftest import model
 
 
@@ -39,7 +43,7 @@ def write_jobs(folder: Path, epochs: int = 2, **broken: object) -> Path:
 
 
 def planned(jobs: Path, logs: Path) -> list[queueing.QueuedRun]:
-    return queueing.enqueue(queueing.plan(jobs, check=networks.check), logs)
+    return queueing.enqueue(plan(jobs, check=check), logs)
 
 
 def command(jobs: Path, data: Path, logs: Path) -> list[str]:

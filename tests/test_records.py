@@ -200,7 +200,7 @@ def test_a_lead_in_volts_goes_before_one_that_is_not(tmp_path: Path) -> None:
 def test_each_lead_of_a_frame_is_read_at_its_own_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int, per_frame: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr("ecg_rhythm.records.wfdb_files.SMALL", small)
+    monkeypatch.setattr("ecg_rhythm.records.formats.wfdb_record.SMALL", small)
     leads = ["II", "Resp"] if per_frame[0] == 4 else ["Resp", "II"]
     signals = [WAVE.astype(np.float64)[:: 4 // samples] for samples in per_frame]
     n = len(signals)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ecg_rhythm import evaluation, outputs, results, robustness
-from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.splits import make_for_store, save_split
-from ecg_rhythm.store import open_store, splits_folder
-from ecg_rhythm.training import train
+from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.evaluation import evaluate
+from ecg_rhythm.evaluation import predictions as outputs
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments import results, robustness
+from ecg_rhythm.experiments.run import train
 from tests.conftest import model, refusal, small_store, spec
 
 PUBLISHED = Path(__file__).parent.parent / "results"
@@ -31,7 +33,7 @@ def made_up(n: int = 300, seed: int = 0) -> Predictions:
 
 def test_figures_are_those_of_scikit_learn() -> None:
     predictions = made_up()
-    found = evaluation.figures(predictions)
+    found = evaluate.figures(predictions)
     for k in range(3):
         fold = predictions[predictions.folds == k]
         f1 = metrics.f1_score(fold.targets, fold.labels, average=None)
@@ -45,7 +47,7 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
     whole = made_up()
-    found = evaluation.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
+    found = evaluate.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
     lacking, whole_class = found["measures"]["AUROC ~"], found["measures"]["AUROC A"]
     assert [value is None for value in lacking["folds"]] == [False, True, False]
     assert lacking["mean"] == pytest.approx(np.mean([value for value in lacking["folds"] if value is not None]))
@@ -54,24 +56,24 @@ def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = np.tile([0.9, 0.1], (10, 1))
-    assert evaluation.calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
-    assert evaluation.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
+    assert evaluate.calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
+    assert evaluate.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
 
 
 def test_calibration_is_measured_on_folds_it_was_not_fitted_on() -> None:
     honest = made_up(3000)
     boastful = honest.probabilities**3
     predictions = replace(honest, probabilities=boastful / boastful.sum(axis=1, keepdims=True))
-    found = evaluation.figures(predictions)["calibrated"]
+    found = evaluate.figures(predictions)["calibrated"]
     assert found is not None
-    assert found["calibration_error"] < 0.03 < evaluation.figures(predictions)["calibration_error"]
+    assert found["calibration_error"] < 0.03 < evaluate.figures(predictions)["calibration_error"]
     for coverage in (0.8, 0.9, 0.95):
         shares = found["class_coverage"][str(coverage)]
         assert shares.keys() == {"A", "N", "~"}
         assert all(abs(share - coverage) < 0.04 for share in [found["coverage"][str(coverage)], *shares.values()])
     assert found["sizes"]["0.8"] < found["sizes"]["0.9"] < found["sizes"]["0.95"] <= 3
     one_fold = predictions[predictions.folds == 0]
-    assert evaluation.figures(one_fold)["calibrated"] is None
+    assert evaluate.figures(one_fold)["calibrated"] is None
 
 
 def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path
 
 def test_a_class_may_be_called_all() -> None:
     predictions = replace(made_up(), classes=["A", "all", "~"])
-    found = evaluation.figures(predictions)["calibrated"]
+    found = evaluate.figures(predictions)["calibrated"]
     assert found is not None
     assert found["coverage"]["0.9"] != found["class_coverage"]["0.9"]["all"]
 
@@ -132,7 +134,7 @@ def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
     result, predictions = results.read(tmp_path / "vote")
     assert result["title"] == "two seeds"
     assert list(result["training"]) == ["seed0", "seed1"]
-    assert results.differences(published, evaluation.figures(predictions)) == []
+    assert results.differences(published, evaluate.figures(predictions)) == []
     assert sorted(predictions.records) == sorted(open_store(data).names)
     for fold in (0, 1):
         tables = [outputs.read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
@@ -184,14 +186,14 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     made_from = {"data": "x", "split": "s", "labels": "v3"}
     published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
     _, found = results.read(tmp_path / "ridge")
-    assert results.differences(published, evaluation.figures(found)) == []
+    assert results.differences(published, evaluate.figures(found)) == []
     assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", 0, tmp_path))
 
 
 @pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
 def test_published_figures_are_those_of_the_published_predictions(result: Path) -> None:
     published, predictions = results.read(result.parent)
-    assert results.differences(published["figures"], evaluation.figures(predictions)) == []
+    assert results.differences(published["figures"], evaluate.figures(predictions)) == []
     assert len(set(predictions.records)) == 8528
     f1 = [metrics.f1_score(f.targets, f.labels, average=None)[:3].mean() for f in folds_of(predictions)]
     assert published["figures"]["measures"]["challenge"]["mean"] == pytest.approx(np.mean(f1))
@@ -205,13 +207,13 @@ def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, t
     results.publish(jobs[0], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
-    (sentence,) = results.differences(result["figures"], evaluation.figures(predictions))
+    (sentence,) = results.differences(result["figures"], evaluate.figures(predictions))
     assert sentence.startswith("measures, F1 A, mean: ")
     result["figures"]["measures"].pop("accuracy")
-    assert len(results.differences(result["figures"], evaluation.figures(predictions))) == 5
+    assert len(results.differences(result["figures"], evaluate.figures(predictions))) == 5
     result, _ = results.read(tmp_path / "one")
     turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
-    assert results.differences(result["figures"], evaluation.figures(turned))
+    assert results.differences(result["figures"], evaluate.figures(turned))
 
 
 def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:

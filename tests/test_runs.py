@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ecg_rhythm import runs
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments import folder
+from ecg_rhythm.training.progress import Progress, read_progress, write_progress
+from ecg_rhythm.weights.run_files import is_done, read_scores
 from tests.conftest import model, spec
 
 HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm import runs\n"
@@ -20,20 +22,20 @@ def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(runs.Busy, match="another process is at work"), runs.claim(tmp_path):
+    with pytest.raises(folder.Busy, match="another process is at work"), folder.claim(tmp_path):
         pass
-    assert runs.is_claimed(tmp_path)
+    assert folder.is_claimed(tmp_path)
     holder.kill()
     holder.communicate()
-    assert not runs.is_claimed(tmp_path)
+    assert not folder.is_claimed(tmp_path)
 
 
 def test_a_folder_made_from_something_else_is_refused(tmp_path: Path) -> None:
     run = spec(model())
-    runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
-    runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
+    folder.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
+    folder.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 2]}})
     with pytest.raises(BadInput, match=r"a\.c is \[1, 2\] there and \[1, 3\] now, d is null there and 4 now"):
-        runs.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
+        folder.begin(tmp_path, run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
 
 
 def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> None:
@@ -42,44 +44,44 @@ def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> No
     before = json.loads(json.dumps(now))
     del before["model"]["training_parameters"]["weight_average"]
     (tmp_path / "run.json").write_text(json.dumps(before))
-    runs.check_same(tmp_path, now)
+    folder.check_same(tmp_path, now)
     changed = {"model": model(training_parameters__weight_average=0.5).model_dump()}
     with pytest.raises(BadInput, match=r"weight_average is 0 there and 0\.5 now"):
-        runs.check_same(tmp_path, changed)
+        folder.check_same(tmp_path, changed)
 
 
 def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
     run = spec(model())
-    runs.begin(tmp_path, run, {"a": 1})
+    folder.begin(tmp_path, run, {"a": 1})
     (tmp_path / "scores.json").write_text("{}")
     (tmp_path / "tensorboard").mkdir()
-    runs.begin(tmp_path, run, {"a": 2}, replaces=runs.made_at(tmp_path))
-    assert not runs.is_done(tmp_path)
+    folder.begin(tmp_path, run, {"a": 2}, replaces=folder.made_at(tmp_path))
+    assert not is_done(tmp_path)
     assert not (tmp_path / "tensorboard").exists()
 
 
 def test_restart_leaves_what_another_process_has_begun_since(tmp_path: Path) -> None:
     run = spec(model())
-    runs.begin(tmp_path, run, {"a": 1})
-    earlier = runs.made_at(tmp_path)
+    folder.begin(tmp_path, run, {"a": 1})
+    earlier = folder.made_at(tmp_path)
     later = (tmp_path / "run.json").stat().st_mtime_ns + 1_000_000_000
     os.utime(tmp_path / "run.json", ns=(later, later))
     (tmp_path / "progress.json").write_text("{}")
-    runs.begin(tmp_path, run, {"a": 1}, replaces=earlier)
+    folder.begin(tmp_path, run, {"a": 1}, replaces=earlier)
     assert (tmp_path / "progress.json").exists()
 
 
 def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not finished"):
-        runs.read_scores(tmp_path)
+        read_scores(tmp_path)
     for text in ("{", "[]", "{}"):
         (tmp_path / "scores.json").write_text(text)
         with pytest.raises(BadInput, match="these are no scores of a run"):
-            runs.read_scores(tmp_path)
+            read_scores(tmp_path)
 
 
 def test_progress_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    progress = runs.Progress(1, 5, 3, 10, 0.5, None, 12.0, 0.3)
-    assert runs.read_progress(tmp_path) is None
-    runs.write_progress(tmp_path, progress)
-    assert runs.read_progress(tmp_path) == progress
+    progress = Progress(1, 5, 3, 10, 0.5, None, 12.0, 0.3)
+    assert read_progress(tmp_path) is None
+    write_progress(tmp_path, progress)
+    assert read_progress(tmp_path) == progress

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.scores import confusion_matrix, score
+from ecg_rhythm.evaluation.metrics import confusion_matrix, score
 
 CLASSES = ["N", "A", "O", "~"]
 PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 import ecg_rhythm
-from ecg_rhythm import classifier
-from ecg_rhythm.classifier import Classifier
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import Record, read, resample
+from ecg_rhythm.weights.loading import SHIPPED
 from tests.conftest import refusal
 
 WANTED = {"A00001": "N", "A00004": "A", "A00008": "O", "A00205": "~"}
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 SECONDS = np.arange(9000) / 300
 
 
-@pytest.fixture(scope="module", params=classifier.SHIPPED)
+@pytest.fixture(scope="module", params=SHIPPED)
 def model(request: pytest.FixtureRequest) -> Classifier:
     return ecg_rhythm.load(request.param)
 
@@ -37,7 +37,7 @@ def recordings(challenge_files: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_they_are_small_and_say_what_they_are(model: Classifier) -> None:
-    assert sum(path.stat().st_size for path in classifier.SHIPPED.values()) < 8_000_000
+    assert sum(path.stat().st_size for path in SHIPPED.values()) < 8_000_000
     (member,) = model.members
     assert model.classes == ["N", "A", "O", "~"]
     assert member.description.calibration is not None

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.splits import Fold, Split, check_split, load_split, make_for_store, make_split, save_split
-from ecg_rhythm.store import Store, open_store, write_store
+from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, make_for_store, make_split, save_split
+from ecg_rhythm.data.store import Store, open_store, write_store
 from tests.conftest import refusal
 
 CLASSES = ["N", "A", "~"]

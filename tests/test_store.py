@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
+from ecg_rhythm.data.store import Store, open_store, store_folder, write_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.store import Store, open_store, store_folder, write_store
 from tests.conftest import refusal
 
 Signal = NDArray[np.float32]

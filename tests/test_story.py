@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 
-from ecg_rhythm import demo
+from ecg_rhythm.data import synthetic
 from tests.test_cli import recordings
 
 
@@ -47,9 +47,9 @@ def test_synthetic_rhythms_are_what_they_are_called() -> None:
     rng = np.random.default_rng(0)
 
     def intervals(label: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        signal = demo.rhythm(label, rng)
+        signal = synthetic.rhythm(label, rng)
         peaks = find_peaks(signal, height=0.6 * np.quantile(signal, 0.995), distance=60)[0]
-        gaps: np.ndarray[tuple[int], np.dtype[np.float64]] = np.diff(peaks) / demo.FS
+        gaps: np.ndarray[tuple[int], np.dtype[np.float64]] = np.diff(peaks) / synthetic.FS
         return gaps
 
     for _ in range(5):

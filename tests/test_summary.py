@@ -9,9 +9,9 @@ from statistics import mean, stdev
 
 import pytest
 
-from ecg_rhythm import summary
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.scores import score
+from ecg_rhythm.evaluation.metrics import score
+from ecg_rhythm.experiments import summary
 from tests.conftest import model
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.suspects import suspects, write
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.evaluation.suspects import suspects, write
 from tests.conftest import refusal
 
 CLASSES = ["A", "N"]

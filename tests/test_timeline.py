@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.classifier import Classifier, load
+from ecg_rhythm.inference.classifier import Classifier, load
+from ecg_rhythm.inference.smoothing import TRUST, merged, smoothed, transitions
+from ecg_rhythm.inference.streaming import StreamingClassifier
+from ecg_rhythm.inference.timeline import timeline, timeline_of_signal
 from ecg_rhythm.records import Recording, Wanted, in_memory, open_recording
-from ecg_rhythm.smoothing import TRUST, merged, smoothed, transitions
-from ecg_rhythm.streaming import StreamingClassifier
-from ecg_rhythm.timeline import timeline, timeline_of_signal
-from ecg_rhythm.windows import Cutter
+from ecg_rhythm.signals.windows import Cutter
 from tests.conftest import onnx_model, refusal
 
 FS = 100.0
@@ -93,7 +93,7 @@ def test_reading_in_stretches_changes_nothing(meter: Classifier, monkeypatch: py
     signal = np.repeat(rng.integers(0, 2, 40), 3000) + rng.normal(0, 0.3, 120_000)
     whole = in_memory("r", signal, FS, "II", 1.0)
     before = timeline(meter, whole)
-    monkeypatch.setattr("ecg_rhythm.timeline.STRETCH", 7.77)
+    monkeypatch.setattr("ecg_rhythm.inference.timeline.STRETCH", 7.77)
     np.testing.assert_array_equal(timeline(meter, whole).probabilities, before.probabilities)
 
 

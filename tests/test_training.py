@@ -19,15 +19,23 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch import nn
 
-from ecg_rhythm import classifier, display, networks, outputs, runs, weights
+from ecg_rhythm import networks
+from ecg_rhythm.cli import display
 from ecg_rhythm.config import LossFunctionParameters, load_model
-from ecg_rhythm.dataset import seed_of
+from ecg_rhythm.data.splits import load_split, make_for_store, save_split
+from ecg_rhythm.data.store import open_store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.objective import class_weights, follow, l2_loss, schedule, weighted_loss
-from ecg_rhythm.runs import Progress, RunSpec
-from ecg_rhythm.splits import load_split, make_for_store, save_split
-from ecg_rhythm.store import open_store, splits_folder, write_store
-from ecg_rhythm.training import train
+from ecg_rhythm.evaluation import predictions as outputs
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.experiments.run import train
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.networks.registry import build
+from ecg_rhythm.training.batches import seed_of
+from ecg_rhythm.training.loss import class_weights, l2_loss, weighted_loss
+from ecg_rhythm.training.optimizer import follow, schedule
+from ecg_rhythm.training.progress import Progress
+from ecg_rhythm.weights import torch_model
 from tests.conftest import model, refusal, spec
 
 TWO_PROCESSES = [
@@ -89,7 +97,7 @@ def test_loss_is_weighted_cross_entropy_averaged_over_the_batch() -> None:
 
 
 def test_l2_counts_weights_but_neither_biases_nor_batch_norm() -> None:
-    network: Any = networks.build(model(), 100.0, 3)
+    network: Any = build(model(), 100.0, 3)
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     squares = sum(float(layer.weight.detach().square().sum()) for layer in layers)
     got = l2_loss(network, LossFunctionParameters(l2_penalty=0.3, class_penalty=0))
@@ -139,7 +147,7 @@ def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Pat
         f1 = f1_score([r["label"] for r in chosen], guesses, labels=store.classes, average=None, zero_division=0)
         got = scores["phases"][0][part]["f1"]
         assert list(got.values()) == pytest.approx(list(f1))
-    network, description = weights.load(run.folder(tmp_path) / "phase0.safetensors")
+    network, description = torch_model.load(run.folder(tmp_path) / "phase0.safetensors")
     assert (description.classes, description.fs) == (store.classes, store.fs)
     signal = torch.from_numpy(store.signal(fold.test[0] - 1))[None]
     with torch.inference_mode():
@@ -336,7 +344,7 @@ def test_l2_does_not_touch_what_a_phase_does_not_use(data: Path, tmp_path: Path)
     run = spec(config)
     train(run, data, tmp_path, device="cpu")
     torch.manual_seed(seed_of(run.job.seed))
-    fresh = networks.build(config, 100.0, 3).state_dict()
+    fresh = build(config, 100.0, 3).state_dict()
     trained = load_file(run.folder(tmp_path) / "phase0.safetensors")
     assert all(torch.equal(trained[name], fresh[name]) for name in trained if name.startswith("lstms"))
 

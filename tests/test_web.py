@@ -17,9 +17,10 @@ from fastapi.testclient import TestClient
 from matplotlib import colors, image
 from pydantic import TypeAdapter
 
-from ecg_rhythm import classifier, records
-from ecg_rhythm.cli.use import serve
-from ecg_rhythm.plots import SHADE
+from ecg_rhythm import records
+from ecg_rhythm.cli.serve import serve
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.inference.plots import SHADE
 from ecg_rhythm.web import schemas
 from ecg_rhythm.web.app import Limits, create_app
 from tests.conftest import onnx_model, refusal

@@ -7,25 +7,27 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ecg_rhythm import networks, weights
-from ecg_rhythm.description import KEY, Description
+from ecg_rhythm import networks
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks.registry import build
+from ecg_rhythm.weights import torch_model
+from ecg_rhythm.weights.metadata import KEY, Description
 from tests.conftest import model
 
 
 def saved(path: Path, phase: int = 2) -> networks.Network:
     torch.manual_seed(0)
     config = model(model_name="CRNN")
-    network = networks.build(config, 100.0, 3)
+    network = build(config, 100.0, 3)
     network.enter_phase(phase)
     description = Description(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
-    weights.save(path, network, description)
+    torch_model.save(path, network, description)
     return network.eval()
 
 
 def test_a_weights_file_is_all_that_is_needed(tmp_path: Path) -> None:
     network = saved(tmp_path / "w.safetensors")
-    loaded, description = weights.load(tmp_path / "w.safetensors")
+    loaded, description = torch_model.load(tmp_path / "w.safetensors")
     assert (description.phase, description.classes, description.fs) == (2, ["A", "N", "~"], 100.0)
     signals, lengths = torch.randn(2, 300), torch.tensor([300, 300])
     with torch.inference_mode():
@@ -34,27 +36,27 @@ def test_a_weights_file_is_all_that_is_needed(tmp_path: Path) -> None:
 
 def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such weights file"):
-        weights.load(tmp_path / "none.safetensors")
+        torch_model.load(tmp_path / "none.safetensors")
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"not safetensors at all")
     with pytest.raises(BadInput, match="not a weights file, or a damaged one"):
-        weights.load(path)
+        torch_model.load(path)
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(BadInput, match="does not describe an ECG model"):
-        weights.load(path)
+        torch_model.load(path)
     save_file({"a": torch.zeros(1)}, path, metadata={KEY: '{"fs": 300}'})
     with pytest.raises(BadInput, match="key config is missing"):
-        weights.load(path)
+        torch_model.load(path)
     saved(path)
     with safe_open(path, framework="pt") as file:
         metadata, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(state, path, metadata={KEY: metadata[KEY].replace('"phase":2', '"phase":9')})
     with pytest.raises(BadInput, match="do not fit its own description"):
-        weights.load(path)
+        torch_model.load(path)
     saved(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(BadInput, match="not a weights file, or a damaged one"):
-        weights.load(path)
+        torch_model.load(path)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +67,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full_disk(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ecg_rhythm.weights.save_file", full_disk)
+    monkeypatch.setattr("ecg_rhythm.weights.torch_model.save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         saved(path)
     assert path.read_bytes() == before

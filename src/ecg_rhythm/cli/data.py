@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm import config, display, splits
-from ecg_rhythm.cli.base import Data, app, out
-from ecg_rhythm.store import open_store, splits_folder, store_folder
+from ecg_rhythm.cli import display
+from ecg_rhythm.cli.console import Data, app, out
+from ecg_rhythm.data import splits
+from ecg_rhythm.data.store import open_store, splits_folder, store_folder
+from ecg_rhythm.schema import checked_name
 
 
 @app.command(short_help="Get, verify and pack the 2017 challenge set.")
@@ -24,7 +26,7 @@ def fetch(
     data: Data = Path("data"),
 ) -> None:
     """Get, verify and pack the 2017 challenge set, and make the published split, with and without validation parts."""
-    from ecg_rhythm import challenge
+    from ecg_rhythm.data import challenge
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
     store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
@@ -40,7 +42,7 @@ def pack(
     data: Data = Path("data"),
 ) -> None:
     """Pack your own labelled recordings; all other commands work on them too."""
-    from ecg_rhythm import packing
+    from ecg_rhythm.data import packing
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
     display.store(out, store)
@@ -80,7 +82,7 @@ def split(
         refit=refit,
         labels=labels,
         keep_together=keep_together,
-        name=name and config.checked_name(name),
+        name=name and checked_name(name),
     )
     splits.save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]

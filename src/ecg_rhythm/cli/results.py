@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm import display, files
-from ecg_rhythm.cli.base import Data, app, complain, out
+from ecg_rhythm import files
+from ecg_rhythm.cli import display
+from ecg_rhythm.cli.console import Data, Logs, app, complain, out
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments import summary
 
 
 @app.command(short_help="Keep out-of-fold predictions and their figures.")
@@ -22,7 +24,7 @@ def publish(
     data: Data = Path("data"),
 ) -> None:
     """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
-    from ecg_rhythm import results
+    from ecg_rhythm.experiments import results
 
     display.figures(out, results.publish(job, to, title, data), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
@@ -35,7 +37,7 @@ def vote(
     title: Annotated[str, typer.Option(help="What this is, in a few words.")],
 ) -> None:
     """Let results vote: the mean of their out-of-fold probabilities, and its figures."""
-    from ecg_rhythm import results
+    from ecg_rhythm.experiments import results
 
     display.figures(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
@@ -50,7 +52,8 @@ def evaluate(
     logs: Annotated[Path, typer.Option(help="Where --rerun keeps its runs.")] = Path("rerun"),
 ) -> None:
     """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
-    from ecg_rhythm import evaluation, results
+    from ecg_rhythm.evaluation import evaluate as evaluation
+    from ecg_rhythm.experiments import results
 
     if as_json and rerun is not None:
         raise BadInput("--json, --rerun: choose one of them")
@@ -65,10 +68,12 @@ def evaluate(
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
-        from ecg_rhythm import outputs, runs, training
+        from ecg_rhythm.evaluation import predictions as outputs
+        from ecg_rhythm.experiments import folder as runs
+        from ecg_rhythm.experiments.run import train
 
         with display.progress(out, spec.title) as report:
-            training.train(spec, data, logs, report=report)
+            train(spec, data, logs, report=report)
         anew = outputs.read_predictions(spec.folder(logs) / runs.PREDICTIONS)
         display.comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
@@ -86,8 +91,8 @@ def suspects(
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
     """List recordings that all results get wrong and are sure about: often the label is wrong."""
-    from ecg_rhythm import results
-    from ecg_rhythm import suspects as looking
+    from ecg_rhythm.evaluation import suspects as looking
+    from ecg_rhythm.experiments import results
 
     found = looking.suspects([results.read(folder)[1] for folder in found_in], sure)
     display.suspects(out, found)
@@ -104,10 +109,29 @@ def robustness(
     data: Data = Path("data"),
 ) -> None:
     """Score a job's folds under noise, other devices and other faults."""
-    from ecg_rhythm import robustness as measuring
+    from ecg_rhythm.experiments import robustness as measuring
 
     with out.status("measuring") as status:
         found = measuring.measure(job, data, part=part, every=every, report=status.update)
     display.robustness(out, found)
     if to is not None:
         files.write_json(to, found)
+
+
+@app.command(short_help="Compare all finished runs.")
+def summarize(
+    architecture: Annotated[str | None, typer.Argument(help="Only this architecture.")] = None,
+    logs: Logs = Path("logs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per phase, job, fold and measure.")] = False,
+) -> None:
+    """Compare all finished runs: every fold, mean ± standard deviation, difference to the best."""
+    configurations, problems = summary.summarize(logs, architecture)
+    if as_json or as_csv:
+        typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
+    else:
+        display.summaries(out, configurations)
+    for message in problems:
+        complain(message)
+    if problems:
+        sys.exit(1)

@@ -4,16 +4,8 @@
 format is a function (path, `Wanted`) -> `Recording` in a file of its own; `formats.py` knows which is for which file.
 """
 
-from ecg_rhythm.records.formats import (
-    expand,
-    files_in,
-    find,
-    open_recording,
-    read,
-    said_otherwise,
-    standard_input,
-    whole,
-)
+from ecg_rhythm.records.finding import expand, files_in, find
+from ecg_rhythm.records.reading import open_recording, read, said_otherwise, standard_input, whole
 from ecg_rhythm.records.recording import (
     FASTEST,
     SLOWEST,
@@ -22,8 +14,6 @@ from ecg_rhythm.records.recording import (
     Wanted,
     bridged,
     check_length,
-    count_gaps,
-    fill,
     in_memory,
     numbers_of,
     of_signal,
@@ -32,6 +22,7 @@ from ecg_rhythm.records.recording import (
     resample,
     scale,
 )
+from ecg_rhythm.signals.gaps import count_gaps, fill
 
 __all__ = [
     "FASTEST",

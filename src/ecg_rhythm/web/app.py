@@ -23,11 +23,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from ecg_rhythm import __version__, classifier
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import classifier
 from ecg_rhythm.records import Wanted
-from ecg_rhythm.web import schemas, work
-from ecg_rhythm.web.work import Upload
+from ecg_rhythm.version import __version__
+from ecg_rhythm.web import schemas, worker
+from ecg_rhythm.web.worker import Upload
+from ecg_rhythm.weights.loading import DEFAULT
 
 PAGE = Path(__file__).parent / "page"
 NAME_LENGTH = 100
@@ -141,7 +143,7 @@ class _Service:
         """Requests, and bytes of their bodies."""
         self.pool = ProcessPool(
             max_workers=limits.workers,
-            initializer=work.prepare,
+            initializer=worker.prepare,
             initargs=[models, coverage, limits.memory],
             context=multiprocessing.get_context("spawn"),
         )
@@ -255,7 +257,7 @@ def create_app(
         If a model cannot be loaded.
     """
     chosen, limits = models or [], limits or Limits()
-    loaded = classifier.load(chosen or classifier.DEFAULT, coverage)  # says at once if it cannot be
+    loaded = classifier.load(chosen or DEFAULT, coverage)  # says at once if it cannot be
     service = _Service(chosen, coverage, limits)
 
     @asynccontextmanager
@@ -312,7 +314,7 @@ def create_app(
         """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
-            answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)
+            answer: dict[str, Any] = await service.do(worker.answer, upload, signal, why)
             return answer
 
     @app.post("/api/picture", openapi_extra=BODY, responses=DRAWN | REFUSALS, response_class=Response)
@@ -323,7 +325,7 @@ def create_app(
         """Draw an ECG and what is said of it on one page."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
-            drawn: bytes = await service.do(work.picture, upload, kind, why)
+            drawn: bytes = await service.do(worker.picture, upload, kind, why)
             return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")
 
     @app.get("/api/health")
