@@ -33,7 +33,7 @@ from ecg_rhythm.training.environment import accelerator_for
 from ecg_rhythm.training.loss import class_weights, weighted_loss
 from ecg_rhythm.training.optimizer import optimizer_of
 from ecg_rhythm.training.predict import probabilities
-from ecg_rhythm.weights.metadata import Description
+from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.torch_model import TorchModel
 
 Indices = NDArray[np.int64]
@@ -216,7 +216,7 @@ def load(part: str, seed: str) -> dict[str, float]:
 def _small(store: Store) -> TorchModel:
     model = config.load_model(MODELS / "CNN_demo.json")
     network = build(model, store.fs, len(store.classes))
-    return TorchModel(network, Description(config=model, phase=0, classes=store.classes, fs=store.fs))
+    return TorchModel(network, Metadata(config=model, phase=0, classes=store.classes, fs=store.fs))
 
 
 def grow(files: str) -> dict[str, float]:

@@ -179,7 +179,7 @@ def calibrated(predictions: Predictions) -> NDArray[np.float64]:
     """Return each fold's probabilities, calibrated on all other folds."""
     found = np.empty_like(predictions.probabilities)
     for own, fitted in evaluate.calibrations(predictions):
-        found[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
+        found[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
     return found
 
 

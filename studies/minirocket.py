@@ -57,7 +57,7 @@ def predict(
     model.fit(signals[train], targets[train])
     before = softmax(model.decision_function(signals[valid]), axis=1)
     temperature = calibration.fit(before, targets[valid], classes).temperature
-    return calibration.tempered(softmax(model.decision_function(signals[test]), axis=1), temperature)
+    return calibration.apply_temperature(softmax(model.decision_function(signals[test]), axis=1), temperature)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.evaluation import metrics, predictions
 from ecg_rhythm.experiments import folder
 from ecg_rhythm.inference import classifier, sliding, smoothing
-from ecg_rhythm.signals.windows import Cutter
+from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.run_files import is_done
 
 HOURS, DAYS = 6.0, 4
@@ -77,7 +77,7 @@ def days_of(fold: Path, store: Store) -> Iterator[Day]:
     rng = np.random.default_rng(int(fold.name.removeprefix("fold")))
     for _ in range(DAYS):
         signal, truth = spliced(store, of_class, rng)
-        cutter = Cutter(store.fs, sliding.WINDOW, sliding.STRIDE)
+        cutter = SlidingWindow(store.fs, sliding.WINDOW, sliding.STRIDE)
         found = np.array(list(sliding.classify_windows(model, cutter.push(signal), store.fs)))
         step = round(sliding.STRIDE * store.fs)
         steps = smoothing.merged(found, len(signal) // step, round(sliding.WINDOW / sliding.STRIDE))

@@ -23,7 +23,7 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.schema import parse
 from ecg_rhythm.weights import export
-from ecg_rhythm.weights.metadata import Description
+from ecg_rhythm.weights.metadata import Metadata
 
 CHALLENGE = Path(os.environ.get("ECG_RHYTHM_CHALLENGE", Path(__file__).parents[2] / "shared" / "data"))
 """Folder with training2017.zip, REFERENCE-v3.csv, split_5_6_14/ and the original's JSON files."""
@@ -155,7 +155,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Meter:
     """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
 
-    description: Description
+    metadata: Metadata
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         level = signals.sum(axis=1) / lengths
@@ -165,8 +165,8 @@ class Meter:
 
 @pytest.fixture(scope="session")
 def meter() -> Classifier:
-    description = Description(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
-    return Classifier([Meter(description)])
+    metadata = Metadata(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
+    return Classifier([Meter(metadata)])
 
 
 def onnx_model(path: Path) -> Path:
@@ -175,5 +175,5 @@ def onnx_model(path: Path) -> Path:
     config = model(model_name="ResGRU")
     network = build(config, 100.0, 3)
     network.enter_phase(0)
-    export.export(network, Description(config=config, phase=0, classes=["N", "A", "~"], fs=100.0), path)
+    export.export(network, Metadata(config=config, phase=0, classes=["N", "A", "~"], fs=100.0), path)
     return path

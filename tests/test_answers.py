@@ -23,11 +23,11 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.records import Record, Wanted, read
+from ecg_rhythm.records import ReadOptions, Record, read
 from tests.conftest import onnx_model, refusal
 
 FS = 100.0
-WANTED = Wanted(fs=FS, unit="mV")
+WANTED = ReadOptions(fs=FS, unit="mV")
 OF_BOTH = ("kind", "record", "lead", "fs", "seconds", "missing", "reading")
 """What is said of short and long recordings alike."""
 
@@ -58,7 +58,7 @@ def test_a_recording_that_is_too_short_does_not_end_a_batch(
     meter: Classifier, paths: list[Path], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "one.npy", np.ones(1))
-    one, short = classify.answers(meter, [tmp_path / "one.npy", paths[1]], Wanted(fs=1, unit="mV"))
+    one, short = classify.answers(meter, [tmp_path / "one.npy", paths[1]], ReadOptions(fs=1, unit="mV"))
     assert isinstance(one, BadInput) and str(one).startswith(f"{tmp_path / 'one.npy'}: a single sample is too short")
     assert not isinstance(short, BadInput)
 

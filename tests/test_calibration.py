@@ -26,7 +26,7 @@ def test_a_known_temperature_is_found_and_taken_away(temperature: float) -> None
     fitted = calibration.fit(probabilities, targets, CLASSES)
     assert fitted.temperature == pytest.approx(temperature, rel=0.05)
     others, other_targets = drawn(20_000, 1, temperature)
-    error = calibration_error(calibration.tempered(others, fitted.temperature), other_targets)
+    error = calibration_error(calibration.apply_temperature(others, fitted.temperature), other_targets)
     assert error < 0.012
     if temperature != 1:
         assert error < calibration_error(others, other_targets) / 3
@@ -36,7 +36,7 @@ def test_a_known_temperature_is_found_and_taken_away(temperature: float) -> None
 def test_sets_hold_the_true_class_as_often_as_asked_for_each_class(coverage: float) -> None:
     fitted = calibration.fit(*drawn(20_000, 2, 2.0), CLASSES)
     probabilities, targets = drawn(40_000, 3, 2.0)
-    calibrated = calibration.tempered(probabilities, fitted.temperature)
+    calibrated = calibration.apply_temperature(probabilities, fitted.temperature)
     sets = calibration.prediction_sets(calibrated, fitted, coverage)
     hits = sets[np.arange(len(targets)), targets]
     for position in range(4):
@@ -50,7 +50,7 @@ def test_sets_hold_the_true_class_as_often_as_asked_for_each_class(coverage: flo
 def test_sets_grow_with_the_coverage_asked_for() -> None:
     fitted = calibration.fit(*drawn(2_000, 4), CLASSES)
     probabilities, _ = drawn(2_000, 5)
-    calibrated = calibration.tempered(probabilities, fitted.temperature)
+    calibrated = calibration.apply_temperature(probabilities, fitted.temperature)
     sizes = [calibration.prediction_sets(calibrated, fitted, c).sum() for c in (0.5, 0.7, 0.9, 0.99, 1.0)]
     assert sizes == sorted(sizes)
     assert calibration.prediction_sets(calibrated, fitted, 1.0).all()

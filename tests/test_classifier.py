@@ -26,7 +26,7 @@ from ecg_rhythm.inference.classify import CHUNK, answers
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import export, onnx_model, quantise, torch_model
-from ecg_rhythm.weights.metadata import Description
+from ecg_rhythm.weights.metadata import Metadata
 from tests.conftest import model, refusal, signals, small_store, spec
 
 
@@ -91,11 +91,11 @@ def test_what_was_trained_on_windows_is_asked_in_windows(data: Path, tmp_path: P
         assert len(starts) > 1
         windows = torch.from_numpy(np.stack([signal[start : start + 200] for start in starts]))
         with torch.inference_mode():
-            wanted = network(windows, torch.full((len(windows),), 200)).softmax(dim=1).mean(dim=0).tolist()
-        assert probabilities.tolist() == pytest.approx(wanted, abs=1e-4)
+            expected = network(windows, torch.full((len(windows),), 200)).softmax(dim=1).mean(dim=0).tolist()
+        assert probabilities.tolist() == pytest.approx(expected, abs=1e-4)
         for kept in (folder, tmp_path / "m.onnx"):
             found = classifier.load(kept)(signal, store.fs, name).probabilities
-            assert list(found.values()) == pytest.approx(wanted, abs=1e-4)
+            assert list(found.values()) == pytest.approx(expected, abs=1e-4)
 
 
 def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path
         assert got.record == want.record
         assert got.probabilities == pytest.approx(want.probabilities, abs=1e-4)
     program = (
-        "import sys; sys.modules['torch'] = None; from ecg_rhythm import classifier; "
+        "import sys; sys.modules['torch'] = None; from ecg_rhythm.inference import classifier; "
         f"print(classifier.load({str(file)!r})([0.1, -0.1] * 150, 100.0).label)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -120,16 +120,16 @@ def test_eight_bits_make_little_difference_and_a_smaller_file(job: Path, data: P
     kinds = {node.op_type for node in onnx.load(quick).graph.node}
     assert "QuantizeLinear" in kinds
     assert quick.read_bytes() != exact.read_bytes()
-    assert onnx_model.load(quick).description == onnx_model.load(exact).description
-    wanted, found = (classifier.load(file).probabilities(recordings(40)) for file in (exact, quick))
-    assert 0 < abs(found - wanted).mean() < 0.03
+    assert onnx_model.load(quick).metadata == onnx_model.load(exact).metadata
+    expected, found = (classifier.load(file).probabilities(recordings(40)) for file in (exact, quick))
+    assert 0 < abs(found - expected).mean() < 0.03
 
 
 def test_eight_bits_of_what_is_asked_in_windows_are_fitted_on_windows(job: Path, tmp_path: Path) -> None:
-    network, description = torch_model.load(job / "fold0" / "phase0.safetensors")
+    network, metadata = torch_model.load(job / "fold0" / "phase0.safetensors")
     config = model(data_augmentation__window=2.0)
     exact, of_whole, of_windows = (tmp_path / f"{name}.onnx" for name in ("exact", "whole", "windows"))
-    export.export(network, description.model_copy(update={"config": config}), exact)
+    export.export(network, metadata.model_copy(update={"config": config}), exact)
     whole = [np.resize(recording.signal, 550) for recording in recordings(8)]
     windows = [signal[start : start + 200] for signal in whole for start in (0, 175, 350)]
     assert quantise.quantise(exact, whole, of_whole) == quantise.quantise(exact, windows, of_windows) > 1e-5
@@ -154,16 +154,16 @@ def test_every_architecture_can_be_exported(tmp_path: Path, name: str, parameter
             for tensor in module.parameters():
                 torch.nn.init.normal_(tensor)
     network.enter_phase(len(network.phases) - 1)
-    description = Description(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
-    assert export.export(network, description, tmp_path / "n.onnx") < 1e-4
-    assert onnx_model.load(tmp_path / "n.onnx").description == description
+    metadata = Metadata(config=config, phase=len(network.phases) - 1, classes=["A", "N", "~"], fs=100.0)
+    assert export.export(network, metadata, tmp_path / "n.onnx") < 1e-4
+    assert onnx_model.load(tmp_path / "n.onnx").metadata == metadata
 
 
 def test_what_onnx_cannot_hold_is_refused(tmp_path: Path) -> None:
     config = model(preprocessing__nperseg=2048, preprocessing__noverlap=0)
     network = build(config, 100.0, 3)
-    description = Description(config=config, phase=0, classes=["A", "N", "~"], fs=100.0)
-    assert "ONNX cannot hold this network" in refusal(lambda: export.export(network, description, tmp_path / "n.onnx"))
+    metadata = Metadata(config=config, phase=0, classes=["A", "N", "~"], fs=100.0)
+    assert "ONNX cannot hold this network" in refusal(lambda: export.export(network, metadata, tmp_path / "n.onnx"))
     assert not list(tmp_path.iterdir())
 
 
@@ -171,15 +171,17 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     results.publish(job, tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
-    _, description = torch_model.load(job / "fold0" / "phase0.safetensors")
-    fitted = results.calibration_of(tmp_path / "result", description.config, ["A", "N", "~"])
+    _, metadata = torch_model.load(job / "fold0" / "phase0.safetensors")
+    fitted = results.calibration_of(tmp_path / "result", metadata.config, ["A", "N", "~"])
     raw = classifier.load(job / "fold0")
     assert [one.prediction_set for one in raw.classify(recordings(3))] == [None] * 3
     for coverage in (0.5, 0.95):
         before, after = (loaded.classify(recordings(9)) for loaded in (raw, classifier.load(file, coverage)))
-        wanted = calibration.tempered([list(one.probabilities.values()) for one in before], fitted.temperature)
-        np.testing.assert_allclose([list(one.probabilities.values()) for one in after], wanted, atol=1e-4)
-        sets = calibration.prediction_sets(wanted, fitted, coverage)
+        expected = calibration.apply_temperature(
+            [list(one.probabilities.values()) for one in before], fitted.temperature
+        )
+        np.testing.assert_allclose([list(one.probabilities.values()) for one in after], expected, atol=1e-4)
+        sets = calibration.prediction_sets(expected, fitted, coverage)
         for one, row in zip(after, sets, strict=True):
             assert one.prediction_set == [name for name, inside in zip("AN~", row, strict=True) if inside]
             assert one.label in one.prediction_set
@@ -188,7 +190,7 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     with pytest.raises(BadInput, match="can give prediction sets"):
         classifier.load(job, 0.9)
     other = model(training_parameters__epochs=[1])
-    for config, classes in ((other, ["A", "N", "~"]), (description.config, ["A", "B"])):
+    for config, classes in ((other, ["A", "N", "~"]), (metadata.config, ["A", "B"])):
         message = refusal(partial(results.calibration_of, tmp_path / "result", config, classes))
         assert "no result of the same model and classes" in message
 

@@ -31,6 +31,6 @@ def test_without_windows_the_whole_is_taken(samples: int) -> None:
 def test_the_rows_of_each_recording_are_averaged(owners: list[int], seed: int) -> None:
     rows = np.random.default_rng(seed).random((len(owners), 3))
     found, means = windows.averaged(rows, np.array(owners))
-    wanted = pd.DataFrame(rows).groupby(np.array(owners)).mean()
-    assert found.tolist() == wanted.index.tolist()
-    np.testing.assert_allclose(means, wanted.to_numpy())
+    expected = pd.DataFrame(rows).groupby(np.array(owners)).mean()
+    assert found.tolist() == expected.index.tolist()
+    np.testing.assert_allclose(means, expected.to_numpy())

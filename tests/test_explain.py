@@ -24,7 +24,7 @@ def test_what_alone_speaks_for_an_answer_is_found(meter: Classifier, at: float) 
     times = np.arange(3000) / FS
     found = explain(meter, record(10.0 * ((times >= at) & (times < at + 2))))
     assert found.label == "A"
-    ((start, end),) = found.told()
+    ((start, end),) = found.salient()
     assert start <= at + 0.5 and end >= at + 1.5
     assert end - start <= 2 + 2 * HIDDEN
     far = abs(np.arange(60) * 0.5 + 0.25 - at - 1) > 1 + HIDDEN
@@ -35,7 +35,7 @@ def test_what_speaks_against_an_answer_weighs_less_than_nothing(meter: Classifie
     times = np.arange(3000) / FS
     found = explain(meter, record(4.0 * ((times >= 10) & (times < 12))), label="N")
     assert found.weights[22] < 0
-    assert found.told() == [] or all(end <= 10 or start >= 12 for start, end in found.told())
+    assert found.salient() == [] or all(end <= 10 or start >= 12 for start, end in found.salient())
 
 
 @pytest.mark.parametrize("seconds", [1.0, 1.9, 2.0, 2.3, 30.0])

@@ -33,7 +33,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Wanted, open_recording, read
+from ecg_rhythm.records import ReadOptions, open_recording, read
 from tests.conftest import refusal
 
 FS = 250.0
@@ -258,9 +258,9 @@ def test_a_format_is_known_by_its_content_too(tmp_path: Path, writer: str) -> No
 
 
 @pytest.mark.parametrize("writer", ["wfdb", "mat-5", "edf", "parquet", "dicom", "csv"])
-@pytest.mark.parametrize("wanted", ["V1", "v1", "lead V1"])
-def test_another_lead_can_be_asked_for(tmp_path: Path, writer: str, wanted: str) -> None:
-    record = read(WRITERS[writer](tmp_path), Wanted(lead=wanted))
+@pytest.mark.parametrize("lead", ["V1", "v1", "lead V1"])
+def test_another_lead_can_be_asked_for(tmp_path: Path, writer: str, lead: str) -> None:
+    record = read(WRITERS[writer](tmp_path), ReadOptions(lead=lead))
     assert "V1" in record.lead
     np.testing.assert_allclose(record.signal, OTHER, atol=3e-4)
 
@@ -269,13 +269,13 @@ def test_another_lead_can_be_asked_for(tmp_path: Path, writer: str, wanted: str)
     ("writer", "number"), [("wfdb", 1), ("mat-5", 1), ("edf", 2), ("parquet", 1), ("dicom", 1), ("csv", 1)]
 )
 def test_a_lead_can_be_asked_for_by_number(tmp_path: Path, writer: str, number: int) -> None:
-    np.testing.assert_allclose(read(WRITERS[writer](tmp_path), Wanted(lead=str(number))).signal, OTHER, atol=3e-4)
+    np.testing.assert_allclose(read(WRITERS[writer](tmp_path), ReadOptions(lead=str(number))).signal, OTHER, atol=3e-4)
 
 
-@pytest.mark.parametrize("wanted", ["V9", "0", "9", ""])
-def test_a_lead_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, wanted: str) -> None:
-    message = refusal(lambda: read(as_wfdb(tmp_path), Wanted(lead=wanted)))
-    assert f"there is no lead {wanted!r} in it; choose one of V1, II" in message
+@pytest.mark.parametrize("lead", ["V9", "0", "9", ""])
+def test_a_lead_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path, lead: str) -> None:
+    message = refusal(lambda: read(as_wfdb(tmp_path), ReadOptions(lead=lead)))
+    assert f"there is no lead {lead!r} in it; choose one of V1, II" in message
 
 
 def interrupted(folder: Path, starts: Sequence[float]) -> Path:
@@ -371,24 +371,24 @@ def test_a_header_of_millions_of_leads_is_refused(tmp_path: Path) -> None:
 
 def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", np.rint(LEAD * 200).astype(np.int16))
-    record = read(tmp_path / "r.npy", Wanted(fs=360, unit="200/mV"))
+    record = read(tmp_path / "r.npy", ReadOptions(fs=360, unit="200/mV"))
     assert (record.fs, record.remarks) == (360, ())
     np.testing.assert_allclose(record.signal, LEAD, atol=0.0026)
     for writer in (as_edf, as_wfdb, as_csv(), as_dicom):
-        record = read(writer(tmp_path), Wanted(fs=125, unit="nV"))
+        record = read(writer(tmp_path), ReadOptions(fs=125, unit="nV"))
         assert record.fs == FS
         assert record.signal.max() == pytest.approx(LEAD.max(), rel=0.01)
         unit, rate = record.remarks
         assert unit.endswith("V, not nV, by its own word")
         assert rate == "at 250 Hz, not 125, by its own word"
     scipy.io.savemat(tmp_path / "r.mat", {"val": LEAD, "units": "ADU"})
-    assert read(tmp_path / "r.mat", Wanted(fs=FS, unit="mV")).signal.max() == pytest.approx(LEAD.max())
+    assert read(tmp_path / "r.mat", ReadOptions(fs=FS, unit="mV")).signal.max() == pytest.approx(LEAD.max())
 
 
 @pytest.mark.parametrize(("factor", "remark"), [(1, "unit unknown, taken as mV"), (1000, "unit unknown, taken as uV")])
 def test_an_unknown_unit_is_guessed_from_the_size_and_said(tmp_path: Path, factor: float, remark: str) -> None:
     np.save(tmp_path / "r.npy", 60 * LEAD / LEAD.std() * 0.001 * factor)
-    record = read(tmp_path / "r.npy", Wanted(fs=FS))
+    record = read(tmp_path / "r.npy", ReadOptions(fs=FS))
     assert record.remarks == (remark,)
     assert record.signal.std() == pytest.approx(0.06, rel=1e-4)
 
@@ -396,15 +396,15 @@ def test_an_unknown_unit_is_guessed_from_the_size_and_said(tmp_path: Path, facto
 @pytest.mark.parametrize("fs", [0.0, -1.0, 1e6])
 def test_a_rate_that_no_ecg_has_is_refused(tmp_path: Path, fs: float) -> None:
     np.save(tmp_path / "r.npy", LEAD)
-    message = refusal(lambda: read(tmp_path / "r.npy", Wanted(fs=fs)))
+    message = refusal(lambda: read(tmp_path / "r.npy", ReadOptions(fs=fs)))
     assert f"a sampling rate of {fs:g} Hz is not one of an ECG" in message
 
 
 @pytest.mark.parametrize("unit", ["mmHg", "0/mV", "x/mV", "200/kg", "1e999/mV"])
 def test_a_unit_that_is_none_of_voltage_is_refused(tmp_path: Path, unit: str) -> None:
     np.save(tmp_path / "r.npy", LEAD)
-    wanted = Wanted(fs=FS, unit=unit)
-    assert f"its samples are in {unit!r}, which is no voltage" in refusal(lambda: read(tmp_path / "r.npy", wanted))
+    options = ReadOptions(fs=FS, unit=unit)
+    assert f"its samples are in {unit!r}, which is no voltage" in refusal(lambda: read(tmp_path / "r.npy", options))
 
 
 def test_a_gap_in_the_times_of_a_table_is_a_gap_of_the_recording(tmp_path: Path) -> None:
@@ -479,14 +479,14 @@ def test_a_word_among_numbers_is_named_by_its_line(tmp_path: Path) -> None:
     lines[15_000] = "oops"
     (tmp_path / "r.csv").write_text("\n".join(lines))
     assert "line 15001: 'oops' is not a number; correct this line" in refusal(
-        lambda: read(tmp_path / "r.csv", Wanted(fs=FS))
+        lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS))
     )
 
 
 def test_a_bad_line_among_rows_is_named_and_what_is_before_it_is_no_header(tmp_path: Path) -> None:
     rows = [f"{value:.4f}" for value in LEAD[:500]]
     (tmp_path / "r.csv").write_text("\n".join(["ecg (mV)", *rows[:99], "oops", *rows[99:]]))
-    message = refusal(lambda: read(tmp_path / "r.csv", Wanted(fs=FS)))
+    message = refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS)))
     assert "line 101: 'oops' is not a number; correct this line" in message
 
 
@@ -503,10 +503,10 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, suffix: str) -> None:
     assert refusal(lambda: read(path)) == f"{path}: this file is empty; get it anew"
 
 
-@pytest.mark.parametrize("wanted", [{"fs": "300"}, {"lead": 2}, {"unit": 200}])
-def test_wishes_of_another_type_are_refused(wanted: dict[str, Any]) -> None:
-    (name,) = wanted
-    assert refusal(lambda: Wanted(**wanted)).startswith(f"{name} {wanted[name]!r}: give")
+@pytest.mark.parametrize("options", [{"fs": "300"}, {"lead": 2}, {"unit": 200}])
+def test_wishes_of_another_type_are_refused(options: dict[str, Any]) -> None:
+    (name,) = options
+    assert refusal(lambda: ReadOptions(**options)).startswith(f"{name} {options[name]!r}: give")
 
 
 def test_a_table_of_times_alone_is_refused(tmp_path: Path) -> None:
@@ -586,7 +586,7 @@ def test_a_small_file_that_holds_far_too_much_is_refused(tmp_path: Path, name: s
 
 
 def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_hex(path: Path, wanted: Wanted) -> records.Recording:
+    def open_hex(path: Path, options: ReadOptions) -> records.Recording:
         signal: NDArray[np.float64] = np.array([int(word, 16) for word in path.read_text().split()], dtype=np.float64)
         return records.in_memory(path.stem, signal, 100.0, "ECG", 1e-3)
 
@@ -647,7 +647,7 @@ def test_the_sampling_rate_is_told_from_other_frequencies(tmp_path: Path, header
 def test_a_frequency_that_may_be_another_is_said_and_goes_after_the_users(tmp_path: Path) -> None:
     path = text("# Rhythm strip, 200 Hz", "# unit: uV")(tmp_path)
     assert read(path).remarks == ("rate from the only frequency in its header",)
-    record = read(path, Wanted(fs=250))
+    record = read(path, ReadOptions(fs=250))
     assert (record.fs, record.remarks) == (250, ())
 
 
@@ -692,8 +692,8 @@ def test_a_column_that_rises_is_no_ecg_but_times(tmp_path: Path, title: str, tim
         title = title if time(1.0) in ("1.0000", "1.000") else title.replace("(s)", "").replace("(秒)", "")
     header = f"{title}\n" if title else ""
     path = rows(header, lambda t, v: f"{time(t)};{v:.6f}")(tmp_path)
-    for wanted in (Wanted(unit="mV"), Wanted(fs=FS, unit="mV")):
-        record = read(path, wanted)
+    for options in (ReadOptions(unit="mV"), ReadOptions(fs=FS, unit="mV")):
+        record = read(path, options)
         assert record.fs == FS
         np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
 
@@ -717,17 +717,17 @@ def test_of_several_columns_of_times_one_that_tells_the_rate_is_taken(tmp_path: 
 
 
 def test_a_column_of_samples_is_a_lead_if_it_does_not_count(tmp_path: Path) -> None:
-    record = read(rows("timestamp,sample\n", lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path), Wanted(unit="mV"))
+    record = read(rows("timestamp,sample\n", lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path), ReadOptions(unit="mV"))
     np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
-    record = read(rows("# fs: 250\n", lambda t, v: f"{round(t * FS) % 16},0,{v:.6f}")(tmp_path), Wanted(lead="2"))
+    record = read(rows("# fs: 250\n", lambda t, v: f"{round(t * FS) % 16},0,{v:.6f}")(tmp_path), ReadOptions(lead="2"))
     np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)  # the first column counts packets
 
 
 def test_leads_have_names_in_any_script(tmp_path: Path) -> None:
     path = rows("time (s),呼吸,心电\n", lambda t, v: f"{t:.3f},0,{v:.6f}")(tmp_path)
     assert read(path).lead == "心电"
-    for wanted in ("", "心电图", "сердце"):
-        assert f"there is no lead {wanted!r} in it" in refusal(partial(read, path, Wanted(lead=wanted)))
+    for lead in ("", "心电图", "сердце"):
+        assert f"there is no lead {lead!r} in it" in refusal(partial(read, path, ReadOptions(lead=lead)))
 
 
 def test_why_times_tell_no_rate_is_said(tmp_path: Path) -> None:
@@ -739,15 +739,15 @@ def test_empty_lines_of_a_single_column_are_a_gap(tmp_path: Path) -> None:
     lines = [f"{value:.4f}" for value in LEAD]
     gone = slice(len(LEAD) // 2, len(LEAD) // 2 + 100)
     lines[gone] = [""] * 100
-    wanted = Wanted(fs=FS, unit="mV")
+    options = ReadOptions(fs=FS, unit="mV")
     (tmp_path / "r.csv").write_text("ecg\n" + "\n".join(lines) + "\n")
-    record = read(tmp_path / "r.csv", wanted)
+    record = read(tmp_path / "r.csv", options)
     assert (len(record.signal), record.gaps) == (len(LEAD), 1)
     assert record.missing == pytest.approx(100 / len(LEAD))
     (tmp_path / "spaced.csv").write_text("\n\n".join(f"{value:.4f}" for value in LEAD))
-    assert len(read(tmp_path / "spaced.csv", wanted).signal) == len(LEAD)
+    assert len(read(tmp_path / "spaced.csv", options).signal) == len(LEAD)
     (tmp_path / "remarked.csv").write_text("ecg\n" + "\n".join(f"{value:.4f}" for value in LEAD) + "\n# end\n")
-    assert len(read(tmp_path / "remarked.csv", wanted).signal) == len(LEAD)
+    assert len(read(tmp_path / "remarked.csv", options).signal) == len(LEAD)
 
 
 def test_a_columns_of_numbers_above_a_header_line_is_not_its_name(tmp_path: Path) -> None:
@@ -775,7 +775,7 @@ def test_times_beside_a_signal_tell_its_rate_and_gaps(tmp_path: Path, kind: str)
             table["when"] = pd.to_timedelta(times, unit="s")
         table.to_parquet(tmp_path / "r.parquet")
     (path,) = (path for path in tmp_path.iterdir())
-    record = read(path, Wanted(unit="mV"))
+    record = read(path, ReadOptions(unit="mV"))
     assert (record.fs, record.gaps, len(record.signal)) == (FS, 1, len(LEAD))
     np.testing.assert_allclose(record.signal[TIMES < 3], LEAD[TIMES < 3], atol=1e-5)
 
@@ -872,15 +872,15 @@ def test_a_line_of_text_may_be_a_lead(tmp_path: Path, delimiter: str, seconds: i
     signal = np.resize(LEAD, round(seconds * FS))
     one = delimiter.join(f"{value:.4f}" for value in signal)
     other = delimiter.join(f"{-value:.4f}" for value in signal)
-    wanted = Wanted(fs=FS, unit="mV")
+    options = ReadOptions(fs=FS, unit="mV")
     (tmp_path / "one.csv").write_text(f"{header}{one}\n")
-    np.testing.assert_allclose(read(tmp_path / "one.csv", wanted).signal, signal, atol=6e-5)
+    np.testing.assert_allclose(read(tmp_path / "one.csv", options).signal, signal, atol=6e-5)
     (tmp_path / "two.csv").write_text(f"{header}{one}\n{other}\n")
-    np.testing.assert_allclose(read(tmp_path / "two.csv", wanted).signal, signal, atol=6e-5)
-    np.testing.assert_allclose(read(tmp_path / "two.csv", replace(wanted, lead="2")).signal, -signal, atol=6e-5)
+    np.testing.assert_allclose(read(tmp_path / "two.csv", options).signal, signal, atol=6e-5)
+    np.testing.assert_allclose(read(tmp_path / "two.csv", replace(options, lead="2")).signal, -signal, atol=6e-5)
     (tmp_path / "bad.csv").write_text(f"{header}{one}{delimiter}abc\n")
     assert re.search(
-        "no lines of numbers|not rows of as many numbers each", refusal(lambda: read(tmp_path / "bad.csv", wanted))
+        "no lines of numbers|not rows of as many numbers each", refusal(lambda: read(tmp_path / "bad.csv", options))
     )
 
 
@@ -889,7 +889,7 @@ def test_many_columns_are_leads_if_there_are_more_lines(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "tall.csv", table, delimiter=",", fmt="%.4f", newline="\n\n")
     np.savetxt(tmp_path / "wide.csv", table.T, delimiter=",", fmt="%.4f", newline="\n\n")
     for name in ("tall", "wide"):
-        record = read(tmp_path / f"{name}.csv", Wanted(fs=100, unit="mV", lead="7"))
+        record = read(tmp_path / f"{name}.csv", ReadOptions(fs=100, unit="mV", lead="7"))
         np.testing.assert_allclose(record.signal, table[:, 6], atol=6e-5)
 
 
@@ -904,45 +904,45 @@ COUNT, STILL = np.arange(len(LEAD)), np.zeros(len(LEAD))
 
 
 @pytest.mark.parametrize(
-    ("columns", "wanted", "lead"),
+    ("columns", "options", "lead"),
     [
-        ({"time": TIMES, "V5": LEAD}, Wanted(unit="mV"), "V5"),
-        ({"sample": COUNT, "V1": LEAD, "V2": OTHER}, Wanted(fs=FS), "V1"),
-        ({"time": COUNT, "ecg": LEAD}, Wanted(fs=FS), "ecg"),
-        ({"Time (samples)": COUNT, "ecg": LEAD}, Wanted(fs=FS), "ecg"),
-        ({"ECG Timestamp (ms)": 1000 * TIMES, "ECG (mV)": LEAD}, Wanted(), "ECG"),
-        ({"ecg_time": TIMES, "ecg_value": LEAD}, Wanted(), "ecg_value"),
-        ({"ecg_index": COUNT, "ecg": LEAD}, Wanted(fs=FS), "ecg"),
-        ({"i": COUNT, "ecg": LEAD}, Wanted(fs=FS), "ecg"),
-        ({"time": TIMES, "X": RESP, "Y": RESP, "Z": RESP, "ECG": LEAD}, Wanted(), "ECG"),
-        ({"time": TIMES, "state": STILL, "CH1": LEAD}, Wanted(), "CH1"),
-        ({"time": TIMES, "CH1 (Ohm)": RESP, "CH2 (mV)": LEAD}, Wanted(), "CH2"),
-        ({"time": TIMES, "ECG (Volts)": LEAD / 1000}, Wanted(), "ECG"),
-        ({"time": TIMES, "ecg_V": LEAD / 1000}, Wanted(), "ecg_V"),
-        ({"time": TIMES, "ECG (10 uV)": LEAD * 100}, Wanted(), "ECG"),
-        ({"time": TIMES, "ECG I": RESP, "ECG I filtered": LEAD}, Wanted(lead="I filtered"), "ECG I filtered"),
-        ({"time": TIMES, "SNUADC/ECG_V5": RESP, "SNUADC/ECG_II": LEAD}, Wanted(), "SNUADC/ECG_II"),
-        ({"time": TIMES, "device ECG_V5": RESP, "device ECG_II": LEAD}, Wanted(lead="II"), "device ECG_II"),
+        ({"time": TIMES, "V5": LEAD}, ReadOptions(unit="mV"), "V5"),
+        ({"sample": COUNT, "V1": LEAD, "V2": OTHER}, ReadOptions(fs=FS), "V1"),
+        ({"time": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
+        ({"Time (samples)": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
+        ({"ECG Timestamp (ms)": 1000 * TIMES, "ECG (mV)": LEAD}, ReadOptions(), "ECG"),
+        ({"ecg_time": TIMES, "ecg_value": LEAD}, ReadOptions(), "ecg_value"),
+        ({"ecg_index": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
+        ({"i": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
+        ({"time": TIMES, "X": RESP, "Y": RESP, "Z": RESP, "ECG": LEAD}, ReadOptions(), "ECG"),
+        ({"time": TIMES, "state": STILL, "CH1": LEAD}, ReadOptions(), "CH1"),
+        ({"time": TIMES, "CH1 (Ohm)": RESP, "CH2 (mV)": LEAD}, ReadOptions(), "CH2"),
+        ({"time": TIMES, "ECG (Volts)": LEAD / 1000}, ReadOptions(), "ECG"),
+        ({"time": TIMES, "ecg_V": LEAD / 1000}, ReadOptions(), "ecg_V"),
+        ({"time": TIMES, "ECG (10 uV)": LEAD * 100}, ReadOptions(), "ECG"),
+        ({"time": TIMES, "ECG I": RESP, "ECG I filtered": LEAD}, ReadOptions(lead="I filtered"), "ECG I filtered"),
+        ({"time": TIMES, "SNUADC/ECG_V5": RESP, "SNUADC/ECG_II": LEAD}, ReadOptions(), "SNUADC/ECG_II"),
+        ({"time": TIMES, "device ECG_V5": RESP, "device ECG_II": LEAD}, ReadOptions(lead="II"), "device ECG_II"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("write", ["csv", "tsv", "parquet"])
 def test_a_table_is_read_by_the_names_of_its_columns(
-    tmp_path: Path, columns: dict[str, NDArray[np.float64]], wanted: Wanted, lead: str, write: str
+    tmp_path: Path, columns: dict[str, NDArray[np.float64]], options: ReadOptions, lead: str, write: str
 ) -> None:
     table, path = pd.DataFrame(columns), tmp_path / f"r.{write}"
     if write == "parquet":
         table.to_parquet(path)
     else:
         table.to_csv(path, index=False, sep="," if write == "csv" else "\t")
-    record = read(path, wanted)
+    record = read(path, options)
     assert (record.lead, record.fs, record.gaps) == (lead, FS, 0)
     np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
 
 
 def test_a_lead_of_one_value_is_read_if_it_is_wanted_or_called_an_ecg(tmp_path: Path) -> None:
     pd.DataFrame({"time": TIMES, "state": STILL, "CH1": LEAD}).to_csv(tmp_path / "a.csv", index=False)
-    assert not read(tmp_path / "a.csv", Wanted(lead="state")).signal.any()
+    assert not read(tmp_path / "a.csv", ReadOptions(lead="state")).signal.any()
     pd.DataFrame({"time": TIMES, "ECG": STILL, "CH1": LEAD}).to_csv(tmp_path / "b.csv", index=False)
     assert read(tmp_path / "b.csv").lead == "ECG"
 
@@ -966,7 +966,7 @@ def test_times_of_packets_tell_the_rate_by_their_mean_and_no_gaps(tmp_path: Path
     record = read(tmp_path / "r.csv")
     assert (record.fs, record.gaps, len(record.signal)) == (FS, 0, len(LEAD))
     assert "its samples are not evenly spaced; taken as if they were" in record.remarks
-    assert read(tmp_path / "r.csv", Wanted(fs=256)).fs == 256
+    assert read(tmp_path / "r.csv", ReadOptions(fs=256)).fs == 256
 
 
 @pytest.mark.parametrize(
@@ -996,7 +996,7 @@ def test_columns_keep_their_names_with_tabs_at_their_ends(tmp_path: Path) -> Non
     record = read(tmp_path / "r.tsv")
     assert (record.lead, record.fs) == ("II", FS)
     pd.DataFrame({"RESP": RESP, "II": LEAD}).to_csv(tmp_path / "r.tsv", sep="\t")
-    assert read(tmp_path / "r.tsv", Wanted(fs=FS)).lead == "II"
+    assert read(tmp_path / "r.tsv", ReadOptions(fs=FS)).lead == "II"
 
 
 def test_lines_of_keys_are_no_titles(tmp_path: Path) -> None:
@@ -1009,7 +1009,7 @@ def test_lines_of_keys_are_no_titles(tmp_path: Path) -> None:
 def test_arrays_named_after_leads_are_leads(tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", II=OTHER, I=LEAD, srate=FS)
     assert read(tmp_path / "r.npz").lead == "I"
-    np.testing.assert_allclose(read(tmp_path / "r.npz", Wanted(lead="ii")).signal, OTHER, atol=1e-5)
+    np.testing.assert_allclose(read(tmp_path / "r.npz", ReadOptions(lead="ii")).signal, OTHER, atol=1e-5)
     np.savez(tmp_path / "r.npz", x=RESP, y=RESP, z=RESP, ecg_clean=LEAD, fs=FS)
     assert read(tmp_path / "r.npz").lead == "ecg_clean"
     np.savez(tmp_path / "r.npz", x=TIMES, y=LEAD)
@@ -1091,7 +1091,7 @@ def test_a_signal_of_one_sample_is_refused_by_the_name_of_its_file(tmp_path: Pat
 def test_a_line_of_too_long_a_field_is_refused(tmp_path: Path) -> None:
     row = ",".join(["1.5"] * 300)
     (tmp_path / "r.csv").write_text(f"{row}\n" * 100 + '"' + "x" * 140_000 + f"\n{row}\n")
-    assert "not rows of as many numbers each" in refusal(lambda: read(tmp_path / "r.csv", Wanted(fs=FS)))
+    assert "not rows of as many numbers each" in refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS)))
 
 
 def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) -> None:
@@ -1101,12 +1101,12 @@ def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) ->
 
 def test_columns_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_arrays([pa.array(OTHER), pa.array(LEAD)], ["ecg", "ecg"]), tmp_path / "r.parquet")
-    message = refusal(lambda: read(tmp_path / "r.parquet", Wanted(lead="2", fs=FS)))
+    message = refusal(lambda: read(tmp_path / "r.parquet", ReadOptions(lead="2", fs=FS)))
     assert "several columns are called 'ecg'; give each a name of its own" in message
     markers = pa.array(np.zeros(len(LEAD)))
     table = pa.Table.from_arrays([pa.array(LEAD), markers, markers], ["ecg", "marker", "marker"])
     parquet.write_table(table, tmp_path / "r.parquet")
-    np.testing.assert_allclose(read(tmp_path / "r.parquet", Wanted(fs=FS)).signal, LEAD, atol=1e-5)
+    np.testing.assert_allclose(read(tmp_path / "r.parquet", ReadOptions(fs=FS)).signal, LEAD, atol=1e-5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
@@ -1117,7 +1117,7 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         writer = threading.Thread(target=pipe.write_bytes, args=(content,))
         writer.start()
         if name == "one":
-            record = read(pipe, Wanted(fs=FS / 2))
+            record = read(pipe, ReadOptions(fs=FS / 2))
             np.testing.assert_allclose(record.signal, LEAD, atol=1e-4)
             assert record.name == "one" and len([remark for remark in record.remarks if "own word" in remark]) == 1
         else:

@@ -281,11 +281,11 @@ def test_the_front_end_is_a_moving_mean_a_low_pass_and_a_size() -> None:
     x = BEATS - BEATS.mean()
     near = np.convolve(np.ones_like(x), window, "same")
     baseline = np.convolve(np.convolve(x, window, "same") / near, window, "same") / near
-    wanted = np.convolve(x - baseline, scipy.signal.firwin(61, 40, fs=300), "same")
+    options = np.convolve(x - baseline, scipy.signal.firwin(61, 40, fs=300), "same")
     found = seen(BEATS)
     inside = np.abs(found) < 7.9
-    scale = (found * wanted).sum() / np.square(wanted).sum()
-    np.testing.assert_allclose(found[inside], scale * wanted[inside], atol=1e-3)
+    scale = (found * options).sum() / np.square(options).sum()
+    np.testing.assert_allclose(found[inside], scale * options[inside], atol=1e-3)
     assert 0.4 < np.abs(found).mean() < 0.7
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Record, Wanted, bridged, check_length, find, open_recording, read, resample
+from ecg_rhythm.records import ReadOptions, Record, bridged, check_length, find, open_recording, read, resample
 from tests.conftest import refusal
 
 WAVE = np.sin(np.arange(1000) / 20)
@@ -184,7 +184,7 @@ def test_of_several_leads_one_is_chosen(tmp_path: Path, leads: tuple[str, ...], 
 def test_a_choice_that_may_be_wrong_is_said(tmp_path: Path, leads: tuple[str, ...], remark: str) -> None:
     path = write(tmp_path, signals=np.stack([WAVE] * len(leads), axis=1), leads=leads)
     assert read(path).remarks == (remark,)
-    assert read(path, Wanted(lead=leads[0])).remarks == ()
+    assert read(path, ReadOptions(lead=leads[0])).remarks == ()
 
 
 def test_a_lead_in_volts_goes_before_one_that_is_not(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_lead_in_volts_goes_before_one_that_is_not(tmp_path: Path) -> None:
     text = path.read_text().splitlines()
     path.write_text("\n".join([text[0], text[1].replace("/mV", "/NU"), text[2]]) + "\n")
     assert read(path).lead == "b"
-    assert "no voltage" in refusal(lambda: read(path, Wanted(lead="a")))
+    assert "no voltage" in refusal(lambda: read(path, ReadOptions(lead="a")))
 
 
 @pytest.mark.parametrize("small", [4_000_000, 10])  # read at once, and stretch by stretch
@@ -222,7 +222,7 @@ def test_leads_of_different_units_are_each_read_in_their_own(tmp_path: Path) -> 
 def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -> None:
     samples = np.rint(1000 * WAVE).astype(np.int16)
     alone = read(write_mat(tmp_path / "A00001.mat", samples))
-    told = read(tmp_path / "A00001.mat", Wanted(fs=250, unit="500/mV"))
+    told = read(tmp_path / "A00001.mat", ReadOptions(fs=250, unit="500/mV"))
     assert (told.fs, told.signal.max(), told.remarks) == (250, 2 * alone.signal.max(), ())
     header = "A00001 1 300 1000 05:05:15 1/05/2000 \r\nA00001.mat 16+24 1000/mV 16 0 0 0 0 ECG \r\n"
     (tmp_path / "A00001.hea").write_bytes(header.encode())
@@ -237,7 +237,7 @@ def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -
 
 def test_of_a_mat_with_several_rows_the_first_is_read(tmp_path: Path) -> None:
     path = write_mat(tmp_path / "r.mat", np.array([[1000, 2000], [3, 4]], np.int16))
-    assert read(path, Wanted(fs=500, unit="1000/mV")).signal.tolist() == [1, 2]
+    assert read(path, ReadOptions(fs=500, unit="1000/mV")).signal.tolist() == [1, 2]
     assert "nothing in it tells its sampling rate" in refusal(lambda: read(path))  # later challenges have 500 Hz
 
 

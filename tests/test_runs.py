@@ -14,7 +14,7 @@ from ecg_rhythm.training.progress import Progress, read_progress, write_progress
 from ecg_rhythm.weights.run_files import is_done, read_scores
 from tests.conftest import model, spec
 
-HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm import runs\n"
+HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm.experiments import folder as runs\n"
 HOLD += "with runs.claim(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 

@@ -40,9 +40,9 @@ def test_they_are_small_and_say_what_they_are(model: Classifier) -> None:
     assert sum(path.stat().st_size for path in SHIPPED.values()) < 8_000_000
     (member,) = model.members
     assert model.classes == ["N", "A", "O", "~"]
-    assert member.description.calibration is not None
+    assert member.metadata.calibration is not None
     for credit in ("Open Data Commons Attribution License 1.0", "Clifford et al. 2017", "Goldberger et al. 2000"):
-        assert credit in member.description.origin
+        assert credit in member.metadata.origin
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from ecg_rhythm.inference.classifier import Classifier, load
 from ecg_rhythm.inference.smoothing import TRUST, merged, smoothed, transitions
 from ecg_rhythm.inference.streaming import StreamingClassifier
 from ecg_rhythm.inference.timeline import timeline, timeline_of_signal
-from ecg_rhythm.records import Recording, Wanted, in_memory, open_recording
-from ecg_rhythm.signals.windows import Cutter
+from ecg_rhythm.records import ReadOptions, Recording, in_memory, open_recording
+from ecg_rhythm.signals.windows import SlidingWindow
 from tests.conftest import onnx_model, refusal
 
 FS = 100.0
@@ -100,7 +100,7 @@ def test_reading_in_stretches_changes_nothing(meter: Classifier, monkeypatch: py
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 10))
 def test_windows_are_those_of_the_whole_signal_however_it_comes(pieces: list[int], stride: int) -> None:
     signal = np.arange(sum(pieces), dtype=np.float32)
-    cutter, found, at = Cutter(10.0, 10.0, stride), [], 0
+    cutter, found, at = SlidingWindow(10.0, 10.0, stride), [], 0
     for piece in pieces:
         found += list(cutter.push(signal[at : at + piece]))
         at += piece
@@ -204,7 +204,7 @@ def test_a_recording_shorter_than_a_window_is_refused(meter: Classifier) -> None
 
 def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
     np.save(tmp_path / "long.npy", np.repeat([0.0, 1.0], 30_000))
-    found = timeline(meter, open_recording(tmp_path / "long.npy", Wanted(fs=FS, unit="mV")))
+    found = timeline(meter, open_recording(tmp_path / "long.npy", ReadOptions(fs=FS, unit="mV")))
     assert found.as_dict() == {
         "kind": "timeline",
         "record": "long",

@@ -147,8 +147,8 @@ def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Pat
         f1 = f1_score([r["label"] for r in chosen], guesses, labels=store.classes, average=None, zero_division=0)
         got = scores["phases"][0][part]["f1"]
         assert list(got.values()) == pytest.approx(list(f1))
-    network, description = torch_model.load(run.folder(tmp_path) / "phase0.safetensors")
-    assert (description.classes, description.fs) == (store.classes, store.fs)
+    network, metadata = torch_model.load(run.folder(tmp_path) / "phase0.safetensors")
+    assert (metadata.classes, metadata.fs) == (store.classes, store.fs)
     signal = torch.from_numpy(store.signal(fold.test[0] - 1))[None]
     with torch.inference_mode():
         p = network(signal, torch.tensor([signal.shape[1]])).softmax(dim=1)[0]

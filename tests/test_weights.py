@@ -11,7 +11,7 @@ from ecg_rhythm import networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.weights import torch_model
-from ecg_rhythm.weights.metadata import KEY, Description
+from ecg_rhythm.weights.metadata import KEY, Metadata
 from tests.conftest import model
 
 
@@ -20,15 +20,15 @@ def saved(path: Path, phase: int = 2) -> networks.Network:
     config = model(model_name="CRNN")
     network = build(config, 100.0, 3)
     network.enter_phase(phase)
-    description = Description(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
-    torch_model.save(path, network, description)
+    metadata = Metadata(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
+    torch_model.save(path, network, metadata)
     return network.eval()
 
 
 def test_a_weights_file_is_all_that_is_needed(tmp_path: Path) -> None:
     network = saved(tmp_path / "w.safetensors")
-    loaded, description = torch_model.load(tmp_path / "w.safetensors")
-    assert (description.phase, description.classes, description.fs) == (2, ["A", "N", "~"], 100.0)
+    loaded, metadata = torch_model.load(tmp_path / "w.safetensors")
+    assert (metadata.phase, metadata.classes, metadata.fs) == (2, ["A", "N", "~"], 100.0)
     signals, lengths = torch.randn(2, 300), torch.tensor([300, 300])
     with torch.inference_mode():
         assert torch.equal(loaded(signals, lengths), network(signals, lengths))
@@ -51,7 +51,7 @@ def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         metadata, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(state, path, metadata={KEY: metadata[KEY].replace('"phase":2', '"phase":9')})
-    with pytest.raises(BadInput, match="do not fit its own description"):
+    with pytest.raises(BadInput, match="do not fit its own metadata"):
         torch_model.load(path)
     saved(path)
     path.write_bytes(path.read_bytes()[:-100])

@@ -79,8 +79,8 @@ def classify(
     """
     from ecg_rhythm.inference import classifier
     from ecg_rhythm.inference import classify as answers
-    from ecg_rhythm.records import Wanted
+    from ecg_rhythm.records import ReadOptions
 
     chosen = model if isinstance(model, classifier.Classifier) else load(model, coverage)
-    wanted = Wanted(None if lead is None else str(lead), fs, unit)
-    return answers.answer_file(chosen, path, wanted, window=window, stride=stride)
+    options = ReadOptions(None if lead is None else str(lead), fs, unit)
+    return answers.answer_file(chosen, path, options, window=window, stride=stride)

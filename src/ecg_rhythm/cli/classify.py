@@ -68,7 +68,7 @@ def classify(
         raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or DEFAULT, coverage)
     paths = _without_output(records.expand(files), files, parquet)
-    answering = answers.answers(loaded, paths, records.Wanted(lead, fs, unit), window=window, stride=stride)
+    answering = answers.answers(loaded, paths, records.ReadOptions(lead, fs, unit), window=window, stride=stride)
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv

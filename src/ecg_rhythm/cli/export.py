@@ -35,10 +35,10 @@ def export(
         raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
     if to.suffix != ".onnx":
         raise BadInput(f"--to {to}: name a file that ends in .onnx")
-    network, description = torch_model.load(found[0])
+    network, metadata = torch_model.load(found[0])
     if calibrate is not None:
-        fitted = results.calibration_of(calibrate, description.config, description.classes)
-        description = description.model_copy(update={"calibration": fitted})
+        fitted = results.calibration_of(calibrate, metadata.config, metadata.classes)
+        metadata = metadata.model_copy(update={"calibration": fitted})
     if int8:
         from ecg_rhythm.experiments.run import training_recordings
         from ecg_rhythm.weights import quantise
@@ -46,10 +46,10 @@ def export(
         recordings = training_recordings(found[0].parent, data)
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / to.name
-            exporting.export(network, description, exact)
+            exporting.export(network, metadata, exact)
             difference = f"by {quantise.quantise(exact, recordings, to):.1e} on average"
     else:
-        difference = f"by at most {exporting.export(network, description, to):.0e}"
+        difference = f"by at most {exporting.export(network, metadata, to):.0e}"
     out.print(
         f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's {difference}",
         highlight=False,

@@ -61,19 +61,19 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
 
     low, high = TEMPERATURES
     temperature = math.exp(minimize_scalar(loss, bounds=(math.log(low), math.log(high)), method="bounded").x)
-    calibrated = tempered(probabilities, temperature)
+    calibrated = apply_temperature(probabilities, temperature)
     thresholds, counts = {}, {}
     for position, name in enumerate(classes):
-        strangeness = np.sort(1 - calibrated[targets == position, position])
-        counts[name] = len(strangeness)
+        nonconformity = np.sort(1 - calibrated[targets == position, position])
+        counts[name] = len(nonconformity)
         # The (n + 1)-th value is 1: with few recordings a high coverage takes the class in always.
-        ranks = np.ceil(GRID * (len(strangeness) + 1)).astype(int)
-        padded = np.concatenate([[-1.0], strangeness, [1.0]])
-        thresholds[name] = padded[np.minimum(ranks, len(strangeness) + 1)].round(7).tolist()
+        ranks = np.ceil(GRID * (len(nonconformity) + 1)).astype(int)
+        padded = np.concatenate([[-1.0], nonconformity, [1.0]])
+        thresholds[name] = padded[np.minimum(ranks, len(nonconformity) + 1)].round(7).tolist()
     return Calibration(temperature=temperature, thresholds=thresholds, counts=counts)
 
 
-def tempered(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Return probabilities, shape (..., classes), made less or, below 1, more certain."""
     logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST))
     return softmax(logs / temperature)
@@ -94,7 +94,7 @@ def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, c
     Parameters
     ----------
     calibrated : ndarray of float64, shape (n, classes)
-        Probabilities after `tempered`.
+        Probabilities after `apply_temperature`.
     calibration : Calibration
         The thresholds.
     coverage : float

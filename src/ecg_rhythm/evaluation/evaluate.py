@@ -117,7 +117,7 @@ def _calibrated(predictions: Predictions) -> Calibrated:
     probabilities = np.empty_like(predictions.probabilities)
     sets = {coverage: np.empty(probabilities.shape, dtype=bool) for coverage in COVERAGES}
     for own, fitted in calibrations(predictions):
-        probabilities[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
+        probabilities[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
         for coverage, chosen in sets.items():
             chosen[own] = calibration.prediction_sets(probabilities[own], fitted, coverage)
     hits = {f"{coverage:g}": chosen[np.arange(len(targets)), targets] for coverage, chosen in sets.items()}

@@ -53,14 +53,14 @@ class Classifier:
         if coverage is not None and not (isinstance(coverage, Real) and 0 <= coverage <= 1):
             raise BadInput(f"coverage {coverage}: it is a share; give a number from 0 to 1, such as 0.9")
         self.members, self.coverage = list(members), COVERAGE if coverage is None else coverage
-        if coverage is not None and (len(self.members) > 1 or self.members[0].description.calibration is None):
+        if coverage is not None and (len(self.members) > 1 or self.members[0].metadata.calibration is None):
             raise BadInput(
                 "coverage: only a single model that was exported with `--calibrate` can give prediction sets; "
                 "name one, or ask for none"
             )
-        self.classes, self.fs = members[0].description.classes, members[0].description.fs
+        self.classes, self.fs = members[0].metadata.classes, members[0].metadata.fs
         for member in members:
-            if (others := member.description.classes) != self.classes:
+            if (others := member.metadata.classes) != self.classes:
                 raise BadInput(
                     f"models of classes {', '.join(self.classes)} and {', '.join(others)} cannot vote together; "
                     "give models of the same classes"
@@ -116,7 +116,7 @@ class Classifier:
 
     def _prediction_sets(self, probabilities: NDArray[np.float64]) -> Sequence[list[str] | None]:
         """Return each recording's set; there is none of a vote, on which no thresholds were fitted."""
-        fitted = self.members[0].description.calibration
+        fitted = self.members[0].metadata.calibration
         if fitted is None or len(self.members) > 1:
             return [None] * len(probabilities)
         chosen = calibration.prediction_sets(probabilities, fitted, self.coverage)
@@ -132,20 +132,20 @@ def _remarked(recording: Record) -> Record:
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
     """Return one model's probabilities, calibrated if it knows how, shape (recordings, classes)."""
-    fs, window = model.description.fs, model.description.config.data_augmentation.window
+    fs, window = model.metadata.fs, model.metadata.config.data_augmentation.window
     whole = [records.resample(recording, fs).signal for recording in recordings]
     cut = [(i, signal[part]) for i, signal in enumerate(whole) for part in windows.windows(len(signal), fs, window)]
     signals = [signal for _, signal in cut]
     lengths = np.array([len(signal) for signal in signals])
-    found = np.empty((len(signals), len(model.description.classes)))
+    found = np.empty((len(signals), len(model.metadata.classes)))
     for part in _parts(lengths.tolist(), most=int(BATCH_SECONDS * fs)):
         padded = np.zeros((len(part), lengths[part].max()), dtype=np.float32)
         for row, i in zip(padded, part, strict=True):
             row[: lengths[i]] = signals[i]
         found[part] = calibration.softmax(model.logits(padded, lengths[part]))
     _, found = windows.averaged(found, np.array([i for i, _ in cut]))
-    fitted = model.description.calibration
-    return found if fitted is None else calibration.tempered(found, fitted.temperature)
+    fitted = model.metadata.calibration
+    return found if fitted is None else calibration.apply_temperature(found, fitted.temperature)
 
 
 def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:

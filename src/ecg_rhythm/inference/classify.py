@@ -13,7 +13,7 @@ from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier, batched
 from ecg_rhythm.inference.sliding import WINDOW, check
 from ecg_rhythm.inference.timeline import LONG
-from ecg_rhythm.records import Record, Wanted
+from ecg_rhythm.records import ReadOptions, Record
 
 CHUNK = 512
 """Files held in memory at once."""
@@ -24,7 +24,7 @@ Answer = Prediction | Timeline | BadInput
 def answers(
     classifier: Classifier,
     paths: Iterable[Path | str],
-    wanted: Wanted = Wanted(),  # noqa: B008
+    options: ReadOptions = ReadOptions(),  # noqa: B008
     *,
     window: float | None = None,
     stride: float | None = None,
@@ -37,7 +37,7 @@ def answers(
         What classifies.
     paths : iterable of path
         The files.
-    wanted : Wanted
+    wanted : ReadOptions
         The lead, rate and unit, where the user knows better than the files.
     window, stride : float
         Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
@@ -59,7 +59,7 @@ def answers(
 
     def read(path: Path | str) -> Record | Timeline | BadInput:
         try:
-            recording = records.open_recording(path, wanted)
+            recording = records.open_recording(path, options)
             if recording.seconds > longest:
                 return timeline.timeline(classifier, recording, window=length, stride=step)
             record = records.whole(recording, str(path))
@@ -81,7 +81,7 @@ def answers(
 def answer_file(
     classifier: Classifier,
     path: Path | str,
-    wanted: Wanted,
+    options: ReadOptions,
     *,
     window: float | None = None,
     stride: float | None = None,
@@ -93,7 +93,7 @@ def answer_file(
     BadInput
         If it cannot be read.
     """
-    (answer,) = answers(classifier, [path], wanted, window=window, stride=stride)
+    (answer,) = answers(classifier, [path], options, window=window, stride=stride)
     if isinstance(answer, BadInput):
         raise answer
     return answer
@@ -104,7 +104,7 @@ def why(classifier: Classifier, answer: Prediction) -> Prediction:
     from ecg_rhythm.inference.explain import explain
 
     assert answer.signal is not None, "a prediction of `answers`"
-    return replace(answer, because=explain(classifier, answer.signal, answer.label).told())
+    return replace(answer, because=explain(classifier, answer.signal, answer.label).salient())
 
 
 def draw(answer: Prediction | Timeline, folder: Path, drawn: set[Path]) -> None:

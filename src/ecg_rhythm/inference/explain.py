@@ -46,7 +46,7 @@ class Explanation:
     step: float
     weights: NDArray[np.float64]
 
-    def told(self) -> list[tuple[float, float]]:
+    def salient(self) -> list[tuple[float, float]]:
         """Return start and end in s of the stretches that speak most for the answer, in the order of time."""
         most = self.weights.max(initial=0.0)
         edges = np.diff((self.weights >= TOLD * most) & (self.weights > 0), prepend=False, append=False)
@@ -55,7 +55,7 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"step": self.step, "weights": self.weights.round(4).tolist(), "stretches": self.told()}
+        return {"step": self.step, "weights": self.weights.round(4).tolist(), "stretches": self.salient()}
 
 
 def explain(classifier: Classifier, record: Record, label: str | None = None) -> Explanation:

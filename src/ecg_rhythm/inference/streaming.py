@@ -13,7 +13,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.classifier import Classifier, loaded
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import TRUST, labels_of, transitions
-from ecg_rhythm.signals.windows import Cutter
+from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.loading import DEFAULT
 
 
@@ -64,12 +64,12 @@ class StreamingClassifier:
         stride: float | None = None,
     ) -> None:
         stride = check(window, stride)
-        records.Wanted(fs=fs)  # refuses what is neither number nor None
+        records.ReadOptions(fs=fs)  # refuses what is neither number nor None
         if not records.SLOWEST <= (fs or 0) <= records.FASTEST:
             raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
-        self._cutter = Cutter(fs, window, stride)
+        self._cutter = SlidingWindow(fs, window, stride)
         self._state = np.full(len(classifier.classes), 1 / len(classifier.classes))
 
     def push(self, samples: ArrayLike) -> list[Decision]:

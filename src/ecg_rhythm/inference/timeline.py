@@ -21,7 +21,7 @@ from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import count_gaps
-from ecg_rhythm.signals.windows import Cutter
+from ecg_rhythm.signals.windows import SlidingWindow
 
 LONG = 120.0
 """A recording of more seconds has a timeline rather than one label."""
@@ -55,7 +55,7 @@ def timeline(
             f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
             "classify it without a window"
         )
-    cutter = Cutter(recording.fs, window, stride)
+    cutter = SlidingWindow(recording.fs, window, stride)
     gaps = missing = 0
     in_gap = False
     length = int(STRETCH * recording.fs)

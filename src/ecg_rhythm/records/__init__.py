@@ -1,7 +1,8 @@
 """ECG files -> recordings in mV: the only package that knows file formats.
 
 `read` returns a `Record`, all of it in memory; `open_recording` a `Recording`, of which any stretch can be read. A
-format is a function (path, `Wanted`) -> `Recording` in a file of its own; `formats.py` knows which is for which file.
+format is a function (path, `ReadOptions`) -> `Recording` in a file of its own in `formats/`; `reading.py` knows which
+is for which file.
 """
 
 from ecg_rhythm.records.finding import expand, files_in, find
@@ -9,9 +10,9 @@ from ecg_rhythm.records.reading import open_recording, read, said_otherwise, sta
 from ecg_rhythm.records.recording import (
     FASTEST,
     SLOWEST,
+    ReadOptions,
     Record,
     Recording,
-    Wanted,
     bridged,
     check_length,
     in_memory,
@@ -27,9 +28,9 @@ from ecg_rhythm.signals.gaps import count_gaps, fill
 __all__ = [
     "FASTEST",
     "SLOWEST",
+    "ReadOptions",
     "Record",
     "Recording",
-    "Wanted",
     "bridged",
     "check_length",
     "count_gaps",

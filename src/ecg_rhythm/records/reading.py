@@ -19,9 +19,9 @@ from typing import IO
 import numpy as np
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.recording import Record, Recording, Wanted, bridged
+from ecg_rhythm.records.recording import ReadOptions, Record, Recording, bridged
 
-Opener = Callable[[Path, Wanted], Recording]
+Opener = Callable[[Path, ReadOptions], Recording]
 
 PLUGINS = "ecg_rhythm.formats"
 """Group of entry points that other packages register formats in: a suffix such as `.xyz` -> an `Opener`."""
@@ -52,7 +52,7 @@ _BEGINNINGS = (
 """Where in a file which bytes tell its format."""
 
 
-def read(path: Path | str, wanted: Wanted = Wanted()) -> Record:  # noqa: B008
+def read(path: Path | str, options: ReadOptions = ReadOptions()) -> Record:  # noqa: B008
     """Read one lead of an ECG file.
 
     Parameters
@@ -60,7 +60,7 @@ def read(path: Path | str, wanted: Wanted = Wanted()) -> Record:  # noqa: B008
     path : path
         A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a file of another format:
         EDF, BDF, MATLAB, CSV and other text, NumPy, Parquet, DICOM, or one that a plugin reads.
-    wanted : Wanted
+    options : ReadOptions
         The lead, rate and unit, where the user knows better than the file.
 
     Returns
@@ -73,7 +73,7 @@ def read(path: Path | str, wanted: Wanted = Wanted()) -> Record:  # noqa: B008
     BadInput
         If the file is missing, of an unknown format, damaged, empty, or holds hardly a number.
     """
-    return whole(open_recording(path, wanted), str(path))
+    return whole(open_recording(path, options), str(path))
 
 
 def whole(recording: Recording, source: str) -> Record:
@@ -99,7 +99,7 @@ def whole(recording: Recording, source: str) -> Record:
     )
 
 
-def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  # noqa: B008
+def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Recording:  # noqa: B008
     """Open one lead of an ECG file, to be read stretch by stretch; see `read`.
 
     Raises
@@ -110,26 +110,26 @@ def open_recording(path: Path | str, wanted: Wanted = Wanted()) -> Recording:  #
     # What a library warns of and still reads (values against the standard, a cut-off end) is not for the user.
     with warnings.catch_warnings(action="ignore"):
         if str(path) == STANDARD_INPUT:
-            recording = _of_stream(None, STANDARD_INPUT, wanted)
+            recording = _of_stream(None, STANDARD_INPUT, options)
         else:
-            recording = _opened(Path(path), wanted)
-    return said_otherwise(recording, wanted)
+            recording = _opened(Path(path), options)
+    return said_otherwise(recording, options)
 
 
-def said_otherwise(recording: Recording, wanted: Wanted) -> Recording:
+def said_otherwise(recording: Recording, options: ReadOptions) -> Recording:
     """Return a recording that says so where its own rate is not the one that the user gives."""
-    if wanted.fs is None or wanted.fs == recording.fs:
+    if options.fs is None or options.fs == recording.fs:
         return recording
-    own = f"at {recording.fs:g} Hz, not {wanted.fs:g}, by its own word"
+    own = f"at {recording.fs:g} Hz, not {options.fs:g}, by its own word"
     return replace(recording, remarks=(*recording.remarks, own))
 
 
-def _opened(path: Path, wanted: Wanted) -> Recording:
+def _opened(path: Path, options: ReadOptions) -> Recording:
     header = _wfdb_header(path)
     if _is_empty(header or path):
         raise BadInput(f"{header or path}: this file is empty; get it anew")
     if header is not None:
-        return _opener("wfdb")(header, wanted)
+        return _opener("wfdb")(header, options)
     if not (_is_file(path) or _is_pipe(path)):
         if _is_closed(path):
             raise BadInput(f"{path}: there is no permission to read it; change that")
@@ -139,9 +139,9 @@ def _opened(path: Path, wanted: Wanted) -> Recording:
     try:
         with path.open("rb") as file:
             if _is_pipe(path):
-                return replace(_of_stream(file, str(path), wanted), name=path.stem)
+                return replace(_of_stream(file, str(path), options), name=path.stem)
             found = _opener_of(path, file)
-        return found(path, wanted)
+        return found(path, options)
     except PermissionError:
         raise BadInput(f"{path}: there is no permission to read it; change that") from None
     except OSError as error:
@@ -234,11 +234,11 @@ def _plugins() -> dict[str, Opener]:
     return {point.name.lower(): point.load() for point in entry_points(group=PLUGINS)}
 
 
-def _of_stream(stream: IO[bytes] | None, name: str, wanted: Wanted) -> Recording:
+def _of_stream(stream: IO[bytes] | None, name: str, options: ReadOptions) -> Recording:
     """Open what comes on a stream, by default standard input, by way of a file; messages call it by its name."""
     path = standard_input(stream)
     try:
-        return _opened(path, wanted)
+        return _opened(path, options)
     except BadInput as error:
         raise BadInput(str(error).replace(str(path), name)) from None
 

@@ -32,7 +32,7 @@ LIBRARY_ERRORS = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadOptions:
     """What a user says about files that do not say it themselves, and which lead is to be read.
 
     Attributes
@@ -195,7 +195,7 @@ def reading(record: Record, fs: float, seconds: float | None = None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
+def rate(of_file: float | None, options: ReadOptions, source: str) -> float:
     """Return the sampling rate: the file's word if it is one of an ECG, else the user's.
 
     Raises
@@ -203,10 +203,10 @@ def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
     BadInput
         If there is none, or it is not one of an ECG.
     """
-    for fs in (wanted.fs, of_file if wanted.fs is None else None):
+    for fs in (options.fs, of_file if options.fs is None else None):
         if fs is not None and not SLOWEST <= fs <= FASTEST:
             raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
-    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else wanted.fs
+    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else options.fs
     if fs is None:
         raise BadInput(f"{source}: nothing in it tells its sampling rate; give it in Hz with --fs")
     return float(fs)
@@ -220,7 +220,7 @@ def size_of(samples: NDArray[Any]) -> float:
     return float(high - low) / 2
 
 
-def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -> tuple[float, list[str]]:
+def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 1.0) -> tuple[float, list[str]]:
     """Return what one unit is in mV, and what had to be assumed.
 
     Where nothing tells the unit, it is mV if the signal's `size` is one that an ECG can have in mV, else uV or V.
@@ -230,16 +230,16 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
     BadInput
         If the unit is not one of voltage.
     """
-    given = None if wanted.unit is None else in_millivolts(wanted.unit)
+    given = None if options.unit is None else in_millivolts(options.unit)
     own = in_millivolts(of_file) if of_file and of_file.strip() else None
-    for unit, known in ((wanted.unit, given), (of_file, own or given)):
+    for unit, known in ((options.unit, given), (of_file, own or given)):
         if unit and unit.strip() and known is None:
             raise BadInput(
                 f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
                 "mV, uV, nV, V, or how many are a mV, such as 200/mV"
             )
     if own is not None:
-        return own, [f"in {of_file}, not {wanted.unit}, by its own word"] if given not in (None, own) else []
+        return own, [f"in {of_file}, not {options.unit}, by its own word"] if given not in (None, own) else []
     if given is not None:
         return given, []
     assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"

@@ -45,7 +45,7 @@ def averaged(rows: NDArray[np.float64], owners: NDArray[np.int64]) -> tuple[NDAr
     return found, sums / counts[:, None]
 
 
-class Cutter:
+class SlidingWindow:
     """Cuts windows from a signal that comes in pieces.
 
     Parameters

@@ -81,14 +81,14 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     )
 
 
-def _precision(wanted: str, on_cpu: bool) -> str:
+def _precision(precision: str, on_cpu: bool) -> str:
     """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
-    if wanted == "auto":
+    if precision == "auto":
         native = cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
-        wanted = "bf16" if native else "fp32"
-    if wanted == "fp16" and on_cpu:
+        precision = "bf16" if native else "fp32"
+    if precision == "fp16" and on_cpu:
         raise BadInput("training_parameters.precision: fp16 needs a GPU; use bf16 or fp32 on the CPU")
-    return "no" if wanted == "fp32" else wanted
+    return "no" if precision == "fp32" else precision
 
 
 def cpu_has_bf16() -> bool:

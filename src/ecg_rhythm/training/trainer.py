@@ -40,7 +40,7 @@ from ecg_rhythm.training.optimizer import follow, optimizer_of, schedule
 from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.training.progress import HOTLOG, Progress, State, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
-from ecg_rhythm.weights.metadata import Description
+from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import SCORES
 
 EVALUATION_BATCH = 32
@@ -215,7 +215,7 @@ class _Run:
         if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
             state.best_score, state.best_epoch = valid and valid["challenge"], state.epoch
             if self.writes:
-                torch_model.save(self._weights_file(state.phase), self.kept, self._description(valid))
+                torch_model.save(self._weights_file(state.phase), self.kept, self._metadata(valid))
         rate = self._learning_rate(max(state.step - 1, 0))
         row = (
             state.phase, state.epoch, state.best_epoch, state.loss, rate, valid and valid["accuracy"],
@@ -308,9 +308,9 @@ class _Run:
     def _weights_file(self, phase: int) -> Path:
         return self.task.folder / f"phase{phase}.safetensors"
 
-    def _description(self, valid: Scores | None) -> Description:
+    def _metadata(self, valid: Scores | None) -> Metadata:
         task = self.task
-        return Description(
+        return Metadata(
             config=task.spec.model,
             phase=self.state.phase,
             classes=task.store.classes,

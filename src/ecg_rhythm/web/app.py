@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classifier
-from ecg_rhythm.records import Wanted
+from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.version import __version__
 from ecg_rhythm.web import schemas, worker
 from ecg_rhythm.web.worker import Upload
@@ -304,7 +304,9 @@ def create_app(
         files = await service.files_of(request)
         called = name or min(files, key=lambda file: not file.endswith(".hea"))  # the header gives a record's name
         shown = "".join(c for c in called if c.isprintable())[:NAME_LENGTH] or "recording"
-        return Upload(files, _kind(request) == "application/json", shown, Wanted(lead, fs, unit), 3600 * limits.hours)
+        return Upload(
+            files, _kind(request) == "application/json", shown, ReadOptions(lead, fs, unit), 3600 * limits.hours
+        )
 
     @app.post("/api/classify", openapi_extra=BODY, responses=ANSWER | REFUSALS, response_model=None)
     async def classify(
@@ -336,15 +338,13 @@ def create_app(
     @app.get("/api/model")
     async def model() -> dict[str, Any]:
         """Tell what answers."""
-        descriptions = [member.description for member in loaded.members]
+        members = [member.metadata for member in loaded.members]
         return {
             "version": __version__,
             "classes": loaded.classes,
             "fs": loaded.fs,
-            "coverage": loaded.coverage if descriptions[0].calibration and len(descriptions) == 1 else None,
-            "models": [
-                {"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in descriptions
-            ],
+            "coverage": loaded.coverage if members[0].calibration and len(members) == 1 else None,
+            "models": [{"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in members],
         }
 
     @app.get("/", include_in_schema=False)

@@ -27,7 +27,7 @@ from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import LONG
-from ecg_rhythm.records import Record, Recording, Wanted, in_memory
+from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.loading import DEFAULT
@@ -50,7 +50,7 @@ class Upload:
         Whether it is not a file but JSON with `samples`, `fs` and perhaps `unit`.
     name : str
         What the client calls it; never a path of this machine.
-    wanted : Wanted
+    wanted : ReadOptions
         Lead, rate and unit as the client wants them.
     most_seconds : float
         Longest recording that is taken.
@@ -59,7 +59,7 @@ class Upload:
     files: dict[str, bytes]
     is_json: bool
     name: str
-    wanted: Wanted
+    options: ReadOptions
     most_seconds: float
 
 
@@ -87,7 +87,7 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
         if why and isinstance(found, Prediction):
             assert found.signal is not None, "from _answer"
             reasons = explain.explain(_model(), found.signal, found.label)
-            result["because"], result["why"] = reasons.told(), reasons.as_dict()
+            result["because"], result["why"] = reasons.salient(), reasons.as_dict()
         if with_signal:
             result["signal"] = _shown(recording)
     return result
@@ -123,7 +123,7 @@ def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Predictio
             recording = _samples(upload)
         else:
             _write(upload, path)
-            recording = replace(records.open_recording(path, upload.wanted), name=upload.name)
+            recording = replace(records.open_recording(path, upload.options), name=upload.name)
         if recording.seconds > upload.most_seconds:
             raise BadInput(
                 f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
@@ -191,9 +191,9 @@ def _samples(upload: Upload) -> Recording:
         samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None
-    rate = records.rate(fs, upload.wanted, upload.name)
-    factor, remarks = records.scale(unit or upload.wanted.unit or "mV", upload.wanted, upload.name)
-    return records.said_otherwise(in_memory(upload.name, samples, rate, "", factor, remarks), upload.wanted)
+    rate = records.rate(fs, upload.options, upload.name)
+    factor, remarks = records.scale(unit or upload.options.unit or "mV", upload.options, upload.name)
+    return records.said_otherwise(in_memory(upload.name, samples, rate, "", factor, remarks), upload.options)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:

@@ -13,21 +13,21 @@ from ecg_rhythm import files, networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.blocks.recurrent import OPSET
 from ecg_rhythm.weights import onnx_model
-from ecg_rhythm.weights.metadata import KEY, Description
+from ecg_rhythm.weights.metadata import KEY, Metadata
 from ecg_rhythm.weights.onnx_model import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
 
 CLOSE = 1e-4
 """Largest difference of a probability between the file and the network."""
 
 
-def export(network: networks.Network, description: Description, path: Path) -> float:
+def export(network: networks.Network, metadata: Metadata, path: Path) -> float:
     """Write a network as ONNX and make sure that the file gives the same probabilities.
 
     Parameters
     ----------
     network : Network
         Signals in mV and lengths -> logits; on the CPU.
-    description : Description
+    metadata : Metadata
         What the file will say of itself.
     path : Path
         File to write.
@@ -61,7 +61,7 @@ def export(network: networks.Network, description: Description, path: Path) -> f
     except torch.onnx.errors.OnnxExporterError as error:
         raise _refused(path, error.__cause__ or error) from None
     assert program is not None
-    program.model.metadata_props[KEY] = description.model_dump_json()
+    program.model.metadata_props[KEY] = metadata.model_dump_json()
     with files.replacing(path) as temporary:
         program.save(temporary)
         model = onnx_model.load(temporary)
@@ -92,7 +92,7 @@ def _difference(network: networks.Network, model: onnx_model.OnnxModel) -> float
     furthest = 0.0
     for count, blocks in ((1, 2), (4, 7), (2, 18)):
         signals, lengths = _noise(count, blocks * SAMPLES_STEP)
-        wanted = network(signals, lengths).softmax(dim=1)
+        expected = network(signals, lengths).softmax(dim=1)
         found = torch.from_numpy(model.logits(signals.numpy(), lengths.numpy())).softmax(dim=1)
-        furthest = max(furthest, float((wanted - found).abs().max()))
+        furthest = max(furthest, float((expected - found).abs().max()))
     return furthest

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.weights import onnx_model
-from ecg_rhythm.weights.metadata import Description
+from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import is_done, read_scores
 
 DEFAULT = "default"
@@ -25,7 +25,7 @@ class Model(Protocol):
     """What answers: a network in torch, or one that was exported to ONNX."""
 
     @property
-    def description(self) -> Description:
+    def metadata(self) -> Metadata:
         """What it says about itself."""
         ...
 

@@ -12,10 +12,10 @@ from ecg_rhythm.schema import Section
 from ecg_rhythm.version import __version__
 
 KEY = "ecg_rhythm"
-"""Entry of a file's metadata that holds a `Description` as JSON."""
+"""Entry of a file's metadata that holds a `Metadata` as JSON."""
 
 
-class Description(Section):
+class Metadata(Section):
     """All that is needed to use a network, and what is known of it."""
 
     config: ModelConfig

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.metadata import KEY, Description
+from ecg_rhythm.weights.metadata import KEY, Metadata
 
 # Without this, the library writes a device's id and a data base of its doings to the user's home when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -31,7 +31,7 @@ class OnnxModel:
     """An ONNX graph and what it says of itself, as `classifier.Classifier` wants it."""
 
     session: onnxruntime.InferenceSession
-    description: Description
+    metadata: Metadata
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
@@ -60,5 +60,5 @@ def load(path: Path) -> OnnxModel:
         raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get it anew") from None
     if text is None:
         raise BadInput(f"{path}: this ONNX file does not describe an ECG model; use one that `ecg-rhythm export` wrote")
-    description: Description = parse(Description, text, str(path))
-    return OnnxModel(session, description)
+    metadata: Metadata = parse(Metadata, text, str(path))
+    return OnnxModel(session, metadata)

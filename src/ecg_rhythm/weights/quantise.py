@@ -50,7 +50,7 @@ def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) 
         windows, over theirs.
     """
     exact = onnx_model.load(source)
-    fs, window = exact.description.fs, exact.description.config.data_augmentation.window
+    fs, window = exact.metadata.fs, exact.metadata.config.data_augmentation.window
     batches = list(
         _batches([signal[part] for signal in recordings for part in windows.windows(len(signal), fs, window)])
     )

@@ -16,17 +16,17 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks import Network
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.metadata import KEY, Description
+from ecg_rhythm.weights.metadata import KEY, Metadata
 
 
-def save(path: Path, network: networks.Network, description: Description) -> None:
-    """Write a network and its description, whole or not at all."""
+def save(path: Path, network: networks.Network, metadata: Metadata) -> None:
+    """Write a network and its metadata, whole or not at all."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with files.replacing(path) as temporary:
-        save_file(state, temporary, metadata={KEY: description.model_dump_json()})
+        save_file(state, temporary, metadata={KEY: metadata.model_dump_json()})
 
 
-def load(path: Path) -> tuple[networks.Network, Description]:
+def load(path: Path) -> tuple[networks.Network, Metadata]:
     """Build the network a weights file describes, on the CPU, in evaluation mode.
 
     Raises
@@ -36,22 +36,22 @@ def load(path: Path) -> tuple[networks.Network, Description]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such weights file; check the name") from None
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{path}: this is not a weights file, or a damaged one ({error}); get it anew") from None
-    if KEY not in metadata:
+    if KEY not in header:
         raise BadInput(f"{path}: this safetensors file does not describe an ECG model; use one that training wrote")
-    description: Description = parse(Description, metadata[KEY], str(path))
-    network = build(description.config, description.fs, len(description.classes))
+    metadata: Metadata = parse(Metadata, header[KEY], str(path))
+    network = build(metadata.config, metadata.fs, len(metadata.classes))
     try:
         network.load_state_dict(state)
-        network.enter_phase(description.phase)
+        network.enter_phase(metadata.phase)
     except (RuntimeError, IndexError):
-        raise BadInput(f"{path}: its weights do not fit its own description; get it anew") from None
-    return network.eval(), description
+        raise BadInput(f"{path}: its weights do not fit its own metadata; get it anew") from None
+    return network.eval(), metadata
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TorchModel:
     """A network in torch, on the CPU, as `classifier.Classifier` wants it."""
 
     network: Network
-    description: Description
+    metadata: Metadata
 
     @torch.inference_mode()
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.leads import choose_lead, is_lead
-from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
+from ecg_rhythm.records.recording import ReadOptions, Recording, in_memory, rate, scale, size_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -21,7 +21,7 @@ PREAMBLE, LENGTH_ELEMENT = 132, 12
 """Bytes before a file's meta information, and of its first element, which tells the length of the others."""
 
 
-def open_dicom(path: Path, wanted: Wanted) -> Recording:
+def open_dicom(path: Path, options: ReadOptions) -> Recording:
     """Open the longest of a file's groups of leads."""
     try:
         import pydicom
@@ -49,10 +49,10 @@ def open_dicom(path: Path, wanted: Wanted) -> Recording:
         raise
     except Exception:  # the library's errors have no common base
         raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get it anew") from None
-    lead, chosen = choose_lead(names, wanted.lead, str(path), units)
+    lead, chosen = choose_lead(names, options.lead, str(path), units)
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
-    factor, remarks = scale(units[lead], wanted, f"{path}: lead {names[lead]}", size_of(samples))
-    return in_memory(path.stem, samples, rate(fs, wanted, str(path)), names[lead], factor, [*chosen, *remarks])
+    factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))
+    return in_memory(path.stem, samples, rate(fs, options, str(path)), names[lead], factor, [*chosen, *remarks])
 
 
 def _name(channel: Dataset) -> str:

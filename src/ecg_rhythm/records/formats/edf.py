@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.leads import choose_lead
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, LOOKED_AT, Recording, Wanted, rate, scale, size_of
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, LOOKED_AT, ReadOptions, Recording, rate, scale, size_of
 
 HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
 """Bytes of the header before those of the signals (and as many for each of these), and what stands where in it."""
@@ -20,7 +20,7 @@ CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
 """In samples, or as a part of it, by how much the clock of a data record may be off."""
 
 
-def open_edf(path: Path, wanted: Wanted) -> Recording:
+def open_edf(path: Path, options: ReadOptions) -> Recording:
     """Open a file; EDF is read stretch by stretch, BDF at once.
 
     Where a recording was interrupted (EDF+D, BDF+D), samples are missing for as long as it was.
@@ -38,7 +38,7 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
             raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")
         # Where the library finds no ASCII, a micro sign was meant.
         units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
-        lead, remarks = choose_lead([signal.label for signal in signals], wanted.lead, str(path), units)
+        lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units)
         chosen = signals[lead]
         fs, label = float(chosen.sampling_frequency), chosen.label
         samples = round(file.duration * fs)
@@ -51,7 +51,7 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
         size = size_of(chosen.get_data_slice(0, min(samples, LOOKED_AT) / fs))
     except LIBRARY_ERRORS:
         raise BadInput(damaged) from None
-    factor, assumed = scale(units[lead], wanted, f"{path}: lead {label}", size)
+    factor, assumed = scale(units[lead], options, f"{path}: lead {label}", size)
     remarks += assumed
     if file.num_data_records < promised:  # the library reads what is there
         remarks.append(f"cut off: {file.num_data_records} of its {promised} data records are there")
@@ -86,7 +86,7 @@ def open_edf(path: Path, wanted: Wanted) -> Recording:
         return found
 
     total = int(positions[-1]) + length
-    return Recording(path.stem, rate(fs, wanted, str(path)), label, total, stretch, tuple(remarks))
+    return Recording(path.stem, rate(fs, options, str(path)), label, total, stretch, tuple(remarks))
 
 
 def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, ReadOptions, Recording
 
 CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
 """Of a challenge `.mat` without its header, which tells neither."""
@@ -20,7 +20,7 @@ HEADER, BYTE_ORDER_AT, COMPRESSED = 128, 126, 15
 """Bytes before the first variable of a version 5 file, where in them its byte order stands, a variable's type."""
 
 
-def open_matlab(path: Path, wanted: Wanted) -> Recording:
+def open_matlab(path: Path, options: ReadOptions) -> Recording:
     """Open a file of version 4 to 7.2."""
     import scipy.io
     from scipy.io.matlab import MatReadError, matfile_version
@@ -39,12 +39,12 @@ def open_matlab(path: Path, wanted: Wanted) -> Recording:
     # Later challenges have several leads, at 500 Hz.
     challenge = version == 0 and list(arrays) == ["val"] and 1 in arrays["val"].shape
     if not challenge:
-        return recording_of(arrays, path.stem, wanted, str(path))
+        return recording_of(arrays, path.stem, options, str(path))
     # What the user says goes before what is only assumed.
-    fs = CHALLENGE_FS if wanted.fs is None else None
-    unit = CHALLENGE_UNIT if wanted.unit is None else None
-    recording = recording_of(arrays, path.stem, wanted, str(path), fs, unit)
-    if wanted.fs is not None and wanted.unit is not None:
+    fs = CHALLENGE_FS if options.fs is None else None
+    unit = CHALLENGE_UNIT if options.unit is None else None
+    recording = recording_of(arrays, path.stem, options, str(path), fs, unit)
+    if options.fs is not None and options.unit is not None:
         return recording
     return replace(recording, remarks=(*recording.remarks, "no header, taken as the 2017 challenge's"))
 

@@ -12,10 +12,10 @@ import numpy as np
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, Recording, Wanted
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, ReadOptions, Recording
 
 
-def open_numpy(path: Path, wanted: Wanted) -> Recording:
+def open_numpy(path: Path, options: ReadOptions) -> Recording:
     """Open an array, memory-mapped, or a signal among several arrays."""
     try:
         if zipfile.is_zipfile(path):
@@ -27,4 +27,4 @@ def open_numpy(path: Path, wanted: Wanted) -> Recording:
         raise BadInput(
             f"{path}: this NumPy file is damaged or holds more than numbers and texts; save it anew"
         ) from None
-    return recording_of(arrays, path.stem, wanted, str(path))
+    return recording_of(arrays, path.stem, options, str(path))

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import RATES, UNITS
-from ecg_rhythm.records.recording import Recording, Wanted
+from ecg_rhythm.records.recording import ReadOptions, Recording
 from ecg_rhythm.records.tables import Table, recording_of
 
 
-def open_parquet(path: Path, wanted: Wanted) -> Recording:
+def open_parquet(path: Path, options: ReadOptions) -> Recording:
     """Open a table with a row per sample; its metadata may tell `fs` and `unit`."""
     try:
         import pyarrow
@@ -58,4 +58,4 @@ def open_parquet(path: Path, wanted: Wanted) -> Recording:
             raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file anew") from None
 
     names = ["time (s)" if is_moment(field) else field.name for field in fields]
-    return recording_of(Table(names, column, fs, unit=unit), path.stem, wanted, str(path))
+    return recording_of(Table(names, column, fs, unit=unit), path.stem, options, str(path))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import arrays
 from ecg_rhythm.records.formats.headers import _lead, _rate, _unit
-from ecg_rhythm.records.recording import Recording, Wanted
+from ecg_rhythm.records.recording import ReadOptions, Recording
 from ecg_rhythm.records.tables import SECONDS, Table, recording_of
 from ecg_rhythm.records.units import MILLIVOLTS
 
@@ -57,7 +57,7 @@ class _Form:
     """Whether an empty line, in a table of one column, is a missing sample; in some, every other line is empty."""
 
 
-def open_text(path: Path, wanted: Wanted) -> Recording:
+def open_text(path: Path, options: ReadOptions) -> Recording:
     """Open a table of numbers; delimiter, decimal sign, header, times, rate and unit are found in it."""
     lines, encoding = _head(path)
     form = _form(lines)
@@ -69,13 +69,13 @@ def open_text(path: Path, wanted: Wanted) -> Recording:
     header = [line.lstrip("#% ").strip(around) for line in lines[: form.start]]
     if form.columns >= WIDE and (leads := _leads_in_lines(path, form, encoding)) is not None:
         fs, _ = _rate(header)
-        return arrays.recording_of({"signal": leads}, path.stem, wanted, str(path), fs, _unit(header))
+        return arrays.recording_of({"signal": leads}, path.stem, options, str(path), fs, _unit(header))
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         return _column(path, form, encoding, position, rows)
 
     table = Table(_names(header, form), column, *_rate(header), _unit(header), _lead(header))
-    return recording_of(table, path.stem, wanted, str(path))
+    return recording_of(table, path.stem, options, str(path))
 
 
 def _head(path: Path) -> tuple[list[str], str]:

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.leads import choose_lead
-from ecg_rhythm.records.recording import FASTEST, LIBRARY_ERRORS, SLOWEST, Recording, Wanted, in_memory, rate, scale
+from ecg_rhythm.records.recording import (
+    FASTEST,
+    LIBRARY_ERRORS,
+    SLOWEST,
+    ReadOptions,
+    Recording,
+    in_memory,
+    rate,
+    scale,
+)
 
 SMALL = 4_000_000
 """Samples of all leads together up to which a record is read at once."""
@@ -19,7 +28,7 @@ MOST_LEADS = 1000
 """The library makes room for as many as a header says before it looks for them."""
 
 
-def open_wfdb(header: Path, wanted: Wanted) -> Recording:
+def open_wfdb(header: Path, options: ReadOptions) -> Recording:
     """Open a record by its header."""
     import wfdb  # slow to load; reading is all that needs it
 
@@ -60,15 +69,15 @@ def open_wfdb(header: Path, wanted: Wanted) -> Recording:
         raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
     fs, names, units = float(record.fs), [str(name or "") for name in record.sig_name], record.units
     told = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
-    if not told and wanted.fs is None:
+    if not told and options.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
-    lead, chosen = choose_lead(names, wanted.lead, str(header), [str(unit) for unit in units or []])
+    lead, chosen = choose_lead(names, options.lead, str(header), [str(unit) for unit in units or []])
     per_frame = in_frame[lead] if framed else 1
-    fs = rate(fs * per_frame if told else None, wanted, str(header))
+    fs = rate(fs * per_frame if told else None, options, str(header))
     unit = (units[lead] if units else None) or _unit_in_segments(header, names[lead])
     if unit == "V" and _counts_microvolts(header, lead):
         unit = "uV"
-    factor, assumed = scale(unit, wanted, f"{header}: lead {names[lead]}")
+    factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}")
     remarks = [*chosen, *assumed]
     if not large:
         return in_memory(header.stem, signals[lead], fs, names[lead], factor, remarks)
