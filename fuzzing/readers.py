@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["ecg_rhythm", "edfio", "pydicom", "wfdb
         wfdb_record,  # noqa: F401
     )
 
-from tests import test_formats
+from tests.records import test_formats
 
 FINDINGS = Path(__file__).parent / "findings"
 SECONDS, MEGABYTES = 5, 1024

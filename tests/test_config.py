@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, load_jobs, load_model, shipped
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import json_schema, parse
-from tests.conftest import refusal
+from tests.helpers import refusal
 
 ABSENT = object()
 JOB = {"model": "m", "split": "s", "cvids": [0]}
