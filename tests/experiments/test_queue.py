@@ -17,7 +17,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.console import console
+from ecg_rhythm.cli.train import queue_table
 from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments import folder as runs
@@ -261,7 +262,7 @@ def test_a_table_shows_errors_as_they_are(tmp_path: Path) -> None:
     run = planned(write_jobs(tmp_path), tmp_path)[0]
     run.status, run.error = Status.FAILED, "[enforce fail at alloc] in [/data/x]"
     shown = io.StringIO()
-    display.console(shown).print(display.queue_table([run]))
+    console(shown).print(queue_table([run]))
     assert run.error in shown.getvalue()
 
 

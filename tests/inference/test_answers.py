@@ -16,9 +16,7 @@ import pytest
 from rich.console import Console
 
 import ecg_rhythm
-from ecg_rhythm.cli import display
-from ecg_rhythm.cli.answers import columns, write_parquet
-from ecg_rhythm.cli.display import answers_as_csv
+from ecg_rhythm.cli.answers import columns, print_answers, print_csv, write_parquet
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
@@ -69,7 +67,7 @@ def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier
     assert isinstance(short, Prediction)
     shown = io.StringIO()
     one, other, alone = Path("a/short.npy"), Path("b/short.edf"), Path("long.npy")
-    display.answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
+    print_answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
     names = [line.split()[0] for line in shown.getvalue().splitlines() if "100 Hz" in line]
     assert names == [str(one), str(other), "long"]
 
@@ -81,7 +79,7 @@ def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifi
     other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
     for timeline, told in ((found, True), (other, False)):
         shown = io.StringIO()
-        display.answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
+        print_answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
         assert ("episodes of A" in shown.getvalue()) is told
 
 
@@ -90,7 +88,7 @@ def test_a_table_has_a_row_for_each_answer(
 ) -> None:
     pairs = zip(paths, classify.answers(meter, paths, WANTED), strict=True)
     found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
-    answers_as_csv(meter.classes, found)
+    print_csv(meter.classes, found)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert list(rows[0]) == columns(meter.classes)
     assert [row["file"] for row in rows] == [str(path) for path, _ in found]

@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from ecg_rhythm import networks
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.train import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.data.splits import load_split, make_for_store, save_split
 from ecg_rhythm.data.store import open_store, splits_folder, write_store
@@ -425,7 +425,7 @@ def test_without_a_validation_part_the_last_epoch_is_kept(data: Path, tmp_path: 
     assert float(rows[-1]["test_score"]) == pytest.approx(phase["test"]["challenge"])
     predictions = outputs.read_predictions(run.folder(tmp_path) / "predictions.csv")
     assert len(predictions.records) == len(split.folds[0].test)
-    display.run_scores(Console(), scores)
+    print_scores(Console(), scores)
 
 
 def test_half_precision_trains_too(data: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.answers import counting, print_answers, print_csv, print_json
 from ecg_rhythm.cli.console import app, complain, err, note, out
 from ecg_rhythm.errors import BadInput
 
@@ -93,15 +93,15 @@ def classify(
                     answers.draw(answer, plot, drawn)
                 yield path, answer
 
-    with display.counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+    with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
         if parquet is not None:
             write_parquet(parquet, loaded.classes, found())
         elif as_json:
-            display.answers_as_json(found())
+            print_json(found())
         elif as_csv:
-            display.answers_as_csv(loaded.classes, found())
+            print_csv(loaded.classes, found())
         else:
-            display.answers(out, found())
+            print_answers(out, found())
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
     if why and long:
