@@ -14,7 +14,8 @@ happens to a block follows from its language, and from HTML comments directly ab
 | any, with `<!-- not run: REASON -->` | nothing |
 
 `<!-- small: OLD -> NEW -->` replaces a part of the block where the tests run it, so that it takes seconds.
-`<!-- exit: 2 -->` says that a command is to end with that code.
+`<!-- instead: OLD -> NEW -->` replaces it always, where what a reader does cannot be done here.
+`<!-- exit: 2 -->` says that a command is to end with that code, `<!-- any order -->` that lines come as they may.
 `<!-- setup: checkout -->` anywhere in a page runs it in a copy of the repository.
 """
 
@@ -39,7 +40,7 @@ WIDTH = 100
 """Columns of the terminal in which commands print."""
 PROMPT = "$ "
 COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
-MARKS = ("output", "json", "file", "not run", "small", "exit", "setup")
+MARKS = ("output", "json", "file", "not run", "small", "instead", "exit", "any order", "setup")
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/**/*.md")
 
 INTERPRETER = """
@@ -94,11 +95,11 @@ class Block:
         """Page and line, for people."""
         return f"{self.page.relative_to(ROOT)}:{self.line + 1}"
 
-    def small(self) -> str:
-        """The text as the tests run it."""
+    def to_run(self, *, small: bool) -> str:
+        """The text as it is run here; `small` is how the tests run it."""
         text = self.text
         for name, value in self.marks:
-            if name == "small":
+            if name == "instead" or (small and name == "small"):
                 old, separator, new = value.partition(" -> ")
                 if not separator or old not in text:
                     raise Wrong(f"{self.where}: `{old}` is to be replaced, but the block does not have it")
@@ -195,7 +196,7 @@ class Story:
         Wrong
             If it fails, or if nothing says what is to happen to it.
         """
-        text = block.small() if small else block.text
+        text = block.to_run(small=small)
         if block.mark("not run") is not None:
             if not block.mark("not run"):
                 raise Wrong(f"{block.where}: say why it is not run")
@@ -290,10 +291,12 @@ def copy_repository(folder: Path) -> None:
     shutil.copytree(folder / "jobs", folder / "src" / "ecg_rhythm" / "assets" / "jobs")
 
 
-def alike(printed: str, shown: str) -> bool:
-    """Whether two outputs are the same but for numbers, bars and the width of columns."""
+def alike(block: Block, printed: str) -> bool:
+    """Whether a block shows what was printed, but for numbers, bars and the width of columns."""
 
     def masked(text: str) -> list[str]:
-        return re.sub(r"[\s─█▏▎▍▌▋▊▉]+", " ", re.sub(r"\d+([.:]\d+)*", "#", text)).split()
+        lines = sorted(text.splitlines()) if block.mark("any order") is not None else [text]
+        masked = re.sub(r"\d+([.:]\d+)*", "#", "\n".join(lines))
+        return re.sub(r"[\s─█▏▎▍▌▋▊▉]+", " ", masked).split()
 
-    return masked(printed) == masked(shown)
+    return masked(printed) == masked(block.text)

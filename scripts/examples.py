@@ -10,25 +10,42 @@ from pathlib import Path
 
 import edfio
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from ecg_rhythm import demo as synthetic
 
-RECORDINGS = 30
+RECORDINGS = {"N": 12, "A": 8, "O": 8, "~": 7}
+"""How many of each class; seven are the fewest that two folds with validation parts need."""
 HOUR = (("N", 30.0), ("A", 15.0), ("N", 15.0))
 """Rhythms of the spliced hour, and how many minutes each lasts."""
 
 
 def make(folder: Path) -> None:
     """Write all examples into a folder."""
-    synthetic.synthesise(folder / "demo" / "recordings", n=RECORDINGS)
+    recordings = folder / "demo" / "recordings"
+    recordings.mkdir(parents=True)
+    (folder / "demo" / ".ecg-rhythm-demo").touch()  # so that `ecg-rhythm demo` may replace it
+    rng = np.random.default_rng(0)
+    labels = [label for label, count in RECORDINGS.items() for _ in range(count)]
+    names = [f"demo{i + 1:03d}" for i in range(len(labels))]
+    for name, label in zip(names, labels, strict=True):
+        synthetic.write_record(recordings / name, synthetic.rhythm(label, rng))
+    table = pd.DataFrame({"record": names, "label": labels})
+    table.to_csv(recordings / "labels.csv", index=False)
     strip = synthetic.rhythm("A", np.random.default_rng(1))
     synthetic.write_record(folder / "demo" / "strip", strip)
     write_edf(folder / "holter.edf", hour())
     seconds = np.arange(len(strip)) / synthetic.FS
-    table = np.column_stack([seconds, strip])
-    np.savetxt(folder / "watch.csv", table, fmt="%.4f", delimiter=",", header="time (s),ECG (mV)", comments="")
+    np.savetxt(
+        folder / "watch.csv",
+        np.column_stack([seconds, strip]),
+        fmt="%.4f",
+        delimiter=",",
+        header="time (s),ECG (mV)",
+        comments="",
+    )
 
 
 def hour(seed: int = 7) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Build the documentation site into `build/docs`: `python -m scripts.site`.
 
-Pages of `docs/`, those that follow from the program, and the notebook with what it shows are laid into `build/pages`; zensical
-makes HTML of them and refuses a link that leads nowhere. At the end, nothing in the HTML may be loaded from other hosts.
+Pages of `docs/`, those made from the program, and the notebook with its output are laid into `build/pages`; zensical
+makes HTML of them and refuses a link that leads nowhere. Nothing in the HTML may be loaded from other hosts.
 """
 
 from __future__ import annotations
