@@ -296,7 +296,7 @@ def alike(block: Block, printed: str) -> bool:
 
     def masked(text: str) -> list[str]:
         lines = sorted(text.splitlines()) if block.mark("any order") is not None else [text]
-        masked = re.sub(r"\d+([.:]\d+)*", "#", "\n".join(lines))
+        masked = re.sub(r"\d+([.:]\d+)*(e[+-]\d+)?", "#", "\n".join(lines))
         return re.sub(r"[\s─█▏▎▍▌▋▊▉]+", " ", masked).split()
 
     return masked(printed) == masked(block.text)

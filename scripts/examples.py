@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
-from ecg_rhythm import demo as synthetic
+from ecg_rhythm.data import synthetic
 
 RECORDINGS = {"N": 12, "A": 8, "O": 8, "~": 7}
 """How many of each class; seven are the fewest that two folds with validation parts need."""

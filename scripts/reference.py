@@ -1,17 +1,23 @@
-"""Pages of the reference that follow from the program: the command line, and the keys of model and job files."""
+"""Pages of the reference that are made from the program: command line, keys of model and job files, modules."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
+import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import griffe
+import typer.cli
+import typer.main
 from typer.testing import CliRunner
 
-from ecg_rhythm import config, networks
+from ecg_rhythm import config, networks, schema
+from ecg_rhythm.cli import app
 
 SOURCE = Path(config.__file__).parents[1]
 NAMES = {"object": "object", "string": "text", "integer": "whole number", "number": "number", "null": "`null`"}
@@ -20,26 +26,28 @@ NAMES = {"object": "object", "string": "text", "integer": "whole number", "numbe
 
 def command_line() -> str:
     """The page of all commands, with the texts of `--help`, as `typer` writes it."""
-    import typer.cli
-
     command = ["ecg_rhythm.cli", "utils", "docs", "--name", "ecg-rhythm", "--title", "Command line"]
-    written = CliRunner().invoke(typer.cli.app, command, catch_exceptions=False)
-    return written.stdout
+    written = CliRunner().invoke(typer.cli.app, command, catch_exceptions=False).stdout
+    for name, verb in typer.main.get_group(app).commands.items():
+        if verb.hidden:  # typer lists these too
+            written = re.sub(rf"^\* `{name}`: .*\n", "", written, flags=re.MULTILINE)
+            written = re.sub(rf"^## `ecg-rhythm {name}`\n.*?(?=^## |\Z)", "", written, flags=re.MULTILINE | re.DOTALL)
+    return written
 
 
 def model_file() -> str:
     """The page of all keys of a model file."""
-    schema = networks.json_schema()
+    whole = networks.json_schema()
     parts = [
         "# Model file",
-        f"{schema['description']} Every key without a default must be there; any other key is refused. "
+        f"{whole['description']} Every key without a default must be there; any other key is refused. "
         "`ecg-rhythm schema model` prints the same as JSON Schema, for editors.",
-        *section(config.ModelConfig, schema, schema),
+        *section(config.ModelConfig, whole, whole),
     ]
-    for key, value in schema["properties"].items():
+    for key, value in whole["properties"].items():
         if "$ref" in value:
-            own = resolved(value, schema)
-            parts += [f"## {key}", own["description"], *section(getattr(config, own["title"]), own, schema)]
+            own = resolved(value, whole)
+            parts += [f"## {key}", own["description"], *section(getattr(config, own["title"]), own, whole)]
     parts.append("## model_parameters")
     parts.append("Its keys depend on `model_name`.")
     for name, architecture in sorted(networks.ARCHITECTURES.items()):
@@ -50,8 +58,8 @@ def model_file() -> str:
 
 def job_file() -> str:
     """The page of all keys of a job file."""
-    schema = config.json_schema(config.JobFile)
-    own = schema["$defs"]["Job"]
+    whole = schema.json_schema(config.JobFile)
+    own = whole["$defs"]["Job"]
     return (
         "\n\n".join(
             [
@@ -60,19 +68,27 @@ def job_file() -> str:
                 "`ecg-rhythm schema job` prints the JSON Schema, for editors.",
                 "## Keys of a job",
                 own["description"],
-                *section(config.Job, own, schema),
+                *section(config.Job, own, whole),
             ]
         )
         + "\n"
     )
 
 
-def section(owner: type, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[str]:
+def wing(name: str) -> str:
+    """The page of one wing of the package, `data` for example: what its modules offer to code outside."""
+    package = import_module(f"ecg_rhythm.{name}")
+    found = sorted(module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    parts = [f"# {package.__name__}", *(f"::: {module}" for module in found if "._" not in module)]
+    return "\n\n".join(parts) + "\n"
+
+
+def section(owner: type, own: dict[str, Any], root: dict[str, Any]) -> Iterator[str]:
     """A table with a row for each key of an object."""
     meanings = texts(owner)
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    for key, value in schema["properties"].items():
-        default = "required" if key in schema.get("required", []) else f"`{json.dumps(value.get('default'))}`"
+    for key, value in own["properties"].items():
+        default = "required" if key in own.get("required", []) else f"`{json.dumps(value.get('default'))}`"
         meaning = " ".join(meanings.get(key, "").split()).replace("|", "\\|")
         if "$ref" in value:
             meaning = meaning or f"[Keys below](#{key})"

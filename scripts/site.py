@@ -9,16 +9,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
-from nbconvert.preprocessors import ExecutePreprocessor
+from traitlets.config import Config
 
 from scripts import reference
 
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "docs"
+WINGS = ("data", "networks", "training", "evaluation", "experiments")
+"""Folders of the package from which research code imports."""
 LOADING = {"src", "srcset", "poster", "data", "action"}
 """Attributes whose address a browser fetches."""
 LINKS = {"stylesheet", "icon", "preload", "preconnect", "dns-prefetch", "modulepreload", "manifest"}
@@ -32,17 +37,22 @@ def lay_out(pages: Path) -> None:
     (pages / "reference" / "command-line.md").write_text(reference.command_line(), encoding="utf-8")
     (pages / "reference" / "model-file.md").write_text(reference.model_file(), encoding="utf-8")
     (pages / "reference" / "job-file.md").write_text(reference.job_file(), encoding="utf-8")
+    for name in WINGS:
+        (pages / "reference" / f"{name}.md").write_text(reference.wing(name), encoding="utf-8")
     for notebook in sorted((ROOT / "docs").glob("**/*.ipynb")):
         render(notebook, pages / notebook.relative_to(ROOT / "docs").with_suffix(".md"))
 
 
 def render(notebook: Path, page: Path) -> None:
     """Execute a notebook and write it as Markdown, its pictures beside it."""
-    run = ExecutePreprocessor(timeout=300, kernel_name="python3")
-    exporter = MarkdownExporter(preprocessors=[run])
-    text, resources = exporter.from_filename(str(notebook), {"output_files_dir": f"{page.stem}_files"})
+    cells = nbformat.read(notebook, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        # Through a file, not a port: nobody else on the machine can talk to it.
+        kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+        NotebookClient(cells, timeout=300, config=kernel, resources={"metadata": {"path": folder}}).execute()
+    text, resources = MarkdownExporter().from_notebook_node(cells, {"output_files_dir": page.stem})
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
+    page.write_text(text.replace("![png](", "![Picture that the cell above draws]("), encoding="utf-8")
     for name, content in resources["outputs"].items():
         (page.parent / name).parent.mkdir(exist_ok=True)
         (page.parent / name).write_bytes(content)
