@@ -17,7 +17,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from ecg_rhythm import config, networks, schema
-from ecg_rhythm.cli import app
+from ecg_rhythm.cli.console import app
 
 SOURCE = Path(config.__file__).parents[1]
 NAMES = {"object": "object", "string": "text", "integer": "whole number", "number": "number", "null": "`null`"}

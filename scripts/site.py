@@ -45,12 +45,13 @@ def lay_out(pages: Path) -> None:
 
 def render(notebook: Path, page: Path) -> None:
     """Execute a notebook and write it as Markdown, its pictures beside it."""
-    cells = nbformat.read(notebook, as_version=4)
+    cells = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         # Through a file, not a port: nobody else on the machine can talk to it.
         kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
         NotebookClient(cells, timeout=300, config=kernel, resources={"metadata": {"path": folder}}).execute()
-    text, resources = MarkdownExporter().from_notebook_node(cells, {"output_files_dir": page.stem})
+    exporter = MarkdownExporter()  # type: ignore[no-untyped-call]
+    text, resources = exporter.from_notebook_node(cells, {"output_files_dir": page.stem})
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text.replace("![png](", "![Picture that the cell above draws]("), encoding="utf-8")
     for name, content in resources["outputs"].items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 from scripts import reference, site
+
+from ecg_rhythm.inference.answers import Prediction, Timeline
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -107,3 +111,16 @@ def test_reference_names_every_verb_but_hidden_ones_and_every_key() -> None:
     assert "ecg-rhythm run`" not in commands
     assert '| `rate_schedule` | `"constant"` or' in reference.model_file()
     assert "| `cvids` | list of whole numbers, each ≥ 0 | required |" in reference.job_file()
+
+
+def test_the_page_of_fields_names_every_field() -> None:
+    page = (site.ROOT / "docs" / "reference" / "answers.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE))
+    fields = {field.name for answer in (Prediction, Timeline) for field in dataclasses.fields(answer)}
+    assert fields - {"signal"} <= named
+
+
+def test_the_notebook_is_kept_without_output() -> None:
+    notebook = json.loads((site.ROOT / "docs" / "notebooks" / "tour.ipynb").read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code and all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
