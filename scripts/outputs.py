@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 
 from scripts import blocks, examples
+from scripts.story import Story
 
 
 def rewrite(page: Path, folder: Path) -> bool:
     """Run a page in a folder and put into it what its blocks print; whether anything changed."""
     lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
     made: list[tuple[blocks.Block, str]] = []
-    with blocks.Story(page, folder) as story:
+    with Story(page, folder) as story:
         for block in blocks.blocks_of(page):
             printed = story.run(block, small=False)
             if printed is not None and printed != block.text:

@@ -1,4 +1,4 @@
-"""Every code block of README and documentation runs, or says why not; see `scripts.blocks`."""
+"""Every code block of README and documentation runs, or says why not; see `scripts/blocks.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from scripts import blocks, examples
+from scripts.story import Story
 
 PAGES = [page for page in blocks.pages() if blocks.blocks_of(page)]
 
@@ -21,7 +22,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(blocks.ROOT)))
 def test_blocks_run_and_print_what_the_page_says(page: Path, recordings: Path, tmp_path: Path) -> None:
     shutil.copytree(recordings, tmp_path, dirs_exist_ok=True)
-    with blocks.Story(page, tmp_path) as story:
+    with Story(page, tmp_path) as story:
         for block in blocks.blocks_of(page):
             printed = story.run(block, small=True)
             assert printed is None or blocks.alike(block, printed), (
@@ -55,7 +56,7 @@ def test_a_block_that_nobody_vouches_for_is_refused(
     monkeypatch.setattr(blocks, "ROOT", tmp_path)
     shutil.copytree(Path(__file__).parents[2] / "schemas", tmp_path / "schemas")
     page = write(tmp_path, text)
-    with pytest.raises(blocks.Wrong, match=message), blocks.Story(page, tmp_path) as story:
+    with pytest.raises(blocks.Wrong, match=message), Story(page, tmp_path) as story:
         for block in blocks.blocks_of(page):
             story.run(block, small=True)
 
@@ -68,7 +69,7 @@ def test_blocks_of_a_page_share_folder_and_names(tmp_path: Path, monkeypatch: py
         "<!-- small: n + 1 -> n + 2 -->\n```python\nprint(n + 1)\n```\n\n<!-- output -->\n```text\n8\n```\n\n"
         "- in a list\n\n  <!-- exit: 3 -->\n  ```console\n  $ cat a.txt; exit 3\n  7\n  ```\n",
     )
-    with blocks.Story(page, tmp_path) as story:
+    with Story(page, tmp_path) as story:
         printed = [story.run(block, small=True) for block in blocks.blocks_of(page)]
     assert printed == [None, None, None, "9\n", "$ cat a.txt; exit 3\n7\n"]
 
