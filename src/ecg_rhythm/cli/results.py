@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import Spread, score
+from ecg_rhythm.evaluation.metrics import Spread, flat, score
 from ecg_rhythm.experiments import summary
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
         values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
         table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
     out.print(table)
-    classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
+    classes = [name.removeprefix("F1 ") for name in measures if name.startswith("F1 ")]
     confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
     for name, row in zip(classes, found["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
@@ -222,11 +222,13 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
 
 def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
     """Print how a fold that was trained anew compares with what is published."""
-    table = new_table("", "challenge", "accuracy", *(f"F1 {name}" for name in published.classes))
-    for name, predictions in (("published", published), ("anew", anew)):
-        values = score(predictions.targets, predictions.labels, predictions.classes)
-        f1 = [f"{value:.3f}" for value in values["f1"].values()]
-        table.add_row(name, f"{values['challenge']:.3f}", f"{values['accuracy']:.3f}", *f1)
+    scored = {
+        name: flat(score(table.targets, table.labels, table.classes))
+        for name, table in (("published", published), ("anew", anew))
+    }
+    table = new_table("", *scored["published"])
+    for name, values in scored.items():
+        table.add_row(name, *(f"{value:.3f}" for value in values.values()))
     out.print(table)
     furthest = np.abs(published.probabilities - anew.probabilities).max()
     same = (published.labels == anew.labels).mean()

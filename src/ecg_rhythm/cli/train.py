@@ -20,6 +20,7 @@ from rich.table import Table
 from ecg_rhythm.cli.console import Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation.metrics import flat
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan, single
@@ -204,15 +205,10 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
 
 def print_scores(out: Console, scores: dict[str, Any]) -> None:
     """Print the scores of one run, phase by phase."""
-    classes = scores["classes"]
-    table = new_table("phase", "best epoch", "set", "challenge", *(f"F1 {name}" for name in classes), "accuracy")
-    for phase in scores["phases"]:
-        for part in ("valid", "test"):
-            if (values := phase[part]) is None:  # there was no such part
-                continue
-            f1 = [f"{values['f1'][name]:.3f}" for name in classes]
-            table.add_row(
-                str(phase["phase"]), str(phase["best_epoch"]), part, f"{values['challenge']:.3f}", *f1,
-                f"{values['accuracy']:.3f}",
-            )  # fmt: skip
+    rows = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
+    first, part = rows[0]
+    table = new_table("phase", "best epoch", "set", *flat(first[part]))
+    for phase, part in rows:
+        values = [f"{value:.3f}" for value in flat(phase[part]).values()]
+        table.add_row(str(phase["phase"]), str(phase["best_epoch"]), part, *values)
     out.print(table)
