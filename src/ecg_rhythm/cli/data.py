@@ -34,7 +34,7 @@ def fetch(
     mirror: Annotated[str | None, typer.Option(help="Address to try first.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Download, verify and pack the 2017 challenge set, and make the published split with and without validation parts."""
+    """Download, verify and pack the 2017 challenge set; make the published split with and without validation parts."""
     from ecg_rhythm.data import challenge
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
