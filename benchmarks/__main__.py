@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks import DATA
 from benchmarks.tasks import PARTS
-from ecg_rhythm.environment import cpu_has_bf16
+from ecg_rhythm.training.environment import cpu_has_bf16
 
 out = Console(width=120)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ecg_rhythm.config import ModelConfig
-from ecg_rhythm.networks.inputs import LogSpectrogram
+from ecg_rhythm.networks.blocks.spectrogram import LogSpectrogram
 
 
 class Baseline(nn.Module):

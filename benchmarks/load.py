@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from ecg_rhythm import classifier
+from ecg_rhythm.inference import classifier
 
 CLIENTS, SECONDS, BAD = (1, 8, 64), 30.0, 0.05
 STRIPS, FS = 12, 300.0

@@ -21,16 +21,20 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import DATA, baseline
-from ecg_rhythm import challenge, config, networks
-from ecg_rhythm.answers import answers
-from ecg_rhythm.classifier import Classifier
-from ecg_rhythm.dataset import Batch, on_device, sorted_batches, training_batches
-from ecg_rhythm.description import Description
-from ecg_rhythm.environment import accelerator_for
-from ecg_rhythm.inference import TorchModel, probabilities
-from ecg_rhythm.objective import class_weights, optimizer_of, weighted_loss
-from ecg_rhythm.splits import load_split
-from ecg_rhythm.store import Store, open_store, splits_folder
+from ecg_rhythm import config
+from ecg_rhythm.data import challenge
+from ecg_rhythm.data.splits import load_split
+from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.classify import answers
+from ecg_rhythm.networks.registry import build, epochs_per_phase
+from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches
+from ecg_rhythm.training.environment import accelerator_for
+from ecg_rhythm.training.loss import class_weights, weighted_loss
+from ecg_rhythm.training.optimizer import optimizer_of
+from ecg_rhythm.training.predict import probabilities
+from ecg_rhythm.weights.metadata import Metadata
+from ecg_rhythm.weights.torch_model import TorchModel
 
 Indices = NDArray[np.int64]
 MODELS = Path("models")
@@ -76,7 +80,7 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         accelerator = accelerator_for(device, "auto", Path())
         recordings = on_device(store, accelerator.device)
         weights = weights.to(accelerator.device)
-        bare = networks.build(model, store.fs, len(store.classes))
+        bare = build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         network: Any = bare.to(accelerator.device)
         optimizer = optimizer_of(bare, options)
@@ -129,7 +133,7 @@ def floor(part: str, device: str, count: str) -> dict[str, float]:
         "matrix_giga_operations_per_second": rate / 1e9,
         "share": figures["per_second"] * operations / rate,
         "minutes_per_epoch": seconds_per_epoch / 60,
-        "hours_of_phase_in_five_folds": 5 * networks.epochs_per_phase(model)[phase] * seconds_per_epoch / 3600,
+        "hours_of_phase_in_five_folds": 5 * epochs_per_phase(model)[phase] * seconds_per_epoch / 3600,
     }
 
 
@@ -165,7 +169,7 @@ def predict(part: str, side: str, count: str, seed: str) -> dict[str, float]:
     chosen = np.random.default_rng(int(seed)).permutation(indices)
     if side == "ours":
         accelerator = accelerator_for("cpu", "auto", Path())
-        bare = networks.build(model, store.fs, len(store.classes))
+        bare = build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         batches: Iterator[Any] = _shuffled(sorted_batches(on_device(store), chosen, 32), int(seed))
 
@@ -211,8 +215,8 @@ def load(part: str, seed: str) -> dict[str, float]:
 
 def _small(store: Store) -> TorchModel:
     model = config.load_model(MODELS / "CNN_demo.json")
-    network = networks.build(model, store.fs, len(store.classes))
-    return TorchModel(network, Description(config=model, phase=0, classes=store.classes, fs=store.fs))
+    network = build(model, store.fs, len(store.classes))
+    return TorchModel(network, Metadata(config=model, phase=0, classes=store.classes, fs=store.fs))
 
 
 def grow(files: str) -> dict[str, float]:

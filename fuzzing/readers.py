@@ -25,9 +25,11 @@ with atheris.instrument_imports(include=["ecg_rhythm", "edfio", "pydicom", "wfdb
 
     from ecg_rhythm import records
     from ecg_rhythm.errors import BadInput
-    from ecg_rhythm.records import dicom, edf, matlab, numpy_files, parquet, text, wfdb_files  # noqa: F401
+    from ecg_rhythm.records.formats import (
+        wfdb_record,  # noqa: F401
+    )
 
-from tests import test_formats
+from tests.records import test_formats
 
 FINDINGS = Path(__file__).parent / "findings"
 SECONDS, MEGABYTES = 5, 1024

@@ -18,8 +18,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from tests import test_formats
-from tests.conftest import onnx_model
+from tests.helpers import onnx_model
+from tests.records import test_formats
 
 from ecg_rhythm.web.app import Limits, create_app
 

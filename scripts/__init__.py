@@ -1,1 +1,1 @@
-"""What makes the tables and pictures of the documentation."""
+"""What makes the pages, pictures and tables of the documentation; the program needs none of it."""

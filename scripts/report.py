@@ -15,9 +15,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import calibration, evaluation, results
-from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.store import Store, open_store
+from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.evaluation import calibration, evaluate
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments import results
 from scripts import tables
 from scripts.tables import plus_minus
 
@@ -98,8 +99,8 @@ def fill(page: Path, blocks: dict[str, str]) -> None:
 def calibrated(predictions: Predictions) -> NDArray[np.float64]:
     """Probabilities of each fold, calibrated on all other folds."""
     found = np.empty_like(predictions.probabilities)
-    for own, fitted in evaluation.calibrations(predictions):
-        found[own] = calibration.tempered(predictions.probabilities[own], fitted.temperature)
+    for own, fitted in evaluate.calibrations(predictions):
+        found[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
     return found
 
 

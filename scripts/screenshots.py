@@ -21,7 +21,7 @@ import uvicorn
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
-from ecg_rhythm.store import Store, open_store
+from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.web.app import create_app
 
 ROOT = Path(__file__).parents[1]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ecg_rhythm import scores
-from ecg_rhythm.evaluation import OverFolds
-from ecg_rhythm.outputs import Predictions
-from ecg_rhythm.store import Store
+from ecg_rhythm.data.store import Store
+from ecg_rhythm.evaluation import metrics
+from ecg_rhythm.evaluation.evaluate import OverFolds
+from ecg_rhythm.evaluation.predictions import Predictions
 
 Result = tuple[dict[str, Any], Predictions]
 """Content of `result.json`, and the out-of-fold predictions."""
@@ -51,7 +51,7 @@ STRONGEST = (
 
 def plus_minus(measure: OverFolds) -> str:
     """Mean and standard deviation as text."""
-    return str(scores.Spread(measure["mean"], measure["sd"]))
+    return str(metrics.Spread(measure["mean"], measure["sd"]))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -121,8 +121,8 @@ def by_length(predictions: Predictions, store: Store) -> str:
     rows = []
     for low, high in LENGTHS:
         part = predictions[(low <= durations) & (durations < high)]
-        scored = [scores.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
-        spread = scores.spread([s["challenge"] for s in scored])
+        scored = [metrics.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
+        spread = metrics.spread([s["challenge"] for s in scored])
         f1 = [np.mean([s["f1"][name] for s in scored]) for name in part.classes]
         label = f"under {high:g} s" if not low else f"{low:g} to {high:g} s" if high < 1000 else f"over {low:g} s"
         rows.append(
@@ -162,11 +162,11 @@ def shares(labels: dict[str, float]) -> str:
     return ", ".join(f"{label} {share:.0%}" for label, share in labels.items() if share)
 
 
-def costs(measured: dict[str, Any], perturbation: str) -> dict[float, scores.Spread]:
+def costs(measured: dict[str, Any], perturbation: str) -> dict[float, metrics.Spread]:
     """Strength -> change of the challenge score against the undisturbed recordings, paired by fold."""
     undisturbed = measured["rows"][0]["challenge"]["folds"]
     return {
-        row["strength"]: scores.spread(
+        row["strength"]: metrics.spread(
             [score - before for score, before in zip(row["challenge"]["folds"], undisturbed, strict=True)]
         )
         for row in measured["rows"]

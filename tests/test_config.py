@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, json_schema, load_jobs, load_model, parse, shipped
+from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, load_jobs, load_model, shipped
 from ecg_rhythm.errors import BadInput
-from tests.conftest import refusal
+from ecg_rhythm.schema import json_schema, parse
+from tests.helpers import refusal
 
 ABSENT = object()
 JOB = {"model": "m", "split": "s", "cvids": [0]}

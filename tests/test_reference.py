@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from ecg_rhythm.data.splits import load_split, make_split, save_split
+from ecg_rhythm.evaluation.metrics import confusion_matrix, score
 from ecg_rhythm.records import Record, read, resample
-from ecg_rhythm.scores import confusion_matrix, score
-from ecg_rhythm.splits import load_split, make_split, save_split
 
 CLASSES = ["N", "A", "O", "~"]
 

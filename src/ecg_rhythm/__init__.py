@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecg_rhythm.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecg_rhythm.classifier import Classifier, Prediction
-    from ecg_rhythm.timeline import Timeline
+    from ecg_rhythm.inference.answers import Prediction, Timeline
+    from ecg_rhythm.inference.classifier import Classifier
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "classify", "load"]
 
 
 def load(model: Path | str = "default", coverage: float | None = None) -> Classifier:
@@ -29,7 +31,7 @@ def load(model: Path | str = "default", coverage: float | None = None) -> Classi
     BadInput
         If there is no such model, or a coverage is asked for and it has no prediction sets.
     """
-    from ecg_rhythm import classifier  # loads ONNX Runtime
+    from ecg_rhythm.inference import classifier  # loads ONNX Runtime
 
     return classifier.load(model, coverage)
 
@@ -75,9 +77,10 @@ def classify(
     BadInput
         If the file cannot be read, or there is no such model.
     """
-    from ecg_rhythm import answers, classifier
-    from ecg_rhythm.records import Wanted
+    from ecg_rhythm.inference import classifier
+    from ecg_rhythm.inference import classify as answers
+    from ecg_rhythm.records import ReadOptions
 
     chosen = model if isinstance(model, classifier.Classifier) else load(model, coverage)
-    wanted = Wanted(None if lead is None else str(lead), fs, unit)
-    return answers.answer_file(chosen, path, wanted, window=window, stride=stride)
+    options = ReadOptions(None if lead is None else str(lead), fs, unit)
+    return answers.answer_file(chosen, path, options, window=window, stride=stride)

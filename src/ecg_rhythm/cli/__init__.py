@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from ecg_rhythm.cli.base import app, complain, err
+from ecg_rhythm.cli.console import app, complain, err
 from ecg_rhythm.errors import BadInput
 
 # isort: off
 # In the order in which --help lists their commands.
-from ecg_rhythm.cli import data, training, results, use
+from ecg_rhythm.cli import data, train, results, export, classify, serve, demo
 # isort: on
 
-__all__ = ["data", "main", "results", "training", "use"]
+__all__ = ["classify", "data", "demo", "export", "main", "results", "serve", "train"]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""

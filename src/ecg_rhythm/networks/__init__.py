@@ -1,93 +1,19 @@
 """Architectures: a model file -> a network that turns raw signals into logits.
 
-`base.py` says what an architecture is; `conv_stack.py`, `frontend.py`, `inputs.py`, `layers.py`, `norm.py`,
-`recurrent.py` and `steps.py` are parts of them.
-Every other file of this folder is an architecture, known by the name it registers itself under; adding one
+`base.py` says what an architecture is, `registry.py` finds, checks and builds one, `blocks/` holds what they are made
+of. Every other file of this folder is an architecture, known by the name it registers itself under; adding one
 takes nothing else.
 """
 
 from __future__ import annotations
 
-import json
 import pkgutil
 from importlib import import_module
-from typing import Any
 
-import torch
-
-from ecg_rhythm import config
-from ecg_rhythm.config import ModelConfig
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.base import ARCHITECTURES, Network, Phase, register
+from ecg_rhythm.networks.registry import build, check, epochs_per_phase, json_schema
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "epochs_per_phase", "json_schema", "register"]
-
-
-def check(model: ModelConfig, source: str = "model") -> Any:
-    """Return the checked parameters of a model's architecture.
-
-    Raises
-    ------
-    BadInput
-        If the architecture is unknown, or its parameters or numbers of epochs are not what it takes.
-    """
-    if (architecture := ARCHITECTURES.get(model.model_name)) is None:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise BadInput(f"{source}: model_name {model.model_name!r} is unknown; allowed: {known}")
-    text = json.dumps(model.model_parameters)
-    parameters = config.parse(architecture.Parameters, text, f"{source}, model_parameters")
-    if model.preprocessing.spectrogram and not architecture.takes_spectrogram:
-        raise BadInput(
-            f"{source}: preprocessing.spectrogram is true, but {model.model_name} takes the signal itself; "
-            "set it to false"
-        )
-    epochs, phases = model.training_parameters.epochs, len(architecture.phases)
-    if epochs is not None and len(epochs) not in (1, phases):
-        raise BadInput(
-            f"{source}: training_parameters.epochs has {len(epochs)} numbers, {model.model_name} has {phases} phases; "
-            "give one number for all phases or one for each"
-        )
-    return parameters
-
-
-def epochs_per_phase(model: ModelConfig) -> list[int]:
-    """Return the most epochs of each phase: the model file's, or else the architecture's own."""
-    phases = ARCHITECTURES[model.model_name].phases
-    chosen = model.training_parameters.epochs or [phase.epochs for phase in phases]
-    return chosen * len(phases) if len(chosen) == 1 else chosen
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a model file, with the parameters of every architecture."""
-    schema = config.json_schema(config.ModelConfig)
-    schema["properties"]["model_name"]["enum"] = sorted(ARCHITECTURES)
-    schema["allOf"] = [
-        {
-            "if": {"properties": {"model_name": {"const": name}}},
-            "then": {"properties": {"model_parameters": architecture.Parameters.model_json_schema()}},
-        }
-        for name, architecture in sorted(ARCHITECTURES.items())
-    ]
-    return schema
-
-
-def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
-    """Return a network with fresh weights, drawn from torch's global generator.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        The model.
-    fs : float
-        Sampling rate of the signals in Hz.
-    n_classes : int
-        Number of logits.
-    """
-    parameters = check(model)
-    architecture: Any = ARCHITECTURES[model.model_name]
-    network: Network = architecture(model, parameters, fs, n_classes)
-    # torch's own types do not know that `to` takes this alone.
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.conv_stack import ConvParameters, ConvStack
-from ecg_rhythm.networks.inputs import input_layer
+from ecg_rhythm.networks.blocks.convolution import ConvParameters, ConvStack
+from ecg_rhythm.networks.blocks.spectrogram import input_layer
 
 
 @register("CNN")

@@ -7,12 +7,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_rhythm.config import Flag, ModelConfig
-from ecg_rhythm.networks import recurrent
+from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.networks.base import Network, Phase, register
-from ecg_rhythm.networks.conv_stack import ConvParameters, ConvStack
-from ecg_rhythm.networks.inputs import input_layer
-from ecg_rhythm.networks.steps import Steps, in_float32
+from ecg_rhythm.networks.blocks import recurrent
+from ecg_rhythm.networks.blocks.convolution import ConvParameters, ConvStack
+from ecg_rhythm.networks.blocks.spectrogram import input_layer
+from ecg_rhythm.networks.blocks.steps import Steps, in_float32
+from ecg_rhythm.schema import Flag
 
 
 class CRNNParameters(ConvParameters):

@@ -9,12 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_rhythm.config import ModelConfig, Section
-from ecg_rhythm.networks import recurrent
+from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.networks.base import Network, OddSize, Phase, Positive, register
-from ecg_rhythm.networks.frontend import FrontEnd
-from ecg_rhythm.networks.norm import StepNorm
-from ecg_rhythm.networks.steps import Steps, in_float32
+from ecg_rhythm.networks.blocks import recurrent
+from ecg_rhythm.networks.blocks.frontend import FrontEnd
+from ecg_rhythm.networks.blocks.norm import StepNorm
+from ecg_rhythm.networks.blocks.steps import Steps, in_float32
+from ecg_rhythm.schema import Section
 
 
 class ResGRUParameters(Section):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, plain_name, read_lead
-from ecg_rhythm.records.recording import Recording, Wanted, in_memory, rate, scale, size_of
+from ecg_rhythm.records.recording import ReadOptions, Recording, in_memory, rate, scale, size_of
 from ecg_rhythm.records.tables import BEGIN, at_times, counts, is_time, rises, unit_of_time
 
 SIGNALS = ("ecg", "signal", "signals", "p_signal", "val")
@@ -29,7 +29,12 @@ MOST_UNNAMED = 64
 
 
 def recording_of(
-    arrays: Mapping[str, Any], name: str, wanted: Wanted, source: str, fs: float | None = None, unit: str | None = None
+    arrays: Mapping[str, Any],
+    name: str,
+    options: ReadOptions,
+    source: str,
+    fs: float | None = None,
+    unit: str | None = None,
 ) -> Recording:
     """Return the recording in an array, or in the one of several that is called or looks like a signal.
 
@@ -67,21 +72,21 @@ def recording_of(
             times = signal[:, 0] if times is None and not counts(first) else times
             signal = signal[:, 1:]
     leads = signal.shape[1] if signal.ndim == 2 else 1
-    if wanted.lead is None and len(names) != leads and leads > MOST_UNNAMED:
+    if options.lead is None and len(names) != leads and leads > MOST_UNNAMED:
         shape = " x ".join(str(size) for size in signal.shape)
         raise BadInput(f"{source}: {shape} numbers are many recordings rather than leads; choose with --lead")
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
     table = signal.reshape(len(signal), leads)
     lead, samples, remarks = read_lead(
-        names, wanted.lead, source, units if len(units) == leads else (), lambda i: table[:, i]
+        names, options.lead, source, units if len(units) == leads else (), lambda i: table[:, i]
     )
     if times is not None and fs is None:
         even, fs, trouble = at_times(samples.astype(np.float64), times.astype(np.float64), unit_of_times, source)
         samples, remarks = even, [*remarks, *trouble]
     if units:
         unit = units[lead] if len(units) == leads else units[0]
-    factor, assumed = scale(unit, wanted, source, size_of(samples))
-    return in_memory(name, samples, rate(fs, wanted, source), names[lead], factor, [*assumed, *remarks])
+    factor, assumed = scale(unit, options, source, size_of(samples))
+    return in_memory(name, samples, rate(fs, options, source), names[lead], factor, [*assumed, *remarks])
 
 
 def _signal(numbers: Mapping[str, NDArray[Any]], source: str) -> tuple[str, NDArray[Any], list[str]]:

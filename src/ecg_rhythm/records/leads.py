@@ -51,7 +51,7 @@ NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 
 
 def choose_lead(
-    names: Sequence[str], wanted: str | None, source: str, units: Sequence[str] = (), flat: Collection[int] = ()
+    names: Sequence[str], lead: str | None, source: str, units: Sequence[str] = (), flat: Collection[int] = ()
 ) -> tuple[int, list[str]]:
     """Return the position of the lead to read, and what has to be said of that choice.
 
@@ -64,8 +64,8 @@ def choose_lead(
     BadInput
         If the file has no such lead.
     """
-    if wanted is not None:
-        return _wanted(names, wanted, source), []
+    if lead is not None:
+        return _named(names, lead, source), []
     everything = [i for i in range(len(names)) if i not in flat] or list(range(len(names)))
     everything.sort(key=lambda i: bool(units) and not is_voltage(units[i]))
     candidates = [i for i in everything if not is_something_else(names[i])]
@@ -86,7 +86,7 @@ def choose_lead(
 
 def read_lead(
     names: Sequence[str],
-    wanted: str | None,
+    lead: str | None,
     source: str,
     units: Sequence[str],
     read: Callable[[int], NDArray[np.generic]],
@@ -101,9 +101,9 @@ def read_lead(
     BadInput
         If the file has no such lead.
     """
-    chosen, remarks = choose_lead(names, wanted, source, units)
+    chosen, remarks = choose_lead(names, lead, source, units)
     samples = read(chosen)
-    flat = [] if wanted is not None or _varies(samples) else [chosen]
+    flat = [] if lead is not None or _varies(samples) else [chosen]
     while flat and len(flat) < min(TRIED, len(names)):
         other, further = choose_lead(names, None, source, units, flat)
         if is_something_else(names[other]) or (is_lead(names[chosen]) and not is_lead(names[other])):
@@ -120,22 +120,22 @@ def _varies(samples: NDArray[np.generic]) -> bool:
     return bool(len(real) and (real != real[0]).any())
 
 
-def _wanted(names: Sequence[str], wanted: str, source: str) -> int:
+def _named(names: Sequence[str], lead: str, source: str) -> int:
     for position, name in enumerate(names):
-        if name.strip().lower() == wanted.strip().lower():
+        if name.strip().lower() == lead.strip().lower():
             return position
-    words = set(_words(wanted))
+    words = set(_words(lead))
     done = words & PROCESSING
     alike = [i for i, name in enumerate(names) if done <= set(_words(name))]
-    if asked := plain_name(wanted):
+    if asked := plain_name(lead):
         same = [i for i in alike if plain_name(names[i]) == asked]
         within = [i for i in alike if words <= set(_words(names[i]))]
         if same or len(within) == 1:
             return (same or within)[0]
-    if wanted.strip().isdecimal() and 1 <= int(wanted) <= len(names):
-        return int(wanted) - 1
+    if lead.strip().isdecimal() and 1 <= int(lead) <= len(names):
+        return int(lead) - 1
     there = ", ".join(name.strip() or f"number {i}" for i, name in enumerate(names, start=1))
-    raise BadInput(f"{source}: there is no lead {wanted!r} in it; choose one of {there}")
+    raise BadInput(f"{source}: there is no lead {lead!r} in it; choose one of {there}")
 
 
 def is_lead(name: str) -> bool:

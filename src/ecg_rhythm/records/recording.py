@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import lru_cache
 from numbers import Real
 from typing import Any
 
@@ -14,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts
+from ecg_rhythm.signals import resampling
+from ecg_rhythm.signals.gaps import count_gaps, fill
 
 SLOWEST, FASTEST = 1.0, 100_000.0
 """Sampling rates in Hz that a recording may have."""
-MOST_STRETCHED = 10_000
-"""Largest numerator or denominator that resampling takes."""
 SHORTEST = 1.0
 """Least duration of a recording in s."""
 PIECE = 1_000_000
@@ -34,7 +32,7 @@ LIBRARY_ERRORS = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadOptions:
     """What a user says about files that do not say it themselves, and which lead is to be read.
 
     Attributes
@@ -197,7 +195,7 @@ def reading(record: Record, fs: float, seconds: float | None = None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
+def rate(of_file: float | None, options: ReadOptions, source: str) -> float:
     """Return the sampling rate: the file's word if it is one of an ECG, else the user's.
 
     Raises
@@ -205,10 +203,10 @@ def rate(of_file: float | None, wanted: Wanted, source: str) -> float:
     BadInput
         If there is none, or it is not one of an ECG.
     """
-    for fs in (wanted.fs, of_file if wanted.fs is None else None):
+    for fs in (options.fs, of_file if options.fs is None else None):
         if fs is not None and not SLOWEST <= fs <= FASTEST:
             raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
-    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else wanted.fs
+    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else options.fs
     if fs is None:
         raise BadInput(f"{source}: nothing in it tells its sampling rate; give it in Hz with --fs")
     return float(fs)
@@ -222,7 +220,7 @@ def size_of(samples: NDArray[Any]) -> float:
     return float(high - low) / 2
 
 
-def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -> tuple[float, list[str]]:
+def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 1.0) -> tuple[float, list[str]]:
     """Return what one unit is in mV, and what had to be assumed.
 
     Where nothing tells the unit, it is mV if the signal's `size` is one that an ECG can have in mV, else uV or V.
@@ -232,16 +230,16 @@ def scale(of_file: str | None, wanted: Wanted, source: str, size: float = 1.0) -
     BadInput
         If the unit is not one of voltage.
     """
-    given = None if wanted.unit is None else in_millivolts(wanted.unit)
+    given = None if options.unit is None else in_millivolts(options.unit)
     own = in_millivolts(of_file) if of_file and of_file.strip() else None
-    for unit, known in ((wanted.unit, given), (of_file, own or given)):
+    for unit, known in ((options.unit, given), (of_file, own or given)):
         if unit and unit.strip() and known is None:
             raise BadInput(
                 f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
                 "mV, uV, nV, V, or how many are a mV, such as 200/mV"
             )
     if own is not None:
-        return own, [f"in {of_file}, not {wanted.unit}, by its own word"] if given not in (None, own) else []
+        return own, [f"in {of_file}, not {options.unit}, by its own word"] if given not in (None, own) else []
     if given is not None:
         return given, []
     assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
@@ -269,23 +267,6 @@ def bridged(record: Record, source: str) -> Record:
     return replace(record, signal=fill(record.signal), missing=float(1 - real.mean()), gaps=count_gaps(record.signal))
 
 
-def fill(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a signal with straight lines across its gaps, and zeros if it is nothing but one."""
-    real = np.isfinite(signal)
-    if real.all():
-        return signal
-    if not real.any():
-        return np.zeros_like(signal)
-    positions = np.arange(len(real))
-    return np.interp(positions, positions[real], signal[real]).astype(np.float32)
-
-
-def count_gaps(signal: NDArray[np.float32]) -> int:
-    """Return how many stretches of a signal are no numbers."""
-    gone = ~np.isfinite(signal)
-    return int(gone[:1].sum() + (gone[1:] & ~gone[:-1]).sum())
-
-
 def check_length(record: Record, source: str = "") -> None:
     """Refuse a recording that holds hardly a heart beat.
 
@@ -302,40 +283,16 @@ def check_length(record: Record, source: str = "") -> None:
 
 
 def resample(record: Record, fs: float) -> Record:
-    """Return a record at another rate, by polyphase filtering (`scipy.signal.resample_poly`).
-
-    The rates' ratio is taken to the nearest fraction with a denominator of at most 10,000.
+    """Bring a record to another rate; see `signals.resampling.resample`.
 
     Raises
     ------
     BadInput
-        If no such fraction is near.
+        If the two rates have no ratio of small numbers.
     """
     if record.fs == fs:
         return record
-    from scipy.signal import resample_poly
-
-    up, down = _ratio(record.fs, fs)
-    if up > MOST_STRETCHED * down or abs(up / down * record.fs / fs - 1) > 1e-4:
-        raise BadInput(f"{record.name}: a rate of {record.fs:g} Hz cannot be brought to {fs:g} Hz; check the header")
-    if up == down:  # so near that a day would end a few seconds off
-        return replace(record, fs=fs)
-    # The edges are continued by their slope: zeros there would ring on a signal with an offset.
-    window: Any = _low_pass(max(up, down))
-    signal = resample_poly(record.signal.astype(np.float64), up, down, window=window, padtype="line")
-    return replace(record, signal=signal.astype(np.float32), fs=fs)
-
-
-@lru_cache(maxsize=16)
-def _ratio(fs: float, to: float) -> tuple[int, int]:
-    """Return the ratio of two rates as a fraction of small numbers; anew for each window of a day, that takes long."""
-    ratio = Fraction(min(to / fs, 2.0 * MOST_STRETCHED)).limit_denominator(MOST_STRETCHED)
-    return ratio.numerator, ratio.denominator
-
-
-@lru_cache(maxsize=16)
-def _low_pass(factor: int) -> NDArray[np.float64]:
-    """Return the filter that `resample_poly` designs by default, anew each time."""
-    from scipy.signal import firwin
-
-    return np.asarray(firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)))
+    try:
+        return replace(record, signal=resampling.resample(record.signal, record.fs, fs), fs=fs)
+    except BadInput as error:
+        raise BadInput(f"{record.name}: {error}") from None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.leads import is_lead, read_lead
-from ecg_rhythm.records.recording import FASTEST, SLOWEST, Recording, Wanted, in_memory, rate, scale, size_of
+from ecg_rhythm.records.recording import FASTEST, SLOWEST, ReadOptions, Recording, in_memory, rate, scale, size_of
 from ecg_rhythm.records.units import MILLIVOLTS, OTHERS, in_millivolts
 
 TIME = re.compile(r"\b(time|timestamp|datetime|elapsed|seconds?|sec|msec|ms|t|ts)\b", re.IGNORECASE)
@@ -65,7 +65,7 @@ class Table:
     lead: str | None = None
 
 
-def recording_of(table: Table, name: str, wanted: Wanted, source: str) -> Recording:
+def recording_of(table: Table, name: str, options: ReadOptions, source: str) -> Recording:
     """Return one lead of a table, at the rate and with the gaps that its column of times tells, if it has one.
 
     Raises
@@ -80,20 +80,20 @@ def recording_of(table: Table, name: str, wanted: Wanted, source: str) -> Record
     if table.lead and len(leads) == 1:
         labels = [table.lead]
     units = [_unit(table.names[i]) or "" for i in leads]
-    chosen, raw, remarks = read_lead(labels, wanted.lead, source, units, lambda i: table.column(leads[i], None))
+    chosen, raw, remarks = read_lead(labels, options.lead, source, units, lambda i: table.column(leads[i], None))
     samples, fs, trouble = _timed(table, times, raw.astype(np.float64), source)
     remarks += trouble
-    if UNEVEN in trouble and wanted.fs is not None:
+    if UNEVEN in trouble and options.fs is not None:
         fs = None  # times of packets tell a rate less well than the user
-    if fs is None and wanted.fs is None:
+    if fs is None and options.fs is None:
         if table.perhaps_fs is not None:
             fs = table.perhaps_fs
             remarks.append("rate from the only frequency in its header")
         elif trouble:
             raise BadInput(f"{source}: {trouble[0]}, and nothing else tells its sampling rate; give it in Hz with --fs")
-    factor, assumed = scale(units[chosen] or table.unit, wanted, source, size_of(samples))
+    factor, assumed = scale(units[chosen] or table.unit, options, source, size_of(samples))
     samples = samples.astype(np.float32)
-    return in_memory(name, samples, rate(fs, wanted, source), labels[chosen], factor, [*assumed, *remarks])
+    return in_memory(name, samples, rate(fs, options, source), labels[chosen], factor, [*assumed, *remarks])
 
 
 def _timed(

@@ -23,11 +23,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from ecg_rhythm import __version__, classifier
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import Wanted
-from ecg_rhythm.web import schemas, work
-from ecg_rhythm.web.work import Upload
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.records import ReadOptions
+from ecg_rhythm.version import __version__
+from ecg_rhythm.web import schemas, worker
+from ecg_rhythm.web.worker import Upload
+from ecg_rhythm.weights.loading import DEFAULT
 
 PAGE = Path(__file__).parent / "page"
 NAME_LENGTH = 100
@@ -141,7 +143,7 @@ class _Service:
         """Requests, and bytes of their bodies."""
         self.pool = ProcessPool(
             max_workers=limits.workers,
-            initializer=work.prepare,
+            initializer=worker.prepare,
             initargs=[models, coverage, limits.memory],
             context=multiprocessing.get_context("spawn"),
         )
@@ -255,7 +257,7 @@ def create_app(
         If a model cannot be loaded.
     """
     chosen, limits = models or [], limits or Limits()
-    loaded = classifier.load(chosen or classifier.DEFAULT, coverage)  # says at once if it cannot be
+    loaded = classifier.load(chosen or DEFAULT, coverage)  # says at once if it cannot be
     service = _Service(chosen, coverage, limits)
 
     @asynccontextmanager
@@ -302,7 +304,9 @@ def create_app(
         files = await service.files_of(request)
         called = name or min(files, key=lambda file: not file.endswith(".hea"))  # the header gives a record's name
         shown = "".join(c for c in called if c.isprintable())[:NAME_LENGTH] or "recording"
-        return Upload(files, _kind(request) == "application/json", shown, Wanted(lead, fs, unit), 3600 * limits.hours)
+        return Upload(
+            files, _kind(request) == "application/json", shown, ReadOptions(lead, fs, unit), 3600 * limits.hours
+        )
 
     @app.post("/api/classify", openapi_extra=BODY, responses=ANSWER | REFUSALS, response_model=None)
     async def classify(
@@ -312,7 +316,7 @@ def create_app(
         """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
-            answer: dict[str, Any] = await service.do(work.answer, upload, signal, why)
+            answer: dict[str, Any] = await service.do(worker.answer, upload, signal, why)
             return answer
 
     @app.post("/api/picture", openapi_extra=BODY, responses=DRAWN | REFUSALS, response_class=Response)
@@ -323,7 +327,7 @@ def create_app(
         """Draw an ECG and what is said of it on one page."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
-            drawn: bytes = await service.do(work.picture, upload, kind, why)
+            drawn: bytes = await service.do(worker.picture, upload, kind, why)
             return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")
 
     @app.get("/api/health")
@@ -334,15 +338,13 @@ def create_app(
     @app.get("/api/model")
     async def model() -> dict[str, Any]:
         """Tell what answers."""
-        descriptions = [member.description for member in loaded.members]
+        members = [member.metadata for member in loaded.members]
         return {
             "version": __version__,
             "classes": loaded.classes,
             "fs": loaded.fs,
-            "coverage": loaded.coverage if descriptions[0].calibration and len(descriptions) == 1 else None,
-            "models": [
-                {"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in descriptions
-            ],
+            "coverage": loaded.coverage if members[0].calibration and len(members) == 1 else None,
+            "models": [{"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in members],
         }
 
     @app.get("/", include_in_schema=False)

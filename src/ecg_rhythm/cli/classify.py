@@ -1,0 +1,138 @@
+"""Commands that use trained networks."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm.cli.answers import counting, print_answers, print_csv, print_json
+from ecg_rhythm.cli.console import app, complain, err, note, out
+from ecg_rhythm.errors import BadInput
+
+STANDARD_OUTPUT = 1
+"""Its file descriptor."""
+
+
+@app.command()
+def classify(
+    files: Annotated[list[str], typer.Argument(help="ECG files, folders, patterns, or - for standard input.")],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="What comes with the program: default, or fast, which computes in eight bits. Or an ONNX or weights "
+            "file, run folder or job folder; several vote by their mean."
+        ),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set; 0.9 if not given."),
+    ] = None,
+    lead: Annotated[
+        str | None, typer.Option(help="Name of the lead to read, or its number; I, else II, else the first ECG.")
+    ] = None,
+    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the files do not tell it.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the samples, if the files do not tell it: mV, uV, or 200/mV.")
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(help="Seconds classified at once; 30 for recordings of more than two minutes, else all."),
+    ] = None,
+    stride: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next; 15, or half a shorter window.")
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say which seconds spoke for each label.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Parquet file to write, a row for each file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Folder for a picture of each recording.")] = None,
+) -> None:
+    """Tell the rhythm of ECG recordings. For research; not a medical device."""
+    from ecg_rhythm import records
+    from ecg_rhythm.cli.answers import write_parquet
+    from ecg_rhythm.inference import classifier, plots
+    from ecg_rhythm.inference import classify as answers
+    from ecg_rhythm.inference.answers import (
+        Prediction,
+        Timeline,  # loads ONNX Runtime
+    )
+    from ecg_rhythm.weights.loading import DEFAULT
+
+    if as_json + as_csv + (parquet is not None) > 1:
+        raise BadInput("--json, --csv, --parquet: choose one of them")
+    loaded = classifier.load(model or DEFAULT, coverage)
+    paths = _without_output(records.expand(files), files, parquet)
+    answering = answers.answers(loaded, paths, records.ReadOptions(lead, fs, unit), window=window, stride=stride)
+    if plot is not None:
+        plots.check(plot)
+    printed = as_json or as_csv
+    # A bar and what is printed above it must go through one console.
+    bar = out if out.is_terminal and not printed else err
+    answered = failed = long = 0
+    drawn: set[Path] = set()
+
+    def found() -> Iterator[tuple[Path, Prediction | Timeline]]:
+        nonlocal answered, failed, long
+        for path, answer in zip(paths, answering, strict=True):
+            advance()
+            if isinstance(answer, BadInput):
+                failed += 1
+                complain(answer, bar if err.is_terminal else err)
+            else:
+                answered += 1
+                long += isinstance(answer, Timeline)
+                if why and isinstance(answer, Prediction):
+                    answer = answers.why(loaded, answer)
+                if plot is not None:
+                    answers.draw(answer, plot, drawn)
+                yield path, answer
+
+    with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+        if parquet is not None:
+            write_parquet(parquet, loaded.classes, found())
+        elif as_json:
+            print_json(found())
+        elif as_csv:
+            print_csv(loaded.classes, found())
+        else:
+            print_answers(out, found())
+    if answered and not (printed or parquet):
+        out.print("For research; not a medical device.")
+    if why and long:
+        note(f"--why says nothing of {long} recording{'s' * (long > 1)} classified by windows")
+    if stride is not None and answered and not long:
+        note("--stride changed nothing: no recording was classified by windows; ask for them with --window")
+    if failed:
+        sys.exit(1 if answered else 2)
+
+
+def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -> list[Path]:
+    """Leave out what a folder or a pattern holds of what this command writes, such as a table beside the recordings.
+
+    Raises
+    ------
+    BadInput
+        If the table would take the place of a recording that is named.
+    """
+    outputs: list[Path | int] = []
+    if stat.S_ISREG(os.fstat(STANDARD_OUTPUT).st_mode):
+        outputs.append(STANDARD_OUTPUT)
+    if parquet is not None:
+        if any(_is_same(name, parquet) for name in named):
+            raise BadInput(f"--parquet {parquet}: this file is to be classified, too; name another, or quote a pattern")
+        outputs.append(parquet)
+    return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
+
+
+def _is_same(path: Path | str, other: Path | int) -> bool:
+    """Tell whether two files are one; the second may be an open one's descriptor."""
+    try:
+        return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 -- takes descriptors, too
+    except (OSError, ValueError):  # there is no such file yet
+        return False

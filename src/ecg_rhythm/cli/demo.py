@@ -1,0 +1,72 @@
+"""The verb that shows the whole way on synthetic recordings."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ecg_rhythm import config
+from ecg_rhythm.cli.classify import classify
+from ecg_rhythm.cli.console import app, out
+from ecg_rhythm.cli.data import pack, split
+from ecg_rhythm.cli.results import summarize
+from ecg_rhythm.cli.train import queue
+from ecg_rhythm.errors import BadInput
+
+
+@app.command(short_help="See the whole way on synthetic recordings.")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; removed first if an earlier demo made it.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """See the whole way on synthetic recordings in about a minute; needs no data and no network."""
+    from ecg_rhythm.data import synthetic as story
+
+    marker = folder / ".ecg-rhythm-demo"
+    if folder.exists():
+        if not marker.exists():
+            raise BadInput(f"{folder}: exists already and is not from an earlier demo; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    marker.touch()
+    recordings, data, logs = folder / "recordings", folder / "data", folder / "logs"
+
+    def show(command: str) -> None:
+        out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
+
+    out.print("Synthesising recordings of four rhythms:")
+    for label, text in story.DESCRIPTIONS.items():
+        out.print(f"  {label}  {text}", highlight=False)
+    labels = story.synthesise(recordings)
+    jobs = config.shipped("jobs") / "demo.json"
+    show(f"pack {recordings} --labels {labels} --data {data}")
+    pack(recordings, labels, data=data)
+    show(f"split --folds 2 --data {data}")
+    split(folds=2, data=data)
+    show(f"queue {jobs} --devices {_demo_devices()} --data {data} --logs {logs}")
+    queue(jobs, devices=_demo_devices(), data=data, logs=logs)
+    show(f"summarize --logs {logs}")
+    summarize(logs=logs)
+    strip, vote = folder / "strip", logs / "CNN" / "CNN_demo"
+    story.write_record(strip, story.rhythm("A", np.random.default_rng(1)))
+    out.print("\nA recording of atrial fibrillation that no network has seen, and the vote of both folds:")
+    show(f"classify {strip} --model {vote}")
+    classify([str(strip)], [vote])
+    out.print(
+        "\nNow the real thing, 8528 recordings of the PhysioNet/CinC Challenge 2017 (99 MB):\n"
+        "  ecg-rhythm fetch\n"
+        "  ecg-rhythm train models/CNN_paper.json --epochs 5   # one model, one fold, a quick look\n"
+        "  ecg-rhythm queue jobs/paper.json                    # the paper's networks, five folds each\n"
+        "  ecg-rhythm summarize",
+        highlight=False,
+    )
+
+
+def _demo_devices() -> str:
+    """Return two workers on the CPU: enough to show a queue, and the networks are small."""
+    return "cpu,cpu"

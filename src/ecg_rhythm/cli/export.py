@@ -1,0 +1,58 @@
+"""The verb that writes a trained network as ONNX."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm.cli.console import Data, app, out
+from ecg_rhythm.errors import BadInput
+
+
+@app.command(short_help="Write a trained network as an ONNX file.")
+def export(
+    source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
+    to: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Folder of a result of the same model, on whose predictions to calibrate.")
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Compute convolutions in eight bits: faster, a little less exact.")
+    ] = False,
+    data: Data = Path("data"),
+) -> None:
+    """Write a trained network as one ONNX file that `classify` runs without torch."""
+    from ecg_rhythm.experiments import results
+    from ecg_rhythm.weights import export as exporting
+    from ecg_rhythm.weights import torch_model
+    from ecg_rhythm.weights.loading import weights_of
+
+    found = weights_of(source)
+    if len(found) > 1:
+        raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
+    if to.suffix != ".onnx":
+        raise BadInput(f"--to {to}: name a file that ends in .onnx")
+    network, metadata = torch_model.load(found[0])
+    if calibrate is not None:
+        fitted = results.calibration_of(calibrate, metadata.config, metadata.classes)
+        metadata = metadata.model_copy(update={"calibration": fitted})
+    if int8:
+        from ecg_rhythm.experiments.run import training_recordings
+        from ecg_rhythm.weights import quantise
+
+        recordings = training_recordings(found[0].parent, data)
+        with tempfile.TemporaryDirectory() as folder:
+            exact = Path(folder) / to.name
+            exporting.export(network, metadata, exact)
+            difference = f"by {quantise.quantise(exact, recordings, to):.1e} on average"
+    else:
+        difference = f"by at most {exporting.export(network, metadata, to):.0e}"
+    out.print(
+        f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's {difference}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,65 @@
+"""Verbs that serve the page and print the JSON Schemas."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_rhythm import config
+from ecg_rhythm import schema as json_schemas
+from ecg_rhythm.cli.console import app, out
+from ecg_rhythm.errors import BadInput
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="As for `classify`."),
+    ] = None,
+    coverage: Annotated[float | None, typer.Option(min=0, max=1, help="As for `classify`.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Requests that are worked on at once.")] = 2,
+) -> None:
+    """Serve a page to look at ECGs, and an HTTP interface. For research; not a medical device."""
+    try:
+        import uvicorn
+
+        from ecg_rhythm.web import app as web
+    except ModuleNotFoundError as error:
+        raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
+    served = web.create_app(model, coverage, web.Limits(workers=workers))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
+        name = f"[{host}]" if ":" in host else host
+        out.print(f"http://{name}:{listening.getsockname()[1]} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+        uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
+
+
+@app.command(short_help="Print the JSON Schema of a model or job file.")
+def schema(
+    kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
+) -> None:
+    """Print the JSON Schema of a model or a job file, for editors."""
+    if kind == "job":
+        found = json_schemas.json_schema(config.JobFile)
+    elif kind == "model":
+        from ecg_rhythm.networks.registry import json_schema
+
+        found = json_schema()
+    else:
+        raise BadInput(f"{kind}: choose model or job")
+    typer.echo(json.dumps(found, indent=2))

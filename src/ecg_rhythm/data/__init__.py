@@ -1,0 +1,1 @@
+"""Labelled sets of recordings on disk: packed, divided into folds; no torch."""

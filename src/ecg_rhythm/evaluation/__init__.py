@@ -1,0 +1,1 @@
+"""Predictions -> figures: pure functions."""

@@ -1,0 +1,107 @@
+"""Probabilities that mean what they say, and sets of classes that hold the true one as often as asked.
+
+Both are fitted on predictions of recordings that the models did not train on.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+
+from ecg_rhythm.schema import Section
+
+SMALLEST = 1e-7
+"""Stands for a probability of 0, which has no logarithm."""
+TEMPERATURES = (0.05, 20.0)
+"""Between which one is looked for."""
+GRID = np.linspace(0.0, 1.0, 201)
+"""Shares of calibration recordings for which thresholds are kept."""
+
+
+class Calibration(Section):
+    """What turns a model's probabilities into calibrated ones and into prediction sets."""
+
+    temperature: float = Field(gt=0)
+    """Logarithms of probabilities are divided by it."""
+    thresholds: dict[str, list[float]]
+    """For each class, quantiles of 1 - p(class) over recordings of that class, at 0, 0.5, ..., 100 %."""
+    counts: dict[str, int]
+    """Recordings of each class that the thresholds are from."""
+
+
+def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes: list[str]) -> Calibration:
+    """Fit a temperature, then the thresholds of prediction sets, class by class.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, shape (n, classes)
+        Of recordings that were not trained on.
+    targets : ndarray of int64, shape (n,)
+        Their true classes.
+    classes : list of str
+        Names of the classes.
+
+    References
+    ----------
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature). Vovk, "Conditional validity
+    of inductive conformal predictors", Machine Learning 92, 2013; Sadinle et al., "Least ambiguous set-valued
+    classifiers with bounded error levels", JASA 114, 2019 (one threshold per class).
+    """
+    from scipy.optimize import minimize_scalar  # what only predicts does not wait for SciPy
+    from scipy.special import log_softmax
+
+    logs = np.log(np.maximum(probabilities, SMALLEST))
+    rows = np.arange(len(targets))
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(logs / math.exp(log_temperature), axis=1)[rows, targets].mean())
+
+    low, high = TEMPERATURES
+    temperature = math.exp(minimize_scalar(loss, bounds=(math.log(low), math.log(high)), method="bounded").x)
+    calibrated = apply_temperature(probabilities, temperature)
+    thresholds, counts = {}, {}
+    for position, name in enumerate(classes):
+        nonconformity = np.sort(1 - calibrated[targets == position, position])
+        counts[name] = len(nonconformity)
+        # The (n + 1)-th value is 1: with few recordings a high coverage takes the class in always.
+        ranks = np.ceil(GRID * (len(nonconformity) + 1)).astype(int)
+        padded = np.concatenate([[-1.0], nonconformity, [1.0]])
+        thresholds[name] = padded[np.minimum(ranks, len(nonconformity) + 1)].round(7).tolist()
+    return Calibration(temperature=temperature, thresholds=thresholds, counts=counts)
+
+
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """Return probabilities, shape (..., classes), made less or, below 1, more certain."""
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST))
+    return softmax(logs / temperature)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities, shape (..., classes); SciPy has the same but takes longer to load than a first answer."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, coverage: float) -> NDArray[np.bool_]:
+    """Return which classes belong to each recording's set, shape (n, classes).
+
+    Of recordings like those of the calibration, of each class, at least a share `coverage` has its true class
+    in its set. A set that would be empty is the most probable class alone.
+
+    Parameters
+    ----------
+    calibrated : ndarray of float64, shape (n, classes)
+        Probabilities after `apply_temperature`.
+    calibration : Calibration
+        The thresholds.
+    coverage : float
+        Between 0 and 1.
+    """
+    position = int(np.ceil(round(coverage * (len(GRID) - 1), 6)))
+    limits = np.array([quantiles[position] for quantiles in calibration.thresholds.values()])
+    chosen: NDArray[np.bool_] = 1 - calibrated <= limits + 1e-6
+    chosen[np.arange(len(chosen)), calibrated.argmax(axis=1)] |= ~chosen.any(axis=1)
+    return chosen

@@ -1,0 +1,126 @@
+"""The tables a run leaves: scores by epoch, and a prediction for every recording it did not train on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
+
+COLUMNS = ("record", "fold", "set", "label")
+"""Of a table of predictions, before those of the probabilities."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models say of recordings they did not train on.
+
+    Attributes
+    ----------
+    records : list of str
+        Names of the n recordings.
+    folds : ndarray of int64, shape (n,)
+        The fold whose model said it.
+    targets : ndarray of int64, shape (n,)
+        The recordings' true classes, as positions in `classes`.
+    probabilities : ndarray of float64, shape (n, classes)
+        Rows sum to 1.
+    classes : list of str
+        Names of the classes.
+    """
+
+    records: list[str]
+    folds: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    classes: list[str]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The most probable class of each recording."""
+        labels: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return labels
+
+    def __getitem__(self, chosen: NDArray[Any] | slice) -> Predictions:
+        """Return some of them, by position, mask or slice."""
+        positions = np.arange(len(self.records))[chosen]
+        return Predictions(
+            [self.records[i] for i in positions],
+            self.folds[positions],
+            self.targets[positions],
+            self.probabilities[positions],
+            self.classes,
+        )
+
+
+def joined(parts: Iterable[Predictions]) -> Predictions:
+    """Return several tables of the same classes as one, ordered by recording."""
+    tables = list(parts)
+    whole = Predictions(
+        records=[record for table in tables for record in table.records],
+        folds=np.concatenate([table.folds for table in tables]),
+        targets=np.concatenate([table.targets for table in tables]),
+        probabilities=np.concatenate([table.probabilities for table in tables]),
+        classes=tables[0].classes,
+    )
+    return whole[np.array(sorted(range(len(whole.records)), key=lambda i: whole.records[i]))]
+
+
+def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
+    """Write record, fold, set, label, and as p(N) the probability of each class N.
+
+    Parameters
+    ----------
+    parts : mapping
+        Name of a set (valid, test) -> its predictions.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    classes = next(iter(parts.values())).classes
+    writer.writerow([*COLUMNS, *(f"p({name})" for name in classes)])
+    for part, table in parts.items():
+        rows = zip(table.records, table.folds, table.targets, table.probabilities, strict=True)
+        writer.writerows([name, fold, part, classes[t], *(f"{p:.6f}" for p in row)] for name, fold, t, row in rows)
+    files.write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path, part: str = "test") -> Predictions:
+    """Read the predictions of one set.
+
+    Raises
+    ------
+    BadInput
+        If there is no such file, it is another kind of table, or it has none of this set.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            columns = next(reader)
+            if tuple(columns[:4]) != COLUMNS:
+                raise ValueError
+            classes = [name[2:-1] for name in columns[4:]]
+            rows = [row for row in reader if row[2] == part]
+        if not rows:
+            raise BadInput(f"{path}: it has no predictions of a {part} part; choose test or valid, or another run")
+        probabilities = np.array([row[4:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes))
+        if not np.isfinite(probabilities).all():
+            raise ValueError
+        return Predictions(
+            records=[row[0] for row in rows],
+            folds=np.array([int(row[1]) for row in rows], dtype=np.int64),
+            targets=np.array([classes.index(row[3]) for row in rows], dtype=np.int64),
+            probabilities=probabilities,
+            classes=classes,
+        )
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file; name the folder of a finished run or result") from None
+    except (StopIteration, IndexError, ValueError, csv.Error):
+        raise BadInput(f"{path}: these are no predictions of a run; make them anew") from None

@@ -1,0 +1,96 @@
+"""Recordings that every model gets wrong and is sure about: often it is the label that is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A recording whose label is worth a look.
+
+    Attributes
+    ----------
+    record : str
+        Name of the recording.
+    label : str
+        The label it has.
+    said : str
+        What all models say.
+    probability : float
+        The mean probability of that.
+    of_label : float
+        The mean probability of the label it has.
+    least : float
+        The least probability of its own answer that any of the models has.
+    """
+
+    record: str
+    label: str
+    said: str
+    probability: float
+    of_label: float
+    least: float
+
+
+def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
+    """Find recordings of which all models say the same, which is wrong, each with a probability of at least `sure`.
+
+    Parameters
+    ----------
+    tables : sequence of Predictions
+        Out-of-fold predictions of each model for the same recordings.
+    sure : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    list of Suspect
+        The most suspicious first: those whose label the models find least probable.
+
+    Raises
+    ------
+    BadInput
+        If the tables are of different recordings or classes.
+    """
+    first = tables[0]
+    for other in tables[1:]:
+        same = other.records == first.records and other.classes == first.classes
+        if not same or (other.targets != first.targets).any():
+            raise BadInput("the results are of different recordings or labels; compare results of the same data set")
+    answers = np.stack([table.labels for table in tables])
+    confidences = np.stack([table.probabilities.max(axis=1) for table in tables]).min(axis=0)
+    mean = np.mean([table.probabilities for table in tables], axis=0)
+    agreed = (answers == answers[0]).all(axis=0)
+    chosen = np.flatnonzero(agreed & (answers[0] != first.targets) & (confidences >= sure))
+    found = [
+        Suspect(
+            record=first.records[i],
+            label=first.classes[first.targets[i]],
+            said=first.classes[answers[0, i]],
+            probability=round(float(mean[i, answers[0, i]]), 4),
+            of_label=round(float(mean[i, first.targets[i]]), 4),
+            least=round(float(confidences[i]), 4),
+        )
+        for i in chosen
+    ]
+    return sorted(found, key=lambda suspect: (suspect.of_label, suspect.record))
+
+
+def write(path: Path, found: Sequence[Suspect]) -> None:
+    """Write a CSV with a line for each."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Suspect)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(suspect) for suspect in found)
+    files.write_text(path, text.getvalue())

@@ -1,0 +1,1 @@
+"""Jobs and runs: queued, trained, summarised, published."""

@@ -1,0 +1,301 @@
+"""Finished jobs -> a folder anyone can check: predictions, what made them, and every figure.
+
+`results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` makes it anew;
+`predictions.csv`, one per recording by a model (or the mean of several) that did not train on it; and
+`result.json`, with the figures that follow from them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ecg_rhythm import files
+from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
+from ecg_rhythm.data.splits import load_split
+from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import calibration, evaluate
+from ecg_rhythm.evaluation import predictions as outputs
+from ecg_rhythm.evaluation.calibration import Calibration
+from ecg_rhythm.evaluation.evaluate import Figures
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.schema import parse
+from ecg_rhythm.weights.run_files import is_done, read_scores
+
+RESULT, JOBS = "result.json", "jobs.json"
+MADE_FROM = ("data", "split", "labels")
+"""What results must share to be of the same recordings and folds."""
+ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
+"""What is told of where a result was made."""
+DIGITS = 6
+"""Of a probability, as it is written."""
+SAME = 1e-9
+"""Largest difference between a published figure and the one computed anew."""
+ITERATED = 1e-3
+"""The same for what is fitted by iteration."""
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A job of which every fold is done."""
+
+    name: str
+    job: Job
+    model: ModelConfig
+    made_from: dict[str, str]
+    """Data set, split and labels."""
+    predictions: Predictions
+    training: dict[str, Any]
+    """Seconds of each fold, and where they were spent: of each, where that differs."""
+
+
+def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
+    """Write a result's folder from the folder of a finished job.
+
+    Parameters
+    ----------
+    job : Path
+        `logs/<architecture>/<job>`, all folds of it done.
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+    data : Path
+        Data folder with the split, which says how many folds there are.
+
+    Raises
+    ------
+    BadInput
+        If a fold is missing, its folds do not fit together, or the folder is there already.
+    """
+    done = _finished(job)
+    store = open_store(data)
+    tested = _tested(store, data, done.job.split)
+    if missing := sorted({*tested.values()} - {*done.job.cvids}):
+        raise BadInput(f"{job}: fold {missing[0]} of {len({*tested.values()})} is not finished; train it first")
+    if store.fingerprint != done.made_from["data"] or tested != _folds(done.predictions):
+        raise BadInput(f"{job}: it was made from another data set or split than is in {data}; name that with --data")
+    return write(
+        folder,
+        title,
+        done.made_from,
+        {done.name: done.training},
+        done.predictions,
+        {
+            JOBS: {done.name: done.job.model_dump(exclude_defaults=True)},
+            f"{done.job.model}.json": done.model.model_dump(),
+        },
+    )
+
+
+def vote(members: Sequence[Path], folder: Path, title: str) -> Figures:
+    """Write the result that others have together: the mean of their probabilities.
+
+    As its members share the split, no recording is scored by a model that trained on it.
+
+    Parameters
+    ----------
+    members : sequence of Path
+        Folders of results.
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+
+    Raises
+    ------
+    BadInput
+        If there is but one, they differ in data, split or labels, or the folder is there already.
+    """
+    if len({member.resolve() for member in members}) < max(len(members), 2):
+        raise BadInput("a vote is of two different results or more; name their folders")
+    found = [read(member) for member in members]
+    first, predictions = found[0]
+    made_from = {key: first[key] for key in MADE_FROM}
+    for member, (result, others) in zip(members, found, strict=True):
+        same = (others.records, others.classes) == (predictions.records, predictions.classes)
+        if not same or any(result[key] != made_from[key] for key in MADE_FROM):
+            raise BadInput(
+                f"{members[0]} and {member} were made from different data, splits or labels; such results cannot vote"
+            )
+    training = {}
+    for member, (result, _) in zip(members, found, strict=True):
+        for name, spent in result["training"].items():
+            if name in training:
+                raise BadInput(f"{member}: {name} has a vote already; name each result but once")
+            training[name] = spent
+    mean = np.mean([others.probabilities for _, others in found], axis=0)
+    return write(folder, title, made_from, training, replace(predictions, probabilities=mean))
+
+
+def write(
+    folder: Path,
+    title: str,
+    made_from: Mapping[str, str],
+    training: Mapping[str, Any],
+    predictions: Predictions,
+    recipe: Mapping[str, Any] = MappingProxyType({}),
+) -> Figures:
+    """Write a result's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to make.
+    title : str
+        What this is, in a few words.
+    made_from : mapping
+        Data set, split and labels.
+    training : mapping
+        Name of each model -> seconds of each fold, and where they were spent.
+    predictions : Predictions
+        Each recording's by a model that did not train on it.
+    recipe : mapping
+        Names of JSON files -> what is in them: the jobs and models that `ecg-rhythm queue` makes it anew from.
+
+    Raises
+    ------
+    BadInput
+        If the folder is there already.
+    """
+    predictions = replace(predictions, probabilities=predictions.probabilities.round(DIGITS))
+    figures = evaluate.figures(predictions)
+    with files.new_folder(folder) as made:
+        for name, content in recipe.items():
+            files.write_json(made / name, content)
+        outputs.write_predictions(made / runs.PREDICTIONS, {"test": predictions})
+        files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": figures})
+    return figures
+
+
+def _finished(path: Path) -> _Finished:
+    """Read a finished job's folder."""
+    folders = sorted(folder for folder in path.glob("fold*") if is_done(folder))
+    if not folders:
+        raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
+    runs.check_together(folders)
+    scores = [read_scores(folder) for folder in folders]
+    try:
+        job = json.loads((folders[0] / "job.json").read_text())
+        name = job.pop("name")
+        environments = [json.loads((folder / "environment.json").read_text()) for folder in folders]
+        machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(f"{path}: a job.json or environment.json in it is damaged; run it with --restart") from None
+    job["cvids"] = [s["fold"] for s in scores]
+    predictions = outputs.joined(outputs.read_predictions(folder / runs.PREDICTIONS) for folder in folders)
+    return _Finished(
+        name=name,
+        job=parse(Job, json.dumps(job), str(path)),
+        model=load_model(folders[0] / "model.json"),
+        made_from={key: scores[0][key] for key in MADE_FROM},
+        predictions=predictions,
+        training={
+            "seconds": [s["seconds"] for s in scores],
+            **{key: each[0] if each.count(each[0]) == len(each) else each for key, each in machines.items()},
+        },
+    )
+
+
+def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
+    """Return what a result's folder says of itself, and its predictions.
+
+    Raises
+    ------
+    BadInput
+        If it is not a result's folder.
+    """
+    try:
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        for key in ("title", "training", *MADE_FROM):
+            result[key]
+        for key in ("measures", "confusion", "calibration_error", "calibrated"):
+            result["figures"][key]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
+    return result, outputs.read_predictions(folder / runs.PREDICTIONS)
+
+
+def differences(published: Figures, computed: Figures) -> list[str]:
+    """Say which published figures are not those computed anew from the predictions."""
+    there, here = dict(_numbers(published)), dict(_numbers(computed))
+    found = []
+    for path in sorted(there.keys() | here.keys()):
+        old, new = there.get(path), here.get(path)
+        # Calibration is fitted by iteration, whose last digits other machines round differently.
+        tolerance = ITERATED if path.startswith("calibrated") else SAME
+        if old is None or new is None or not math.isclose(old, new, rel_tol=0, abs_tol=tolerance):
+            found.append(f"{path}: {old} is published, {new} follows from the predictions")
+    return found
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield all numbers in nested figures, each with its path."""
+    if isinstance(value, int | float):
+        yield path, float(value)
+    elif isinstance(value, Mapping | list):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _numbers(part, f"{path}, {key}" if path else str(key))
+
+
+def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
+    """Fit a calibration to all predictions of a result that a job has made from the same model file.
+
+    Raises
+    ------
+    BadInput
+        If they are of other classes or models, or no job made it.
+    """
+    _, predictions = read(folder)
+    if predictions.classes != classes or _recipe(folder)[2] != model:
+        raise BadInput(f"{folder}: this is no result of the same model and classes; calibrate on one")
+    return calibration.fit(predictions.probabilities, predictions.targets, classes)
+
+
+def spec(folder: Path, fold: int, data: Path) -> RunSpec:
+    """Return the run that made one fold of a result, and makes it anew with the data set that it was made from.
+
+    Raises
+    ------
+    BadInput
+        If it has no such fold, no job made it, or the data folder holds another data set or split.
+    """
+    name, job, model = _recipe(folder)
+    if fold not in job.cvids:
+        raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
+    published, predictions = read(folder)
+    store = open_store(data)
+    if store.fingerprint != published["data"] or _tested(store, data, job.split) != _folds(predictions):
+        raise BadInput(f"{folder}: it was made from another data set or split than is in {data}; name that with --data")
+    return RunSpec(job_name=name, job=job, model=model, fold=fold)
+
+
+def _tested(store: Store, data: Path, split: str) -> dict[str, int]:
+    """Return the fold of a split that tests each recording."""
+    folds = load_split(splits_folder(data) / split, len(store)).folds
+    return {store.names[number - 1]: k for k, fold in enumerate(folds) for number in fold.test}
+
+
+def _folds(predictions: Predictions) -> dict[str, int]:
+    """Return the fold whose model predicted each recording."""
+    return dict(zip(predictions.records, predictions.folds.tolist(), strict=True))
+
+
+def _recipe(folder: Path) -> tuple[str, Job, ModelConfig]:
+    """Return the name of the job that made a result, the job and its model."""
+    jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
+    if len(jobs) != 1:
+        title = read(folder)[0]["title"]
+        raise BadInput(f"{folder}: no job made it, so there is none to go by; it says: {title}")
+    ((name, job),) = jobs.items()
+    return name, job, load_model(find_model(job.model, folder / JOBS))

@@ -1,0 +1,135 @@
+"""How much a trained model suffers under perturbations, each recording judged by a fold that did not train on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.data.store import open_store
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import predictions
+from ecg_rhythm.evaluation.evaluate import OverFolds, over_folds
+from ecg_rhythm.evaluation.metrics import score
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
+from ecg_rhythm.weights.run_files import is_done, read_scores
+
+EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
+AT_ONCE = 512
+"""Recordings that are classified at once."""
+
+
+class Row(TypedDict):
+    """The challenge score under one perturbation."""
+
+    perturbation: str
+    unit: str
+    strength: float | None
+    challenge: OverFolds
+
+
+class Robustness(TypedDict):
+    """All that is measured; every value goes into JSON as it is."""
+
+    part: str
+    recordings: int
+    rows: list[Row]
+    """The first is without any change."""
+    empty: dict[str, dict[str, float]]
+    """What is no ECG at all -> shares of the classes it is taken for."""
+
+
+def measure(
+    job: Path, data: Path, *, part: str = "test", every: int = 1, report: Callable[[str], None] = lambda what: None
+) -> Robustness:
+    """Measure all finished folds of a job.
+
+    Parameters
+    ----------
+    job : Path
+        `logs/<architecture>/<job>`.
+    data : Path
+        Data folder that it was trained on.
+    part : {'test', 'valid'}
+        The recordings to judge by: those of the test part, or, to choose between models, of the validation part.
+    every : int
+        Of each fold's part only every such recording is taken.
+    report : callable
+        Told what is measured next.
+
+    Raises
+    ------
+    BadInput
+        If no fold is finished, the data set is another, or there is no such part.
+    """
+    store = open_store(data)
+    folders = sorted(folder for folder in job.glob("fold*") if is_done(folder))
+    if not folders:
+        raise BadInput(f"{job}: there is no finished fold of a job in it; train it first")
+    runs.check_together(folders)
+    tables = []
+    for folder in folders:
+        if read_scores(folder)["data"] != store.fingerprint:
+            raise BadInput(f"{folder}: it was trained on another data set than {data}; name the one it was trained on")
+        tables.append(predictions.read_predictions(folder / runs.PREDICTIONS, part)[::every])
+    models = [classifier.load(folder) for folder in folders]
+    positions = {name: i for i, name in enumerate(store.names)}
+    chosen = [[positions[name] for name in table.records] for table in tables]
+
+    def record(position: int) -> Record:
+        return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
+
+    rows = []
+    for name, unit, strength, change in _changes():
+        report(name if strength is None else f"{name} {strength:g} {unit}")
+        values = [
+            score(table.targets, _labels(model, (change(record(i), i) for i in own)), store.classes)["challenge"]
+            for model, table, own in zip(models, tables, chosen, strict=True)
+        ]
+        rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=over_folds(values)))
+    report("what is no ECG")
+    return Robustness(part=part, recordings=sum(map(len, chosen)), rows=rows, empty=_empty(models, store.fs))
+
+
+def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Record]]]:
+    found: list[tuple[str, str, float | None, Callable[[Record, int], Record]]] = [
+        ("none", "", None, lambda record, seed: record)
+    ]
+    for kind in PERTURBATIONS:
+        for strength in kind.strengths:
+            found.append((kind.name, kind.unit, strength, _applied(kind, strength)))
+    return found
+
+
+def _applied(kind: Perturbation, strength: float) -> Callable[[Record, int], Record]:
+    def change(record: Record, seed: int) -> Record:
+        signal, fs = kind.applied(record.signal, record.fs, strength, seed)
+        return replace(record, signal=signal, fs=fs)
+
+    return change
+
+
+def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
+    found = []
+    for part in classifier.batched(recordings, AT_ONCE):
+        found += model.classify([bridged(record, record.name) for record in part])
+    return np.array([model.classes.index(prediction.label) for prediction in found])
+
+
+def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float]]:
+    answers: dict[str, list[str]] = {}
+    for seed in range(EMPTY_REPEATS):
+        for name, signal in empty_signals(int(EMPTY_SECONDS * fs), fs, seed).items():
+            answers.setdefault(name, []).extend(model(signal, fs).label for model in models)
+    return {
+        name: {label: labels.count(label) / len(labels) for label in models[0].classes}
+        for name, labels in answers.items()
+    }

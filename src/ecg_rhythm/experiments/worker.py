@@ -1,0 +1,66 @@
+"""The process of one run: it is told what to do on its standard input, does it, and ends with an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments.folder import MadeAt
+from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.schema import Section
+from ecg_rhythm.training.progress import Progress
+
+BUSY = 75
+"""Exit code of a run that another process is at work on."""
+
+
+class Request(Section):
+    """What a run's process is told on its standard input."""
+
+    spec: RunSpec
+    data: str
+    logs: str
+    device: str
+    replaces: MadeAt | None
+
+
+def obey() -> int:
+    """Be the process of one run: read a `Request` from standard input, do it, return the exit code."""
+    request = Request.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = request.spec.folder(Path(request.logs))
+    from ecg_rhythm.experiments.run import train
+
+    def report(progress: Progress) -> None:
+        if progress.ends_epoch:
+            print(progress, flush=True)
+
+    try:
+        train(
+            request.spec,
+            Path(request.data),
+            Path(request.logs),
+            device="cpu" if request.device == "cpu" else "cuda",
+            replaces=request.replaces,
+            report=report,
+        )
+    except runs.Busy:
+        return BUSY
+    except BaseException as error:
+        message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+        (folder / "error.txt").write_text(message + "\n")
+        if isinstance(error, BadInput):
+            print(f"error: {message}", flush=True)
+            return 2
+        raise
+    return 0
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.read(1):
+        pass
+    os._exit(1)

@@ -1,0 +1,160 @@
+"""Pictures of answers, with the `matplotlib` library (extra `plot`): a strip on ECG paper, a day's timeline."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.smoothing import UNREADABLE
+from ecg_rhythm.records import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MM_PER_SECOND, MM_PER_MV = 25.0, 10.0
+"""Scale of ECG paper."""
+MARGIN, ABOVE, BETWEEN = 4.0, 10.0, 3.0
+"""Around and between its rows, in mm."""
+ROW_SECONDS, MOST_ROWS = 10.0, 12
+"""Seconds of a strip in one row; rows of one picture."""
+PAPER, GRID, INK, SHADE = "#fff8f6", "#f3b9b0", "#1a1a2e", "#ffe9a8"
+COLOURS = {"N": "#3a9d5d", "A": "#d1495b", "O": "#edae49", UNREADABLE: "#b8b8c0"}
+OTHER_COLOURS = ("#00798c", "#8d5a97", "#6b705c", "#cb997e")
+FOOTNOTE = "ecg-rhythm, for research; not a medical device"
+
+
+def check(folder: Path) -> None:
+    """Refuse a folder that no picture can be drawn into, before there is one to be drawn.
+
+    Raises
+    ------
+    BadInput
+        If it or what it is to be in is a file or may not be written to, or the library is not installed.
+    """
+    _figure(1, 1)
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    if not place.is_dir():
+        raise BadInput(f"{place}: pictures go into a folder, and this is a file; name another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput(f"{place}: there is no permission to put pictures there; change that, or name another folder")
+
+
+def strip(record: Record, prediction: Prediction, path: Path) -> None:
+    """Draw a recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it.
+
+    Parameters
+    ----------
+    record : Record
+        The recording.
+    prediction : Prediction
+        What is said of it.
+    path : Path
+        Picture to write, `.png`, `.pdf` or `.svg`.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    rows = min(int(np.ceil(record.seconds / ROW_SECONDS)), MOST_ROWS)
+    centre = float(np.median(record.signal))
+    low, high = np.quantile(record.signal - centre, [0.001, 0.999])
+    low, high = np.floor(2 * max(low, -3)) / 2 - 0.5, np.ceil(2 * min(high, 3)) / 2 + 0.5
+    figure, axes = _paper(ROW_SECONDS * MM_PER_SECOND, float(high - low) * MM_PER_MV, rows)
+    for number, axis in enumerate(axes):
+        first = number * ROW_SECONDS
+        part = record.signal[round(first * record.fs) : round((first + ROW_SECONDS) * record.fs)] - centre
+        axis.plot(first + np.arange(len(part)) / record.fs, part, color=INK, linewidth=0.8)
+        for start, end in prediction.because or []:
+            axis.axvspan(start, end, color=SHADE, linewidth=0)
+        axis.set(xlim=(first, first + ROW_SECONDS), ylim=(low, high), facecolor=PAPER)
+        axis.set_xticks(np.arange(first, first + ROW_SECONDS + 0.01, 0.2), minor=False, labels=[])
+        axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
+        axis.grid(color=GRID, linewidth=0.5)
+        axis.tick_params(length=0)
+    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
+    can_be = "" if prediction.prediction_set is None else f"; can be {' or '.join(prediction.prediction_set)}"
+    rate = "" if prediction.heart_rate is None else f"; {prediction.heart_rate:.0f} beats/min"
+    said = f"{files.shown(prediction.record)}: {prediction.label} ({probabilities}){can_be}{rate}"
+    axes[0].set_title(said, loc="left", fontsize=9, parse_math=False)
+    cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
+    shaded = "; shaded: what spoke most for the label" if prediction.because else ""
+    told = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
+    figure.supxlabel(told, fontsize=7, parse_math=False)
+    _save(figure, path)
+
+
+def timeline(found: Timeline, path: Path) -> None:
+    """Draw a timeline: the rhythm over the hours, and how probable each was.
+
+    Parameters
+    ----------
+    found : Timeline
+        The timeline.
+    path : Path
+        Picture to write, `.png`, `.pdf` or `.svg`.
+
+    Raises
+    ------
+    BadInput
+        If the library is not installed.
+    """
+    figure = _figure(12, 3.6, layout="constrained")
+    band, curves = figure.subplots(2, 1, height_ratios=[1, 3])
+    hours = np.arange(len(found.labels) + 1) * found.stride / 3600
+    hours[-1] = found.seconds / 3600
+    spare = iter(OTHER_COLOURS * len(found.classes))
+    colours = {name: COLOURS.get(name) or next(spare) for name in [*found.classes, UNREADABLE]}
+    for episode in found.episodes():
+        band.axvspan(episode.start / 3600, episode.end / 3600, color=colours[episode.label], linewidth=0)
+    for name in (name for name in found.classes if name != UNREADABLE):
+        probabilities = found.probabilities[:, found.classes.index(name)]
+        curves.step(
+            hours, np.append(probabilities, probabilities[-1:]), where="post", color=colours[name], linewidth=0.8
+        )
+    band.set(yticks=[], xticks=[])
+    curves.set(ylim=(0, 1), xlabel="h", ylabel="probability")
+    for axis in (band, curves):
+        axis.set_xlim(0, hours[-1])
+    burdens = {name: found.burden(name) for name in found.classes if name != UNREADABLE}
+    shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
+    said = f"{shares} of what is readable; " if shares else ""
+    title = f"{files.shown(found.record)}: {said}unreadable {found.unreadable:.1%}"
+    band.set_title(title, loc="left", fontsize=9, parse_math=False)
+    handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
+    band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
+    figure.supxlabel(f"{found.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
+    _save(figure, path)
+
+
+def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with axes below each other, each so many mm wide and high when it is printed as it is."""
+    across, down = width + 2 * MARGIN, rows * (height + BETWEEN) - BETWEEN + 2 * ABOVE
+    figure = _figure(across / 25.4, down / 25.4)
+    bottoms = [down - ABOVE - height - row * (height + BETWEEN) for row in range(rows)]
+    return figure, [
+        figure.add_axes((MARGIN / across, bottom / down, width / across, height / down)) for bottom in bottoms
+    ]
+
+
+def _figure(width: float, height: float, **options: Any) -> Figure:
+    """Return a figure of so many inches, apart from any screen."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise BadInput("--plot needs a further library; `pip install 'ecg-rhythm[plot]'`") from None
+    return Figure(figsize=(width, height), **options)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # A letter that no font has is drawn as a box; that needs no warning.
+    with files.replacing(path) as temporary, warnings.catch_warnings(action="ignore"):
+        figure.savefig(temporary, dpi=110, format=path.suffix.lstrip(".") or "png")

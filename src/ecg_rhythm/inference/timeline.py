@@ -1,0 +1,122 @@
+"""A long recording -> its rhythm over time, with episodes and burdens.
+
+All is read, resampled and classified in stretches of some minutes, so memory grows with a recording only where its
+format must be read at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ecg_rhythm import records
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.inference.classifier import Classifier, loaded
+from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
+from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
+from ecg_rhythm.records import Record, Recording
+from ecg_rhythm.signals.gaps import count_gaps
+from ecg_rhythm.signals.windows import SlidingWindow
+
+LONG = 120.0
+"""A recording of more seconds has a timeline rather than one label."""
+STRETCH = 600.0
+"""Seconds that are read at once."""
+
+
+def timeline(
+    classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float | None = None
+) -> Timeline:
+    """Classify a recording window by window.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        What classifies each window.
+    recording : Recording
+        Of any length; it is read in stretches.
+    window, stride : float
+        Seconds that are classified at once, and from the beginning of one window to that of the next (15, or half a
+        shorter window).
+
+    Raises
+    ------
+    BadInput
+        If the recording is shorter than a window, cannot be read, or a stride is longer than its window.
+    """
+    stride = check(window, stride)
+    if recording.seconds < window:
+        raise BadInput(
+            f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
+            "classify it without a window"
+        )
+    cutter = SlidingWindow(recording.fs, window, stride)
+    gaps = missing = 0
+    in_gap = False
+    length = int(STRETCH * recording.fs)
+
+    def windows() -> Iterator[NDArray[np.float32]]:
+        nonlocal gaps, missing, in_gap
+        for start in range(0, recording.samples, length):
+            part = recording.stretch(start, min(start + length, recording.samples))
+            gone = ~np.isfinite(part)
+            gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # one that goes on is no other
+            missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
+            yield from cutter.push(part)
+        yield from cutter.rest()
+
+    found = list(classify_windows(classifier, windows(), recording.fs))
+    steps = merged(np.array(found), _count(recording.seconds, stride), _count(window, stride))
+    probabilities = smoothed(steps, stride)
+    record = Record(
+        name=recording.name,
+        signal=np.zeros(0, dtype=np.float32),
+        fs=recording.fs,
+        lead=recording.lead,
+        missing=missing / recording.samples,
+        gaps=gaps,
+        remarks=recording.remarks,
+    )
+    return Timeline(
+        record=recording.name,
+        reading=records.reading(record, classifier.fs, recording.seconds),
+        lead=recording.lead,
+        fs=recording.fs,
+        seconds=recording.seconds,
+        missing=record.missing,
+        stride=stride,
+        classes=classifier.classes,
+        probabilities=probabilities,
+        labels=labels_of(probabilities, classifier.classes),
+    )
+
+
+def _count(seconds: float, stride: float) -> int:
+    """Return how many steps there are in so many seconds, the last perhaps not a whole one; rounding makes none."""
+    return math.ceil(round(seconds / stride, 6))
+
+
+def timeline_of_signal(
+    model: Classifier | Path | str,
+    signal: ArrayLike,
+    fs: float,
+    name: str = "",
+    *,
+    window: float = WINDOW,
+    stride: float | None = None,
+) -> Timeline:
+    """Classify a signal in mV, shape (n,), at `fs` Hz, NaN where samples are missing, window by window; see `timeline`.
+
+    The model is what `load` gives or takes.
+
+    Raises
+    ------
+    BadInput
+        As `timeline` does, and if it is no such signal.
+    """
+    return timeline(loaded(model), records.of_signal(signal, fs, name), window=window, stride=stride)

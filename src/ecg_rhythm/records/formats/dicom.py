@@ -1,0 +1,91 @@
+"""DICOM waveforms, with the `pydicom` library (extra `dicom`)."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import inflating
+from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.recording import ReadOptions, Recording, in_memory, rate, scale, size_of
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+PREAMBLE, LENGTH_ELEMENT = 132, 12
+"""Bytes before a file's meta information, and of its first element, which tells the length of the others."""
+
+
+def open_dicom(path: Path, options: ReadOptions) -> Recording:
+    """Open the longest of a file's groups of leads."""
+    try:
+        import pydicom
+    except ModuleNotFoundError:
+        raise BadInput(f"{path}: DICOM needs a further library; `pip install 'ecg-rhythm[dicom]'`") from None
+    try:
+        _check_deflated(path)
+        dataset = pydicom.dcmread(path)
+        groups = list(dataset.get("WaveformSequence", []))
+        if not groups:
+            raise BadInput(f"{path}: this DICOM file holds no waveform; give one of an ECG")
+        position = max(range(len(groups)), key=lambda i: (_is_ecg(groups[i]), groups[i].NumberOfWaveformSamples))
+        group = groups[position]
+        channels = list(group.ChannelDefinitionSequence)
+        names = [_name(channel) for channel in channels]
+        fs, signals = float(group.SamplingFrequency), dataset.waveform_array(position)
+        padded = _padded(dataset, position)
+        units = [
+            str(channel.ChannelSensitivityUnitsSequence[0].CodeValue)
+            if "ChannelSensitivityUnitsSequence" in channel
+            else ""
+            for channel in channels
+        ]
+    except BadInput:
+        raise
+    except Exception:  # the library's errors have no common base
+        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get it anew") from None
+    lead, chosen = choose_lead(names, options.lead, str(path), units)
+    samples = np.where(padded[:, lead], np.nan, signals[:, lead])
+    factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))
+    return in_memory(path.stem, samples, rate(fs, options, str(path)), names[lead], factor, [*chosen, *remarks])
+
+
+def _name(channel: Dataset) -> str:
+    """Return what a channel is called: by its source, else by its label, else by its source's code."""
+    source = (channel.get("ChannelSourceSequence") or [{}])[0]
+    return str(source.get("CodeMeaning") or channel.get("ChannelLabel") or source.get("CodeValue", ""))
+
+
+def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:
+    """Tell which samples of a group stand for none, shape (samples, channels)."""
+    from pydicom.waveforms.numpy_handler import multiplex_array
+
+    group = dataset.WaveformSequence[position]
+    raw = multiplex_array(dataset, position, as_raw=True)
+    padding = group.get("WaveformPaddingValue")
+    if isinstance(padding, bytes):
+        padding = int.from_bytes(padding[: raw.dtype.itemsize], "little", signed=raw.dtype.kind == "i")
+    return np.asarray(np.zeros(raw.shape, dtype=np.bool_) if padding is None else raw == padding)
+
+
+def _is_ecg(group: Dataset) -> bool:
+    """Tell whether a group has a lead of an ECG."""
+    return any(is_lead(_name(channel)) for channel in group.ChannelDefinitionSequence)
+
+
+def _check_deflated(path: Path) -> None:
+    """Refuse a deflated file that holds far more than its size lets expect."""
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        with path.open("rb") as file:
+            file.seek(PREAMBLE + LENGTH_ELEMENT + int(meta.FileMetaInformationGroupLength))
+            limit = inflating.most(path)
+            inflating.check(path, inflating.inflated(file, path.stat().st_size, limit, -zlib.MAX_WBITS))

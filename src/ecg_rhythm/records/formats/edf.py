@@ -1,0 +1,127 @@
+"""EDF, EDF+, BDF and BDF+, with the `edfio` library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.leads import choose_lead
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, LOOKED_AT, ReadOptions, Recording, rate, scale, size_of
+
+HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
+"""Bytes of the header before those of the signals (and as many for each of these), and what stands where in it."""
+LABEL_BYTES, SAMPLES_AT, SAMPLES_BYTES = 16, 216, 8
+ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
+MOST_DAYS = 31
+CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
+"""In samples, or as a part of it, by how much the clock of a data record may be off."""
+
+
+def open_edf(path: Path, options: ReadOptions) -> Recording:
+    """Open a file; EDF is read stretch by stretch, BDF at once.
+
+    Where a recording was interrupted (EDF+D, BDF+D), samples are missing for as long as it was.
+    """
+    import edfio
+
+    with path.open("rb") as begin:
+        header = begin.read(HEADER)
+    is_bdf = header[:1] == b"\xff"
+    damaged = f"{path}: this EDF or BDF file is damaged; get it anew"
+    try:
+        file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
+        signals = file.signals
+        if not signals:
+            raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")
+        # Where the library finds no ASCII, a micro sign was meant.
+        units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
+        lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units)
+        chosen = signals[lead]
+        fs, label = float(chosen.sampling_frequency), chosen.label
+        samples = round(file.duration * fs)
+        promised = int(header[RECORD_COUNT])  # -1 while it is being recorded
+        if samples < 0:
+            raise ValueError
+        interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
+        starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
+        positions = _positions(starts * fs, samples // len(starts))
+        size = size_of(chosen.get_data_slice(0, min(samples, LOOKED_AT) / fs))
+    except LIBRARY_ERRORS:
+        raise BadInput(damaged) from None
+    factor, assumed = scale(units[lead], options, f"{path}: lead {label}", size)
+    remarks += assumed
+    if file.num_data_records < promised:  # the library reads what is there
+        remarks.append(f"cut off: {file.num_data_records} of its {promised} data records are there")
+    elif 0 <= promised < file.num_data_records:
+        remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
+    length = samples // len(positions)  # of a data record
+    if (np.diff(positions) < length).any():
+        raise BadInput(f"{path}: its data records are not in the order of time; get the file anew")
+    if positions[-1] / fs > MOST_DAYS * 86400:
+        raise BadInput(f"{path}: more than {MOST_DAYS} days lie between its beginning and its end; divide it")
+
+    def joined(start: int, stop: int) -> NDArray[np.float32]:
+        """Return samples as the file has them, one after the other."""
+        try:
+            part: NDArray[np.float32] = chosen.get_data_slice(start / fs, stop / fs).astype(np.float32)
+        except LIBRARY_ERRORS:
+            raise BadInput(damaged) from None
+        return part * np.float32(factor)
+
+    def stretch(start: int, stop: int) -> NDArray[np.float32]:
+        found = np.full(stop - start, np.nan, dtype=np.float32)
+        first = max(int(np.searchsorted(positions, start, side="right")) - 1, 0)
+        last = int(np.searchsorted(positions, stop, side="left"))
+        # Records that follow one another are read at once.
+        breaks = first + 1 + np.flatnonzero(np.diff(positions[first:last]) > length)
+        for a, b in zip([first, *breaks.tolist()], [*breaks.tolist(), last], strict=True):
+            begin = max(int(positions[a]), start)
+            end = min(int(positions[b - 1]) + length, stop)
+            if begin < end:
+                shift = a * length - int(positions[a])
+                found[begin - start : end - start] = joined(begin + shift, end + shift)
+        return found
+
+    total = int(positions[-1]) + length
+    return Recording(path.stem, rate(fs, options, str(path)), label, total, stretch, tuple(remarks))
+
+
+def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:
+    """Return at which sample each data record begins, given when its clock says so, in samples.
+
+    Clocks round and drift: what follows within a few samples follows at once.
+    """
+    steps = np.rint(np.diff(starts)).astype(np.int64)
+    steps[abs(steps - length) <= max(CLOCK_SAMPLES, CLOCK_SHARE * length)] = length
+    return np.concatenate([[0], np.cumsum(steps)])
+
+
+def _starts(path: Path, count: int, width: int) -> NDArray[np.float64]:
+    """Return when each data record begins, in s from the first; it is the first annotation of each.
+
+    The library reads these but tells only whether they are contiguous.
+
+    References
+    ----------
+    Kemp and Olivan, "European data format 'plus' (EDF+)", Clinical Neurophysiology 114, 2003, section 2.2.4.
+    """
+    with path.open("rb") as file:
+        signals = int(file.read(HEADER)[SIGNAL_COUNT])
+        header = file.read(HEADER * signals)
+        labels = [header[i * LABEL_BYTES :][:LABEL_BYTES].strip() for i in range(signals)]
+        numbers = header[SAMPLES_AT * signals :]
+        sizes = [width * int(numbers[i * SAMPLES_BYTES :][:SAMPLES_BYTES]) for i in range(signals)]
+        own = [label in ANNOTATIONS for label in labels].index(True)
+        before, after = sum(sizes[:own]), sum(sizes[own + 1 :])
+        starts = []
+        for _ in range(count):
+            file.seek(before, 1)
+            starts.append(float(file.read(sizes[own]).split(b"\x14")[0]))
+            file.seek(after, 1)
+    found = np.array(starts)
+    if not np.isfinite(found).all():
+        raise ValueError
+    return np.asarray(found - found[0])

@@ -1,0 +1,30 @@
+"""NumPy's `.npy` and `.npz`."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import inflating
+from ecg_rhythm.records.arrays import recording_of
+from ecg_rhythm.records.recording import LIBRARY_ERRORS, ReadOptions, Recording
+
+
+def open_numpy(path: Path, options: ReadOptions) -> Recording:
+    """Open an array, memory-mapped, or a signal among several arrays."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                inflating.check(path, sum(member.file_size for member in archive.infolist()))
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+        arrays = {"signal": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except (*LIBRARY_ERRORS, tokenize.TokenError, zipfile.BadZipFile, zlib.error):
+        raise BadInput(
+            f"{path}: this NumPy file is damaged or holds more than numbers and texts; save it anew"
+        ) from None
+    return recording_of(arrays, path.stem, options, str(path))

@@ -1,0 +1,267 @@
+"""CSV, TSV and other text with a row per sample; the ECGs that Apple Health exports are such files."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import arrays
+from ecg_rhythm.records.formats.headers import _lead, _rate, _unit
+from ecg_rhythm.records.recording import ReadOptions, Recording
+from ecg_rhythm.records.tables import SECONDS, Table, recording_of
+from ecg_rhythm.records.units import MILLIVOLTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = 65_536
+"""Bytes by which a file's form is judged."""
+JUDGED = 40
+"""Lines of numbers by which it is judged."""
+WIDE = 200
+"""Columns from which on each line may be a lead; more samples than lines tell it."""
+FORMS = ((";", ","), (";", "."), ("\t", ","), ("\t", "."), (",", "."), ("|", "."), (",", ","), (None, ","), (None, "."))
+"""Delimiters (None: spaces) and decimal signs."""
+COMMENT = "#"
+HALF_DAY = 43_200.0
+"""In s, after which clocks of twelve hours begin anew."""
+MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
+NUMBER = {".": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ",": r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"}
+DATE = r"(?:\d\d?[-./](?:\d\d?|[A-Za-z]{3})[-./](?:\d{4}|\d\d)|\d{4}[-./]\d\d?[-./]\d\d?)"
+DAY = rf"(?:{DATE}[ ,T]+|\d+ days? )"
+CLOCK = re.compile(rf"\[?{DAY}?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
+"""Times of day, with or without a date, and dates alone, which tell no rate."""
+YEAR_FIRST = r"\d{4}[-./]"
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a text file writes its table."""
+
+    delimiter: str | None
+    decimal: str
+    start: int
+    """First line of numbers."""
+    columns: int
+    clocks: frozenset[int] = frozenset()
+    """Columns of times of day."""
+    has_gaps: bool = False
+    """Whether an empty line, in a table of one column, is a missing sample; in some, every other line is empty."""
+
+
+def open_text(path: Path, options: ReadOptions) -> Recording:
+    """Open a table of numbers; delimiter, decimal sign, header, times, rate and unit are found in it."""
+    lines, encoding = _head(path)
+    form = _form(lines)
+    if form is None:
+        last = next((line.strip() for line in reversed(lines) if _is_told(line)), "")
+        end = f" (it ends with {last[:40]!r})" if last else ""
+        raise BadInput(f"{path}: there are no lines of numbers in this text file{end}; give one with a row per sample")
+    around = " " if form.delimiter == "\t" else None  # a tab at an end is an empty field
+    header = [line.lstrip("#% ").strip(around) for line in lines[: form.start]]
+    if form.columns >= WIDE and (leads := _leads_in_lines(path, form, encoding)) is not None:
+        fs, _ = _rate(header)
+        return arrays.recording_of({"signal": leads}, path.stem, options, str(path), fs, _unit(header))
+
+    def column(position: int, rows: int | None) -> NDArray[np.float64]:
+        return _column(path, form, encoding, position, rows)
+
+    table = Table(_names(header, form), column, *_rate(header), _unit(header), _lead(header))
+    return recording_of(table, path.stem, options, str(path))
+
+
+def _head(path: Path) -> tuple[list[str], str]:
+    """Return the first lines of a file and its encoding."""
+    with path.open("rb") as file:
+        begin = file.read(HEAD)
+        whole = not file.read(1)
+    encoding = "utf-16" if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = begin.decode(encoding, errors="strict" if whole else "ignore")
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+        text = begin.decode(encoding)
+    if "\0" in text or "\ufffd" in text:
+        raise BadInput(f"{path}: unknown format; it is neither text nor one of the ECG formats that are read")
+    lines = re.split(r"\r\n|\n|\r", text)
+    if not whole:
+        begun = lines.pop()
+        if len(begun) > HEAD // 2:  # all of a lead may be in one line
+            lines.append(re.sub(r"[,;|\s]+[^,;|\s]*$", "", begun))
+    return lines, encoding
+
+
+def _form(lines: list[str]) -> _Form | None:
+    """Return the form in which lines are rows of numbers: of several, that with the shortest header, most columns."""
+    if not any(line.strip() for line in lines):
+        return None
+    found = [form for delimiter, decimal in FORMS if (form := _rows(lines, delimiter, decimal)) is not None]
+    if not found:
+        return None
+    first = min(form.start for form in found)
+    best = max((form for form in found if form.start == first), key=lambda form: form.columns)
+    if best.delimiter == "," and _has_decimal_commas(lines, best):
+        return next((form for form in found if (form.delimiter, form.decimal) == (None, ",")), best)
+    return best
+
+
+def _rows(lines: list[str], delimiter: str | None, decimal: str) -> _Form | None:
+    """Return a form if some dozens of lines, or all to the last, are rows of so many numbers in it."""
+    last = next((line for line in reversed(lines) if _is_told(line)), "")
+    if not _is_row(_fields(last, delimiter), decimal):
+        return None
+    start = columns = rows = 0
+    for i, line in enumerate(lines):
+        if not _is_told(line):
+            continue
+        fields = _fields(line, delimiter)
+        if not _is_row(fields, decimal):
+            rows = 0
+        elif rows and len(fields) == columns:
+            rows += 1
+        else:
+            start, columns, rows = i, len(fields), 1
+        if rows == JUDGED:
+            break
+    first = _fields(lines[start], delimiter)
+    clocks = frozenset(i for i, field in enumerate(first) if CLOCK.fullmatch(field.strip("'")))
+    empty = sum(not line.strip() for line in lines[start:])
+    return _Form(delimiter, decimal, start, columns, clocks, columns == 1 and 3 * empty < len(lines) - start)
+
+
+def _is_told(line: str) -> bool:
+    """Tell whether a line is neither empty nor a comment."""
+    return bool(line.strip()) and line[0] != COMMENT
+
+
+def _has_decimal_commas(lines: list[str], form: _Form) -> bool:
+    """Tell whether what looks like two columns of whole numbers is one of numbers with a comma: 12,05 or 7,50."""
+    if form.columns != 2 or any(len(_fields(line, ",")) == 2 for line in lines[max(form.start - 1, 0) : form.start]):
+        return False
+    second = [_fields(line, ",")[1] for line in lines[form.start : form.start + JUDGED] if line.strip()]
+    return all(field.isdecimal() for field in second) and any(len(field) > 1 and field[0] == "0" for field in second)
+
+
+def _fields(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return line.replace('"', "").split()
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def _is_row(fields: list[str], decimal: str) -> bool:
+    """Tell whether fields are numbers, some of which may be missing, some times of day."""
+    numbers = [bool(re.fullmatch(NUMBER[decimal], field)) for field in fields]
+    rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
+    if not any(numbers):
+        return bool(fields) and fields[0].lower() in MISSING[1:] and all(field.lower() in MISSING for field in fields)
+    return all(field.lower() in MISSING or CLOCK.fullmatch(field.strip("'")) for field in rest)
+
+
+def _leads_in_lines(path: Path, form: _Form, encoding: str) -> NDArray[np.float64] | None:
+    """Return the leads of a file that has one in each line, shape (leads, samples); None if there are more lines.
+
+    Raises
+    ------
+    BadInput
+        If the lines are not as many numbers each.
+    """
+    with path.open(encoding=encoding, errors="replace") as file:
+        below = (line for line in islice(file, form.start, None) if line.strip())
+        lines = list(islice(below, form.columns))
+    if len(lines) == form.columns:
+        return None
+    missing = dict.fromkeys(MISSING, "nan")
+    try:
+        rows = [_fields(line, form.delimiter) for line in lines]
+        plain = [[missing.get(field.lower(), field.replace(form.decimal, ".")) for field in row] for row in rows]
+        return np.array(plain, dtype=np.float64)
+    except (ValueError, csv.Error):
+        raise BadInput(f"{path}: its lines are not rows of as many numbers each; correct it") from None
+
+
+def _names(header: list[str], form: _Form) -> list[str]:
+    """Return the columns' names, each with its unit if a line of units follows; times of day are in seconds."""
+    names = _titles([line for line in header if line], form)
+    return ["time (s)" if i in form.clocks else name for i, name in enumerate(names)]
+
+
+def _titles(header: list[str], form: _Form) -> list[str]:
+    rows = [[field.strip("'\" ") for field in _fields(line, form.delimiter)] for line in header]
+    rows = [["", *row[1:]] if row[0].lower() == "channeltitle=" else row for row in rows]
+    rows = [_of_columns(row, form.columns) for row in rows if not row[0].endswith(("=", ":"))][-2:]
+    rows = [row for row in rows if len(row) == form.columns]
+    told = form.columns == 1 and header and (re.search(r"[:=,;\t]", header[-1]) or _rate(header[-1:]) != (None, None))
+    if not rows or told:
+        return [""] * form.columns
+    units = [field.strip("()[] ") for field in rows[-1]]
+    known = MILLIVOLTS.keys() | SECONDS.keys() | {"", "hh:mm:ss.mmm", "sample #"}
+    if len(rows) == 2 and all(unit.lower() in known for unit in units):
+        return [f"{name} ({unit})" if unit else name for name, unit in zip(rows[0], units, strict=True)]
+    return rows[-1]
+
+
+def _of_columns(row: list[str], columns: int) -> list[str]:
+    """Return a row of names that has as many fields as there are columns, if but empty ones at its end differ."""
+    while len(row) > columns and not row[-1]:
+        row = row[:-1]
+    return [*row, ""] if len(row) == columns - 1 > 1 else row
+
+
+def _column(path: Path, form: _Form, encoding: str, position: int, rows: int | None) -> NDArray[np.float64]:
+    """Return a column's numbers, or the times in it as seconds since the first."""
+    import pandas as pd  # slow to load
+
+    def read(kind: type[str] | type[np.float64]) -> pd.Series[Any]:
+        with path.open(encoding=encoding, errors="replace") as file:
+            for _ in range(form.start):  # not `skiprows`, for which a quote in a header may open a field of many lines
+                file.readline()
+            table = pd.read_csv(
+                file, sep=form.delimiter or r"\s+", decimal=form.decimal, header=None, nrows=rows, usecols=[position],
+                skipinitialspace=True, na_values=list(MISSING), dtype=kind, skip_blank_lines=not form.has_gaps,
+                comment=COMMENT,
+            )  # fmt: skip
+        column: pd.Series[Any] = table.iloc[:, 0]
+        return column
+
+    try:
+        return np.asarray(read(np.float64), dtype=np.float64)
+    except ValueError:
+        pass
+    except (OSError, MemoryError, OverflowError) as error:
+        raise BadInput(f"{path}: it cannot be read: {error}") from None
+    try:
+        words = read(str).fillna("").str.strip("'\" ")
+        if position in form.clocks:
+            return _seconds(words)
+        wrong = ~words.str.fullmatch(NUMBER[form.decimal]) & ~words.str.lower().isin(MISSING)
+        found = int(np.flatnonzero(wrong)[0])
+    except (OSError, ValueError, IndexError, MemoryError, OverflowError):
+        raise BadInput(f"{path}: its lines are not rows of {form.columns} numbers throughout; correct it") from None
+    raise BadInput(f"{path}, line {form.start + found + 1}: {words[found][:40]!r} is not a number; correct this line")
+
+
+def _seconds(words: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return times of day, with or without a date, as seconds since the first."""
+    import pandas as pd
+
+    words = words.str.strip("[]")
+    if words.str.match(YEAR_FIRST).all():
+        # Slashes and the name of a zone are not ISO's.
+        iso = words.str.replace(r"^(\d{4}).(\d\d?).(\d\d?)", r"\1-\2-\3", regex=True)
+        moments = pd.to_datetime(iso.str.replace(r"\s*[A-Za-z]{3,}$", "", regex=True), format="ISO8601", utc=True)
+        return np.asarray((moments - moments.iloc[0]).dt.total_seconds(), dtype=np.float64)
+    clocks = words.str.replace(f"^{DAY}", "", regex=True).str.split(" ").str[0].str.replace(",", ".")
+    short = clocks.str.count(":") == 1
+    passed = np.asarray(pd.to_timedelta(clocks.where(~short, "0:" + clocks)).dt.total_seconds(), dtype=np.float64)
+    # Past midnight, or noon where a day has two halves, a clock begins anew.
+    steps = np.diff(passed, prepend=passed[:1])
+    anew = np.where(steps < -HALF_DAY / 2, np.rint(-steps / HALF_DAY) * HALF_DAY, 0.0)
+    return np.asarray(passed - passed[0] + np.cumsum(anew), dtype=np.float64)

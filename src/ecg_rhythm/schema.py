@@ -1,0 +1,149 @@
+"""JSON text -> checked values, or one sentence on what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from ecg_rhythm.errors import BadInput
+
+Flag = Annotated[
+    bool,
+    BeforeValidator(
+        lambda value: {"True": True, "False": False}.get(value, value) if isinstance(value, str) else value
+    ),
+    WithJsonSchema({"enum": [True, False, "True", "False"]}),
+]
+"""A boolean; the original's strings "True" and "False" are taken as what they say."""
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+"""A name that becomes a folder or a file: letters, digits and . _ + - only."""
+
+
+class Section(BaseModel):
+    """A part of a JSON file: no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+MOST_PROBLEMS = 4
+"""How many problems of one file are told at once."""
+
+
+SENTENCES = {
+    "string_pattern_mismatch": "only letters, digits and . _ + - are allowed, beginning with a letter or digit",
+    "too_short": "give more values",
+    "too_long": "give fewer values",
+}
+"""Our words for what pydantic finds, by its name of the problem."""
+
+
+T = TypeVar("T")
+
+
+def parse(kind: Any, text: str | bytes, source: str) -> Any:
+    """Read JSON text as `kind`, any type pydantic can check.
+
+    Raises
+    ------
+    BadInput
+        With `source`, the path of each wrong key and what is allowed there.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        value = adapter.validate_json(text)
+        json.loads(text, object_pairs_hook=lambda pairs: _without_repeats(pairs, source))
+        return value
+    except ValidationError as error:
+        raise BadInput(f"{source}: {_explain(error, kind)}") from None
+
+
+def checked_name(name: str) -> str:
+    """Return a name as it is.
+
+    Raises
+    ------
+    BadInput
+        If it is not one that can become a folder.
+    """
+    try:
+        return TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise BadInput(f"name {name!r}: {SENTENCES['string_pattern_mismatch']}; choose another") from None
+
+
+def read_text(path: Path | str) -> str:
+    """Return a file's text, or one sentence on why it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file; check the name") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: this is a folder; name a file in it") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: this is not a text file in UTF-8; save it as such") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of anything `parse` reads, for editors that complete and check."""
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
+    if "patternProperties" in schema:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _without_repeats(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
+    """Refuse a key that is there twice, of which JSON readers silently keep one."""
+    keys = [key for key, _ in pairs]
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise BadInput(f"{source}: key {repeated[0]} is there twice; remove or rename one of them")
+    return dict(pairs)
+
+
+def _explain(error: ValidationError, kind: Any) -> str:
+    problems = []
+    found = error.errors(include_url=False)
+    for problem in found[:MOST_PROBLEMS]:
+        path = ".".join(str(part) for part in problem["loc"] if part != "[key]").encode("unicode_escape").decode()
+        if problem["type"] == "json_invalid":
+            problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
+        elif problem["type"] == "extra_forbidden":
+            allowed = ", ".join(_keys_beside(kind, problem["loc"]))
+            problems.append(f"unknown key {path}; allowed here: {allowed}")
+        elif problem["type"] == "missing":
+            problems.append(f"key {path} is missing; add it")
+        else:
+            message = SENTENCES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+            value = json.dumps(problem["input"], default=str)
+            shown = value if len(value) <= 40 else value[:37] + "..."
+            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown}); correct it")
+    if len(found) > MOST_PROBLEMS:
+        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
+    return "; ".join(problems)
+
+
+def _keys_beside(kind: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed where an unknown one was found, by walking down the sections."""
+    while (origin := get_origin(kind)) is not None:  # of a dictionary, its values
+        kind = get_args(kind)[0 if origin is Annotated else -1]
+    section: type[BaseModel] = kind
+    for part in location[:-1]:
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = field.annotation
+    return list(section.model_fields)

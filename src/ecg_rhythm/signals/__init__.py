@@ -1,0 +1,1 @@
+"""Functions of arrays: windows, gaps, resampling, heartbeats, perturbations."""

@@ -1,0 +1,1 @@
+"""A model file and a labelled set -> a trained network."""

@@ -1,0 +1,255 @@
+"""A packed data set and a list of recordings -> padded batches of similar length.
+
+Everything about the signals happens on the device that computes; what decides shapes stays on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ecg_rhythm.config import DataAugmentation
+from ecg_rhythm.data.store import SIGNALS, Store
+from ecg_rhythm.signals import windows
+from ecg_rhythm.training import augment
+
+WINDOW = 64
+"""Recordings are sorted by length within windows of this many batches: similar length, random company.
+
+Of the paper's batches 97 % are then signal and 3 % padding; with 16 it was 6 %.
+"""
+
+WIDTH_STEP = 300
+"""Batches are padded to multiples of so many samples: libraries prepare, and keep, kernels for each width they meet."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Recordings padded with zeros to one length.
+
+    Attributes
+    ----------
+    signals : Tensor of float32, shape (batch, samples)
+        In mV.
+    lengths : Tensor of int64, shape (batch,)
+        Real samples of each.
+    indices : ndarray of int64, shape (batch,)
+        Positions of the recordings in the data set.
+    share : float
+        Part of the whole batch that this is, where several processes divide it.
+    empty : Tensor of bool, shape (batch,), or None
+        Which of them augmentation has replaced by a signal without a heart; on the CPU.
+    """
+
+    signals: Tensor
+    lengths: Tensor
+    indices: NDArray[np.int64]
+    share: float = 1.0
+    empty: Tensor | None = None
+
+
+def seed_of(*parts: int) -> int:
+    """Return a seed that follows from all parts."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
+
+
+def _rounded(signals: Tensor) -> Tensor:
+    return F.pad(signals, (0, -signals.shape[1] % WIDTH_STEP))
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The signals of a data set, to be had on the device that computes.
+
+    On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share. On a GPU it
+    is a copy, so that no step waits for a signal; but where a quarter of the free memory does not hold one,
+    it stays on the CPU. The table about them always is.
+    """
+
+    fs: float
+    samples: Tensor
+    offsets: Tensor
+    gains: Tensor
+    lengths: Tensor
+    device: torch.device
+
+    def batch(self, indices: NDArray[np.int64], starts: Tensor | None = None, lengths: Tensor | None = None) -> Batch:
+        """Return recordings in mV as they are, or the parts of them that begin at `starts`."""
+        chosen, there = torch.from_numpy(indices), self.samples.device
+        lengths = self.lengths[chosen] if lengths is None else lengths
+        offsets = self.offsets[chosen] if starts is None else self.offsets[chosen] + starts
+        width = int(lengths.max())
+        steps = torch.arange(width + -width % WIDTH_STEP, device=there)
+        positions = offsets.to(there, non_blocking=True)[:, None] + steps
+        gains = self.gains[chosen].to(there, non_blocking=True)
+        signals = self.samples[positions.clamp_(max=len(self.samples) - 1)] / gains[:, None]
+        signals = signals * (steps < lengths.to(there, non_blocking=True)[:, None])
+        return Batch(signals.to(self.device, non_blocking=True), lengths, indices)
+
+
+def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
+    """Return a data set's signals for a device."""
+    device = torch.device(device)
+    samples = torch.from_file(str(store.folder / SIGNALS), shared=False, size=len(store.samples), dtype=torch.int16)
+    if device.type == "cuda" and 4 * samples.nbytes < torch.cuda.mem_get_info(device)[0]:
+        samples = samples.to(device)
+    return Recordings(
+        fs=store.fs,
+        samples=samples,
+        offsets=torch.from_numpy(store.offsets),
+        gains=torch.from_numpy(store.gains),
+        lengths=torch.from_numpy(store.lengths),
+        device=device,
+    )
+
+
+def balanced(
+    indices: NDArray[np.int64], targets: NDArray[np.int64], compensation: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw one epoch in which rare classes come more often.
+
+    Every class is repeated int(100 x compensation / its share in percent) + 1 times, all is shuffled
+    and cut to the size of the training set.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (n,)
+        The training recordings.
+    targets : ndarray of int64
+        Class of every recording of the data set.
+    compensation : float
+        `dataset_compensation` of the model file; 0 repeats nothing.
+    rng : numpy.random.Generator
+        What shuffles.
+    """
+    labels = targets[indices]
+    shares = np.bincount(labels) / len(labels)
+    repeats = np.array([int(compensation / share) + 1 if share else 0 for share in shares])
+    return rng.permutation(np.repeat(indices, repeats[labels]))[: len(indices)]
+
+
+def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Divide an epoch into batches of similar length, in random order.
+
+    Each window of 64 batches, in the order given, is sorted by length and cut into batches.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Positions in `lengths`.
+    """
+    batches = []
+    for start in range(0, len(lengths), WINDOW * batch_size):
+        order = start + np.argsort(lengths[start : start + WINDOW * batch_size], kind="stable")
+        batches += [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def training_batches(
+    recordings: Recordings,
+    targets: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    *,
+    batch_size: int,
+    compensation: float,
+    augmentation: DataAugmentation,
+    seed: int,
+    epoch: int,
+    process: int = 0,
+    processes: int = 1,
+) -> Iterator[Batch]:
+    """Yield one epoch of balanced, augmented batches; a pure function of seed and epoch.
+
+    Each recording's augmentation is drawn from a generator of its own and drawn anew every
+    `reload_step` epochs; the copies a rare recording has in an epoch are augmented differently.
+    Where several processes train together, each gets its share of every batch; a last batch
+    too small to be shared is left out.
+    """
+    rng = np.random.default_rng(seed_of(seed, epoch))
+    chosen = balanced(indices, targets, compensation, rng)
+    seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
+    drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
+    # What changes lengths comes first: they decide which recordings share a batch.
+    whole = recordings.lengths[torch.from_numpy(chosen)]
+    starts, lengths = augment.crops(whole, fs, drawn["crop"], options.crop, options.window)
+    speeds = augment.random_speeds(drawn["speed"], options.speed)
+    if options.resampling:
+        speeds = speeds * augment.heart_rate_speeds(drawn["heart_rate"])
+    new_lengths = (lengths / speeds).long().clamp_min(1)
+    if options.resampling:  # as in the original, which cuts what becomes longer
+        new_lengths = torch.minimum(new_lengths, lengths)
+    for positions in similar_length(new_lengths.numpy(), batch_size, rng):
+        if len(positions) < processes:
+            continue
+        if options.crop or options.window:
+            new_lengths[positions] = _common(new_lengths[positions])
+        share = positions[process::processes]
+        u = {name: numbers[share] for name, numbers in drawn.items()}
+        generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
+        batch = recordings.batch(chosen[share], starts[share], lengths[share])
+        signals, real = batch.signals, new_lengths[share]
+        if (speeds[share] != 1).any():
+            signals = augment.resample(signals, batch.lengths, speeds[share], real)
+        if options.polarity:
+            signals = augment.flip(signals, u["polarity"], options.polarity)
+        if options.gain:
+            signals = augment.scale(signals, u["gain"], options.gain)
+        if options.noise:
+            signals = augment.add_noise(signals, real, generators, u["noise"], options.noise)
+        if options.wander:
+            signals = augment.add_wander(signals, real, fs, u["wander"], options.wander)
+        if options.hum:
+            signals = augment.add_hum(signals, real, fs, u["hum"], options.hum)
+        empty = None
+        if options.empty:
+            signals, empty = augment.without_heart(signals, real, fs, generators, u["empty"], options.empty)
+        if options.stuck:
+            signals = augment.stick(signals, real, u["stuck"], options.stuck)
+        if options.gaps:
+            signals = augment.cut_gaps(signals, real, fs, u["gaps"], options.gaps)
+        if options.zero_filter:
+            signals = augment.dropout_bursts(signals, real, generators)
+        if options.awgn:
+            signals = augment.white_noise(signals, real, generators)
+        signals = signals[:, : int(real.max())]
+        yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions), empty)
+
+
+def _common(lengths: Tensor) -> Tensor:
+    """Cut a batch to its shortest, and that to a width libraries know: what is cropped anyway needs no padding."""
+    shortest = int(lengths.min())
+    return torch.full_like(lengths, max(shortest - shortest % WIDTH_STEP, min(shortest, WIDTH_STEP)))
+
+
+def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
+    """Return a seed for each recording and each of its copies, whatever the order they come in."""
+    copies: Counter[int] = Counter()
+    seeds = []
+    for index in chosen.tolist():
+        seeds.append(seed_of(seed, index, copies[index]))
+        copies[index] += 1
+    return seeds
+
+
+def sorted_batches(
+    recordings: Recordings, indices: NDArray[np.int64], batch_size: int, window: float | None = None
+) -> Iterator[Batch]:
+    """Yield all recordings as they are, or windows of so many seconds over each, longest first.
+
+    So a lack of memory shows at once.
+    """
+    lengths = recordings.lengths.numpy()
+    cut = [(i, part) for i in indices for part in windows.windows(int(lengths[i]), recordings.fs, window)]
+    owners = np.array([i for i, _ in cut], dtype=np.int64)
+    starts, ends = torch.tensor([(part.start, part.stop) for _, part in cut], dtype=torch.int64).reshape(-1, 2).T
+    order = torch.argsort(starts - ends, stable=True)
+    for begin in range(0, len(order), batch_size):
+        chosen = order[begin : begin + batch_size]
+        yield recordings.batch(owners[chosen.numpy()], starts[chosen], (ends - starts)[chosen])

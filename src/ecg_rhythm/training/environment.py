@@ -1,0 +1,96 @@
+"""What a run is computed with: device, number format, versions."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.version import __version__
+
+
+def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
+    """Describe what a run was computed with."""
+    device = accelerator.device
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "ecg_rhythm": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": gpu or str(device),
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "precision": accelerator.mixed_precision,
+        "seed": seed,
+        "git": _git_state(),
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Return commit and cleanliness of the program's checkout, if it is one; a user's, around it, is none."""
+    here = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True, timeout=10)
+        commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
+        changes = subprocess.run(
+            [*here, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
+
+
+def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: bool = False) -> Accelerator:
+    """Return what places tensors, picks number formats and joins processes; anew for every run.
+
+    Parameters
+    ----------
+    device : {'auto', 'cpu', 'cuda'}
+        Where to compute; auto takes a GPU where there is one.
+    precision : {'auto', 'fp32', 'bf16', 'fp16'}
+        Number format of the model file.
+    folder : Path
+        The run's, for a TensorBoard log.
+    tensorboard : bool
+        Whether `init_trackers` will make one.
+
+    Raises
+    ------
+    BadInput
+        If the device is not there, or has not got that number format.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision=_precision(precision, on_cpu),
+        log_with="tensorboard" if tensorboard else None,
+        project_dir=folder,
+    )
+
+
+def _precision(precision: str, on_cpu: bool) -> str:
+    """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
+    if precision == "auto":
+        native = cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if native else "fp32"
+    if precision == "fp16" and on_cpu:
+        raise BadInput("training_parameters.precision: fp16 needs a GPU; use bf16 or fp32 on the CPU")
+    return "no" if precision == "fp32" else precision
+
+
+def cpu_has_bf16() -> bool:
+    """Tell whether the processor computes in bfloat16 itself."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,151 @@
+"""How far a run is: what its checkpoint keeps beside tensors."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecg_rhythm import files
+from ecg_rhythm.config import TrainingParameters
+from ecg_rhythm.errors import BadInput
+
+
+@dataclass
+class State:
+    """How far a run is; goes into the checkpoint as JSON."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Finished epochs of this phase."""
+    step: int = 0
+    """Finished optimizer steps of this phase."""
+    best_epoch: int = 0
+    best_score: float | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+    """Time spent on this run so far."""
+    scaler: dict[str, Any] = field(default_factory=dict)
+    """Loss scale of fp16 training."""
+    hotlog: list[dict[str, Any]] = field(default_factory=list)
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    """Scores of each finished phase."""
+
+    @classmethod
+    def of_checkpoint(cls, progress: dict[str, Any], path: Path) -> State:
+        """Return the state that a checkpoint holds.
+
+        Raises
+        ------
+        BadInput
+            If it holds another version's.
+        """
+        try:
+            return cls(**progress)
+        except TypeError:
+            raise BadInput(f"{path}: another version wrote this checkpoint; make the run anew with --restart") from None
+
+    def of_next_phase(self, seconds: float) -> State:
+        """Return the state in which the next phase begins, so many seconds after the run did."""
+        return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
+
+    def has_stalled(self, options: TrainingParameters) -> bool:
+        """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
+        waited = self.epoch - self.best_epoch
+        validated = self.best_score is not None  # else there is nothing that could improve
+        return validated and self.epoch > options.early_stop_after and waited >= options.early_stop_wait
+
+    def progress(self, epochs: Sequence[int], seconds: float, part_of_epoch: float = 0.0) -> Progress:
+        """Say how far the run is, `part_of_epoch` of the way through the next epoch, after so many seconds.
+
+        Parameters
+        ----------
+        epochs : sequence of int
+            Of each phase.
+        """
+        done = sum(epochs[: self.phase]) + self.epoch + part_of_epoch
+        phase = min(self.phase, len(epochs) - 1)
+        return Progress(
+            phase=phase,
+            phases=len(epochs),
+            epoch=self.epoch,
+            epochs=epochs[phase],
+            loss=self.loss,
+            best_score=self.best_score,
+            seconds_left=seconds / done * (sum(epochs) - done) if done else None,
+            fraction=done / max(sum(epochs), 1),
+            within_epoch=part_of_epoch,
+        )
+
+
+HOTLOG = (
+    "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
+    "test_score", "seconds",
+)  # fmt: skip
+
+
+def write_hotlog(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write `hotlog.csv`, a row per validation."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HOTLOG, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_text(folder / "hotlog.csv", text.getvalue())
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `epoch` epochs of `phase` are over, and a share `within_epoch` of the next.
+
+    `seconds_left` assumes that no phase stops early.
+    """
+
+    phase: int
+    phases: int
+    epoch: int
+    epochs: int
+    loss: float | None
+    best_score: float | None
+    seconds_left: float | None
+    fraction: float
+    """Share of all epochs of all phases that is done."""
+    within_epoch: float = 0.0
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Tell whether an epoch was finished just now."""
+        return self.loss is not None and self.within_epoch == 0
+
+    def __str__(self) -> str:
+        """Say in one line how far the run is."""
+        parts = [f"phase {self.phase + 1}/{self.phases}", f"epoch {self.epoch}/{self.epochs}"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.3f}")
+        if self.best_score is not None:
+            parts.append(f"best {self.best_score:.3f}")
+        if self.seconds_left is not None:
+            parts.append(f"{duration(self.seconds_left)} left")
+        return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as h:mm:ss."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+
+
+def write_progress(folder: Path, progress: Progress) -> None:
+    """Say how far a run is, for whoever watches its folder."""
+    files.write_json(folder / "progress.json", asdict(progress))
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """Return how far a run is, or None if it has not said."""
+    try:
+        return Progress(**json.loads((folder / "progress.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

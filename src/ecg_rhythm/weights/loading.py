@@ -1,0 +1,74 @@
+"""A name or a path -> the model that it stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.weights import onnx_model
+from ecg_rhythm.weights.metadata import Metadata
+from ecg_rhythm.weights.run_files import is_done, read_scores
+
+DEFAULT = "default"
+
+
+SHIPPED = {name: Path(__file__).parents[1] / "assets" / f"{name}.onnx" for name in (DEFAULT, "fast")}
+"""The models that come with the program; the second computes its convolutions in eight bits."""
+
+
+class Model(Protocol):
+    """What answers: a network in torch, or one that was exported to ONNX."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What it says about itself."""
+        ...
+
+    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        ...
+
+
+def _known(model: Path | str) -> Path:
+    """Return the file of a model that comes with the program, or the path that was given."""
+    path = SHIPPED.get(str(model))
+    if path is not None and not path.exists():
+        raise BadInput(f"no model {model} comes with this installation; name another, on the command line with --model")
+    path = Path(model) if path is None else path
+    if not os.path.exists(path):  # noqa: PTH110 -- tells of a name that no file can have, too
+        ours = " or ".join(SHIPPED)
+        raise BadInput(
+            f"{path}: there is no such model; name {ours}, an ONNX or weights file, or a run's or job's folder"
+        )
+    return path
+
+
+def _model(file: Path) -> Model:
+    if file.suffix == ".onnx":
+        return onnx_model.load(file)
+    from ecg_rhythm.weights import torch_model  # loads torch
+    from ecg_rhythm.weights.torch_model import TorchModel
+
+    return TorchModel(*torch_model.load(file))
+
+
+def weights_of(path: Path) -> list[Path]:
+    """Return the weights files that a weights file, a run's folder or a job's folder stands for."""
+    if not path.is_dir():
+        if path.suffix not in (".onnx", ".safetensors"):
+            raise BadInput(f"{path}: this is no model; name an .onnx or .safetensors file, or a run's or job's folder")
+        return [path]
+    if is_done(path):
+        last = read_scores(path)["phases"][-1]["phase"]
+        return [path / f"phase{last}.safetensors"]
+    folds = sorted(folder for folder in path.glob("fold*") if is_done(folder))
+    if not folds:
+        raise BadInput(
+            f"{path}: this is neither a finished run nor a job with one; train it first, or name a weights file"
+        )
+    return [file for fold in folds for file in weights_of(fold)]

@@ -1,0 +1,59 @@
+"""What computing in eight bits costs: `python -m benchmarks.eight_bits logs/ResGRU/default`.
+
+Each fold's network is exported with `--int8` and classifies its test part; writes results/fast.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from benchmarks import DATA
+
+from ecg_rhythm.data.store import open_store
+from ecg_rhythm.evaluation import predictions
+from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments.run import training_recordings
+from ecg_rhythm.inference import classifier
+from ecg_rhythm.records import Record
+from ecg_rhythm.weights import export, quantise, torch_model
+from ecg_rhythm.weights.loading import weights_of
+from ecg_rhythm.weights.run_files import is_done, read_scores
+
+RESULT = Path("results/fast")
+
+
+def main() -> None:
+    """Publish the result, and print how far its probabilities are from those of the networks as trained."""
+    if RESULT.exists():
+        sys.exit(f"{RESULT}: exists already; remove it first")
+    job, store = Path(sys.argv[1]), open_store(DATA)
+    parts, seconds, scores = [], [], {}
+    for fold in sorted(folder for folder in job.glob("fold*") if is_done(folder)):
+        began, scores = time.monotonic(), read_scores(fold)
+        table = predictions.read_predictions(fold / runs.PREDICTIONS)
+        with tempfile.TemporaryDirectory() as folder:
+            exact, quick = Path(folder) / "exact.onnx", Path(folder) / "quick.onnx"
+            export.export(*torch_model.load(weights_of(fold)[0]), exact)
+            quantise.quantise(exact, training_recordings(fold, DATA), quick)
+            recordings = [Record(name, store.signal(store.names.index(name)), store.fs, "") for name in table.records]
+            found = classifier.load(quick).probabilities(recordings)
+        seconds.append(round(time.monotonic() - began, 1))
+        difference = np.abs(found - table.probabilities)
+        print(
+            f"{fold.name}: probabilities differ by {difference.mean():.4f} on average, {difference.max():.2f} at most"
+        )
+        parts.append(predictions.Predictions(table.records, table.folds, table.targets, found, table.classes))
+    made_from = {key: str(scores[key]) for key in ("data", "split", "labels")}
+    title = f"{job.name.capitalize()} network in eight bits, `python -m benchmarks.eight_bits`"
+    figures = results.write(RESULT, title, made_from, {"fast": {"seconds": seconds}}, predictions.joined(parts))
+    challenge = figures["measures"]["challenge"]
+    print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

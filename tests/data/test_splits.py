@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, make_for_store, make_split, save_split
+from ecg_rhythm.data.store import Store, open_store, write_store
+from tests.helpers import refusal
+
+CLASSES = ["N", "A", "~"]
+VERSIONS = ["v1", "v2", "v3"]
+
+
+def shuffled(counts: list[int], seed: int) -> list[str]:
+    labels = [name for name, count in zip(CLASSES, counts, strict=True) for _ in range(count)]
+    return [labels[i * 7919 % len(labels)] for i in range(seed, seed + len(labels))]
+
+
+def parts_of(split: Split) -> list[list[int]]:
+    return [part for fold in split.folds for part in (fold.train, fold.valid, fold.test)] + [split.holdout]
+
+
+SPLITS = {
+    "counts": st.lists(st.integers(9, 60), min_size=3, max_size=3),
+    "folds": st.integers(2, 8),
+    "ratio": st.integers(2, 8),
+    "seed": st.integers(0, 2**32 - 1),
+    "holdout": st.booleans(),
+}
+
+
+@given(**SPLITS)
+@settings(deadline=None, max_examples=60)
+def test_any_split_is_disjoint_complete_and_stratified(
+    counts: list[int], folds: int, ratio: int, seed: int, holdout: bool
+) -> None:
+    labels = shuffled(counts, seed % 1000)
+    everything = list(range(1, len(labels) + 1))
+    split = make_split(labels, CLASSES, folds=folds, ratio=ratio, seed=seed, holdout=holdout)
+
+    assert len(split.folds) == folds
+    assert bool(split.holdout) == holdout
+    assert all(part == sorted(part) for part in parts_of(split))
+    assert sorted(sum((fold.test for fold in split.folds), split.holdout)) == everything
+    for fold in split.folds:
+        assert sorted(fold.train + fold.valid + fold.test + split.holdout) == everything
+
+    def share(part: list[int], name: str) -> int:
+        return sum(labels[n - 1] == name for n in part)
+
+    for name, count in zip(CLASSES, counts, strict=True):
+        for part in [fold.test for fold in split.folds] + [split.holdout] * holdout:
+            assert abs(share(part, name) - count / (folds + holdout)) < 1
+        for fold in split.folds:
+            rest = count - share(fold.test + split.holdout, name)
+            assert abs(share(fold.valid, name) - rest / ratio) < 1
+            assert abs(share(fold.train, name) - rest * (ratio - 1) / ratio) < 1
+
+
+@given(
+    groups=st.lists(st.integers(2, 4), min_size=1, max_size=5),
+    picked=st.permutations(range(1, 76)),
+    folds=st.integers(2, 5),
+    holdout=st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_records_kept_together_are_never_separated(
+    groups: list[int], picked: list[int], folds: int, holdout: bool
+) -> None:
+    labels = shuffled([25, 25, 25], 3)
+    left = iter(picked)
+    together = [[next(left) for _ in range(size)] for size in groups]
+    split = make_split(labels, CLASSES, folds=folds, ratio=3, holdout=holdout, together=together)
+    check_split(split, 75)
+    for part in parts_of(split):
+        for group in together:
+            assert len(set(part) & set(group)) in (0, len(group))
+
+
+def test_the_seed_decides() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert make_split(labels, CLASSES, seed=3) == make_split(labels, CLASSES, seed=3)
+    assert make_split(labels, CLASSES, seed=3).folds != make_split(labels, CLASSES, seed=4).folds
+
+
+def test_too_few_recordings_of_a_class_are_refused() -> None:
+    labels = ["N"] * 30 + ["A"] * 6 + ["~"] * 7
+    assert refusal(lambda: make_split(labels, CLASSES)) == (
+        "class A has 6 recordings, too few for this split; it needs at least 7"
+    )
+    assert len(make_split([*labels, "A"], CLASSES).folds) == 5
+
+
+@pytest.mark.parametrize(("folds", "ratio"), [(1, 6), (0, 6), (5, 1), (-1, 6)])
+def test_a_split_that_is_none_is_refused(folds: int, ratio: int) -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert "at least 2 folds" in refusal(lambda: make_split(labels, CLASSES, folds=folds, ratio=ratio))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(seed: int) -> None:
+    message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, seed=seed))
+    assert message == f"seed {seed}: it must be from 0 to 4294967295"
+
+
+def test_a_label_that_is_no_class_is_refused() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert "label 'B' is not one of the classes" in refusal(lambda: make_split([*labels, "B"], CLASSES))
+
+
+@pytest.mark.parametrize("together", [[[1, 2], [2, 3]], [[1, 61]], [[0, 1]]], ids=["overlap", "beyond", "zero"])
+def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
+    labels = shuffled([30, 20, 10], 1)
+    assert "groups to keep together must not overlap" in refusal(lambda: make_split(labels, CLASSES, together=together))
+
+
+def test_groups_that_share_their_last_record_are_refused() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    refusal(lambda: make_split(labels, CLASSES, folds=2, ratio=2, together=[[1, 3], [2, 3]]))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "name"),
+    [
+        ({}, "split_5_6_14"),
+        ({"folds": 4, "ratio": 3, "seed": 1}, "split_4_3_1"),
+        ({"holdout": True}, "split_5_6_14_holdout"),
+    ],
+)
+def test_a_split_is_named_for_what_makes_it(kwargs: dict[str, Any], name: str) -> None:
+    split = make_split(shuffled([30, 20, 10], 1), CLASSES, **kwargs)
+    assert split.name == split.properties["name"] == name
+
+
+def test_properties_give_the_relative_sizes_with_a_holdout() -> None:
+    properties = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=4, ratio=3, holdout=True).properties
+    assert properties["inputs"] == {"(train+valid)/valid": 3, "holdout": True, "number of folds": 4, "seed": 14}
+    assert properties["relative size"] == {"holdout": 1, "test": 1, "train": 2, "valid": 1}
+    assert properties["relative size fraction"] == {"holdout": 0.2, "test": 0.2, "train": 0.4, "valid": 0.2}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """30 recordings, labelled twice, of which 1, 15 and 30 hold the same signal."""
+    names = [f"r{i:02d}" for i in range(30)]
+    versions = {version: dict(zip(names, shuffled([10, 10, 10], k), strict=True)) for k, version in enumerate(VERSIONS)}
+    values = {name: float(0 if i in (0, 14, 29) else i) for i, name in enumerate(names)}
+    return write_store(
+        tmp_path / "data",
+        ((name, np.full(5, value, np.float32)) for name, value in values.items()),
+        fs=300.0,
+        classes=CLASSES,
+        labels=versions,
+        default_labels="v3",
+        origin="made for a test",
+    )
+
+
+def test_a_store_is_split_by_its_v2_labels_unless_told_otherwise(store: Store) -> None:
+    usual, other = make_for_store(store), make_for_store(store, labels="v3")
+    assert usual == make_split(store.labels_of("v2"), CLASSES)
+    assert other.folds == make_split(store.labels_of("v3"), CLASSES).folds != usual.folds
+    assert (usual.name, other.name, other.properties["name"]) == ("split_5_6_14", *["split_5_6_14_v3"] * 2)
+    assert "no such label version" in refusal(lambda: make_for_store(store, labels="v9"))
+
+
+def test_a_store_without_v2_labels_is_split_by_its_default(data: Path) -> None:
+    store = open_store(data)
+    split = make_for_store(store, folds=2, ratio=3)
+    assert split == make_split(store.labels_of(), store.classes, folds=2, ratio=3)
+
+
+def test_copies_of_a_signal_are_kept_together_on_demand(store: Store) -> None:
+    split = make_for_store(store, keep_together=True, holdout=True)
+    assert split.name == split.properties["name"] == "split_5_6_14_holdout_together"
+    check_split(split, 30)
+    assert all(len({1, 15, 30} & set(part)) in (0, 3) for part in parts_of(split))
+
+
+@given(**SPLITS)
+@settings(deadline=None, max_examples=10)
+def test_a_saved_split_loads_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[int], folds: int, ratio: int, seed: int, holdout: bool
+) -> None:
+    split = make_split(shuffled(counts, 0), CLASSES, folds=folds, ratio=ratio, seed=seed, holdout=holdout)
+    folder = tmp_path_factory.mktemp("splits") / split.name
+    save_split(split, folder)
+    assert load_split(folder, sum(counts)) == split
+    expected = {f"{part}{k}.json" for part in ("train", "valid", "test") for k in range(folds)} | {"properties.json"}
+    assert {path.name for path in folder.iterdir()} == expected | ({"holdout.json"} if holdout else set())
+
+
+SMALL = make_split(shuffled([8, 8, 8], 0), CLASSES, folds=2, ratio=2, holdout=True)
+WITHOUT_HOLDOUT = make_split(shuffled([8, 8, 8], 0), CLASSES, folds=2, ratio=2)
+
+
+def test_saving_never_overwrites(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    save_split(SMALL, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert f"{folder}: exists already" in refusal(lambda: save_split(WITHOUT_HOLDOUT, folder))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def with_fold(**changes: list[int]) -> Split:
+    first = replace(SMALL.folds[0], **changes)
+    return replace(SMALL, folds=[first, *SMALL.folds[1:]])
+
+
+FIRST = SMALL.folds[0]
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        (with_fold(valid=[*FIRST.valid, FIRST.train[0]]), f"fold 0: record {FIRST.train[0]} is in two parts"),
+        (with_fold(train=[*FIRST.train, SMALL.holdout[0]]), f"fold 0: record {SMALL.holdout[0]} is in two parts"),
+        (with_fold(train=[*FIRST.train, FIRST.train[0]]), f"fold 0: record {FIRST.train[0]} is in two parts"),
+        (with_fold(train=FIRST.train[1:]), f"fold 0: record {FIRST.train[0]} is in no part"),
+        (with_fold(train=[0, *FIRST.train]), "fold 0: record 0 is not in the data set of 24 recordings"),
+        (with_fold(train=[*FIRST.train, 25]), "fold 0: record 25 is not in the data set of 24 recordings"),
+        (replace(SMALL, folds=[FIRST, FIRST]), "the test parts do not hold every record exactly once"),
+        (replace(SMALL, folds=[FIRST], properties={}), "the test parts do not hold every record exactly once"),
+        (replace(SMALL, holdout=[]), f"fold 0: record {SMALL.holdout[0]} is in no part"),
+    ],
+    ids=[
+        "overlap",
+        "holdout in train",
+        "twice in one part",
+        "gap",
+        "zero",
+        "beyond",
+        "fold twice",
+        "lost fold",
+        "lost",
+    ],
+)
+def test_a_wrong_split_is_refused(tmp_path: Path, split: Split, says: str) -> None:
+    check_split(SMALL, 24)
+    assert refusal(lambda: check_split(split, 24)).startswith(f"{SMALL.name}")
+    assert says in refusal(lambda: check_split(split, 24))
+    save_split(split, tmp_path / "wrong")
+    assert says in refusal(lambda: load_split(tmp_path / "wrong", 24))
+
+
+@pytest.mark.parametrize("n_records", [23, 25])
+def test_a_split_of_another_data_set_is_refused(n_records: int) -> None:
+    assert re.search(r"record 2[45] is ", refusal(lambda: check_split(SMALL, n_records)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("valid1.json", None, "this file of the split is missing"),
+        ("train0.json", None, "this file of the split is missing"),
+        ("test0.json", None, "there is no test0.json"),
+        ("test1.json", None, "there is no test1.json; make the split anew"),
+        ("properties.json", None, "there is no such split"),
+        ("test0.json", b"", "not valid JSON"),
+        ("test0.json", b"[1, 2", "not valid JSON"),
+        ("test0.json", b"\xff", "not valid JSON"),
+        ("properties.json", b"{", "not valid JSON"),
+        ("properties.json", b"[" * 10**5, "not valid JSON"),
+        ("properties.json", b"[]", "the properties of a split were expected"),
+        ("valid0.json", b"{}", "a list of record numbers was expected"),
+        ("valid0.json", b"[1.0]", "a list of record numbers was expected"),
+        ("valid0.json", b'["1"]', "a list of record numbers was expected"),
+        ("valid0.json", b"[true]", "a list of record numbers was expected"),
+        ("holdout.json", b"{}", "a list of record numbers was expected"),
+    ],
+)
+def test_a_damaged_split_folder_is_refused(tmp_path: Path, name: str, content: bytes | None, says: str) -> None:
+    folder = tmp_path / "mine"
+    save_split(SMALL, folder)
+    load_split(folder, 24)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    message = refusal(lambda: load_split(folder, 24))
+    assert says in message
+    assert "mine" in message
+
+
+def test_a_missing_split_is_refused_with_those_that_are_there(tmp_path: Path) -> None:
+    says = f"{tmp_path / 'a'}: there is no such split; "
+    assert refusal(lambda: load_split(tmp_path / "a", 24)) == f"{says}make one with `ecg-rhythm split`"
+    for name in ("b", "c"):
+        save_split(SMALL, tmp_path / name)
+    assert refusal(lambda: load_split(tmp_path / "a", 24)) == f"{says}there are b, c; name one of them"
+
+
+def test_parts_are_written_as_plain_lists_of_numbers(tmp_path: Path) -> None:
+    split = Split(
+        name="x", folds=[Fold([3], [2], [1]), Fold([1], [3], [2]), Fold([2], [1], [3])], holdout=[], properties={}
+    )
+    save_split(split, tmp_path / "x")
+    assert json.loads((tmp_path / "x" / "train0.json").read_text()) == [3]
+
+
+def test_a_refit_needs_no_recordings_to_validate_on() -> None:
+    labels = ["N", "A"] * 6
+    assert "too few for this split" in refusal(lambda: make_split(labels, ["N", "A"], folds=2, ratio=13))
+    assert len(make_split(labels, ["N", "A"], folds=2, ratio=13, refit=True).folds) == 2
+
+
+def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path) -> None:
+    labels = ["N", "A"] * 60
+    usual = make_split(labels, ["N", "A"], folds=3, ratio=4)
+    refit = make_split(labels, ["N", "A"], folds=3, ratio=4, refit=True)
+    assert refit.name == "split_3_4_14_refit"
+    for before, after in zip(usual.folds, refit.folds, strict=True):
+        assert after.test == before.test and after.valid == []
+        assert after.train == sorted(before.train + before.valid)
+    save_split(refit, tmp_path / refit.name)
+    assert load_split(tmp_path / refit.name, 120).folds == refit.folds
+    assert refit.properties["relative size fraction"]["valid"] == 0

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import ArrayLike, NDArray
+
+from ecg_rhythm.data.store import Store, open_store, store_folder, write_store
+from ecg_rhythm.errors import BadInput
+from tests.helpers import refusal
+
+Signal = NDArray[np.float32]
+SIGNALS = arrays(np.float32, st.integers(1, 50), elements=st.floats(-1, 1, width=16))
+
+
+def write(data: Path, signals: list[ArrayLike], names: str = "abcdefgh", **changes: Any) -> Store:
+    """Pack signals as recordings a, b, c, ..., all of class N."""
+    names = names[: len(signals)]
+    usual: dict[str, Any] = {
+        "fs": 250.0,
+        "classes": ["N", "A"],
+        "labels": {"first": dict.fromkeys(names, "N")},
+        "default_labels": "first",
+        "origin": "made for a test",
+    }
+    recordings = [(name, np.asarray(signal, np.float32)) for name, signal in zip(names, signals, strict=True)]
+    return write_store(data, iter(recordings), **usual | changes)
+
+
+@given(
+    signals=st.lists(
+        st.tuples(SIGNALS, st.sampled_from([1e-20, 1e-3, 1.0, 32.767, 40.0, 1e30])).map(lambda pair: pair[0] * pair[1]),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(deadline=None, max_examples=40)
+def test_signals_come_back_to_half_a_unit(tmp_path_factory: pytest.TempPathFactory, signals: list[Signal]) -> None:
+    store = write(tmp_path_factory.mktemp("store"), list(signals))
+    assert len(store) == len(signals)
+    for i, signal in enumerate(signals):
+        got = store.signal(i)
+        assert got.dtype == np.float32
+        assert got.shape == signal.shape
+        half_a_unit = 0.5 / float(store.gains[i])
+        rounding = 4e-7 * float(np.abs(signal).max())
+        assert float(np.abs(got.astype(np.float64) - signal).max()) <= half_a_unit + rounding
+
+
+@pytest.mark.parametrize("peak", [1e-8, 1e-6, 0.099, 0.1, 1, 32.767, 32.768, 50, 1e4, 3e38])
+def test_any_amplitude_keeps_its_shape(tmp_path: Path, peak: float) -> None:
+    shape = np.linspace(-1, 1, 201)
+    store = write(tmp_path, [shape * peak])
+    steps = min(1000 * peak, 32000) if 0.1 <= peak <= 32.767 else 32000
+    np.testing.assert_allclose(store.signal(0).astype(np.float64) / peak, shape, atol=0.51 / steps)
+
+
+@pytest.mark.parametrize("peak", [1e-45, 1e-30, 9e-10])
+def test_an_amplitude_below_any_signal_is_a_flat_line(tmp_path: Path, peak: float) -> None:
+    store = write(tmp_path, [[0, peak, -peak]])
+    assert store.gains.tolist() == [1000]
+    assert store.signal(0).tolist() == [0, 0, 0]
+
+
+def test_challenge_samples_are_kept_bit_for_bit(tmp_path: Path) -> None:
+    samples = np.array([-32767, -1000, -1, 0, 1, 127, 32767], np.int16)
+    store = write(tmp_path, [samples / np.float32(1000)])
+    assert store.samples.tolist() == samples.tolist()
+    assert store.gains.tolist() == [1000]
+
+
+def test_a_flat_line_stays_flat(tmp_path: Path) -> None:
+    assert not write(tmp_path, [np.zeros(30)]).signal(0).any()
+
+
+def test_what_was_written_is_what_opens(tmp_path: Path) -> None:
+    labels = {"first": {"a": "N", "b": "A"}, "second": {"a": "A", "b": "A"}}
+    written = write(tmp_path, [[1, 2, 3], [4, 5]], labels=labels, default_labels="second")
+    store = open_store(tmp_path)
+    assert store.folder == store_folder(tmp_path)
+    assert (store.fs, store.classes, store.names) == (250.0, ["N", "A"], ["a", "b"])
+    assert (store.offsets.tolist(), store.lengths.tolist()) == ([0, 3], [3, 2])
+    assert store.origin == "made for a test"
+    assert store.fingerprint == written.fingerprint
+    assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "store.json"}
+
+
+def test_label_versions_are_kept_apart(tmp_path: Path) -> None:
+    labels = {"first": {"a": "N", "b": "A"}, "second": {"a": "A", "b": "A"}}
+    store = write(tmp_path, [[1], [2]], labels=labels, default_labels="second")
+    assert store.labels_of() == store.labels_of("second") == ["A", "A"]
+    assert store.labels_of("first") == ["N", "A"]
+    assert store.targets("first").tolist() == [0, 1]
+    assert store.targets().tolist() == [1, 1]
+    assert store.counts("first") == {"N": 1, "A": 1}
+    assert store.counts() == {"N": 0, "A": 2}
+    message = refusal(lambda: store.targets("third"))
+    assert "labels third: " in message
+    assert "it has first, second" in message
+
+
+def test_the_fingerprint_follows_signals_and_labels(tmp_path: Path) -> None:
+    prints = {
+        write(tmp_path / "1", [[1, 2]]).fingerprint,
+        write(tmp_path / "2", [[1, 2.001]]).fingerprint,
+        write(tmp_path / "3", [[1, 2]], labels={"first": {"a": "A"}}).fingerprint,
+    }
+    assert len(prints) == 3
+    assert write(tmp_path / "4", [[1, 2]]).fingerprint in prints
+
+
+def test_duplicates_are_found_by_content(tmp_path: Path) -> None:
+    store = write(tmp_path, [[1, 2], [3, 4], [1, 2], [1, 2, 3], [3, 4], [1, 2], [2, 1]])
+    assert store.duplicates() == [[1, 3, 6], [2, 5]]
+
+
+def test_the_same_samples_at_another_gain_are_no_duplicate(tmp_path: Path) -> None:
+    store = write(tmp_path, [[50, -25], [100, -50]])
+    assert store.samples[:2].tolist() == store.samples[2:].tolist()
+    assert store.duplicates() == []
+
+
+def test_a_failing_check_leaves_nothing(tmp_path: Path) -> None:
+    def check(store: Store) -> None:
+        assert store.names == ["a"]
+        raise BadInput("not what was expected")
+
+    assert refusal(lambda: write(tmp_path, [[1, 2]], check=check)) == "not what was expected"
+    assert list(tmp_path.iterdir()) == []
+    assert write(tmp_path, [[1, 2]]).names == ["a"]
+
+
+def test_a_recording_that_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+    def recordings() -> Iterator[tuple[str, Signal]]:
+        yield "a", np.ones(5000, np.float32)
+        raise BadInput("b is broken")
+
+    labels = {"first": {"a": "N", "b": "N"}}
+    usual: dict[str, Any] = {"classes": ["N"], "labels": labels, "default_labels": "first", "origin": ""}
+    assert refusal(lambda: write_store(tmp_path, recordings(), fs=300.0, **usual)) == "b is broken"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_never_written_over(tmp_path: Path) -> None:
+    first = write(tmp_path, [[1, 2]])
+    assert "exists already" in refusal(lambda: write(tmp_path, [[3]]))
+    assert open_store(tmp_path).fingerprint == first.fingerprint
+
+
+def test_a_refusal_to_write_over_leaves_no_lock(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2]])
+    refusal(lambda: write(tmp_path, [[3]]))
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize(
+    ("signals", "names"),
+    [
+        ([[1], [1, np.nan]], "ab"),
+        ([[1], [1, np.inf]], "ab"),
+        ([[1], []], "ab"),
+        ([[1], [2]], "ba"),
+        ([[1], [2]], "aa"),
+    ],
+    ids=["not a number", "infinite", "empty", "unsorted", "one name twice"],
+)
+def test_recordings_that_cannot_be_kept_are_refused(tmp_path: Path, signals: list[ArrayLike], names: str) -> None:
+    message = refusal(lambda: write(tmp_path, signals, names))
+    assert message == f"{names[1]}: recordings must be finite, not empty, and in ascending order of names"
+    assert list(tmp_path.iterdir()) == []
+
+
+PACK = """
+import sys
+from pathlib import Path
+import numpy as np
+from ecg_rhythm.data.store import write_store
+
+def recordings():
+    yield "a", np.ones(5000, np.float32)
+    print("half", flush=True)
+    sys.stdin.read()
+    yield "b", np.ones(3, np.float32)
+
+write_store(Path(sys.argv[1]), recordings(), fs=300.0, classes=["N"], labels={"v": {"a": "N", "b": "N"}},
+            default_labels="v", origin="")
+"""
+
+
+def test_a_second_process_is_told_of_the_first_and_does_not_disturb_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PACK, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "half\n"
+        before = {path.name for path in tmp_path.iterdir()}
+        assert ".store.lock" in before
+        busy = f"{tmp_path / 'store'}: another process is making it; wait for it"
+        assert refusal(lambda: write(tmp_path, [[1, 2]])) == busy
+        assert {path.name for path in tmp_path.iterdir()} == before
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert open_store(tmp_path).names == ["a", "b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_what_a_killed_attempt_left_is_removed(tmp_path: Path) -> None:
+    left_over = tmp_path / ".store.abcd1234.part"
+    left_over.mkdir()
+    (left_over / "signals.int16").write_bytes(b"1234")
+    write(tmp_path, [[1, 2]])
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_an_empty_data_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    message = refusal(lambda: open_store(tmp_path / "none"))
+    assert message.startswith(f"{tmp_path / 'none'}: there is no packed data set in it")
+    for word in ("ecg-rhythm fetch", "ecg-rhythm pack", "--data"):
+        assert word in message
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def edit(old: str, new: str) -> Callable[[Path], None]:
+    def apply(path: Path) -> None:
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    return apply
+
+
+LENGTHS = "3,0,N\nb,250,1000,2,3,N"
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("signals.int16", shorten),
+        ("signals.int16", lambda path: path.write_bytes(path.read_bytes() + b"\0")),
+        ("signals.int16", lambda path: path.write_bytes(b"")),
+        ("signals.int16", Path.unlink),
+        ("records.csv", Path.unlink),
+        ("records.csv", lambda path: path.write_text("")),
+        ("records.csv", lambda path: path.write_text("\n".join(path.read_text().splitlines()[:-1]))),
+        ("records.csv", edit("length", "len")),
+        ("records.csv", edit(",1000,", ",much,")),
+        ("records.csv", edit(",1000,", ",0,")),
+        ("records.csv", edit(",1000,", ",nan,")),
+        ("records.csv", edit("2,3,N", "2,2,N")),
+        ("records.csv", edit("2,3,N", "2,3,B")),
+        ("records.csv", edit("2,3,N", "2,3")),
+        ("store.json", edit("250.0", "0")),
+        ("store.json", edit("250.0", "NaN")),
+        ("store.json", edit("{", "")),
+        ("store.json", lambda path: path.write_text("[]")),
+        ("store.json", edit('"records": 2', '"records": 3')),
+        ("store.json", edit('"first"', '"second"')),
+        ("store.json", edit('"fingerprint"', '"print"')),
+    ],
+)
+def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    damage(folder / name)
+    message = refusal(lambda: open_store(tmp_path))
+    assert message.startswith(f"{folder}: this packed data set is damaged")
+    assert message.endswith("remove it and pack anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("store.json", edit("250.0", "Infinity")),
+        ("store.json", lambda path: path.write_text("[" * 10**5)),
+        ("records.csv", edit(",1000,", ",inf,")),
+        ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "5,0").replace("2,3", "0,5"))),
+        ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "6,0").replace("2,3", "-1,6"))),
+        ("records.csv", edit("3,0,N", f"{10**20},0,N")),
+        ("records.csv", edit("\na,", f"\n{'a' * 2**18},")),
+        ("records.csv", edit("\nb,", "\na,")),
+    ],
+    ids=[
+        "infinite rate",
+        "nested",
+        "infinite gain",
+        "empty",
+        "negative",
+        "beyond int64",
+        "long field",
+        "one name twice",
+    ],
+)
+def test_a_store_damaged_in_other_ways_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
+    damage(write(tmp_path, [[1, 2, 3], [4, 5]]).folder / name)
+    assert "this packed data set is damaged" in refusal(lambda: open_store(tmp_path))
+
+
+def test_the_table_can_be_read_by_others(tmp_path: Path) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [50]]).folder
+    assert (folder / "records.csv").read_text().splitlines() == [
+        "record,fs,gain,length,offset,first",
+        "a,250,1000,3,0,N",
+        "b,250,640,1,3,N",
+    ]
+    assert json.loads((folder / "store.json").read_text())["classes"] == ["N", "A"]
+    assert np.fromfile(folder / "signals.int16", "<i2").tolist() == [1000, 2000, 3000, 32000]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from ecg_rhythm.evaluation import calibration
+from ecg_rhythm.evaluation.evaluate import calibration_error
+
+CLASSES = ["N", "A", "O", "~"]
+
+
+def drawn(n: int, seed: int, temperature: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Probabilities that are too certain by `temperature`, and classes drawn from the right ones."""
+    rng = np.random.default_rng(seed)
+    logits = 2 * rng.standard_normal((n, 4)) + np.log([0.6, 0.1, 0.27, 0.03])
+    right = softmax(logits, axis=1)
+    targets = (right.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return softmax(logits * temperature, axis=1), targets
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_a_known_temperature_is_found_and_taken_away(temperature: float) -> None:
+    probabilities, targets = drawn(20_000, 0, temperature)
+    fitted = calibration.fit(probabilities, targets, CLASSES)
+    assert fitted.temperature == pytest.approx(temperature, rel=0.05)
+    others, other_targets = drawn(20_000, 1, temperature)
+    error = calibration_error(calibration.apply_temperature(others, fitted.temperature), other_targets)
+    assert error < 0.012
+    if temperature != 1:
+        assert error < calibration_error(others, other_targets) / 3
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_sets_hold_the_true_class_as_often_as_asked_for_each_class(coverage: float) -> None:
+    fitted = calibration.fit(*drawn(20_000, 2, 2.0), CLASSES)
+    probabilities, targets = drawn(40_000, 3, 2.0)
+    calibrated = calibration.apply_temperature(probabilities, fitted.temperature)
+    sets = calibration.prediction_sets(calibrated, fitted, coverage)
+    hits = sets[np.arange(len(targets)), targets]
+    for position in range(4):
+        n = fitted.counts[CLASSES[position]]
+        share = hits[targets == position].mean()
+        assert share >= coverage - 4 * np.sqrt(coverage * (1 - coverage) / n)
+        assert share <= coverage + 0.006 + 4 * np.sqrt(coverage * (1 - coverage) / n) + (~sets).all(axis=1).mean()
+    assert sets.any(axis=1).all()
+
+
+def test_sets_grow_with_the_coverage_asked_for() -> None:
+    fitted = calibration.fit(*drawn(2_000, 4), CLASSES)
+    probabilities, _ = drawn(2_000, 5)
+    calibrated = calibration.apply_temperature(probabilities, fitted.temperature)
+    sizes = [calibration.prediction_sets(calibrated, fitted, c).sum() for c in (0.5, 0.7, 0.9, 0.99, 1.0)]
+    assert sizes == sorted(sizes)
+    assert calibration.prediction_sets(calibrated, fitted, 1.0).all()
+
+
+def test_a_class_of_few_recordings_is_in_every_set_of_a_high_coverage() -> None:
+    probabilities, targets = drawn(300, 6)
+    few = np.flatnonzero(targets != 3).tolist() + np.flatnonzero(targets == 3)[:5].tolist()
+    fitted = calibration.fit(probabilities[few], targets[few], CLASSES)
+    assert calibration.prediction_sets(probabilities, fitted, 0.95)[:, 3].all()

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.evaluation import evaluate
+from ecg_rhythm.evaluation import predictions as outputs
+from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments import results, robustness
+from ecg_rhythm.experiments.run import train
+from tests.helpers import model, refusal, small_store, spec
+
+PUBLISHED = Path(__file__).parents[2] / "results"
+
+
+def made_up(n: int = 300, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 3, n)
+    logits = rng.standard_normal((n, 3)) + 1.5 * np.eye(3)[targets]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Predictions([f"r{i:03d}" for i in range(n)], np.arange(n) % 3, targets, probabilities, ["A", "N", "~"])
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    predictions = made_up()
+    found = evaluate.figures(predictions)
+    for k in range(3):
+        fold = predictions[predictions.folds == k]
+        f1 = metrics.f1_score(fold.targets, fold.labels, average=None)
+        assert found["measures"]["challenge"]["folds"][k] == pytest.approx(f1[:2].mean())
+        auroc = metrics.roc_auc_score(fold.targets, fold.probabilities, average=None, multi_class="ovr")
+        assert [found["measures"][f"AUROC {name}"]["folds"][k] for name in "AN~"] == pytest.approx(list(auroc))
+    assert found["confusion"] == metrics.confusion_matrix(predictions.targets, predictions.labels).tolist()
+    accuracies = np.array(found["measures"]["accuracy"]["folds"], dtype=float)
+    assert found["measures"]["accuracy"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
+    whole = made_up()
+    found = evaluate.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
+    lacking, whole_class = found["measures"]["AUROC ~"], found["measures"]["AUROC A"]
+    assert [value is None for value in lacking["folds"]] == [False, True, False]
+    assert lacking["mean"] == pytest.approx(np.mean([value for value in lacking["folds"] if value is not None]))
+    assert None not in whole_class["folds"]
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    probabilities = np.tile([0.9, 0.1], (10, 1))
+    assert evaluate.calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
+    assert evaluate.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
+
+
+def test_calibration_is_measured_on_folds_it_was_not_fitted_on() -> None:
+    honest = made_up(3000)
+    boastful = honest.probabilities**3
+    predictions = replace(honest, probabilities=boastful / boastful.sum(axis=1, keepdims=True))
+    found = evaluate.figures(predictions)["calibrated"]
+    assert found is not None
+    assert found["calibration_error"] < 0.03 < evaluate.figures(predictions)["calibration_error"]
+    for coverage in (0.8, 0.9, 0.95):
+        shares = found["class_coverage"][str(coverage)]
+        assert shares.keys() == {"A", "N", "~"}
+        assert all(abs(share - coverage) < 0.04 for share in [found["coverage"][str(coverage)], *shares.values()])
+    assert found["sizes"]["0.8"] < found["sizes"]["0.9"] < found["sizes"]["0.95"] <= 3
+    one_fold = predictions[predictions.folds == 0]
+    assert evaluate.figures(one_fold)["calibrated"] is None
+
+
+def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    predictions = made_up()
+    outputs.write_predictions(tmp_path / "p.csv", {"valid": made_up(9, seed=1), "test": predictions})
+    found = outputs.read_predictions(tmp_path / "p.csv")
+    assert (found.records, found.classes) == (predictions.records, predictions.classes)
+    np.testing.assert_array_equal(found.targets, predictions.targets)
+    np.testing.assert_allclose(found.probabilities, predictions.probabilities, atol=1e-6)
+    assert len(outputs.read_predictions(tmp_path / "p.csv", "valid").records) == 9
+
+
+@pytest.fixture(scope="module")
+def jobs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    logs = tmp_path_factory.mktemp("logs")
+    config = model(training_parameters__epochs=[1])
+    for seed in (0, 1):
+        for fold in (0, 1):
+            train(spec(config, fold, f"seed{seed}", seed=seed), data, logs, device="cpu")
+    return [logs / "CNN" / "seed0", logs / "CNN" / "seed1"]
+
+
+@pytest.fixture
+def members(jobs: list[Path], data: Path, tmp_path: Path) -> list[Path]:
+    for job in jobs:
+        results.publish(job, tmp_path / job.name, f"a network, {job.name}", data)
+    return [tmp_path / job.name for job in jobs]
+
+
+def with_another_split(data: Path, folder: Path) -> None:
+    """Copy a data folder, but for its split, which another of the same name stands for."""
+    shutil.copytree(data / "store", folder / "store")
+    made = make_for_store(open_store(folder), folds=2, ratio=3, seed=15, name="split_2_3_14")
+    save_split(made, splits_folder(folder) / made.name)
+
+
+def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    shutil.copytree(jobs[0], job)
+    facts = json.loads((job / "fold1" / "environment.json").read_text())
+    (job / "fold1" / "environment.json").write_text(json.dumps(facts | {"threads": 64}))
+    results.publish(job, tmp_path / "r", "x", data)
+    (told,) = results.read(tmp_path / "r")[0]["training"].values()
+    assert told["threads"] == [facts["threads"], 64] and told["torch"] == facts["torch"]
+
+
+def test_a_class_may_be_called_all() -> None:
+    predictions = replace(made_up(), classes=["A", "all", "~"])
+    found = evaluate.figures(predictions)["calibrated"]
+    assert found is not None
+    assert found["coverage"]["0.9"] != found["class_coverage"]["0.9"]["all"]
+
+
+def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
+    members: list[Path], jobs: list[Path], data: Path, tmp_path: Path
+) -> None:
+    published = results.vote(members, tmp_path / "vote", "two seeds")
+    result, predictions = results.read(tmp_path / "vote")
+    assert result["title"] == "two seeds"
+    assert list(result["training"]) == ["seed0", "seed1"]
+    assert results.differences(published, evaluate.figures(predictions)) == []
+    assert sorted(predictions.records) == sorted(open_store(data).names)
+    for fold in (0, 1):
+        tables = [outputs.read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
+        chosen = predictions[predictions.folds == fold]
+        assert set(chosen.records) == set(tables[0].records)
+        rows = dict(zip(chosen.records, chosen.probabilities, strict=True))
+        for i, name in enumerate(tables[0].records):
+            want = (tables[0].probabilities[i] + tables[1].probabilities[i]) / 2
+            np.testing.assert_allclose(rows[name], want, atol=2e-6)
+
+
+def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_path: Path) -> None:
+    one, other = members
+    assert "two different results or more" in refusal(lambda: results.vote([one], tmp_path / "r", "x"))
+    assert "two different results or more" in refusal(lambda: results.vote([one, one], tmp_path / "r", "x"))
+    results.vote(members, tmp_path / "both", "x")
+    assert "seed0 has a vote already" in refusal(lambda: results.vote([one, tmp_path / "both"], tmp_path / "r", "x"))
+    for key, value in {"split": "another", "labels": "v1", "data": "0"}.items():
+        shutil.copytree(other, tmp_path / key)
+        found = json.loads((other / "result.json").read_text())
+        (tmp_path / key / "result.json").write_text(json.dumps(found | {key: value}))
+        both = [one, tmp_path / key]
+        assert "such results cannot vote" in refusal(partial(results.vote, both, tmp_path / "r", "x"))
+    rows = (other / "predictions.csv").read_text().splitlines()
+    (other / "predictions.csv").write_text("\n".join(rows[:-1]))
+    assert "such results cannot vote" in refusal(lambda: results.vote([one, other], tmp_path / "r", "x"))
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    results.publish(jobs[0], tmp_path / "one", "one seed", data)
+    run = results.spec(tmp_path / "one", 1, data)
+    train(run, data, tmp_path / "logs", device="cpu")
+    anew = outputs.joined([outputs.read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
+    _, predictions = results.read(tmp_path / "one")
+    published = predictions[predictions.folds == 1]
+    assert anew.records == published.records
+    np.testing.assert_allclose(anew.probabilities, published.probabilities, atol=1e-6)
+    assert "there is no fold 7 in it" in refusal(lambda: results.spec(tmp_path / "one", 7, data))
+    store = small_store(tmp_path / "other", 24)
+    assert "another data set or split" in refusal(lambda: results.spec(tmp_path / "one", 1, tmp_path / "other"))
+    with_another_split(data, tmp_path / "again")
+    assert store.fingerprint != open_store(tmp_path / "again").fingerprint == open_store(data).fingerprint
+    assert "another data set or split" in refusal(lambda: results.spec(tmp_path / "one", 1, tmp_path / "again"))
+
+
+def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) -> None:
+    predictions = made_up()
+    made_from = {"data": "x", "split": "s", "labels": "v3"}
+    published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
+    _, found = results.read(tmp_path / "ridge")
+    assert results.differences(published, evaluate.figures(found)) == []
+    assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", 0, tmp_path))
+
+
+@pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
+def test_published_figures_are_those_of_the_published_predictions(result: Path) -> None:
+    published, predictions = results.read(result.parent)
+    assert results.differences(published["figures"], evaluate.figures(predictions)) == []
+    assert len(set(predictions.records)) == 8528
+    f1 = [metrics.f1_score(f.targets, f.labels, average=None)[:3].mean() for f in folds_of(predictions)]
+    assert published["figures"]["measures"]["challenge"]["mean"] == pytest.approx(np.mean(f1))
+
+
+def folds_of(predictions: Predictions) -> list[Predictions]:
+    return [predictions[predictions.folds == k] for k in range(5)]
+
+
+def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    results.publish(jobs[0], tmp_path / "one", "one seed", data)
+    result, predictions = results.read(tmp_path / "one")
+    result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
+    (sentence,) = results.differences(result["figures"], evaluate.figures(predictions))
+    assert sentence.startswith("measures, F1 A, mean: ")
+    result["figures"]["measures"].pop("accuracy")
+    assert len(results.differences(result["figures"], evaluate.figures(predictions))) == 5
+    result, _ = results.read(tmp_path / "one")
+    turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
+    assert results.differences(result["figures"], evaluate.figures(turned))
+
+
+def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    shutil.copytree(jobs[0], part)
+    shutil.rmtree(part / "fold1")
+    assert "fold 1 of 2 is not finished" in refusal(lambda: results.publish(part, tmp_path / "r", "x", data))
+    assert "no finished fold" in refusal(lambda: results.publish(tmp_path, tmp_path / "r", "x", data))
+    other = tmp_path / "other"
+    shutil.copytree(jobs[1], other)
+    shutil.rmtree(other / "fold1")
+    shutil.copytree(jobs[0] / "fold1", other / "fold1")
+    mixed = "fold0 and fold1 were made from different models, seeds, splits or data"
+    assert mixed in refusal(lambda: results.publish(other, tmp_path / "r", "x", data))
+    assert mixed in refusal(lambda: robustness.measure(other, data))
+    with_another_split(data, tmp_path / "again")
+    assert "another data set or split" in refusal(
+        lambda: results.publish(jobs[0], tmp_path / "r", "x", tmp_path / "again")
+    )
+    shutil.rmtree(other)
+    shutil.copytree(jobs[1], other)
+    (other / "fold0" / "environment.json").write_text("[]")
+    assert "is damaged" in refusal(lambda: results.publish(other, tmp_path / "r", "x", data))
+    assert not (tmp_path / "r").exists()
+    assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
+
+
+def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "predictions.csv"
+    assert "no such file" in refusal(lambda: outputs.read_predictions(table))
+    columns = ["record", "fold", "set", "label", "p(A)"]
+    not_one = [[columns, ["r", "0", "test", label, p]] for label, p in (("B", "1"), ("A", "nan"), ("A", "1" * 200_000))]
+    for rows in ([], [["a"]], *not_one):
+        with table.open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+        assert "no predictions of a run" in refusal(lambda: outputs.read_predictions(table))

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from rich.console import Console
+
+import ecg_rhythm
+from ecg_rhythm.cli.answers import columns, print_answers, print_csv, write_parquet
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import classify, plots
+from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.records import ReadOptions, Record, read
+from tests.helpers import onnx_model, refusal
+
+FS = 100.0
+WANTED = ReadOptions(fs=FS, unit="mV")
+OF_BOTH = ("kind", "record", "lead", "fs", "seconds", "missing", "reading")
+"""What is said of short and long recordings alike."""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Files of 30 s, 119 s, 121 s and 10 min, and one that is none."""
+    lengths = {"short": 30, "middle": 119, "longer": 121, "long": 600}
+    for name, seconds in lengths.items():
+        wave = 0.1 * np.sin(np.arange(int(seconds * FS)) / 5)
+        np.save(tmp_path / f"{name}.npy", wave + (np.arange(len(wave)) > 30_000))
+    (tmp_path / "bad.npy").write_bytes(b"bad")
+    return [tmp_path / f"{name}.npy" for name in ("long", "short", "bad", "longer", "middle")]
+
+
+def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier, paths: list[Path]) -> None:
+    found = list(classify.answers(meter, paths, WANTED))
+    assert [type(answer) for answer in found] == [Timeline, Prediction, BadInput, Timeline, Prediction]
+    names = [path.stem for path, answer in zip(paths, found, strict=True) if answer is not found[2]]
+    assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
+    found = list(classify.answers(meter, paths, WANTED, window=20, stride=10))
+    assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
+    assert all(isinstance(a, Timeline) and a.stride == 5 for a in classify.answers(meter, paths[:2], WANTED, window=10))
+    assert "stride 40" in refusal(lambda: classify.answers(meter, paths, stride=40))  # before anything is printed
+
+
+def test_a_recording_that_is_too_short_does_not_end_a_batch(
+    meter: Classifier, paths: list[Path], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "one.npy", np.ones(1))
+    one, short = classify.answers(meter, [tmp_path / "one.npy", paths[1]], ReadOptions(fs=1, unit="mV"))
+    assert isinstance(one, BadInput) and str(one).startswith(f"{tmp_path / 'one.npy'}: a single sample is too short")
+    assert not isinstance(short, BadInput)
+
+
+def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
+    long, short = classify.answers(meter, paths[:2], WANTED)
+    assert isinstance(long, Timeline)
+    assert isinstance(short, Prediction)
+    shown = io.StringIO()
+    one, other, alone = Path("a/short.npy"), Path("b/short.edf"), Path("long.npy")
+    print_answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
+    names = [line.split()[0] for line in shown.getvalue().splitlines() if "100 Hz" in line]
+    assert names == [str(one), str(other), "long"]
+
+
+def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifier, paths: list[Path]) -> None:
+    (found,) = classify.answers(meter, paths[:1], WANTED)
+    assert isinstance(found, Timeline)
+    names = {"N": "SR", "A": "AF", "~": "~"}
+    other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
+    for timeline, told in ((found, True), (other, False)):
+        shown = io.StringIO()
+        print_answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
+        assert ("episodes of A" in shown.getvalue()) is told
+
+
+def test_a_table_has_a_row_for_each_answer(
+    meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = zip(paths, classify.answers(meter, paths, WANTED), strict=True)
+    found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
+    print_csv(meter.classes, found)
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == columns(meter.classes)
+    assert [row["file"] for row in rows] == [str(path) for path, _ in found]
+    assert [row["record"] for row in rows] == ["long", "short", "longer", "middle"]
+    assert [row["label"] for row in rows] == ["", "N", "", "N"]
+    for row, (_, answer) in zip(rows, found, strict=True):
+        said = answer.as_dict()
+        assert {name: row[name] for name in OF_BOTH} == {name: str(said[name]) for name in OF_BOTH}
+    assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
+    assert float(rows[0]["hours(N)"]) == pytest.approx(1 / 12, abs=0.005)
+    assert sum(float(rows[1][f"p({name})"]) for name in meter.classes) == pytest.approx(1, abs=1e-5)
+    write_parquet(tmp_path / "table.parquet", meter.classes, found)
+    table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
+    assert list(table[0]) == list(rows[0])
+    for written, row in zip(table, rows, strict=True):
+        for name, value in written.items():
+            same = value == row[name] if isinstance(value, str) else value == float(row[name] or "nan")
+            assert same or (value is None and row[name] == "")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path, suffix: str) -> None:
+    beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    long, short = (answer for answer in classify.answers(meter, paths[:2], WANTED))
+    assert isinstance(long, Timeline) and isinstance(short, Prediction)
+    plots.timeline(long, tmp_path / f"long{suffix}")
+    plots.strip(read(paths[1], WANTED), short, tmp_path / f"short{suffix}")
+    for name in ("long", "short"):
+        assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(beginnings[suffix])
+
+
+def test_a_strip_is_drawn_to_the_scale_of_ecg_paper(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
+    _, short = classify.answers(meter, paths[:2], WANTED)
+    assert isinstance(short, Prediction)
+    plots.strip(read(paths[1], WANTED), short, tmp_path / "strip.svg")
+    (path,) = re.findall(r'<g id="patch_2">\s*<path d="([^"]*)"', (tmp_path / "strip.svg").read_text())
+    corners = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", path), dtype=float)
+    width, height = np.ptp(corners, axis=0) / 72 * 25.4  # from points to mm
+    assert width == pytest.approx(250, abs=0.01)
+    assert height == pytest.approx(20, abs=0.01)  # the wave's 0.2 mV, and at least half a mV on either side
+
+
+@pytest.mark.parametrize("name", ["x$^$y", "心電圖", "bad\udcff", "esc\x1b"])
+def test_any_name_is_drawn_and_written(
+    meter: Classifier, tmp_path: Path, name: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
+    short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
+    classify.draw(short, tmp_path, set())
+    write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
+    (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    assert row["record"] == name.replace("\udcff", "\\udcff")
+    assert not recwarn.list
+
+
+def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
+    meter: Classifier, paths: list[Path], tmp_path: Path
+) -> None:
+    (short,) = classify.answers(meter, paths[1:2], WANTED)
+    assert isinstance(short, Prediction)
+
+    def never() -> Iterator[tuple[Path, Prediction]]:
+        raise AssertionError("no work before the place is known to be good")
+        yield paths[1], short
+
+    for place in (tmp_path, Path(), Path("/")):
+        message = refusal(partial(write_parquet, place, meter.classes, never()))
+        assert message == f"{place}: this is a folder; name a file in it"
+    table = tmp_path / "t.parquet"
+    write_parquet(table, meter.classes, [(paths[1], short)])
+    assert "not written" in refusal(lambda: write_parquet(table, meter.classes, []))
+    assert pyarrow.parquet.read_table(table).num_rows == 1
+    assert "this is a file" in refusal(lambda: plots.check(table))
+    assert not list(tmp_path.glob(".*.part"))
+    with pytest.raises(FileExistsError, match=r"t\.parquet'$"):  # not the name under which it would have been written
+        write_parquet(table / "below.parquet", meter.classes, [(paths[1], short)])
+
+
+def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
+    (answer,) = classify.answers(meter, paths[1:2], WANTED)
+    assert not isinstance(answer, BadInput)
+    for _ in range(2):  # a second batch draws its own anew
+        drawn: set[Path] = set()
+        for _ in range(2):
+            classify.draw(answer, tmp_path / "plots", drawn)
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
+
+
+def test_a_file_is_classified_in_one_call(tmp_path: Path) -> None:
+    model = onnx_model(tmp_path / "m.onnx")
+    np.save(tmp_path / "short.npy", np.sin(np.arange(3000) / 7))
+    np.save(tmp_path / "<long>.npy", np.sin(np.arange(60_000) / 7))
+    short = ecg_rhythm.classify(tmp_path / "short.npy", model, fs=FS, unit="mV")
+    long = ecg_rhythm.classify(tmp_path / "<long>.npy", model, fs=FS, unit="mV")
+    assert isinstance(short, Prediction) and isinstance(long, Timeline)
+    assert [short] == ecg_rhythm.load(model).classify([read(tmp_path / "short.npy", WANTED)])
+    assert "none.npy: there is no such file" in refusal(lambda: ecg_rhythm.classify(tmp_path / "none.npy", model))
+    for answer in (short, long):
+        html = ElementTree.fromstring(answer._repr_html_().replace("<br>", "<br/>"))
+        assert html.findall(".//{http://www.w3.org/2000/svg}svg")
+        assert "not a medical device" in "".join(html.itertext())
+    assert "signal" not in short.as_dict() and json.dumps(short.as_dict())

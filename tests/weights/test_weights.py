@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ecg_rhythm import networks
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks.registry import build
+from ecg_rhythm.weights import torch_model
+from ecg_rhythm.weights.metadata import KEY, Metadata
+from tests.helpers import model
+
+
+def saved(path: Path, phase: int = 2) -> networks.Network:
+    torch.manual_seed(0)
+    config = model(model_name="CRNN")
+    network = build(config, 100.0, 3)
+    network.enter_phase(phase)
+    metadata = Metadata(config=config, phase=phase, classes=["A", "N", "~"], fs=100.0)
+    torch_model.save(path, network, metadata)
+    return network.eval()
+
+
+def test_a_weights_file_is_all_that_is_needed(tmp_path: Path) -> None:
+    network = saved(tmp_path / "w.safetensors")
+    loaded, metadata = torch_model.load(tmp_path / "w.safetensors")
+    assert (metadata.phase, metadata.classes, metadata.fs) == (2, ["A", "N", "~"], 100.0)
+    signals, lengths = torch.randn(2, 300), torch.tensor([300, 300])
+    with torch.inference_mode():
+        assert torch.equal(loaded(signals, lengths), network(signals, lengths))
+
+
+def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such weights file"):
+        torch_model.load(tmp_path / "none.safetensors")
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"not safetensors at all")
+    with pytest.raises(BadInput, match="not a weights file, or a damaged one"):
+        torch_model.load(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(BadInput, match="does not describe an ECG model"):
+        torch_model.load(path)
+    save_file({"a": torch.zeros(1)}, path, metadata={KEY: '{"fs": 300}'})
+    with pytest.raises(BadInput, match="key config is missing"):
+        torch_model.load(path)
+    saved(path)
+    with safe_open(path, framework="pt") as file:
+        metadata, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(state, path, metadata={KEY: metadata[KEY].replace('"phase":2', '"phase":9')})
+    with pytest.raises(BadInput, match="do not fit its own metadata"):
+        torch_model.load(path)
+    saved(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BadInput, match="not a weights file, or a damaged one"):
+        torch_model.load(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "w.safetensors"
+    saved(path)
+    before = path.read_bytes()
+
+    def full_disk(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ecg_rhythm.weights.torch_model.save_file", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        saved(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
