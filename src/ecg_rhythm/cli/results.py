@@ -83,12 +83,12 @@ def evaluate(
         complain(f"{result}: {sentence}")
     if spec is not None:
         from ecg_rhythm.evaluation import predictions as outputs
-        from ecg_rhythm.experiments import folder as runs
         from ecg_rhythm.experiments.run import train
+        from ecg_rhythm.weights.run_files import RunFiles
 
         with show_progress(out, spec.title) as report:
             train(spec, data, logs, report=report)
-        anew = outputs.read_predictions(spec.folder(logs) / runs.PREDICTIONS)
+        anew = outputs.read_predictions(RunFiles(spec.folder(logs)).predictions)
         print_comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.queue import QueuedRun, Status
-from ecg_rhythm.training.progress import Progress as RunProgress
-from ecg_rhythm.training.progress import duration, read_progress
-from ecg_rhythm.weights.run_files import read_scores
-
-if TYPE_CHECKING:
-    pass
-
-import os
-from typing import Annotated
-
-import typer
-
 from ecg_rhythm.cli.console import Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
-from ecg_rhythm.data import splits
-from ecg_rhythm.data.store import open_store, splits_folder
-from ecg_rhythm.experiments import folder, worker
-from ecg_rhythm.experiments import queue as queueing
-from ecg_rhythm.experiments.jobs import RunSpec, plan, single
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments import worker
+from ecg_rhythm.experiments.folder import Run
+from ecg_rhythm.experiments.jobs import plan, single
+from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
+from ecg_rhythm.experiments.queue import QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.run_files import is_done
+from ecg_rhythm.training.progress import Progress as RunProgress
+from ecg_rhythm.training.progress import duration, read_progress
 
 Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of each phase, 5 for all or 5,3,2,0,0.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
@@ -76,17 +66,18 @@ def train(
     run = single(model, job, fold, epochs=_epochs(epochs), name=name)
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
-    from ecg_rhythm.experiments import run as run_
+    from ecg_rhythm.experiments.run import train as train_run
     from ecg_rhythm.networks.registry import check
 
     check(run.model, str(model))
-    replaces = folder.made_at(run.folder(logs)) if restart else None
-    if is_done(run.folder(logs)) and not restart:
+    there = Run(run.folder(logs))
+    replaces = there.state if restart else None
+    if there.is_done and not restart:
         out.print("this run is done already; --restart makes it anew")
     with show_progress(out, run.title) as report:
-        scores = run_.train(run, data, logs, device=device, replaces=replaces, report=report)
+        scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
     print_scores(out, scores)
-    out.print(f"all of it is in {run.folder(logs)}", markup=False)
+    out.print(f"all of it is in {there.path}", markup=False)
 
 
 @app.command(short_help="Do all runs of a job file that are not done.")
@@ -103,22 +94,22 @@ def queue(
     logs: Logs = Path("logs"),
 ) -> None:
     """Do all runs of a job file that are not done yet, on the devices there are."""
-    workers = queueing.parse_devices(devices)
-    if strange := sorted(set(workers) - {"cpu", *queueing.gpus()}):
+    workers = parse_devices(devices)
+    if strange := sorted(set(workers) - {"cpu", *gpus()}):
         raise BadInput(
             f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
         )
     from ecg_rhythm.networks.registry import check
 
     specs = plan(jobs, epochs=_epochs(epochs), check=check)
-    _check(specs, data, logs, restart=restart)
-    waiting = queueing.enqueue(specs, logs)
+    check_fit(specs, data, logs, restart=restart)
+    waiting = enqueue(specs, logs, restart=restart)
     if dry_run:
         out.print(queue_table(waiting))
         return
     with watching(out) as watch:
-        queueing.work_off(waiting, data, logs, workers * per_device, restart=restart, watch=watch)
-    if failed := [run for run in waiting if run.status is queueing.Status.FAILED]:
+        work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch)
+    if failed := [run for run in waiting if run.status is Status.FAILED]:
         err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
         for run in failed:
             err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
@@ -126,16 +117,6 @@ def queue(
     out.print(
         f"all {len(waiting)} runs are done; compare them with `ecg-rhythm summarize --logs {logs}`", soft_wrap=True
     )
-
-
-def _check(specs: list[RunSpec], data: Path, logs: Path, *, restart: bool) -> None:
-    """Refuse, before anything runs, what the data set lacks or what an existing run was not made from."""
-    store = open_store(data)
-    loaded = {name: splits.load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
-    for spec in specs:
-        identity = folder.identity(spec, store, loaded[spec.job.split])
-        if not restart:
-            folder.check_same(spec.folder(logs), identity)
 
 
 @app.command("run", hidden=True)
@@ -181,20 +162,20 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
         column.justify = "left"
     for run in queue:
         shown = ""
-        if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.folder)):
+        if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.run.progress)):
             shown = str(found)
         elif run.status is Status.FAILED:
             shown = escape(run.error.splitlines()[0]) if run.error else ""
         elif run.status is Status.DONE:
             shown = _done(run)
         status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
-        table.add_row(run.spec.title, status, run.device, shown)
+        table.add_row(run.spec.title, status, run.place, shown)
     return table
 
 
 def _done(run: QueuedRun) -> str:
     try:
-        scores = read_scores(run.folder)
+        scores = run.run.read_scores()
     except BadInput:  # another queue is making it anew
         return ""
     return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
@@ -214,7 +195,7 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
             before = known.setdefault(run.spec.title, Status.WAITING)
             if run.status is not before:
                 known[run.spec.title] = run.status
-                where = f" on {run.device}" if run.status is Status.RUNNING else ""
+                where = f" on {run.place}" if run.status is Status.RUNNING else ""
                 result = f", {_done(run)}" if run.status is Status.DONE else ""
                 out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
 
