@@ -1,7 +1,8 @@
 """Write the tables and pictures of the documentation's results: `python -m scripts.report`.
 
 It reads `results/` (what `publish`, `robustness` and `suspects` wrote) and the packed challenge set in `data/`. It
-writes the page `results.md`, the marked tables of the model card, the reliability diagram and the picture of suspects.
+writes the page `results.md`, the marked tables of the model card and of the README, the reliability diagram, and the
+picture of suspects.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def draw_suspects(rows: list[dict[str, str]], store: Store) -> None:
 
 
 def main() -> None:
-    """Write the page, the tables of the model card and the pictures."""
+    """Write the page, the tables of other pages and the pictures."""
     store = open_store(DATA)
     read = {path.parent.name: results.read(path.parent) for path in sorted(RESULTS.glob("*/result.json"))}
     found = dict(sorted(read.items(), key=lambda item: -item[1][0]["figures"]["measures"]["challenge"]["mean"]))
@@ -169,6 +170,8 @@ def main() -> None:
     ]
     (PAGES / "results.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     shipped = {name: found[name] for name in (MAIN, "fast")}
+    beside = {name: found[name] for name in (MAIN, "CRNN_short", "CNN_short")}
+    fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}
     fill(
         PAGES / "model-card.md",
