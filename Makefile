@@ -3,13 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test bench model fuzz lint format clean
+.PHONY: demo test docs outputs bench model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
 test: lint  ## Style, types, import contract, tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: $(READY)  ## The documentation site, in build/docs; strict: a broken link or a failing notebook ends it
+	$(BIN)/python -m scripts.site
+
+outputs: $(READY)  ## What commands print in the documentation, anew; some minutes
+	$(BIN)/python -m scripts.outputs
 
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
@@ -36,7 +42,7 @@ format: $(READY)  ## Put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and all caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.12")'

@@ -30,7 +30,7 @@ from ecg_rhythm.inference.classify import answers
 from ecg_rhythm.networks.registry import build, epochs_per_phase
 from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches
 from ecg_rhythm.training.environment import accelerator_for
-from ecg_rhythm.training.loss import class_weights, weighted_loss
+from ecg_rhythm.training.loss import loss_of
 from ecg_rhythm.training.optimizer import optimizer_of
 from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.weights.metadata import Metadata
@@ -74,12 +74,12 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
     """Do training steps of batches of 20, ours with loading, augmentation and spectrogram, the baseline without."""
     model, phase, store, indices, _ = _setting(part)
     targets = store.targets()
-    weights = class_weights(targets[indices], len(store.classes), model.loss_function_parameters)
+    loss_function = loss_of(model.loss_function_parameters, targets[indices], len(store.classes))
     options = model.training_parameters
     if side == "ours":
         accelerator = accelerator_for(device, "auto", Path())
         recordings = on_device(store, accelerator.device)
-        weights = weights.to(accelerator.device)
+        loss_function.to(accelerator.device)
         bare = build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         network: Any = bare.to(accelerator.device)
@@ -105,8 +105,8 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         members = batch.indices if side == "ours" else batch[2]
         with accelerator.autocast() if side == "ours" else nullcontext():
             logits = network(*inputs)
-        loss = weighted_loss(logits, torch.from_numpy(targets[members]).to(logits.device, non_blocking=True), weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss_function(logits, torch.from_numpy(targets[members]).to(logits.device, non_blocking=True))
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         return len(members)

@@ -15,14 +15,12 @@ from benchmarks import DATA
 
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.evaluation import predictions
-from ecg_rhythm.experiments import folder as runs
 from ecg_rhythm.experiments import results
 from ecg_rhythm.experiments.run import training_recordings
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import export, quantise, torch_model
-from ecg_rhythm.weights.loading import weights_of
-from ecg_rhythm.weights.run_files import is_done, read_scores
+from ecg_rhythm.weights.run_files import finished_folds
 
 RESULT = Path("results/fast")
 
@@ -33,20 +31,19 @@ def main() -> None:
         sys.exit(f"{RESULT}: exists already; remove it first")
     job, store = Path(sys.argv[1]), open_store(DATA)
     parts, seconds, scores = [], [], {}
-    for fold in sorted(folder for folder in job.glob("fold*") if is_done(folder)):
-        began, scores = time.monotonic(), read_scores(fold)
-        table = predictions.read_predictions(fold / runs.PREDICTIONS)
+    for fold in finished_folds(job).values():
+        began, scores = time.monotonic(), fold.read_scores()
+        table = predictions.read_predictions(fold.predictions)
         with tempfile.TemporaryDirectory() as folder:
             exact, quick = Path(folder) / "exact.onnx", Path(folder) / "quick.onnx"
-            export.export(*torch_model.load(weights_of(fold)[0]), exact)
+            export.export(*torch_model.load(fold.last_weights), exact)
             quantise.quantise(exact, training_recordings(fold, DATA), quick)
             recordings = [Record(name, store.signal(store.names.index(name)), store.fs, "") for name in table.records]
             found = classifier.load(quick).probabilities(recordings)
         seconds.append(round(time.monotonic() - began, 1))
         difference = np.abs(found - table.probabilities)
-        print(
-            f"{fold.name}: probabilities differ by {difference.mean():.4f} on average, {difference.max():.2f} at most"
-        )
+        mean, most = difference.mean(), difference.max()
+        print(f"{fold.path.name}: probabilities differ by {mean:.4f} on average, {most:.2f} at most")
         parts.append(predictions.Predictions(table.records, table.folds, table.targets, found, table.classes))
     made_from = {key: str(scores[key]) for key in ("data", "split", "labels")}
     title = f"{job.name.capitalize()} network in eight bits, `python -m benchmarks.eight_bits`"

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.evaluation import metrics, predictions
-from ecg_rhythm.experiments import folder as runs
 from ecg_rhythm.inference import classifier, explain
 from ecg_rhythm.inference.explain import Explanation
 from ecg_rhythm.records import Record
-from ecg_rhythm.weights.run_files import is_done
+from ecg_rhythm.weights.run_files import finished_folds
 
 EACH = 40
 """Recordings of each class and fold."""
@@ -37,8 +36,8 @@ def main() -> None:
     """Print how much of the answer's probability each deletion costs, mean and spread over folds."""
     job, store = Path(sys.argv[1]), open_store(DATA)
     falls: dict[tuple[str, float, str], list[float]] = {}
-    for fold in sorted(folder for folder in job.glob("fold*") if is_done(folder)):
-        model, table = classifier.load(fold), predictions.read_predictions(fold / runs.PREDICTIONS)
+    for fold in finished_folds(job).values():
+        model, table = classifier.load(fold.path), predictions.read_predictions(fold.predictions)
         rng = np.random.default_rng(0)
         for target, name in enumerate(table.classes):
             right = np.flatnonzero((table.targets == target) & (table.labels == target))

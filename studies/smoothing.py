@@ -21,10 +21,9 @@ from scipy.ndimage import median_filter
 
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.evaluation import metrics, predictions
-from ecg_rhythm.experiments import folder
 from ecg_rhythm.inference import classifier, sliding, smoothing
 from ecg_rhythm.signals.windows import SlidingWindow
-from ecg_rhythm.weights.run_files import is_done
+from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
 HOURS, DAYS = 6.0, 4
 """Length of a spliced recording, and how many there are of each fold."""
@@ -67,14 +66,14 @@ def spliced(
     return np.concatenate(parts)[:length], np.concatenate(truth)[:length]
 
 
-def days_of(fold: Path, store: Store) -> Iterator[Day]:
+def days_of(fold: RunFiles, store: Store) -> Iterator[Day]:
     """Yield spliced recordings of a fold's test part, as its network sees them."""
-    table = predictions.read_predictions(fold / folder.PREDICTIONS)
+    table = predictions.read_predictions(fold.predictions)
     of_class: dict[int, list[int]] = {}
     for name, target in zip(table.records, table.targets.tolist(), strict=True):
         of_class.setdefault(target, []).append(store.names.index(name))
-    model = classifier.load(fold)
-    rng = np.random.default_rng(int(fold.name.removeprefix("fold")))
+    model = classifier.load(fold.path)
+    rng = np.random.default_rng(int(fold.path.name.removeprefix("fold")))
     for _ in range(DAYS):
         signal, truth = spliced(store, of_class, rng)
         cutter = SlidingWindow(store.fs, sliding.WINDOW, sliding.STRIDE)
@@ -119,8 +118,8 @@ def judged(days: list[Day], method: Method, store: Store) -> dict[str, float]:
 def main() -> None:
     """Print what each method reaches, fold by fold, with what was chosen on the others."""
     job, store = Path(sys.argv[1]), open_store(DATA)
-    folds = [fold for fold in sorted(job.glob("fold*")) if is_done(fold)]
-    days = {fold.name: list(days_of(fold, store)) for fold in folds}
+    folds = list(finished_folds(job).values())
+    days = {fold.path.name: list(days_of(fold, store)) for fold in folds}
     for name, settings in METHODS.items():
         results, chosen = [], []
         for fold, own in days.items():

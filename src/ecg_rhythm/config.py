@@ -48,6 +48,8 @@ class LossFunctionParameters(Section):
     """0: all classes weigh the same; 1: each weighs 100 / its share in percent."""
     class_power: float = Field(default=0, ge=0, le=1)
     """Each class also weighs 1 / its share to this power, 1 on average over the classes."""
+    loss: Literal["weighted_cross_entropy"] = "weighted_cross_entropy"
+    """What is minimised."""
     label_smoothing: float = Field(default=0, ge=0, lt=1)
     """How much of each target is spread evenly over all classes."""
 

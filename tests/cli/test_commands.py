@@ -300,10 +300,29 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").iterdir())
 
 
-def test_what_must_start_fast_loads_no_torch() -> None:
-    code = "import sys, ecg_rhythm.cli, ecg_rhythm.summary, ecg_rhythm.queueing\n"
-    code += "sys.exit(bool({'torch', 'accelerate', 'wfdb', 'pandas', 'matplotlib'} & sys.modules.keys()))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+SLOW = {"accelerate", "matplotlib", "pandas", "torch", "wfdb"}
+"""What takes long to load."""
+
+
+def loaded_by(code: str, *words: object) -> set[str]:
+    """Which slow modules a fresh process has loaded after some code, or after a command's words."""
+    command = "from ecg_rhythm.cli import main\ntry: main()\nexcept SystemExit as end: assert not end.code, end.code"
+    code = f"import sys\nsys.argv[1:] = {[*map(str, words)]!r}\n{code or command}\n"
+    code += f"print(*{SLOW!r} & sys.modules.keys(), file=sys.stderr)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(result.stderr.split())
+
+
+def test_what_must_start_fast_loads_nothing_slow() -> None:
+    assert loaded_by("import ecg_rhythm") == set()
+    assert loaded_by("import ecg_rhythm.cli, ecg_rhythm.experiments.queue, ecg_rhythm.experiments.summary") == set()
+    assert loaded_by("", "--help") == set()
+
+
+def test_what_only_reads_and_classifies_loads_no_torch(tmp_path: Path) -> None:
+    assert "torch" not in loaded_by("", "summarize", "--logs", Path(__file__).parents[1] / "as_written/files/logs")
+    recordings(tmp_path / "f", n=1)
+    assert "torch" not in loaded_by("", "classify", tmp_path / "f" / "r000")
 
 
 def test_dry_run_checks_and_does_nothing(tmp_path: Path, data: Path) -> None:

@@ -451,7 +451,7 @@ def test_when_all_mirrors_fail_all_are_named_with_the_way_out(tmp_path: Path, se
 FETCH = """
 import json, sys
 from pathlib import Path
-from ecg_rhythm.challenge import Release, fetch
+from ecg_rhythm.data.challenge import Release, fetch
 data, folder, release = sys.argv[1:]
 folder = Path(folder)
 fetch(Path(data), archive=folder / "training2017.zip", labels=folder / "REFERENCE-v3.csv", mirrors=[],

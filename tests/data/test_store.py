@@ -183,7 +183,7 @@ PACK = """
 import sys
 from pathlib import Path
 import numpy as np
-from ecg_rhythm.store import write_store
+from ecg_rhythm.data.store import write_store
 
 def recordings():
     yield "a", np.ones(5000, np.float32)

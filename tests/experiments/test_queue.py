@@ -17,13 +17,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.console import console
+from ecg_rhythm.cli.train import queue_table
 from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import folder as runs
-from ecg_rhythm.experiments import queue as queueing
+from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan
-from ecg_rhythm.experiments.queue import Status
+from ecg_rhythm.experiments.local import LocalEngine, available_cores, environment_of, gpus, parse_devices
+from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.networks.registry import check
 from tests.helpers import model
 
@@ -42,8 +43,8 @@ def write_jobs(folder: Path, epochs: int = 2, **broken: object) -> Path:
     return folder / "jobs.json"
 
 
-def planned(jobs: Path, logs: Path) -> list[queueing.QueuedRun]:
-    return queueing.enqueue(plan(jobs, check=check), logs)
+def planned(jobs: Path, logs: Path, *, restart: bool = False) -> list[QueuedRun]:
+    return enqueue(plan(jobs, check=check), logs, restart=restart)
 
 
 def command(jobs: Path, data: Path, logs: Path) -> list[str]:
@@ -70,35 +71,35 @@ def test_a_model_that_is_nowhere_is_refused_with_the_places(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("text", "devices"), [("cpu", ["cpu"]), ("cpu, cpu", ["cpu", "cpu"]), ("0,3", ["0", "3"])])
 def test_devices(text: str, devices: list[str]) -> None:
-    assert queueing.parse_devices(text) == devices
+    assert parse_devices(text) == devices
 
 
 @pytest.mark.parametrize("text", ["", "gpu", "-1", "0;1"])
 def test_what_is_no_device_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="is no device"):
-        queueing.parse_devices(text)
+        parse_devices(text)
 
 
 def test_a_failed_run_is_kept_and_the_others_go_on(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", learning_rate=1e20, drop_rate=0)
     queue = planned(jobs, tmp_path)
-    queueing.work_off(queue, data, tmp_path, ["cpu", "cpu"])
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu", "cpu"]))
     status = {run.spec.title: run.status for run in queue}
     assert status["CNN/first/fold0"] == status["CNN/first/fold1"] == Status.FAILED
     assert status["CNN/second/fold0"] == status["CNN/second/fold1"] == Status.DONE
     failed = next(run for run in queue if run.status is Status.FAILED)
     assert "training diverged" in failed.error
-    assert "training diverged" in (failed.folder / "error.txt").read_text()
-    assert "epoch 2/2" in (queue[1].folder / "output.txt").read_text()
+    assert "training diverged" in (failed.run.path / "error.txt").read_text()
+    assert "epoch 2/2" in (queue[1].run.path / "output.txt").read_text()
 
     write_jobs(tmp_path / "jobs", learning_rate=0.01, drop_rate=0)
     again = planned(jobs, tmp_path)
     assert [run.status for run in again].count(Status.DONE) == 2
-    done_before = (again[1].folder / "scores.json").stat().st_mtime_ns
-    queueing.work_off(again, data, tmp_path, ["cpu", "cpu"])
+    done_before = (again[1].run.path / "scores.json").stat().st_mtime_ns
+    work_off(again, LocalEngine(data, tmp_path, ["cpu", "cpu"]))
     errors = [run.error for run in again if run.status is Status.FAILED]
     assert len(errors) == 2 and all("made from something else" in error for error in errors)
-    assert (again[1].folder / "scores.json").stat().st_mtime_ns == done_before
+    assert (again[1].run.path / "scores.json").stat().st_mtime_ns == done_before
 
 
 def test_a_quick_look_is_not_taken_for_the_real_thing(data: Path, tmp_path: Path) -> None:
@@ -144,14 +145,14 @@ def test_runs_end_with_the_queue_that_started_them(data: Path, tmp_path: Path) -
     jobs = write_jobs(tmp_path / "jobs", epochs=5000)
     process = subprocess.Popen(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL)
     until = time.monotonic() + 120
-    folders = [run.folder for run in planned(jobs, tmp_path)[:2]]
+    folders = [run.run.path for run in planned(jobs, tmp_path)[:2]]
     while not all((folder / "checkpoint.safetensors").exists() for folder in folders):
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     until = time.monotonic() + 20
-    while any(runs.is_claimed(folder) for folder in folders):
+    while any(Run(folder).is_claimed for folder in folders):
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -162,7 +163,7 @@ def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path)
     assert [process.wait(timeout=240) for process in both] == [0, 0]
     for run in planned(jobs, tmp_path):
         assert run.status is Status.DONE
-        epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
+        epochs = [line for line in (run.run.path / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
         assert len(epochs) == 1
 
 
@@ -172,16 +173,16 @@ def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) 
     together = threading.Barrier(2)
 
     def make_anew() -> None:
-        queue = planned(jobs, tmp_path)
+        queue = planned(jobs, tmp_path, restart=True)
         together.wait()  # the later of two processes could begin after the earlier has made a run anew
-        queueing.work_off(queue, data, tmp_path, ["cpu", "cpu"], restart=True)
+        work_off(queue, LocalEngine(data, tmp_path, ["cpu", "cpu"]))
         assert {run.status for run in queue} == {Status.DONE}
 
     with ThreadPoolExecutor() as pool:
         for both in [pool.submit(make_anew) for _ in range(2)]:
             both.result()
     for run in planned(jobs, tmp_path):
-        epochs = [line for line in (run.folder / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
+        epochs = [line for line in (run.run.path / "output.txt").read_text().splitlines() if "epoch 6/6" in line]
         assert len(epochs) == 2
 
 
@@ -190,33 +191,36 @@ def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
 ) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=1)
     queue = planned(jobs, tmp_path)[:1]
-    queueing.work_off(queue, data, tmp_path, ["cpu"])
-    folder = queue[0].folder
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]))
+    folder = queue[0].run.path
     made_anew: list[int] = []
     start = subprocess.Popen
 
     def start_late(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(subprocess, "Popen", start)
-        queueing.work_off(planned(jobs, tmp_path)[:1], data, tmp_path, ["cpu"], restart=True)
+        work_off(planned(jobs, tmp_path, restart=True)[:1], LocalEngine(data, tmp_path, ["cpu"]))
         made_anew.append((folder / "predictions.csv").stat().st_mtime_ns)
         return start(*args, **kwargs)
 
     before = (folder / "predictions.csv").stat().st_mtime_ns
     monkeypatch.setattr(subprocess, "Popen", start_late)
-    queueing.work_off(queue, data, tmp_path, ["cpu"], restart=True)
+    queue = planned(jobs, tmp_path, restart=True)[:1]
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]))
     assert queue[0].status is Status.DONE
     assert made_anew == [(folder / "predictions.csv").stat().st_mtime_ns] != [before]
 
 
 def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: Path, tmp_path: Path) -> None:
-    queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:1]
-    queueing.work_off(queue, data, tmp_path, ["cpu"])
-    predictions, scores = (queue[0].folder / name for name in ("predictions.csv", "scores.json"))
+    jobs = write_jobs(tmp_path / "jobs", epochs=1)
+    queue = planned(jobs, tmp_path)[:1]
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]))
+    predictions, scores = (queue[0].run.path / name for name in ("predictions.csv", "scores.json"))
     before, last = predictions.stat().st_mtime_ns, scores.read_text()
     scores.unlink()
+    queue = planned(jobs, tmp_path, restart=True)[:1]
     with ThreadPoolExecutor() as pool:
-        with runs.claim(queue[0].folder):
-            anew = pool.submit(queueing.work_off, queue, data, tmp_path, ["cpu"], restart=True)
+        with queue[0].run.claim():
+            anew = pool.submit(work_off, queue, LocalEngine(data, tmp_path, ["cpu"]))
             until = time.monotonic() + 120
             while queue[0].status is not Status.ELSEWHERE:
                 assert not anew.done() and time.monotonic() < until
@@ -229,14 +233,14 @@ def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: 
 
 def test_a_run_is_not_removed_before_the_new_one_can_begin(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=1)
-    queueing.work_off(planned(jobs, tmp_path)[:1], data, tmp_path, ["cpu"])
+    work_off(planned(jobs, tmp_path)[:1], LocalEngine(data, tmp_path, ["cpu"]))
     write_jobs(tmp_path / "jobs", epochs=1, precision="fp16")
-    queue = planned(jobs, tmp_path)[:1]
-    kept = {path.name for path in queue[0].folder.iterdir()}
-    queueing.work_off(queue, data, tmp_path, ["cpu"], restart=True)
+    queue = planned(jobs, tmp_path, restart=True)[:1]
+    kept = {path.name for path in queue[0].run.path.iterdir()}
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]))
     assert queue[0].status is Status.FAILED
     assert "fp16" in queue[0].error
-    assert kept <= {path.name for path in queue[0].folder.iterdir()}
+    assert kept <= {path.name for path in queue[0].run.path.iterdir()}
 
 
 def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +249,7 @@ def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, mon
 
     queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:2]
     monkeypatch.setattr(subprocess, "Popen", no_memory)
-    queueing.work_off(queue, data, tmp_path, ["cpu"])
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]))
     assert [run.status for run in queue] == [Status.FAILED] * 2
     assert "this run cannot be started: Cannot allocate memory" in queue[0].error
 
@@ -253,24 +257,24 @@ def test_a_run_that_cannot_be_started_has_failed(data: Path, tmp_path: Path, mon
 def test_a_schedulers_gpus_are_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for given, there in {"3": ["3"], "GPU-8f1c, 2": ["GPU-8f1c", "2"], "": [], "-1": []}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
-        assert queueing.gpus() == there
-        assert queueing.parse_devices("auto") == (there or ["cpu"])
+        assert gpus() == there
+        assert parse_devices("auto") == (there or ["cpu"])
 
 
 def test_a_table_shows_errors_as_they_are(tmp_path: Path) -> None:
     run = planned(write_jobs(tmp_path), tmp_path)[0]
     run.status, run.error = Status.FAILED, "[enforce fail at alloc] in [/data/x]"
     shown = io.StringIO()
-    display.console(shown).print(display.queue_table([run]))
+    console(shown).print(queue_table([run]))
     assert run.error in shown.getvalue()
 
 
 def test_the_parent_gives_each_worker_its_device_and_share_of_cores(tmp_path: Path) -> None:
-    environment = queueing._device_environment("1", 1)
+    environment = environment_of("1", 1)
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
-    environment = queueing._device_environment("cpu", 2)
+    environment = environment_of("cpu", 2)
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
-    assert int(environment["OMP_NUM_THREADS"]) == max(queueing.available_cores() // 2, 1)
+    assert int(environment["OMP_NUM_THREADS"]) == max(available_cores() // 2, 1)
 
 
 def test_a_run_that_is_killed_is_reported_as_such(data: Path, tmp_path: Path) -> None:
@@ -278,8 +282,8 @@ def test_a_run_that_is_killed_is_reported_as_such(data: Path, tmp_path: Path) ->
     queue = planned(jobs, tmp_path)[:1]
     killed: list[int] = []
 
-    def kill(queue: list[queueing.QueuedRun]) -> None:
-        if not killed and (queue[0].folder / "checkpoint.safetensors").exists():
+    def kill(queue: list[QueuedRun]) -> None:
+        if not killed and (queue[0].run.path / "checkpoint.safetensors").exists():
             children = subprocess.run(
                 ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
             )
@@ -288,6 +292,6 @@ def test_a_run_that_is_killed_is_reported_as_such(data: Path, tmp_path: Path) ->
                     killed.append(int(line.split()[0]))
                     os.kill(killed[-1], signal.SIGKILL)
 
-    queueing.work_off(queue, data, tmp_path, ["cpu"], watch=kill)
+    work_off(queue, LocalEngine(data, tmp_path, ["cpu"]), watch=kill)
     assert queue[0].status is Status.FAILED
     assert "killed by signal 9" in queue[0].error

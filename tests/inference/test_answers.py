@@ -16,18 +16,17 @@ import pytest
 from rich.console import Console
 
 import ecg_rhythm
-from ecg_rhythm.cli import display
-from ecg_rhythm.cli.answers import columns, write_parquet
-from ecg_rhythm.cli.display import answers_as_csv
+from ecg_rhythm.cli.answers import print_answers, print_csv, write_parquet
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
-from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.answers import Prediction, Timeline, columns, row
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.classify import Windows
 from ecg_rhythm.records import ReadOptions, Record, read
 from tests.helpers import onnx_model, refusal
 
 FS = 100.0
-WANTED = ReadOptions(fs=FS, unit="mV")
+OPTIONS = ReadOptions(fs=FS, unit="mV")
 OF_BOTH = ("kind", "record", "lead", "fs", "seconds", "missing", "reading")
 """What is said of short and long recordings alike."""
 
@@ -44,14 +43,16 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier, paths: list[Path]) -> None:
-    found = list(classify.answers(meter, paths, WANTED))
+    found = list(classify.answers(meter, paths, OPTIONS))
     assert [type(answer) for answer in found] == [Timeline, Prediction, BadInput, Timeline, Prediction]
     names = [path.stem for path, answer in zip(paths, found, strict=True) if answer is not found[2]]
     assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
-    found = list(classify.answers(meter, paths, WANTED, window=20, stride=10))
+    found = list(classify.answers(meter, paths, OPTIONS, Windows(20, 10)))
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
-    assert all(isinstance(a, Timeline) and a.stride == 5 for a in classify.answers(meter, paths[:2], WANTED, window=10))
-    assert "stride 40" in refusal(lambda: classify.answers(meter, paths, stride=40))  # before anything is printed
+    assert all(
+        isinstance(a, Timeline) and a.stride == 5 for a in classify.answers(meter, paths[:2], OPTIONS, Windows(10))
+    )
+    assert "stride 40" in refusal(lambda: Windows(stride=40))  # before anything is printed
 
 
 def test_a_recording_that_is_too_short_does_not_end_a_batch(
@@ -64,68 +65,68 @@ def test_a_recording_that_is_too_short_does_not_end_a_batch(
 
 
 def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
-    long, short = classify.answers(meter, paths[:2], WANTED)
+    long, short = classify.answers(meter, paths[:2], OPTIONS)
     assert isinstance(long, Timeline)
     assert isinstance(short, Prediction)
     shown = io.StringIO()
     one, other, alone = Path("a/short.npy"), Path("b/short.edf"), Path("long.npy")
-    display.answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
+    print_answers(Console(file=shown, width=200), iter([(one, short), (other, short), (alone, long)]))
     names = [line.split()[0] for line in shown.getvalue().splitlines() if "100 Hz" in line]
     assert names == [str(one), str(other), "long"]
 
 
 def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifier, paths: list[Path]) -> None:
-    (found,) = classify.answers(meter, paths[:1], WANTED)
+    (found,) = classify.answers(meter, paths[:1], OPTIONS)
     assert isinstance(found, Timeline)
     names = {"N": "SR", "A": "AF", "~": "~"}
     other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
     for timeline, told in ((found, True), (other, False)):
         shown = io.StringIO()
-        display.answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
+        print_answers(Console(file=shown, width=200), iter([(paths[0], timeline)]))
         assert ("episodes of A" in shown.getvalue()) is told
 
 
 def test_a_table_has_a_row_for_each_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = zip(paths, classify.answers(meter, paths, WANTED), strict=True)
+    pairs = zip(paths, classify.answers(meter, paths, OPTIONS), strict=True)
     found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
-    answers_as_csv(meter.classes, found)
+    print_csv(meter.classes, found)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == columns(meter.classes)
-    assert [row["file"] for row in rows] == [str(path) for path, _ in found]
-    assert [row["record"] for row in rows] == ["long", "short", "longer", "middle"]
-    assert [row["label"] for row in rows] == ["", "N", "", "N"]
-    for row, (_, answer) in zip(rows, found, strict=True):
+    assert list(rows[0]) == list(columns(meter.classes))
+    assert [cells["file"] for cells in rows] == [str(path) for path, _ in found]
+    assert [cells["record"] for cells in rows] == ["long", "short", "longer", "middle"]
+    assert [cells["label"] for cells in rows] == ["", "N", "", "N"]
+    for cells, (_, answer) in zip(rows, found, strict=True):
         said = answer.as_dict()
-        assert {name: row[name] for name in OF_BOTH} == {name: str(said[name]) for name in OF_BOTH}
+        assert {name: cells[name] for name in OF_BOTH} == {name: str(said[name]) for name in OF_BOTH}
     assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
     assert float(rows[0]["hours(N)"]) == pytest.approx(1 / 12, abs=0.005)
     assert sum(float(rows[1][f"p({name})"]) for name in meter.classes) == pytest.approx(1, abs=1e-5)
     write_parquet(tmp_path / "table.parquet", meter.classes, found)
     table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert list(table[0]) == list(rows[0])
-    for written, row in zip(table, rows, strict=True):
+    for written, cells in zip(table, rows, strict=True):
         for name, value in written.items():
-            same = value == row[name] if isinstance(value, str) else value == float(row[name] or "nan")
-            assert same or (value is None and row[name] == "")
+            same = value == cells[name] if isinstance(value, str) else value == float(cells[name] or "nan")
+            assert same or (value is None and cells[name] == "")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path, suffix: str) -> None:
     beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
-    long, short = (answer for answer in classify.answers(meter, paths[:2], WANTED))
+    long, short = (answer for answer in classify.answers(meter, paths[:2], OPTIONS))
     assert isinstance(long, Timeline) and isinstance(short, Prediction)
-    plots.timeline(long, tmp_path / f"long{suffix}")
-    plots.strip(read(paths[1], WANTED), short, tmp_path / f"short{suffix}")
+    plots.draw(long, tmp_path / f"long{suffix}")
+    plots.draw(short, tmp_path / f"short{suffix}")
     for name in ("long", "short"):
         assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(beginnings[suffix])
 
 
 def test_a_strip_is_drawn_to_the_scale_of_ecg_paper(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    _, short = classify.answers(meter, paths[:2], WANTED)
+    _, short = classify.answers(meter, paths[:2], OPTIONS)
     assert isinstance(short, Prediction)
-    plots.strip(read(paths[1], WANTED), short, tmp_path / "strip.svg")
+    plots.draw(short, tmp_path / "strip.svg")
     (path,) = re.findall(r'<g id="patch_2">\s*<path d="([^"]*)"', (tmp_path / "strip.svg").read_text())
     corners = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", path), dtype=float)
     width, height = np.ptp(corners, axis=0) / 72 * 25.4  # from points to mm
@@ -149,7 +150,7 @@ def test_any_name_is_drawn_and_written(
 def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path
 ) -> None:
-    (short,) = classify.answers(meter, paths[1:2], WANTED)
+    (short,) = classify.answers(meter, paths[1:2], OPTIONS)
     assert isinstance(short, Prediction)
 
     def never() -> Iterator[tuple[Path, Prediction]]:
@@ -170,7 +171,7 @@ def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    (answer,) = classify.answers(meter, paths[1:2], WANTED)
+    (answer,) = classify.answers(meter, paths[1:2], OPTIONS)
     assert not isinstance(answer, BadInput)
     for _ in range(2):  # a second batch draws its own anew
         drawn: set[Path] = set()
@@ -186,10 +187,40 @@ def test_a_file_is_classified_in_one_call(tmp_path: Path) -> None:
     short = ecg_rhythm.classify(tmp_path / "short.npy", model, fs=FS, unit="mV")
     long = ecg_rhythm.classify(tmp_path / "<long>.npy", model, fs=FS, unit="mV")
     assert isinstance(short, Prediction) and isinstance(long, Timeline)
-    assert [short] == ecg_rhythm.load(model).classify([read(tmp_path / "short.npy", WANTED)])
+    assert [short] == ecg_rhythm.load(model).classify([read(tmp_path / "short.npy", OPTIONS)])
     assert "none.npy: there is no such file" in refusal(lambda: ecg_rhythm.classify(tmp_path / "none.npy", model))
     for answer in (short, long):
         html = ElementTree.fromstring(answer._repr_html_().replace("<br>", "<br/>"))
         assert html.findall(".//{http://www.w3.org/2000/svg}svg")
         assert "not a medical device" in "".join(html.itertext())
     assert "signal" not in short.as_dict() and json.dumps(short.as_dict())
+
+
+def test_the_door_takes_a_file_several_files_a_recording_and_samples(meter: Classifier, paths: list[Path]) -> None:
+    long, short = ecg_rhythm.classify(paths[:2], meter, fs=FS, unit="mV")
+    assert isinstance(long, Timeline) and isinstance(short, Prediction)
+    assert ecg_rhythm.classify(str(paths[1]), meter, fs=FS, unit="mV") == short
+    recording = ecg_rhythm.read(paths[1], fs=FS, unit="mV")
+    assert (recording.fs, recording.lead) == (FS, short.lead)
+    assert ecg_rhythm.classify(recording, meter) == short
+    of_samples = ecg_rhythm.classify(recording.signal, meter, fs=FS)
+    assert isinstance(of_samples, Prediction) and of_samples.probabilities == short.probabilities
+    assert isinstance(ecg_rhythm.classify(recording, meter, window=10), Timeline)
+    assert ecg_rhythm.classify(1000 * recording.signal, meter, fs=FS, unit="uV").as_dict()["label"] == short.label
+
+
+def test_a_bad_file_does_not_end_a_batch(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
+    none = tmp_path / "none.npy"
+    bad, good = ecg_rhythm.classify([none, paths[1]], meter, fs=FS, unit="mV")
+    assert isinstance(bad, ecg_rhythm.BadInput) and str(none) in str(bad)
+    assert isinstance(good, ecg_rhythm.Prediction)
+
+
+def test_every_published_field_has_a_description_a_value_and_a_column_or_none(
+    meter: Classifier, paths: list[Path]
+) -> None:
+    for answer in classify.answers(meter, paths[:2], OPTIONS):
+        assert not isinstance(answer, BadInput)
+        assert [*answer.as_dict()] == ["kind", *(field.name for field in answer.published())]
+        assert all(field.about.description.endswith(".") for field in answer.published())
+        assert row("f", answer).keys() <= columns(meter.classes).keys()

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ecg_rhythm
+from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier, load
 from ecg_rhythm.inference.smoothing import TRUST, merged, smoothed, transitions
 from ecg_rhythm.inference.streaming import StreamingClassifier
-from ecg_rhythm.inference.timeline import timeline, timeline_of_signal
+from ecg_rhythm.inference.timeline import timeline
 from ecg_rhythm.records import ReadOptions, Recording, in_memory, open_recording
 from ecg_rhythm.signals.windows import SlidingWindow
 from tests.helpers import onnx_model, refusal
@@ -177,7 +179,8 @@ def test_what_is_masked_is_missing(meter: Classifier) -> None:
     signal = np.tile(np.repeat([0.0, 1.0], 3000), 5)
     masked = np.ma.masked_equal(np.where(np.arange(len(signal)) % 5000 < 1000, -32768.0, signal), -32768)
     filled = masked.filled(np.nan)
-    assert timeline_of_signal(meter, masked, FS).as_dict() == timeline_of_signal(meter, filled, FS).as_dict()
+    long = [ecg_rhythm.classify(samples, meter, fs=FS) for samples in (masked, filled)]
+    assert isinstance(long[0], Timeline) and long[0].as_dict() == long[1].as_dict()
     assert meter(masked, FS) == meter(filled, FS)
     assert StreamingClassifier(FS, meter).push(masked) == StreamingClassifier(FS, meter).push(filled)
 
@@ -230,12 +233,15 @@ def test_a_signal_in_memory_gets_the_timeline_of_its_file(meter: Classifier, tmp
     signal = np.repeat([0.0, 1.0, np.nan, 1.0], 10_000)
     np.savez(tmp_path / "r.npz", ecg=signal, fs=FS, unit="mV")
     of_file = timeline(meter, open_recording(tmp_path / "r.npz"))
-    assert timeline_of_signal(meter, signal.tolist(), FS, "r").as_dict() == of_file.as_dict() | {
+    assert ecg_rhythm.classify(signal.tolist(), meter, fs=FS).as_dict() == of_file.as_dict() | {
+        "record": "",
         "lead": "",
         "reading": of_file.reading.removeprefix("lead ECG, "),
     }
-    assert "signal: expected one row of numbers" in refusal(lambda: timeline_of_signal(meter, [signal], FS))
-    assert "signal: 9 s are less than one window" in refusal(lambda: timeline_of_signal(meter, np.zeros(900), FS))
+    wrongs: list[Any] = [[signal], "signal.csv", 3, [], ["a.csv", 3], None]
+    for wrong in wrongs:
+        assert refusal(lambda: ecg_rhythm.classify(wrong, meter, fs=FS))  # noqa: B023
+    assert "signal: expected one row of numbers" in refusal(lambda: ecg_rhythm.classify([signal], meter, fs=FS))
 
 
 def test_a_label_for_a_long_signal_is_remarked_on(meter: Classifier) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import signal
@@ -20,20 +21,20 @@ from sklearn.metrics import f1_score
 from torch import nn
 
 from ecg_rhythm import networks
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.train import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.data.splits import load_split, make_for_store, save_split
 from ecg_rhythm.data.store import open_store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions as outputs
-from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.training.batches import seed_of
-from ecg_rhythm.training.loss import class_weights, l2_loss, weighted_loss
-from ecg_rhythm.training.optimizer import follow, schedule
+from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
+from ecg_rhythm.training.optimizer import average_of, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
 from tests.helpers import model, refusal, spec
@@ -73,15 +74,21 @@ def same_weights(a: Path, b: Path) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+def class_weights(n_classes: int, **options: float) -> torch.Tensor:
+    """What recordings of each class weigh in the loss, as logits of zero tell it: shares are 60, 30 and 10 %."""
+    parameters = LossFunctionParameters.model_validate({"l2_penalty": 0, "class_penalty": 0} | options)
+    loss = loss_of(parameters, np.repeat([0, 1, 2], [60, 30, 10]), n_classes)
+    zeros = torch.zeros(1, n_classes)
+    return torch.stack([loss(zeros, torch.tensor([i])) for i in range(n_classes)]) / math.log(n_classes)
+
+
 def test_class_weights_follow_the_share_in_percent() -> None:
-    targets = np.repeat([0, 1, 2], [60, 30, 10])
-    got = class_weights(targets, 3, LossFunctionParameters(l2_penalty=0, class_penalty=0.2))
+    got = class_weights(3, class_penalty=0.2)
     torch.testing.assert_close(got, torch.tensor([0.8 + 0.2 * 100 / s for s in (60.0, 30.0, 10.0)]))
 
 
 def test_class_weights_to_a_power_are_1_on_average() -> None:
-    targets = np.repeat([0, 1, 2], [60, 30, 10])
-    got = class_weights(targets, 4, LossFunctionParameters(l2_penalty=0, class_penalty=0, class_power=0.4))
+    got = class_weights(4, class_power=0.4)
     want = np.array([0.6, 0.3, 0.1]) ** -0.4
     np.testing.assert_allclose(got[:3], want / want.mean(), rtol=1e-5)
     assert got[3] == 0
@@ -90,17 +97,22 @@ def test_class_weights_to_a_power_are_1_on_average() -> None:
 def test_loss_is_weighted_cross_entropy_averaged_over_the_batch() -> None:
     logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0]])
     targets = torch.tensor([2, 1])
-    factors = torch.tensor([1.0, 2.0, 3.0])
+    loss = loss_of(LossFunctionParameters(l2_penalty=0, class_penalty=1), np.repeat([0, 1, 2], [50, 25, 25]), 3)
     p = torch.softmax(logits, dim=1)
-    want = (-3 * torch.log(p[0, 2]) - 2 * torch.log(p[1, 1])) / 2
-    torch.testing.assert_close(weighted_loss(logits, targets, factors), want)
+    want = (-4 * torch.log(p[0, 2]) - 4 * torch.log(p[1, 1])) / 2
+    torch.testing.assert_close(loss(logits, targets), want)
+
+
+def test_every_loss_a_model_file_may_name_is_there() -> None:
+    named = LossFunctionParameters.model_json_schema()["properties"]["loss"]
+    assert named.get("enum", [named.get("const")]) == [*LOSSES]
 
 
 def test_l2_counts_weights_but_neither_biases_nor_batch_norm() -> None:
     network: Any = build(model(), 100.0, 3)
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     squares = sum(float(layer.weight.detach().square().sum()) for layer in layers)
-    got = l2_loss(network, LossFunctionParameters(l2_penalty=0.3, class_penalty=0))
+    got = l2_penalty(network, LossFunctionParameters(l2_penalty=0.3, class_penalty=0))
     assert isinstance(got, torch.Tensor) and got.item() == pytest.approx(0.3 * squares / 2, rel=1e-5)
 
 
@@ -192,7 +204,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(data: Path, tmp_path: Path, 
 
 
 def test_an_average_follows_weights_and_batch_statistics() -> None:
-    network, average = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    network = nn.BatchNorm1d(1)
+    average = average_of(network, 0.3)
     values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0]
     want_weight, want_mean = 1.0, 0.0  # what torch begins with
     for step, value in enumerate(values):
@@ -200,13 +213,13 @@ def test_an_average_follows_weights_and_batch_statistics() -> None:
             network.weight.fill_(value)
             network.running_mean = torch.tensor([2 * value])
             network.num_batches_tracked = torch.tensor(step)
-        follow(average, network, 0.3, step)
+        average.update_parameters(network)
         decay = min(0.3, (1 + step) / (10 + step))
         want_weight = decay * want_weight + (1 - decay) * value
         want_mean = decay * want_mean + (1 - decay) * 2 * value
-    assert float(average.weight.detach()) == pytest.approx(want_weight)
-    assert float(average.state_dict()["running_mean"]) == pytest.approx(want_mean)
-    assert int(average.state_dict()["num_batches_tracked"]) == len(values) - 1
+    assert float(average.module.state_dict()["weight"]) == pytest.approx(want_weight)
+    assert float(average.module.state_dict()["running_mean"]) == pytest.approx(want_mean)
+    assert int(average.module.state_dict()["num_batches_tracked"]) == len(values) - 1
 
 
 def test_the_average_is_what_is_kept(data: Path, tmp_path: Path) -> None:
@@ -276,11 +289,11 @@ def test_a_finished_run_is_not_done_again(data: Path, tmp_path: Path) -> None:
     steps: list[Progress] = []
     train(run, data, tmp_path, device="cpu", report=steps.append)
     assert steps == []
-    begun, done = runs.made_at(run.folder(tmp_path))
-    for since in ((begun - 1, done), (begun, 0)):
+    state = Run(run.folder(tmp_path)).state
+    for since in ("another done", state.replace("done", "begun")):
         train(run, data, tmp_path, device="cpu", replaces=since, report=steps.append)
         assert steps == []
-    train(run, data, tmp_path, device="cpu", replaces=(begun, done), report=steps.append)
+    train(run, data, tmp_path, device="cpu", replaces=state, report=steps.append)
     assert steps
 
 
@@ -425,7 +438,7 @@ def test_without_a_validation_part_the_last_epoch_is_kept(data: Path, tmp_path: 
     assert float(rows[-1]["test_score"]) == pytest.approx(phase["test"]["challenge"])
     predictions = outputs.read_predictions(run.folder(tmp_path) / "predictions.csv")
     assert len(predictions.records) == len(split.folds[0].test)
-    display.run_scores(Console(), scores)
+    print_scores(Console(), scores)
 
 
 def test_half_precision_trains_too(data: Path, tmp_path: Path) -> None:

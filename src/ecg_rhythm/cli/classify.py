@@ -1,4 +1,4 @@
-"""Commands that use trained networks."""
+"""The verb that classifies recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli import display
+from ecg_rhythm.cli.answers import counting, print_answers, print_csv, print_json, write_parquet
 from ecg_rhythm.cli.console import app, complain, err, note, out
 from ecg_rhythm.errors import BadInput
 
@@ -19,56 +19,57 @@ STANDARD_OUTPUT = 1
 """Its file descriptor."""
 
 
-@app.command()
+@app.command(short_help="Classify ECG recordings.")
 def classify(
-    files: Annotated[list[str], typer.Argument(help="ECG files, folders, patterns, or - for standard input.")],
+    files: Annotated[
+        list[str], typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")
+    ],
     model: Annotated[
         list[Path] | None,
         typer.Option(
-            help="What comes with the program: default, or fast, which computes in eight bits. Or an ONNX or weights "
-            "file, run folder or job folder; several vote by their mean."
+            help="A network of the program: default, or fast, which computes in eight bits. Or an ONNX file, a weights "
+            "file, the folder of a run or of a job. Several vote: the mean of their probabilities."
         ),
     ] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="How often the true class is to be in the prediction set; 0.9 if not given."),
+        typer.Option(min=0, max=1, help="Coverage of the prediction sets: the share that contain the true class; 0.9."),
     ] = None,
     lead: Annotated[
-        str | None, typer.Option(help="Name of the lead to read, or its number; I, else II, else the first ECG.")
+        str | None, typer.Option(help="Name or number of the lead to read. Without it: I, else II, else the first ECG.")
     ] = None,
-    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the files do not tell it.")] = None,
+    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, where the file does not say it.")] = None,
     unit: Annotated[
-        str | None, typer.Option(help="Unit of the samples, if the files do not tell it: mV, uV, or 200/mV.")
+        str | None, typer.Option(help="Unit of the samples, where the file does not say it: mV, uV, or 200/mV.")
     ] = None,
     window: Annotated[
         float | None,
-        typer.Option(help="Seconds classified at once; 30 for recordings of more than two minutes, else all."),
+        typer.Option(
+            help="Seconds of a window. Without it: 30 for recordings of more than two minutes, else no windows."
+        ),
     ] = None,
     stride: Annotated[
         float | None, typer.Option(help="Seconds from one window to the next; 15, or half a shorter window.")
     ] = None,
-    why: Annotated[bool, typer.Option("--why", help="Say which seconds spoke for each label.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
-    parquet: Annotated[Path | None, typer.Option(help="Parquet file to write, a row for each file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Folder for a picture of each recording.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file, a row for each file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
 ) -> None:
-    """Tell the rhythm of ECG recordings. For research; not a medical device."""
+    """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
-    from ecg_rhythm.cli.answers import write_parquet
-    from ecg_rhythm.inference import classifier, plots
+    from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
-    from ecg_rhythm.inference.answers import (
-        Prediction,
-        Timeline,  # loads ONNX Runtime
-    )
+    from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.weights.loading import DEFAULT
 
     if as_json + as_csv + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --parquet: choose one of them")
     loaded = classifier.load(model or DEFAULT, coverage)
     paths = _without_output(records.expand(files), files, parquet)
-    answering = answers.answers(loaded, paths, records.ReadOptions(lead, fs, unit), window=window, stride=stride)
+    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    answering = answers.answers(loaded, paths, options, windows)
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv
@@ -93,21 +94,21 @@ def classify(
                     answers.draw(answer, plot, drawn)
                 yield path, answer
 
-    with display.counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+    with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
         if parquet is not None:
             write_parquet(parquet, loaded.classes, found())
         elif as_json:
-            display.answers_as_json(found())
+            print_json(found())
         elif as_csv:
-            display.answers_as_csv(loaded.classes, found())
+            print_csv(loaded.classes, found())
         else:
-            display.answers(out, found())
+            print_answers(out, found())
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
     if why and long:
-        note(f"--why says nothing of {long} recording{'s' * (long > 1)} classified by windows")
+        note(f"--why does not apply to {long} recording{'s' * (long > 1)} classified in windows")
     if stride is not None and answered and not long:
-        note("--stride changed nothing: no recording was classified by windows; ask for them with --window")
+        note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
         sys.exit(1 if answered else 2)
 

@@ -6,13 +6,31 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
-from ecg_rhythm.cli import display
 from ecg_rhythm.version import __version__
+
+WIDE = 200
+"""Columns where there is no terminal: wide enough for every table."""
+
+
+def console(stream: TextIO) -> Console:
+    """Return where to print: as wide as the terminal, or wide enough for every table where there is none."""
+    return Console(file=stream, width=None if stream.isatty() else WIDE)
+
+
+def new_table(*columns: str, title: str | None = None) -> Table:
+    """Make an empty table; its first column is a name, the others are numbers."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    return table
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +43,7 @@ sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sy
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped: a file's name must not end a batch
         stream.reconfigure(errors="backslashreplace")
-out, err = display.console(sys.stdout), display.console(sys.stderr)
+out, err = console(sys.stdout), console(sys.stderr)
 
 Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]
 Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+
+from ecg_rhythm.data.store import Store
+
+if TYPE_CHECKING:
+    pass
+
 from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli import display
-from ecg_rhythm.cli.console import Data, app, out
+from ecg_rhythm.cli.console import Data, app, new_table, out
 from ecg_rhythm.data import splits
 from ecg_rhythm.data.store import open_store, splits_folder, store_folder
 from ecg_rhythm.schema import checked_name
@@ -30,7 +39,7 @@ def fetch(
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
     store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
-    display.store(out, store)
+    print_store(out, store)
     out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
 
 
@@ -45,14 +54,14 @@ def pack(
     from ecg_rhythm.data import packing
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
-    display.store(out, store)
+    print_store(out, store)
     out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
 
 
 @app.command()
 def info(data: Data = Path("data")) -> None:
     """Show what a packed data set holds."""
-    display.store(out, open_store(data))
+    print_store(out, open_store(data))
 
 
 @app.command(short_help="Divide the data set into folds.")
@@ -91,3 +100,32 @@ def split(
     )
     if made.holdout:
         out.print(f"{len(made.holdout)} recordings are held out of all folds")
+
+
+BAR = 40
+"""Characters of the longest bar of a histogram."""
+
+
+def print_store(out: Console, data: Store) -> None:
+    """Print what a data set holds: counts per class and label version, lengths, duplicates."""
+    seconds = data.lengths / data.fs
+    out.print(
+        f"{len(data)} recordings at {data.fs:g} Hz, {seconds.min():.1f} to {seconds.max():.1f} s, "
+        f"mean {seconds.mean():.1f} s",
+        highlight=False,
+    )
+    out.print(f"from: {data.origin}", highlight=False, markup=False)
+    table = new_table("labels", *data.classes)
+    for version in data.labels:
+        used = f"{version} (default)" if version == data.default_labels else version
+        table.add_row(used, *(str(n) for n in data.counts(version).values()))
+    out.print(table)
+    counts, edges = np.histogram(seconds, bins=np.linspace(0, max(10 * np.ceil(seconds.max() / 10), 10), 8))
+    histogram = new_table("length in s", "recordings", "")
+    histogram.columns[2].justify = "left"
+    for n, low, high in zip(counts, edges, edges[1:], strict=False):
+        histogram.add_row(f"{low:.0f} to {high:.0f}", str(n), "█" * round(BAR * n / counts.max()))
+    out.print(histogram)
+    for group in data.duplicates():
+        names = " = ".join(data.names[number - 1] for number in group)
+        out.print(f"the same signal: {names}", highlight=False)

@@ -29,6 +29,7 @@ def export(
     from ecg_rhythm.weights import export as exporting
     from ecg_rhythm.weights import torch_model
     from ecg_rhythm.weights.loading import weights_of
+    from ecg_rhythm.weights.run_files import RunFiles
 
     found = weights_of(source)
     if len(found) > 1:
@@ -43,7 +44,7 @@ def export(
         from ecg_rhythm.experiments.run import training_recordings
         from ecg_rhythm.weights import quantise
 
-        recordings = training_recordings(found[0].parent, data)
+        recordings = training_recordings(RunFiles(found[0].parent), data)
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / to.name
             exporting.export(network, metadata, exact)

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation.metrics import Spread, score
+from ecg_rhythm.experiments import summary
+
+if TYPE_CHECKING:
+    from ecg_rhythm.evaluation.evaluate import Figures
+    from ecg_rhythm.evaluation.predictions import Predictions
+    from ecg_rhythm.evaluation.suspects import Suspect
+    from ecg_rhythm.experiments.robustness import Robustness
+
 from typing import Annotated
 
 import typer
 
 from ecg_rhythm import files
-from ecg_rhythm.cli import display
-from ecg_rhythm.cli.console import Data, Logs, app, complain, out
-from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import summary
+from ecg_rhythm.cli.console import Data, Logs, app, complain, new_table, out
+from ecg_rhythm.cli.train import show_progress
 
 
 @app.command(short_help="Keep out-of-fold predictions and their figures.")
@@ -26,7 +40,7 @@ def publish(
     """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
     from ecg_rhythm.experiments import results
 
-    display.figures(out, results.publish(job, to, title, data), title)
+    print_figures(out, results.publish(job, to, title, data), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
@@ -39,7 +53,7 @@ def vote(
     """Let results vote: the mean of their out-of-fold probabilities, and its figures."""
     from ecg_rhythm.experiments import results
 
-    display.figures(out, results.vote(members, to, title), title)
+    print_figures(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
@@ -64,18 +78,18 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
-        display.figures(out, computed, published["title"])
+        print_figures(out, computed, published["title"])
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
         from ecg_rhythm.evaluation import predictions as outputs
-        from ecg_rhythm.experiments import folder as runs
         from ecg_rhythm.experiments.run import train
+        from ecg_rhythm.weights.run_files import RunFiles
 
-        with display.progress(out, spec.title) as report:
+        with show_progress(out, spec.title) as report:
             train(spec, data, logs, report=report)
-        anew = outputs.read_predictions(spec.folder(logs) / runs.PREDICTIONS)
-        display.comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
+        anew = outputs.read_predictions(RunFiles(spec.folder(logs)).predictions)
+        print_comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
@@ -95,7 +109,7 @@ def suspects(
     from ecg_rhythm.experiments import results
 
     found = looking.suspects([results.read(folder)[1] for folder in found_in], sure)
-    display.suspects(out, found)
+    print_suspects(out, found)
     if to is not None:
         looking.write(to, found)
 
@@ -113,7 +127,7 @@ def robustness(
 
     with out.status("measuring") as status:
         found = measuring.measure(job, data, part=part, every=every, report=status.update)
-    display.robustness(out, found)
+    print_robustness(out, found)
     if to is not None:
         files.write_json(to, found)
 
@@ -130,8 +144,118 @@ def summarize(
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
     else:
-        display.summaries(out, configurations)
+        print_summaries(out, configurations)
     for message in problems:
         complain(message)
     if problems:
         sys.exit(1)
+
+
+def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
+    """Print every phase, job and fold, and a short table of all configurations at the end."""
+    for c in configurations:
+        title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
+        measures = summary.measures(c)
+        table = new_table("fold", *measures, title=title)
+        for fold in sorted(c.folds):
+            table.add_row(str(fold), *(f"{c.values(m)[fold]:.3f}" for m in measures))
+        table.add_section()
+        table.add_row("mean", *(f"{c.spread(m).mean:.3f}" for m in measures))
+        if len(c.folds) > 1:
+            table.add_row("sd", *(f"{c.spread(m).sd:.3f}" for m in measures))
+        out.print(table)
+        if c.missing:
+            out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
+    for ranked in summary.rankings(configurations):
+        title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
+        short = new_table("configuration", "folds", "challenge score", "difference to the best", title=title)
+        for c, difference in ranked:
+            short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
+        out.print(short)
+    out.print(
+        "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
+        "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
+        "(n - 1); differences are paired by fold, and one within its ± is not a finding.",
+        highlight=False,
+    )
+
+
+def _folds(c: summary.Configuration) -> str:
+    return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
+
+
+def _difference(difference: Spread | None) -> str:
+    if difference is None:
+        return "no fold in common"
+    return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
+
+
+def print_figures(out: Console, found: Figures, title: str) -> None:
+    """Print every figure of a result."""
+    measures = found["measures"]
+    n_folds = len(measures["challenge"]["folds"])
+    table = new_table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
+    for name, spread in measures.items():
+        values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
+        table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
+    out.print(table)
+    classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
+    confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
+    for name, row in zip(classes, found["confusion"], strict=True):
+        confusion.add_row(name, *map(str, row))
+    out.print(confusion)
+    out.print(
+        f"{found['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
+        f"{found['calibration_error']:.3f}.",
+        highlight=False,
+    )
+    if (after := found["calibrated"]) is None:
+        return
+    title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"
+    coverage = new_table("asked for", "all", *classes, "classes per set", title=title)
+    for asked, share in after["coverage"].items():
+        of_class = after["class_coverage"][asked]
+        held = [f"{of_class[name]:.1%}" if name in of_class else "" for name in classes]
+        coverage.add_row(f"{float(asked):.0%}", f"{share:.1%}", *held, f"{after['sizes'][asked]:.2f}")
+    out.print(coverage)
+
+
+def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
+    """Print how a fold that was trained anew compares with what is published."""
+    table = new_table("", "challenge", "accuracy", *(f"F1 {name}" for name in published.classes))
+    for name, predictions in (("published", published), ("anew", anew)):
+        values = score(predictions.targets, predictions.labels, predictions.classes)
+        f1 = [f"{value:.3f}" for value in values["f1"].values()]
+        table.add_row(name, f"{values['challenge']:.3f}", f"{values['accuracy']:.3f}", *f1)
+    out.print(table)
+    furthest = np.abs(published.probabilities - anew.probabilities).max()
+    same = (published.labels == anew.labels).mean()
+    out.print(
+        f"the same label for {100 * same:.1f} % of recordings, probabilities at most {furthest:.4f} apart",
+        highlight=False,
+    )
+
+
+def print_robustness(out: Console, found: Robustness) -> None:
+    """Print the score under each perturbation, and what signals without a heart are taken for."""
+    before = found["rows"][0]["challenge"]
+    table = new_table("perturbation", "strength", "challenge, mean ± sd", "difference")
+    for row in found["rows"]:
+        strength = "" if row["strength"] is None else f"{row['strength']:g} {row['unit']}"
+        after = row["challenge"]
+        mean_and_sd = str(Spread(after["mean"], after["sd"]))
+        table.add_row(row["perturbation"], strength, mean_and_sd, f"{after['mean'] - before['mean']:+.3f}")
+    out.print(table)
+    empty = new_table("no ECG at all", *(f"said {name}" for name in next(iter(found["empty"].values()))))
+    for name, shares in found["empty"].items():
+        empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
+    out.print(empty)
+
+
+def print_suspects(out: Console, found: Sequence[Suspect]) -> None:
+    """Print recordings whose labels are worth a look."""
+    table = new_table("record", "label", "all models say", "probability", "of the label")
+    for suspect in found:
+        values = (f"{suspect.probability:.3f}", f"{suspect.of_label:.3f}")
+        table.add_row(suspect.record, suspect.label, suspect.said, *values)
+    out.print(table)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 
-from ecg_rhythm.cli import display
-from ecg_rhythm.cli.console import Data, Logs, app, err, out
+from ecg_rhythm.cli.console import Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
-from ecg_rhythm.data import splits
-from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import folder, worker
-from ecg_rhythm.experiments import queue as queueing
-from ecg_rhythm.experiments.jobs import RunSpec, plan, single
+from ecg_rhythm.experiments import worker
+from ecg_rhythm.experiments.folder import Run
+from ecg_rhythm.experiments.jobs import plan, single
+from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
+from ecg_rhythm.experiments.queue import QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.run_files import is_done
+from ecg_rhythm.training.progress import Progress as RunProgress
+from ecg_rhythm.training.progress import duration, read_progress
 
 Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of each phase, 5 for all or 5,3,2,0,0.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
@@ -59,17 +66,18 @@ def train(
     run = single(model, job, fold, epochs=_epochs(epochs), name=name)
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
-    from ecg_rhythm.experiments import run as run_
+    from ecg_rhythm.experiments.run import train as train_run
     from ecg_rhythm.networks.registry import check
 
     check(run.model, str(model))
-    replaces = folder.made_at(run.folder(logs)) if restart else None
-    if is_done(run.folder(logs)) and not restart:
+    there = Run(run.folder(logs))
+    replaces = there.state if restart else None
+    if there.is_done and not restart:
         out.print("this run is done already; --restart makes it anew")
-    with display.progress(out, run.title) as report:
-        scores = run_.train(run, data, logs, device=device, replaces=replaces, report=report)
-    display.run_scores(out, scores)
-    out.print(f"all of it is in {run.folder(logs)}", markup=False)
+    with show_progress(out, run.title) as report:
+        scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
+    print_scores(out, scores)
+    out.print(f"all of it is in {there.path}", markup=False)
 
 
 @app.command(short_help="Do all runs of a job file that are not done.")
@@ -86,22 +94,22 @@ def queue(
     logs: Logs = Path("logs"),
 ) -> None:
     """Do all runs of a job file that are not done yet, on the devices there are."""
-    workers = queueing.parse_devices(devices)
-    if strange := sorted(set(workers) - {"cpu", *queueing.gpus()}):
+    workers = parse_devices(devices)
+    if strange := sorted(set(workers) - {"cpu", *gpus()}):
         raise BadInput(
             f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
         )
     from ecg_rhythm.networks.registry import check
 
     specs = plan(jobs, epochs=_epochs(epochs), check=check)
-    _check(specs, data, logs, restart=restart)
-    waiting = queueing.enqueue(specs, logs)
+    check_fit(specs, data, logs, restart=restart)
+    waiting = enqueue(specs, logs, restart=restart)
     if dry_run:
-        out.print(display.queue_table(waiting))
+        out.print(queue_table(waiting))
         return
-    with display.watching(out) as watch:
-        queueing.work_off(waiting, data, logs, workers * per_device, restart=restart, watch=watch)
-    if failed := [run for run in waiting if run.status is queueing.Status.FAILED]:
+    with watching(out) as watch:
+        work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch)
+    if failed := [run for run in waiting if run.status is Status.FAILED]:
         err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
         for run in failed:
             err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
@@ -109,16 +117,6 @@ def queue(
     out.print(
         f"all {len(waiting)} runs are done; compare them with `ecg-rhythm summarize --logs {logs}`", soft_wrap=True
     )
-
-
-def _check(specs: list[RunSpec], data: Path, logs: Path, *, restart: bool) -> None:
-    """Refuse, before anything runs, what the data set lacks or what an existing run was not made from."""
-    store = open_store(data)
-    loaded = {name: splits.load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
-    for spec in specs:
-        identity = folder.identity(spec, store, loaded[spec.job.split])
-        if not restart:
-            folder.check_same(spec.folder(logs), identity)
 
 
 @app.command("run", hidden=True)
@@ -141,3 +139,80 @@ def _epochs(text: str | None) -> list[int] | None:
     if not all(part.isdecimal() for part in parts):
         raise BadInput(f"--epochs {text}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
     return [int(part) for part in parts]
+
+
+COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
+
+
+@contextmanager
+def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], None]]:
+    """Show a progress bar while a run is trained; without a terminal, a line per epoch."""
+    if not out.is_terminal:
+        yield lambda p: out.print(str(p), highlight=False) if p.ends_epoch else None
+        return
+    with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda p: bar.update(task, completed=p.fraction, description=str(p))
+
+
+def queue_table(queue: Sequence[QueuedRun]) -> Table:
+    """Return a table of what runs, waits, is done and has failed."""
+    table = new_table("run", "status", "device", "progress")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for run in queue:
+        shown = ""
+        if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.run.progress)):
+            shown = str(found)
+        elif run.status is Status.FAILED:
+            shown = escape(run.error.splitlines()[0]) if run.error else ""
+        elif run.status is Status.DONE:
+            shown = _done(run)
+        status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
+        table.add_row(run.spec.title, status, run.place, shown)
+    return table
+
+
+def _done(run: QueuedRun) -> str:
+    try:
+        scores = run.run.read_scores()
+    except BadInput:  # another queue is making it anew
+        return ""
+    return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
+
+
+@contextmanager
+def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
+    """Show a live table of a queue; without a terminal, a line when a run changes its status."""
+    if out.is_terminal:
+        with Live(console=out, auto_refresh=False) as live:
+            yield lambda queue: live.update(queue_table(queue), refresh=True)
+        return
+    known: dict[str, Status] = {}
+
+    def watch(queue: list[QueuedRun]) -> None:
+        for run in queue:
+            before = known.setdefault(run.spec.title, Status.WAITING)
+            if run.status is not before:
+                known[run.spec.title] = run.status
+                where = f" on {run.place}" if run.status is Status.RUNNING else ""
+                result = f", {_done(run)}" if run.status is Status.DONE else ""
+                out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
+
+    yield watch
+
+
+def print_scores(out: Console, scores: dict[str, Any]) -> None:
+    """Print the scores of one run, phase by phase."""
+    classes = scores["classes"]
+    table = new_table("phase", "best epoch", "set", "challenge", *(f"F1 {name}" for name in classes), "accuracy")
+    for phase in scores["phases"]:
+        for part in ("valid", "test"):
+            if (values := phase[part]) is None:  # there was no such part
+                continue
+            f1 = [f"{values['f1'][name]:.3f}" for name in classes]
+            table.add_row(
+                str(phase["phase"]), str(phase["best_epoch"]), part, f"{values['challenge']:.3f}", *f1,
+                f"{values['accuracy']:.3f}",
+            )  # fmt: skip
+    out.print(table)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 
+FILE = "predictions.csv"
+"""What a table of predictions is called in the folder of a run or a result."""
 COLUMNS = ("record", "fold", "set", "label")
 """Of a table of predictions, before those of the probabilities."""
 

@@ -1,18 +1,12 @@
-"""A run is its folder: where it keeps what, what it was made from, and whether it is done.
-
-`LOGS/<architecture>/<job>/fold<k>/` holds `run.json` (what decides the result), copies of the model
-and the job (`model.json`, `job.json`), `environment.json`, `hotlog.csv` (one row per validation),
-`progress.json`, `phase<i>.safetensors` (best weights of each phase), `predictions.csv`, `output.txt` (of
-a queued run), `error.txt` (if it failed), `checkpoint.safetensors` while it is not finished, and
-`scores.json`, which is written last: where it is, the run is done.
-"""
+"""A run and its folder: what it was made from, who is at work on it, and whether it is to be made anew."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,50 +18,146 @@ from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.experiments.jobs import RunSpec
-from ecg_rhythm.weights.run_files import SCORES, is_done
+from ecg_rhythm.weights.run_files import RunFiles
 
-CHECKPOINT = "checkpoint.safetensors"
-PREDICTIONS = "predictions.csv"
-LOCK = ".lock"
-
-MadeAt = tuple[int, int]
-"""When a run was begun and done; tells whether another process has been at it since."""
+ID = "id"
+MOST_DIFFERENCES = 4
+"""How many differences between two runs one message names."""
 
 
 class Busy(BadInput):
     """Another process is at work on this run."""
 
 
-@contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process alone; the claim ends with the process, however it ends.
+class Run(RunFiles):
+    """A run in its folder, which need not be there yet.
 
-    Raises
-    ------
-    Busy
-        If another process holds it.
+    Parameters
+    ----------
+    path : Path
+        The folder, `LOGS/<architecture>/<job>/fold<k>`.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written: {error.strerror}; choose another --logs folder") from None
-    busy = f"{folder}: another process is at work on this run; wait for it or end it"
-    with files.held(folder / LOCK, busy, Busy):
-        yield
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Hold the folder for this process alone; the claim ends with the process, however it ends.
+
+        Raises
+        ------
+        Busy
+            If another process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.lock.touch()
+        except OSError as error:
+            raise BadInput(f"{self.path}: cannot be written: {error.strerror}; choose another --logs folder") from None
+        busy = f"{self.path}: another process is at work on this run; wait for it or end it"
+        with files.held(self.lock, busy, Busy):
+            yield
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a process is at work on the run."""
+        try:
+            with self.claim():
+                return False
+        except BadInput as error:
+            return isinstance(error, Busy)
+
+    @property
+    def state(self) -> str:
+        """What is there: the run's id, and whether it is done. It changes when the run is made anew or finished."""
+        try:
+            content = self.identity.read_bytes()
+        except OSError:
+            return ""
+        try:
+            made_by = str(json.loads(content)[ID])
+        except (ValueError, KeyError, TypeError):  # an earlier version's, or damaged
+            made_by = hashlib.sha256(content).hexdigest()
+        return f"{made_by} {'done' if self.is_done else 'begun'}"
+
+    def read_identity(self) -> dict[str, Any]:
+        """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
+        made_from: dict[str, Any] = json.loads(self.identity.read_text())
+        made_from.pop(ID, None)
+        if "model" in made_from:
+            made_from["model"] = ModelConfig.model_validate_json(json.dumps(made_from["model"])).model_dump()
+        return made_from
+
+    def check_same(self, identity: dict[str, Any]) -> None:
+        """Refuse a folder whose run was made from something else.
+
+        Raises
+        ------
+        BadInput
+            Each difference is named.
+        """
+        try:
+            made_from = self.read_identity()
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise BadInput(f"{self.identity}: this is damaged; make the run anew with --restart") from None
+        if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
+            more = len(differences) - MOST_DIFFERENCES
+            raise BadInput(
+                f"{self.path}: this run was made from something else: {', '.join(differences[:MOST_DIFFERENCES])}"
+                f"{f' (and {more} more)' * (more > 0)}; give the job another name, or make the run anew with --restart"
+            )
+
+    def begin(self, spec: RunSpec, identity: dict[str, Any], *, replaces: str | None = None) -> None:
+        """Make the folder, which this process has claimed, ready for a new run or for one that goes on.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            The run; its model and job are copied.
+        identity : dict
+            What decides the result, as `identity_of` gives it.
+        replaces : str, optional
+            Remove what is there if its `state` is still this one.
+
+        Raises
+        ------
+        BadInput
+            If a run with another identity is there, or an earlier one cannot be removed.
+        """
+        for left_over in self.path.glob(".*.part"):  # of a process that was killed while it wrote
+            left_over.unlink(missing_ok=True)
+        if replaces is not None and replaces == self.state:
+            self._clear()
+        self.check_same(identity)
+        self.error.unlink(missing_ok=True)
+        if self.is_done:
+            return
+        try:
+            made_by = json.loads(self.identity.read_text())[ID]
+        except (OSError, KeyError):
+            made_by = uuid.uuid4().hex
+        files.write_json(self.identity, {ID: made_by, **identity})
+        files.write_json(self.model, spec.model.model_dump())
+        files.write_json(self.job, {"name": spec.job_name, **spec.job.model_dump()})
+
+    def _clear(self) -> None:
+        """Remove all that a run left, but for what it printed."""
+        try:
+            self.scores.unlink(missing_ok=True)  # first: without it nothing else counts
+            for path in self.path.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path not in (self.lock, self.output):
+                    path.unlink()
+        except OSError as error:
+            raise BadInput(
+                f"{self.path}: what an earlier run left cannot be removed: {error.strerror}; remove it or choose "
+                "another --logs folder"
+            ) from None
 
 
-def is_claimed(folder: Path) -> bool:
-    """Tell whether some process holds a run's folder."""
-    try:
-        with claim(folder):
-            return False
-    except BadInput as error:
-        return isinstance(error, Busy)
-
-
-def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
-    """Return all that decides the result of a run, as JSON values.
+def identity_of(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
+    """All that decides the result of a run, as JSON values.
 
     Raises
     ------
@@ -100,7 +190,7 @@ def identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
     }
 
 
-def check_together(folders: Sequence[Path]) -> None:
+def check_together(folds: Iterable[RunFiles]) -> None:
     """Refuse folds of a job that were made from different models, seeds, splits or data: they have no common score.
 
     Raises
@@ -109,109 +199,21 @@ def check_together(folders: Sequence[Path]) -> None:
         Two of them are named.
     """
     made_from: dict[str, Path] = {}
-    for folder in folders:
+    for fold in folds:
         try:
-            found = read_identity(folder)
-            del found["job"]["fold"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise BadInput(f"{folder}: its run.json is missing or damaged; run the job again with --restart") from None
-        made_from.setdefault(json.dumps(found, sort_keys=True), folder)
+            identity = Run(fold.path).read_identity()
+            del identity["job"]["fold"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise BadInput(
+                f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"
+            ) from None
+        made_from.setdefault(json.dumps(identity, sort_keys=True), fold.path)
     if len(made_from) > 1:
         one, other = list(made_from.values())[:2]
         raise BadInput(
             f"{one.parent}: {one.name} and {other.name} were made from different models, seeds, splits or data; "
             "run it again with --restart"
         )
-
-
-def check_same(folder: Path, identity: dict[str, Any]) -> None:
-    """Refuse a run's folder that was made from something else.
-
-    Raises
-    ------
-    BadInput
-        Each difference is named.
-    """
-    try:
-        made_from = read_identity(folder)
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{folder / 'run.json'}: this is damaged; make the run anew with --restart") from None
-    if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
-        more = f" (and {len(differences) - 4} more)" if len(differences) > 4 else ""
-        raise BadInput(
-            f"{folder}: this run was made from something else: {', '.join(differences[:4])}{more}; "
-            "give the job another name, or make the run anew with --restart"
-        )
-
-
-def read_identity(folder: Path) -> dict[str, Any]:
-    """Return what decides the result of a run that has begun, optional keys it does not know at their defaults."""
-    made_from: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    if "model" in made_from:
-        made_from["model"] = ModelConfig.model_validate_json(json.dumps(made_from["model"])).model_dump()
-    return made_from
-
-
-def begin(folder: Path, spec: RunSpec, identity: dict[str, Any], *, replaces: MadeAt | None = None) -> None:
-    """Make a run's folder ready, or refuse it if it was made from something else.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder this process has claimed.
-    spec : RunSpec
-        The run; its model and job are copied to `model.json` and `job.json`.
-    identity : dict
-        What decides the result: model, job and data, as JSON values.
-    replaces : (int, int), optional
-        Remove what is there if that was made at these times, as `made_at` gives them.
-
-    Raises
-    ------
-    BadInput
-        If the folder holds a run with another identity; each difference is named. If an earlier run cannot be removed.
-    """
-    for left_over in folder.glob(".*.part"):  # of a process that was killed while it wrote
-        left_over.unlink(missing_ok=True)
-    if replaces is not None and replaces == made_at(folder):
-        _clear(folder)
-    check_same(folder, identity)
-    (folder / "error.txt").unlink(missing_ok=True)
-    if is_done(folder):  # left as it is, lest another process that is to replace it takes it for one made since
-        return
-    files.write_json(folder / "run.json", identity)
-    files.write_json(folder / "model.json", spec.model.model_dump())
-    files.write_json(folder / "job.json", {"name": spec.job_name, **spec.job.model_dump()})
-
-
-def _clear(folder: Path) -> None:
-    """Remove all that a run left, but for what it printed."""
-    try:
-        (folder / SCORES).unlink(missing_ok=True)  # first: without it nothing else counts
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name not in (LOCK, "output.txt"):
-                path.unlink()
-    except OSError as error:
-        raise BadInput(
-            f"{folder}: what an earlier run left cannot be removed: {error.strerror}; remove it or choose another "
-            "--logs folder"
-        ) from None
-
-
-def made_at(folder: Path) -> MadeAt:
-    """Return when a run was last begun or gone on with, and when it was done, in ns; 0 for what was not."""
-    return _time(folder / "run.json"), _time(folder / SCORES)
-
-
-def _time(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -1,30 +1,24 @@
-"""Jobs -> runs, done one subprocess each by one or several workers per device.
+"""Runs that wait for a place: what is to be done next. Where it is done is an engine's affair.
 
-The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one
-line of JSON and keeps that process's standard input open: should the parent die in any way, the line
-breaks and the process ends too, so nothing computes unseen and no device stays taken.
+An engine has places for runs, and starts one in each; `local.py` has that of this machine.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import folder as runs
-from ecg_rhythm.experiments import worker
+from ecg_rhythm.data.splits import load_split
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
-from ecg_rhythm.weights.run_files import is_done
 
-POLL = 0.5
-"""Seconds between two looks at runs that are under way."""
+LOOK, WATCH = 0.1, 0.5
+"""Seconds between two looks at runs under way, and between two calls of who watches."""
 
 
 class Status(StrEnum):
@@ -40,185 +34,142 @@ class Status(StrEnum):
 
 @dataclass
 class QueuedRun:
-    """A run and where it stands."""
+    """A run and where it stands.
+
+    Attributes
+    ----------
+    spec, run : RunSpec, Run
+        What is to be done, and its folder.
+    status : Status
+        Kept up to date by `work_off`.
+    place : str
+        Where it is done, for people: a device, a node.
+    error : str
+        Why it failed.
+    replaces : str or None
+        State of the folder that is to be made anew; None where what is there goes on.
+    """
 
     spec: RunSpec
-    folder: Path
+    run: Run
     status: Status = Status.WAITING
-    device: str = ""
+    place: str = ""
     error: str = ""
+    replaces: str | None = None
 
 
-def enqueue(specs: Sequence[RunSpec], logs: Path) -> list[QueuedRun]:
-    """Return the runs with what is already done marked as such."""
-    queue = [QueuedRun(spec, spec.folder(logs)) for spec in specs]
-    for run in queue:
-        if is_done(run.folder):
-            run.status = Status.DONE
+class Attempt(Protocol):
+    """A run under way in some place."""
+
+    def result(self) -> tuple[Status, str] | None:
+        """How it ended, and the error if it failed; None while it is under way."""
+        ...
+
+    def stop(self) -> tuple[Status, str]:
+        """End it, so that it can go on later, and say how it ended."""
+        ...
+
+
+class Engine(Protocol):
+    """Where runs are done: this machine, or many."""
+
+    @property
+    def places(self) -> Sequence[str]:
+        """One for each run that can be under way, by a name for people."""
+        ...
+
+    def start(self, queued: QueuedRun, place: int) -> Attempt:
+        """Start a run in a place that is free."""
+        ...
+
+
+def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> list[QueuedRun]:
+    """Put runs in a queue.
+
+    Parameters
+    ----------
+    specs : sequence of RunSpec
+        The runs, in the order in which they begin.
+    logs : Path
+        Where run folders are made.
+    restart : bool
+        Make runs anew that have begun or are done by now, but for those that another process makes anew meanwhile.
+        Else those that are done are marked as such.
+    """
+    queue = [QueuedRun(spec, Run(spec.folder(logs))) for spec in specs]
+    for queued in queue:
+        if restart:
+            queued.replaces = queued.run.state
+        elif queued.run.is_done:
+            queued.status = Status.DONE
     return queue
+
+
+def check_fit(specs: Sequence[RunSpec], data: Path, logs: Path, *, restart: bool = False) -> None:
+    """Refuse, before anything runs, what the data set lacks or what an existing run was not made from.
+
+    Raises
+    ------
+    BadInput
+        The first run that does not fit is named.
+    """
+    store = open_store(data)
+    splits = {name: load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
+    for spec in specs:
+        identity = identity_of(spec, store, splits[spec.job.split])
+        if not restart:
+            Run(spec.folder(logs)).check_same(identity)
 
 
 def work_off(
     queue: list[QueuedRun],
-    data: Path,
-    logs: Path,
-    devices: Sequence[str],
+    engine: Engine,
     *,
-    restart: bool = False,
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
+    look: float = LOOK,
 ) -> None:
-    """Do all runs that are not done, each worker one at a time.
+    """Do all runs that are not done, as many at once as the engine has places.
 
-    A run that fails is kept with its error, and the others go on. Returns when every run is done or
-    has failed, here or in another queue on the same logs.
+    A run that fails is kept with its error, and the others go on. Returns when every run is done or has failed, here
+    or in another queue on the same logs; interrupted, it stops what is under way.
 
     Parameters
     ----------
     queue : list of QueuedRun
         What there is to do; each entry's status is kept up to date.
-    data, logs : Path
-        Data folder, and where run folders are made.
-    devices : sequence of str
-        One worker for each: `cpu`, or the number of a GPU. Workers share the cores, and those that name
-        the same GPU share that.
-    restart : bool
-        Make runs anew that have begun or are done, but for those that another process makes meanwhile.
+    engine : Engine
+        Where it is done.
     watch : callable
-        Called with the queue about twice a second.
+        Called with the queue about twice a second, and at the end.
+    look : float
+        Seconds between two looks at what is under way.
     """
-    replaced: dict[Path, runs.MadeAt] = {}
-    if restart:
-        for run in queue:
-            run.status = Status.WAITING
-        replaced = {run.folder: runs.made_at(run.folder) for run in queue}
-    lock, stop = threading.Lock(), threading.Event()
-
-    def take() -> QueuedRun | None:
-        with lock:
-            for run in queue:
-                if run.status is Status.WAITING:
-                    run.status = Status.RUNNING
-                    return run
-            # What another queue holds is looked at last, and again and again.
-            for run in queue:
-                if run.status is Status.ELSEWHERE and not runs.is_claimed(run.folder):
-                    run.status = Status.RUNNING
-                    return run
-        return None
-
-    def serve(device: str) -> None:
-        while not stop.is_set():
-            if (run := take()) is not None:
-                run.device = device
-                request = worker.Request(
-                    spec=run.spec, data=str(data), logs=str(logs), device=device, replaces=replaced.get(run.folder)
-                )
-                _do(run, request, len(devices), stop)
-            elif any(run.status is Status.ELSEWHERE for run in queue):
-                stop.wait(POLL)
-            else:
-                return
-
-    threads = [threading.Thread(target=serve, args=(device,), daemon=True) for device in devices]
-    for thread in threads:
-        thread.start()
+    under_way: dict[int, tuple[QueuedRun, Attempt]] = {}
+    watched = -WATCH
     try:
-        while any(thread.is_alive() for thread in threads):
-            watch(queue)
-            time.sleep(POLL)
+        while True:
+            for place, (queued, attempt) in list(under_way.items()):
+                if (result := attempt.result()) is not None:
+                    queued.status, queued.error = result
+                    del under_way[place]
+            for place, name in enumerate(engine.places):
+                if place not in under_way and (free := _next(queue)) is not None:
+                    free.status, free.place = Status.RUNNING, name
+                    under_way[place] = free, engine.start(free, place)
+            if time.monotonic() - watched >= WATCH:
+                watched = time.monotonic()
+                watch(queue)
+            if not under_way and not any(queued.status is Status.ELSEWHERE for queued in queue):
+                break
+            time.sleep(look)
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+        for queued, attempt in under_way.values():
+            queued.status, queued.error = attempt.stop()
     watch(queue)
 
 
-def _do(run: QueuedRun, request: worker.Request, workers: int, stop: threading.Event) -> None:
-    """Do one run in a process of its own; its output goes to `output.txt` in its folder."""
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        with (run.folder / "output.txt").open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "ecg_rhythm", "run"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | _device_environment(request.device, workers),
-                start_new_session=True,
-            )
-    except OSError as error:
-        run.status, run.error = Status.FAILED, f"{run.folder}: this run cannot be started: {error.strerror}"
-        return
-    assert process.stdin is not None
-    with process.stdin as line:
-        try:
-            line.write(request.model_dump_json().encode() + b"\n")
-            line.flush()
-        except BrokenPipeError:
-            pass  # it ended before it read; its exit code says why
-        while process.poll() is None and not stop.wait(POLL / 5):
-            pass
-    code = process.wait()
-    if stop.is_set() and code != 0:
-        run.status = Status.WAITING
-    elif code == worker.BUSY:
-        run.status = Status.ELSEWHERE
-    elif code == 0:
-        run.status = Status.DONE
-    else:
-        run.status, run.error = Status.FAILED, _error(run.folder, code)
-
-
-def _device_environment(device: str, workers: int) -> dict[str, str]:
-    """Return the environment in which torch sees one device, and a fair share of the cores.
-
-    More threads than cores would be far slower than one: OpenMP's threads spin while they wait for each other.
-    """
-    threads = str(max(available_cores() // workers, 1))
-    variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def parse_devices(text: str) -> list[str]:
-    """Read `cpu`, `cpu,cpu`, `0,1` or `auto` (every GPU, else the CPU) as a list of workers' devices.
-
-    Raises
-    ------
-    BadInput
-        If it is none of these.
-    """
-    if text == "auto":
-        return gpus() or ["cpu"]
-    devices = [device.strip() for device in text.split(",")]
-    for device in devices:
-        if device != "cpu" and not device.isdecimal():
-            raise BadInput(
-                f"--devices {text}: {device!r} is no device; give cpu, cpu,cpu, GPU numbers such as 0,1, or auto"
-            )
-    return devices
-
-
-def gpus() -> list[str]:
-    """Return this machine's NVIDIA GPUs, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
-    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]
-
-
-def _error(folder: Path, code: int) -> str:
-    try:
-        return (folder / "error.txt").read_text().strip()
-    except OSError:
-        ended = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"{ended}; see {folder / 'output.txt'}"
+def _next(queue: Sequence[QueuedRun]) -> QueuedRun | None:
+    """The run to begin next; what another queue holds is looked at last, and again and again."""
+    waiting = (queued for queued in queue if queued.status is Status.WAITING)
+    left = (queued for queued in queue if queued.status is Status.ELSEWHERE and not queued.run.is_claimed)
+    return next(waiting, None) or next(left, None)

@@ -23,14 +23,13 @@ from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import calibration, evaluate
-from ecg_rhythm.evaluation import predictions as outputs
 from ecg_rhythm.evaluation.calibration import Calibration
 from ecg_rhythm.evaluation.evaluate import Figures
-from ecg_rhythm.evaluation.predictions import Predictions
-from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.evaluation.predictions import FILE, Predictions, joined, read_predictions, write_predictions
+from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.run_files import is_done, read_scores
+from ecg_rhythm.weights.run_files import finished_folds
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
@@ -173,31 +172,32 @@ def write(
     with files.new_folder(folder) as made:
         for name, content in recipe.items():
             files.write_json(made / name, content)
-        outputs.write_predictions(made / runs.PREDICTIONS, {"test": predictions})
+        write_predictions(made / FILE, {"test": predictions})
         files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": figures})
     return figures
 
 
 def _finished(path: Path) -> _Finished:
     """Read a finished job's folder."""
-    folders = sorted(folder for folder in path.glob("fold*") if is_done(folder))
-    if not folders:
+    folds = list(finished_folds(path).values())
+    if not folds:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
-    runs.check_together(folders)
-    scores = [read_scores(folder) for folder in folders]
+    check_together(folds)
+    scores = [fold.read_scores() for fold in folds]
     try:
-        job = json.loads((folders[0] / "job.json").read_text())
+        job = json.loads(folds[0].job.read_text())
         name = job.pop("name")
-        environments = [json.loads((folder / "environment.json").read_text()) for folder in folders]
+        environments = [json.loads(fold.environment.read_text()) for fold in folds]
         machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BadInput(f"{path}: a job.json or environment.json in it is damaged; run it with --restart") from None
+        damaged = f"{folds[0].job.name} or {folds[0].environment.name}"
+        raise BadInput(f"{path}: a {damaged} in it is damaged; run it with --restart") from None
     job["cvids"] = [s["fold"] for s in scores]
-    predictions = outputs.joined(outputs.read_predictions(folder / runs.PREDICTIONS) for folder in folders)
+    predictions = joined(read_predictions(fold.predictions) for fold in folds)
     return _Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
-        model=load_model(folders[0] / "model.json"),
+        model=load_model(folds[0].model),
         made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
         training={
@@ -223,7 +223,7 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
             result["figures"][key]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
-    return result, outputs.read_predictions(folder / runs.PREDICTIONS)
+    return result, read_predictions(folder / FILE)
 
 
 def differences(published: Figures, computed: Figures) -> list[str]:

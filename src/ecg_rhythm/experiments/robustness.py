@@ -15,12 +15,12 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions
 from ecg_rhythm.evaluation.evaluate import OverFolds, over_folds
 from ecg_rhythm.evaluation.metrics import score
-from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import Record, bridged
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
-from ecg_rhythm.weights.run_files import is_done, read_scores
+from ecg_rhythm.weights.run_files import finished_folds
 
 EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
 AT_ONCE = 512
@@ -71,16 +71,18 @@ def measure(
         If no fold is finished, the data set is another, or there is no such part.
     """
     store = open_store(data)
-    folders = sorted(folder for folder in job.glob("fold*") if is_done(folder))
-    if not folders:
+    folds = finished_folds(job)
+    if not folds:
         raise BadInput(f"{job}: there is no finished fold of a job in it; train it first")
-    runs.check_together(folders)
+    check_together(folds.values())
     tables = []
-    for folder in folders:
-        if read_scores(folder)["data"] != store.fingerprint:
-            raise BadInput(f"{folder}: it was trained on another data set than {data}; name the one it was trained on")
-        tables.append(predictions.read_predictions(folder / runs.PREDICTIONS, part)[::every])
-    models = [classifier.load(folder) for folder in folders]
+    for fold in folds.values():
+        if fold.read_scores()["data"] != store.fingerprint:
+            raise BadInput(
+                f"{fold.path}: it was trained on another data set than {data}; name the one it was trained on"
+            )
+        tables.append(predictions.read_predictions(fold.predictions, part)[::every])
+    models = [classifier.load(fold.path) for fold in folds.values()]
     positions = {name: i for i, name in enumerate(store.names)}
     chosen = [[positions[name] for name in table.records] for table in tables]
 

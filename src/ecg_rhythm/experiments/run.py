@@ -1,7 +1,8 @@
-"""One run: what it trains on, and how it begins."""
+"""One run from beginning to end: check, claim, train, write."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,32 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.data.splits import Fold, load_split
+from ecg_rhythm import files, networks
+from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import folder as runs
+from ecg_rhythm.evaluation.predictions import Predictions, write_predictions
+from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
-from ecg_rhythm.networks.registry import check, epochs_per_phase
-from ecg_rhythm.training.environment import accelerator_for
-from ecg_rhythm.training.trainer import Report, Task, _Run
+from ecg_rhythm.training.environment import accelerator_for, describe
+from ecg_rhythm.training.progress import Progress, write_hotlog, write_progress
+from ecg_rhythm.training.trainer import Parts, Trained, Trainer
+from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.quantise import RECORDINGS
-from ecg_rhythm.weights.run_files import is_done, read_scores
-
-
-def training_recordings(run: Path, data: Path) -> list[NDArray[np.float32]]:
-    """Return some of the recordings that a finished run was trained on, in mV.
-
-    Raises
-    ------
-    BadInput
-        If the run is not finished, or was trained on other data.
-    """
-    scores, store = read_scores(run), open_store(data)
-    if scores["data"] != store.fingerprint:
-        raise BadInput(f"{data}: {run} was trained on other data; name with --data what it was trained on")
-    fold = load_split(splits_folder(data) / scores["split"], len(store)).folds[scores["fold"]]
-    chosen = np.random.default_rng(0).permutation(np.array(fold.train))[:RECORDINGS]
-    return [store.signal(number - 1) for number in chosen.tolist()]
+from ecg_rhythm.weights.run_files import RunFiles
 
 
 def train(
@@ -43,8 +31,8 @@ def train(
     logs: Path,
     *,
     device: str = "auto",
-    replaces: runs.MadeAt | None = None,
-    report: Report = lambda progress: None,
+    replaces: str | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any]:
     """Do a run, or what is left of it.
 
@@ -58,11 +46,10 @@ def train(
         Where run folders are made.
     device : {'auto', 'cpu', 'cuda'}
         Where to compute; auto takes a GPU where there is one.
-    replaces : (int, int), optional
-        Begin anew if what the folder holds was made at these times, as `runs.made_at` gives them. Else what is there is
-        gone on with, or left if it is done.
+    replaces : str, optional
+        Begin anew if the folder is still in this `Run.state`. Else what is there goes on, or is left if it is done.
     report : callable
-        Told of the progress after every step and epoch.
+        Called with the progress after every step and epoch.
 
     Returns
     -------
@@ -74,29 +61,107 @@ def train(
     BadInput
         If something given does not fit, another process is at work on the run, or training diverges.
     """
-    check(spec.model, spec.job.model)
+    networks.check(spec.model, spec.job.model)
     store = open_store(data)
     split = load_split(splits_folder(data) / spec.job.split, len(store))
-    identity = runs.identity(spec, store, split)
-    folder = spec.folder(logs)
+    identity = identity_of(spec, store, split)
+    run = Run(spec.folder(logs))
     precision = spec.model.training_parameters.precision
-    accelerator = accelerator_for(device, precision, folder, tensorboard=spec.job.log_en)
+    accelerator = accelerator_for(device, precision, run.path, tensorboard=spec.job.log_en)
     fold = split.folds[spec.fold]
     if min(spec.model.training_parameters.batch_size, len(fold.train)) < accelerator.num_processes:
         raise BadInput(
             f"{spec.title}: {accelerator.num_processes} processes cannot share a batch of fewer recordings; "
             "start fewer, or raise batch_size in the model file"
         )
-    with runs.claim(folder) if accelerator.is_main_process else nullcontext():
-        if accelerator.is_main_process:
-            runs.begin(folder, spec, identity, replaces=replaces)
+    writes = accelerator.is_main_process
+
+    def keep(progress: Progress) -> None:
+        if writes and not progress.within_epoch:
+            write_hotlog(run.hotlog, trainer.state.hotlog)
+            write_progress(run.progress, progress)
+        report(progress)
+
+    with run.claim() if writes else nullcontext():
+        if writes:
+            run.begin(spec, identity, replaces=replaces)
         accelerator.wait_for_everyone()
-        if is_done(folder):
-            return read_scores(folder)
-        return _Run(_task(spec, folder, store, fold), accelerator, report).finish()
+        if run.is_done:
+            return run.read_scores()
+        if writes:
+            files.write_json(run.environment, describe(accelerator, spec.job.seed))
+        if spec.job.log_en:
+            accelerator.init_trackers("tensorboard")
+        indices = (np.array(part, dtype=np.int64) - 1 for part in (fold.train, fold.valid, fold.test))
+        trainer = Trainer(
+            spec.model,
+            Parts(store, store.targets(spec.job.labels), *indices),
+            run,
+            Metadata(
+                config=spec.model,
+                phase=0,
+                classes=store.classes,
+                fs=store.fs,
+                scores={"job": spec.job_name, "fold": spec.fold},
+                origin=store.origin,
+            ),
+            accelerator,
+            seed=spec.job.seed,
+            score_test=spec.job.log_test_score,
+            report=keep,
+        )
+        try:
+            trained = trainer.fit()
+        except BadInput as error:
+            raise BadInput(f"{spec.title}: {error}") from None
+        scores = _scores(spec, store, trained)
+        if writes:
+            write_predictions(run.predictions, _predictions(spec, trainer.parts, trained))
+            files.write_json(run.scores, scores)
+        accelerator.end_training()
+        if writes:
+            run.checkpoint.unlink(missing_ok=True)
+        return scores
 
 
-def _task(spec: RunSpec, folder: Path, store: Store, fold: Fold) -> Task:
-    train, valid, test = (np.array(part, dtype=np.int64) - 1 for part in (fold.train, fold.valid, fold.test))
-    targets = store.targets(spec.job.labels)
-    return Task(spec, folder, store, targets, train, valid, test, epochs_per_phase(spec.model))
+def _predictions(spec: RunSpec, parts: Parts, trained: Trained) -> dict[str, Predictions]:
+    return {
+        part: Predictions(
+            [parts.store.names[i] for i in positions],
+            np.full(len(positions), spec.fold),
+            parts.targets[positions],
+            probabilities,
+            parts.store.classes,
+        )
+        for part, (positions, probabilities) in trained.predictions.items()
+    }
+
+
+def _scores(spec: RunSpec, store: Store, trained: Trained) -> dict[str, Any]:
+    return {
+        "architecture": spec.model.model_name,
+        "job": spec.job_name,
+        "fold": spec.fold,
+        "classes": store.classes,
+        "data": store.fingerprint,
+        "split": spec.job.split,
+        "labels": spec.job.labels or store.default_labels,
+        "seconds": round(trained.seconds, 1),
+        "phases": trained.phases,
+    }
+
+
+def training_recordings(run: RunFiles, data: Path) -> list[NDArray[np.float32]]:
+    """Some of the recordings that a finished run was trained on, in mV.
+
+    Raises
+    ------
+    BadInput
+        If the run is not finished, or was trained on other data.
+    """
+    scores, store = run.read_scores(), open_store(data)
+    if scores["data"] != store.fingerprint:
+        raise BadInput(f"{data}: {run.path} was trained on other data; name with --data what it was trained on")
+    fold = load_split(splits_folder(data) / scores["split"], len(store)).folds[scores["fold"]]
+    chosen = np.random.default_rng(0).permutation(np.array(fold.train))[:RECORDINGS]
+    return [store.signal(number - 1) for number in chosen.tolist()]

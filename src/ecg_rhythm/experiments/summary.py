@@ -12,8 +12,8 @@ from typing import Any
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Scores, Spread, spread
-from ecg_rhythm.experiments import folder as runs
-from ecg_rhythm.weights.run_files import is_done, read_scores
+from ecg_rhythm.experiments.folder import check_together
+from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 F1 = "F1 "
 """What comes before a class's name where its F1 is meant."""
@@ -113,19 +113,17 @@ def _jobs(logs: Path, architecture: str | None) -> list[Path]:
 
 def _job_configurations(job: Path) -> list[Configuration]:
     """Return the phases of one job, whose folds must all be made from the same model and data."""
-    finished: dict[int, dict[str, Any]] = {}
-    expected: set[int] = set()
-    for folder in sorted(path for path in job.glob("fold*") if path.name[4:].isdecimal()):
-        expected |= set(_expected_folds(folder))
-        if is_done(folder):
-            finished[int(folder.name[4:])] = read_scores(folder)
-    runs.check_together([job / f"fold{k}" for k in sorted(finished)])
-    return list(_configurations(finished, sorted(expected - finished.keys()))) if finished else []
+    folds = folds_of(job)
+    finished = {fold: run for fold, run in folds.items() if run.is_done}
+    expected = {fold for run in folds.values() for fold in _expected_folds(run)}
+    scores = {fold: run.read_scores() for fold, run in finished.items()}
+    check_together(finished.values())
+    return list(_configurations(scores, sorted(expected - scores.keys()))) if scores else []
 
 
-def _expected_folds(folder: Path) -> list[int]:
+def _expected_folds(run: RunFiles) -> list[int]:
     try:
-        return list(json.loads((folder / "job.json").read_text())["cvids"])
+        return list(json.loads(run.job.read_text())["cvids"])
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

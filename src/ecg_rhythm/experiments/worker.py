@@ -8,8 +8,7 @@ import threading
 from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments import folder as runs
-from ecg_rhythm.experiments.folder import MadeAt
+from ecg_rhythm.experiments.folder import Busy, Run
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import Section
 from ecg_rhythm.training.progress import Progress
@@ -25,14 +24,14 @@ class Request(Section):
     data: str
     logs: str
     device: str
-    replaces: MadeAt | None
+    replaces: str | None
 
 
 def obey() -> int:
     """Be the process of one run: read a `Request` from standard input, do it, return the exit code."""
     request = Request.model_validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    folder = request.spec.folder(Path(request.logs))
+    run = Run(request.spec.folder(Path(request.logs)))
     from ecg_rhythm.experiments.run import train
 
     def report(progress: Progress) -> None:
@@ -48,11 +47,11 @@ def obey() -> int:
             replaces=request.replaces,
             report=report,
         )
-    except runs.Busy:
+    except Busy:
         return BUSY
     except BaseException as error:
         message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-        (folder / "error.txt").write_text(message + "\n")
+        run.error.write_text(message + "\n")
         if isinstance(error, BadInput):
             print(f"error: {message}", flush=True)
             return 2

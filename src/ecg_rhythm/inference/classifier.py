@@ -67,7 +67,7 @@ class Classifier:
                 )
 
     def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
-        """Classify one signal in mV, shape (n,), sampled at `fs` Hz; `timeline.timeline_of_signal` is for a long one.
+        """Classify one signal in mV, shape (n,), sampled at `fs` Hz, whatever its length.
 
         Raises
         ------

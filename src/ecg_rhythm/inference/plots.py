@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +49,13 @@ def check(folder: Path) -> None:
         raise BadInput(f"{place}: there is no permission to put pictures there; change that, or name another folder")
 
 
-def strip(record: Record, prediction: Prediction, path: Path) -> None:
-    """Draw a recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it.
+def draw(answer: Prediction | Timeline, path: Path) -> None:
+    """Draw an answer: a strip on ECG paper with what is said of it, or a timeline over the hours.
 
     Parameters
     ----------
-    record : Record
-        The recording.
-    prediction : Prediction
-        What is said of it.
+    answer : Prediction or Timeline
+        A prediction must have its signal.
     path : Path
         Picture to write, `.png`, `.pdf` or `.svg`.
 
@@ -64,6 +64,35 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
     BadInput
         If the library is not installed.
     """
+    with files.replacing(path) as temporary:
+        _save(_figure_of(answer), temporary, path.suffix.lstrip(".") or "png")
+
+
+def as_html(answer: Prediction | Timeline) -> str:
+    """Show an answer in a notebook: the same picture, or its text where there is no picture to be had."""
+    try:
+        figure, picture = _figure_of(answer), BytesIO()
+        from matplotlib import rc_context
+
+        with rc_context({"svg.fonttype": "none"}):  # text stays text
+            _save(figure, picture, "svg")
+        svg = picture.getvalue().decode()
+        return f'<div style="overflow-x:auto">{svg[svg.index("<svg") :]}</div>'
+    except BadInput:
+        text = _summary(answer) if isinstance(answer, Prediction) else _shares(answer)
+        return f"<div><b>{escape(text)}</b><br/><small>{escape(answer.reading)}; {FOOTNOTE}</small></div>"
+
+
+def _figure_of(answer: Prediction | Timeline) -> Figure:
+    if isinstance(answer, Timeline):
+        return _timeline(answer)
+    if answer.signal is None:
+        raise BadInput("a picture needs the signal; classify the recording with `ecg_rhythm.classify`")
+    return _strip(answer.signal, answer)
+
+
+def _strip(record: Record, prediction: Prediction) -> Figure:
+    """A recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it."""
     rows = min(int(np.ceil(record.seconds / ROW_SECONDS)), MOST_ROWS)
     centre = float(np.median(record.signal))
     low, high = np.quantile(record.signal - centre, [0.001, 0.999])
@@ -80,43 +109,33 @@ def strip(record: Record, prediction: Prediction, path: Path) -> None:
         axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
         axis.grid(color=GRID, linewidth=0.5)
         axis.tick_params(length=0)
+    axes[0].set_title(_summary(prediction), loc="left", fontsize=9, parse_math=False)
+    cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
+    shaded = "; shaded: what influenced the label most" if prediction.because else ""
+    caption = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
+    figure.supxlabel(caption, fontsize=7, parse_math=False)
+    return figure
+
+
+def _summary(prediction: Prediction) -> str:
     probabilities = ", ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
     can_be = "" if prediction.prediction_set is None else f"; can be {' or '.join(prediction.prediction_set)}"
     rate = "" if prediction.heart_rate is None else f"; {prediction.heart_rate:.0f} beats/min"
-    said = f"{files.shown(prediction.record)}: {prediction.label} ({probabilities}){can_be}{rate}"
-    axes[0].set_title(said, loc="left", fontsize=9, parse_math=False)
-    cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
-    shaded = "; shaded: what spoke most for the label" if prediction.because else ""
-    told = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
-    figure.supxlabel(told, fontsize=7, parse_math=False)
-    _save(figure, path)
+    return f"{files.shown(prediction.record) or 'signal'}: {prediction.label} ({probabilities}){can_be}{rate}"
 
 
-def timeline(found: Timeline, path: Path) -> None:
-    """Draw a timeline: the rhythm over the hours, and how probable each was.
-
-    Parameters
-    ----------
-    found : Timeline
-        The timeline.
-    path : Path
-        Picture to write, `.png`, `.pdf` or `.svg`.
-
-    Raises
-    ------
-    BadInput
-        If the library is not installed.
-    """
+def _timeline(answer: Timeline) -> Figure:
+    """The rhythm over the hours, and how probable each was."""
     figure = _figure(12, 3.6, layout="constrained")
     band, curves = figure.subplots(2, 1, height_ratios=[1, 3])
-    hours = np.arange(len(found.labels) + 1) * found.stride / 3600
-    hours[-1] = found.seconds / 3600
-    spare = iter(OTHER_COLOURS * len(found.classes))
-    colours = {name: COLOURS.get(name) or next(spare) for name in [*found.classes, UNREADABLE]}
-    for episode in found.episodes():
+    hours = np.arange(len(answer.labels) + 1) * answer.stride / 3600
+    hours[-1] = answer.seconds / 3600
+    spare = iter(OTHER_COLOURS * len(answer.classes))
+    colours = {name: COLOURS.get(name) or next(spare) for name in [*answer.classes, UNREADABLE]}
+    for episode in answer.episodes():
         band.axvspan(episode.start / 3600, episode.end / 3600, color=colours[episode.label], linewidth=0)
-    for name in (name for name in found.classes if name != UNREADABLE):
-        probabilities = found.probabilities[:, found.classes.index(name)]
+    for name in answer.rhythms:
+        probabilities = answer.probabilities[:, answer.classes.index(name)]
         curves.step(
             hours, np.append(probabilities, probabilities[-1:]), where="post", color=colours[name], linewidth=0.8
         )
@@ -124,15 +143,18 @@ def timeline(found: Timeline, path: Path) -> None:
     curves.set(ylim=(0, 1), xlabel="h", ylabel="probability")
     for axis in (band, curves):
         axis.set_xlim(0, hours[-1])
-    burdens = {name: found.burden(name) for name in found.classes if name != UNREADABLE}
-    shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
-    said = f"{shares} of what is readable; " if shares else ""
-    title = f"{files.shown(found.record)}: {said}unreadable {found.unreadable:.1%}"
-    band.set_title(title, loc="left", fontsize=9, parse_math=False)
+    band.set_title(_shares(answer), loc="left", fontsize=9, parse_math=False)
     handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
     band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
-    figure.supxlabel(f"{found.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
-    _save(figure, path)
+    figure.supxlabel(f"{answer.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
+    return figure
+
+
+def _shares(answer: Timeline) -> str:
+    burdens = {name: answer.burden(name) for name in answer.rhythms}
+    shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
+    readable = f"{shares} of what is readable; " if shares else ""
+    return f"{files.shown(answer.record) or 'signal'}: {readable}unreadable {answer.unreadable:.1%}"
 
 
 def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
@@ -154,7 +176,6 @@ def _figure(width: float, height: float, **options: Any) -> Figure:
     return Figure(figsize=(width, height), **options)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    # A letter that no font has is drawn as a box; that needs no warning.
-    with files.replacing(path) as temporary, warnings.catch_warnings(action="ignore"):
-        figure.savefig(temporary, dpi=110, format=path.suffix.lstrip(".") or "png")
+def _save(figure: Figure, to: Path | BytesIO, kind: str) -> None:
+    with warnings.catch_warnings(action="ignore"):  # a letter that no font has is drawn as a box
+        figure.savefig(to, dpi=110, format=kind)

@@ -60,9 +60,10 @@ class StreamingClassifier:
         fs: float,
         model: Classifier | Path | str = DEFAULT,
         *,
-        window: float = WINDOW,
+        window: float | None = None,
         stride: float | None = None,
     ) -> None:
+        window = WINDOW if window is None else window
         stride = check(window, stride)
         records.ReadOptions(fs=fs)  # refuses what is neither number nor None
         if not records.SLOWEST <= (fs or 0) <= records.FASTEST:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Timeline
-from ecg_rhythm.inference.classifier import Classifier, loaded
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
 from ecg_rhythm.records import Record, Recording
@@ -99,24 +98,3 @@ def timeline(
 def _count(seconds: float, stride: float) -> int:
     """Return how many steps there are in so many seconds, the last perhaps not a whole one; rounding makes none."""
     return math.ceil(round(seconds / stride, 6))
-
-
-def timeline_of_signal(
-    model: Classifier | Path | str,
-    signal: ArrayLike,
-    fs: float,
-    name: str = "",
-    *,
-    window: float = WINDOW,
-    stride: float | None = None,
-) -> Timeline:
-    """Classify a signal in mV, shape (n,), at `fs` Hz, NaN where samples are missing, window by window; see `timeline`.
-
-    The model is what `load` gives or takes.
-
-    Raises
-    ------
-    BadInput
-        As `timeline` does, and if it is no such signal.
-    """
-    return timeline(loaded(model), records.of_signal(signal, fs, name), window=window, stride=stride)

@@ -148,23 +148,29 @@ def in_memory(
     return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
 
 
-def of_signal(signal: ArrayLike, fs: float, name: str = "") -> Recording:
-    """Return a recording whose samples are a signal in mV, shape (n,), at `fs` Hz, NaN where some are missing.
+def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | None = None) -> Recording:
+    """Make a recording of a signal in mV or another unit, shape (n,), at `fs` Hz, NaN where samples are missing.
 
     Raises
     ------
     BadInput
-        If it is no row of numbers, or this is no rate of an ECG.
+        If it is no row of numbers, `fs` is no rate of an ECG, or the unit is none of voltage.
     """
     try:
-        samples, hertz = numbers_of(signal), float(fs)
+        samples, hertz = numbers_of(signal), float(fs)  # type: ignore[arg-type]
         good = samples.ndim == 1 and SLOWEST <= hertz <= FASTEST and not isinstance(fs, bool | str)
     except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
         bounds = f"{SLOWEST:g} to {FASTEST:g}"
         raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these")
-    return in_memory(name, samples, hertz, "", 1.0)
+    factor, _ = scale(unit or "mV", ReadOptions(), name or "signal")
+    return in_memory(name, samples, hertz, "", factor)
+
+
+def of_record(record: Record) -> Recording:
+    """Make a recording, which is read part by part, of one in memory."""
+    return in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
 
 
 def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,9 @@
-"""What training minimises, by which steps and rates, and the average of the weights it goes through."""
+"""What training minimises: losses by name, and a penalty on weights.
+
+A loss is built from its section of the model file, the training part's targets and the number of classes, and maps
+logits, shape (batch, classes), and targets, shape (batch,), to one number. Another one is a class here and its name
+in `config.LossFunctionParameters.loss`.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +16,51 @@ from torch.nn import functional as F
 from ecg_rhythm.config import LossFunctionParameters
 
 
-def class_weights(targets: NDArray[np.int64], n_classes: int, options: LossFunctionParameters) -> Tensor:
-    """Return the weight of each class in the loss, from its share s of `targets`.
+class WeightedCrossEntropy(nn.Module):
+    """Softmax cross-entropy, each recording times the weight of its class, averaged over the batch.
 
-    With c = `class_penalty` and p = `class_power` it is ((1 - c) + c / s) x s^-p, the second factor
-    divided by its mean over the classes.
+    With the share s of a class among the targets, c = `class_penalty` and p = `class_power`, its weight is
+    ((1 - c) + c / s) x s^-p, the second factor divided by its mean over the classes.
     """
-    shares = np.bincount(targets, minlength=n_classes) / max(len(targets), 1)
-    present = shares > 0
-    inverse = np.divide(1.0, shares, out=np.zeros(n_classes), where=present)
-    powered = inverse**options.class_power
-    weights = ((1 - options.class_penalty) + options.class_penalty * inverse) * powered / powered[present].mean()
-    return torch.tensor(weights, dtype=torch.float32)
+
+    def __init__(self, options: LossFunctionParameters, targets: NDArray[np.int64], n_classes: int) -> None:
+        super().__init__()
+        self.smoothing = options.label_smoothing
+        shares = np.bincount(targets, minlength=n_classes) / max(len(targets), 1)
+        present = shares > 0
+        inverse = np.divide(1.0, shares, out=np.zeros(n_classes), where=present)
+        powered = inverse**options.class_power
+        weights = ((1 - options.class_penalty) + options.class_penalty * inverse) * powered / powered[present].mean()
+        self.weights: Tensor
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32))
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of a batch."""
+        losses = F.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=self.smoothing)
+        return (losses * self.weights[targets]).mean()
 
 
-def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return softmax cross-entropy, each recording times its class's weight, averaged over the batch."""
-    losses = F.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
-    return (losses * weights[targets]).mean()
+LOSSES: dict[str, type[WeightedCrossEntropy]] = {"weighted_cross_entropy": WeightedCrossEntropy}
+"""Name in the model file -> loss."""
 
 
-def l2_loss(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
-    """Return `l2_penalty` x half the sum of squares of all weights that learn now but biases and batch norm."""
+def loss_of(options: LossFunctionParameters, targets: NDArray[np.int64], n_classes: int) -> nn.Module:
+    """Build the loss that a model file names.
+
+    Parameters
+    ----------
+    options : LossFunctionParameters
+        Its section of the model file.
+    targets : ndarray of int64, shape (n,)
+        Classes of the training part.
+    n_classes : int
+        How many classes there are.
+    """
+    return LOSSES[options.loss](options, targets, n_classes)
+
+
+def l2_penalty(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
+    """`l2_penalty` x half the sum of squares of all weights that learn now but biases and batch norm."""
     if options.l2_penalty == 0:
         return 0.0
     squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from ecg_rhythm.config import TrainingParameters
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+DECAY_PER_STEP = 0.9999
+"""Of `exponential_decay`."""
 WARM_UP = 0.2
 """Share of a one-cycle phase in which the rate rises."""
 
 
 def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim.Optimizer:
-    """Return Adam for the weights that learn now, with decoupled weight decay where the model file wants it.
+    """Adam for the weights that learn now, with decoupled weight decay where the model file asks for it.
 
     References
     ----------
@@ -24,8 +29,16 @@ def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim
     return torch.optim.AdamW(learning, weight_decay=options.weight_decay, fused=True)
 
 
+def rate_at(step: int, steps: int, options: TrainingParameters, factor: float = 1.0) -> float:
+    """The learning rate of a step, counted from 0, of a phase of `steps` steps with a factor of its own."""
+    rate = options.learning_rate * factor
+    if options.exponential_decay:
+        rate *= DECAY_PER_STEP**step
+    return rate * schedule(options.rate_schedule, step / steps)
+
+
 def schedule(kind: str, done: float) -> float:
-    """Return the factor of the learning rate when a share `done` of a phase's steps is done.
+    """The factor of the learning rate when a share `done` of a phase's steps is done.
 
     `one_cycle` rises linearly for a fifth of the phase and falls as a cosine; `cosine` only falls.
     """
@@ -38,17 +51,21 @@ def schedule(kind: str, done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-@torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move an exponential moving average of a network's weights and batch statistics by one step.
+def average_of(network: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a network's weights and batch statistics.
 
     In the first steps the decay is smaller, (1 + step) / (10 + step), so that where the network began is soon
     forgotten.
     """
-    before, now = list(average.state_dict().values()), list(network.state_dict().values())
-    share = 1 - min(decay, (1 + step) / (10 + step))
-    moving = [i for i, tensor in enumerate(now) if tensor.is_floating_point()]
-    torch._foreach_lerp_([before[i] for i in moving], [now[i] for i in moving], share)
-    for old, new in zip(before, now, strict=True):
-        if not new.is_floating_point():
-            old.copy_(new)
+
+    @torch.no_grad()
+    def move(averaged: Tensors, current: Tensors, _: Tensor | int) -> None:
+        step = int(model.n_averaged) - 1  # which is on the CPU, so that nothing waits for a GPU
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
+        else:
+            torch._foreach_copy_(averaged, current)
+
+    model = AveragedModel(network, multi_avg_fn=move, use_buffers=True)
+    model.n_averaged.fill_(1)  # with 0, the library would take the first step's weights as they are
+    return model

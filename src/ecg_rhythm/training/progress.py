@@ -49,6 +49,11 @@ class State:
         except TypeError:
             raise BadInput(f"{path}: another version wrote this checkpoint; make the run anew with --restart") from None
 
+    @property
+    def epochs_so_far(self) -> int:
+        """Finished epochs of all phases."""
+        return sum(int(phase["epochs"]) for phase in self.phases) + self.epoch
+
     def of_next_phase(self, seconds: float) -> State:
         """Return the state in which the next phase begins, so many seconds after the run did."""
         return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
@@ -88,13 +93,13 @@ HOTLOG = (
 )  # fmt: skip
 
 
-def write_hotlog(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write `hotlog.csv`, a row per validation."""
+def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a row for each validation as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, HOTLOG, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    files.write_text(folder / "hotlog.csv", text.getvalue())
+    files.write_text(path, text.getvalue())
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
 
 
-def write_progress(folder: Path, progress: Progress) -> None:
-    """Say how far a run is, for whoever watches its folder."""
-    files.write_json(folder / "progress.json", asdict(progress))
+def write_progress(path: Path, progress: Progress) -> None:
+    """Say how far a run is, for whoever watches."""
+    files.write_json(path, asdict(progress))
 
 
-def read_progress(folder: Path) -> Progress | None:
+def read_progress(path: Path) -> Progress | None:
     """Return how far a run is, or None if it has not said."""
     try:
-        return Progress(**json.loads((folder / "progress.json").read_text()))
+        return Progress(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None

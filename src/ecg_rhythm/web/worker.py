@@ -26,7 +26,6 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.timeline import LONG
 from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.weights import onnx_model
@@ -85,7 +84,7 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
     with _opened(upload, folder) as (recording, found):
         result = found.as_dict()
         if why and isinstance(found, Prediction):
-            assert found.signal is not None, "from _answer"
+            assert found.signal is not None, "of a recording in memory"
             reasons = explain.explain(_model(), found.signal, found.label)
             result["because"], result["why"] = reasons.salient(), reasons.as_dict()
         if with_signal:
@@ -105,11 +104,7 @@ def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
     """
     with _opened(upload, folder) as (_, found):
         path = folder / f"picture.{kind}"
-        if isinstance(found, Timeline):
-            plots.timeline(found, path)
-        else:
-            assert found.signal is not None, "from _answer"
-            plots.strip(found.signal, classify.why(_model(), found) if why else found, path)
+        plots.draw(classify.why(_model(), found) if why and isinstance(found, Prediction) else found, path)
         return path.read_bytes()
 
 
@@ -129,7 +124,7 @@ def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Predictio
                 f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
                 "that are taken here; send a part of it"
             )
-        yield recording, _answer(recording)
+        yield recording, classify.answer_recording(_model(), recording)
     except BadInput as error:
         told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
         # What the command line calls --fs, the query and the page call fs.
@@ -168,14 +163,6 @@ def _write(upload: Upload, path: Path) -> None:
     path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
     for name, ours in own.items():
         path.with_name(ours).write_bytes(upload.files[name])
-
-
-def _answer(recording: Recording) -> Prediction | Timeline:
-    if recording.seconds > LONG:
-        return timeline.timeline(_model(), recording)
-    record = records.whole(recording, recording.name)
-    records.check_length(record)
-    return replace(_model().classify([record])[0], signal=record)
 
 
 def _samples(upload: Upload) -> Recording:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.metadata import Metadata
-from ecg_rhythm.weights.run_files import is_done, read_scores
+from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
 DEFAULT = "default"
 
@@ -63,12 +63,8 @@ def weights_of(path: Path) -> list[Path]:
         if path.suffix not in (".onnx", ".safetensors"):
             raise BadInput(f"{path}: this is no model; name an .onnx or .safetensors file, or a run's or job's folder")
         return [path]
-    if is_done(path):
-        last = read_scores(path)["phases"][-1]["phase"]
-        return [path / f"phase{last}.safetensors"]
-    folds = sorted(folder for folder in path.glob("fold*") if is_done(folder))
-    if not folds:
-        raise BadInput(
-            f"{path}: this is neither a finished run nor a job with one; train it first, or name a weights file"
-        )
-    return [file for fold in folds for file in weights_of(fold)]
+    if (run := RunFiles(path)).is_done:
+        return [run.last_weights]
+    if folds := finished_folds(path):
+        return [fold.last_weights for fold in folds.values()]
+    raise BadInput(f"{path}: this is neither a finished run nor a job with one; train it first, or name a weights file")

@@ -1,4 +1,7 @@
-"""Names of a run's files, as far as its weights and scores need them."""
+"""Where a run keeps what: the names of its files, low enough for whatever opens a trained network.
+
+`LOGS/<architecture>/<job>/fold<k>/` is the folder of a run. `scores.json` is written last: it means done.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,87 @@ from pathlib import Path
 from typing import Any
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import predictions
 
-SCORES = "scores.json"
-
-
-def is_done(folder: Path) -> bool:
-    """Tell whether a run is finished."""
-    return (folder / SCORES).exists()
+PARTS_OF_SCORES = {"architecture", "job", "fold", "classes", "data", "split", "labels", "phases"}
 
 
-def read_scores(folder: Path) -> dict[str, Any]:
-    """Return a finished run's scores.
+class RunFiles:
+    """The files of a run.
 
-    Raises
-    ------
-    BadInput
-        If the file is missing or damaged.
+    Attributes
+    ----------
+    path : Path
+        The run's folder.
+    identity : Path
+        What decides the result: model, job and data; and the run's id.
+    model, job, environment : Path
+        Copies of the model and the job; what the run was computed with.
+    hotlog, progress : Path
+        A row for each validation; how far the run is.
+    checkpoint : Path
+        All that training needs to go on, until it is done.
+    predictions, scores : Path
+        Of the validation and test part. Scores are written last.
+    output, error : Path
+        What a queued run printed; why it failed.
+    lock : Path
+        Held by the process that is at work on the run.
     """
-    path = folder / SCORES
-    try:
-        scores: dict[str, Any] = json.loads(path.read_text())
-        if not {"architecture", "job", "fold", "classes", "data", "split", "labels", "phases"} <= scores.keys():
-            raise ValueError
-        return scores
-    except FileNotFoundError:
-        raise BadInput(f"{folder}: this run is not finished (it has no {SCORES}); train it first") from None
-    except (ValueError, AttributeError):
-        raise BadInput(f"{path}: these are no scores of a run; remove the file and run the job again") from None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.identity = path / "run.json"
+        self.model, self.job, self.environment = path / "model.json", path / "job.json", path / "environment.json"
+        self.hotlog, self.progress = path / "hotlog.csv", path / "progress.json"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.predictions, self.scores = path / predictions.FILE, path / "scores.json"
+        self.output, self.error = path / "output.txt", path / "error.txt"
+        self.lock = path / ".lock"
+
+    def weights(self, phase: int) -> Path:
+        """The best weights of a phase."""
+        return self.path / f"phase{phase}.safetensors"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run is finished."""
+        return self.scores.exists()
+
+    def read_scores(self) -> dict[str, Any]:
+        """Read a finished run's scores.
+
+        Raises
+        ------
+        BadInput
+            If the file is missing or damaged.
+        """
+        try:
+            scores: dict[str, Any] = json.loads(self.scores.read_text())
+            if not scores.keys() >= PARTS_OF_SCORES:
+                raise ValueError
+            return scores
+        except FileNotFoundError:
+            raise BadInput(
+                f"{self.path}: this run is not finished (it has no {self.scores.name}); train it first"
+            ) from None
+        except (ValueError, AttributeError):
+            raise BadInput(
+                f"{self.scores}: these are no scores of a run; remove the file and run the job again"
+            ) from None
+
+    @property
+    def last_weights(self) -> Path:
+        """The weights of a finished run: those of its last phase."""
+        return self.weights(self.read_scores()["phases"][-1]["phase"])
+
+
+def folds_of(job: Path) -> dict[int, RunFiles]:
+    """The runs in a job's folder, fold -> run, in the order of folds."""
+    folders = {int(path.name[4:]): path for path in job.glob("fold*") if path.name[4:].isdecimal()}
+    return {fold: RunFiles(folders[fold]) for fold in sorted(folders)}
+
+
+def finished_folds(job: Path) -> dict[int, RunFiles]:
+    """The finished runs in a job's folder, fold -> run, in the order of folds."""
+    return {fold: run for fold, run in folds_of(job).items() if run.is_done}

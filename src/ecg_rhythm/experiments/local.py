@@ -1,0 +1,151 @@
+"""The engine of this machine: a process for each run, one or several on each device.
+
+The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one line of JSON and
+keeps that process's standard input open: should the parent die in any way, the line breaks and the process ends too,
+so nothing computes unseen and no device stays taken.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments.folder import Run
+from ecg_rhythm.experiments.queue import Attempt, QueuedRun, Status
+from ecg_rhythm.experiments.worker import BUSY, Request
+
+
+class LocalEngine:
+    """Runs in processes of this machine.
+
+    Parameters
+    ----------
+    data, logs : Path
+        Data folder, and where run folders are made.
+    devices : sequence of str
+        One run at a time for each: `cpu`, or the number of a GPU. They share the cores, and those that name the same
+        GPU share that.
+    """
+
+    def __init__(self, data: Path, logs: Path, devices: Sequence[str]) -> None:
+        self.data, self.logs, self.places = data, logs, devices
+
+    def start(self, queued: QueuedRun, place: int) -> Attempt:
+        """Start a run's process; its output goes to a file in the run's folder."""
+        device = self.places[place]
+        request = Request(
+            spec=queued.spec, data=str(self.data), logs=str(self.logs), device=device, replaces=queued.replaces
+        )
+        try:
+            queued.run.path.mkdir(parents=True, exist_ok=True)
+            with queued.run.output.open("ab") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "ecg_rhythm", "run"],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | environment_of(device, len(self.places)),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            return _NotStarted(f"{queued.run.path}: this run cannot be started: {error.strerror}")
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended before it read; its exit code says why
+            process.stdin.write(request.model_dump_json().encode() + b"\n")
+            process.stdin.flush()
+        return _Process(queued.run, process)
+
+
+@dataclass(frozen=True)
+class _NotStarted:
+    error: str
+
+    def result(self) -> tuple[Status, str]:
+        return Status.FAILED, self.error
+
+    def stop(self) -> tuple[Status, str]:
+        return self.result()
+
+
+@dataclass(frozen=True)
+class _Process:
+    run: Run
+    process: subprocess.Popen[bytes]
+
+    def result(self) -> tuple[Status, str] | None:
+        code = self.process.poll()
+        if code is None:
+            return None
+        self._close()
+        if code == 0:
+            return Status.DONE, ""
+        return (Status.ELSEWHERE, "") if code == BUSY else (Status.FAILED, self._error(code))
+
+    def stop(self) -> tuple[Status, str]:
+        self._close()
+        return (Status.DONE, "") if self.process.wait() == 0 else (Status.WAITING, "")
+
+    def _close(self) -> None:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def _error(self, code: int) -> str:
+        try:
+            return self.run.error.read_text().strip()
+        except OSError:
+            ended = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            return f"{ended}; see {self.run.output}"
+
+
+def environment_of(device: str, runs: int) -> dict[str, str]:
+    """The variables by which torch sees one device, and a fair share of the cores for each of so many runs.
+
+    More threads than cores would be far slower than one: OpenMP's threads spin while they wait for each other.
+    """
+    threads = str(max(available_cores() // runs, 1))
+    variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def parse_devices(text: str) -> list[str]:
+    """Read `cpu`, `cpu,cpu`, `0,1` or `auto` (every GPU, else the CPU) as a list of devices.
+
+    Raises
+    ------
+    BadInput
+        If it is none of these, or there is no such GPU.
+    """
+    if text == "auto":
+        return gpus() or ["cpu"]
+    devices = [device.strip() for device in text.split(",")]
+    for device in devices:
+        if device != "cpu" and not device.isdecimal():
+            raise BadInput(
+                f"--devices {text}: {device!r} is no device; give cpu, cpu,cpu, GPU numbers such as 0,1, or auto"
+            )
+    return devices
+
+
+def gpus() -> list[str]:
+    """NVIDIA GPUs of this machine, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
+    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]
