@@ -18,7 +18,8 @@ from typing import Annotated
 import typer
 
 from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
-from ecg_rhythm.data import splits
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder, store_folder
 from ecg_rhythm.schema import checked_name
 
@@ -82,7 +83,7 @@ def split(
     data: Data = Path("data"),
 ) -> None:
     """Divide the data set into folds. The defaults give the published split_5_6_14."""
-    made = splits.make_for_store(
+    made = make_for_store(
         open_store(data),
         folds=folds,
         ratio=ratio,
@@ -93,7 +94,7 @@ def split(
         keep_together=keep_together,
         name=name and checked_name(name),
     )
-    splits.save_split(made, splits_folder(data) / made.name)
+    save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
     out.print(
         f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
