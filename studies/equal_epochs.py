@@ -18,7 +18,8 @@ from rich.table import Table
 
 from ecg_rhythm import config
 from ecg_rhythm.config import Job, ModelConfig
-from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, write_store
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from ecg_rhythm.data.splits import load_split, make_split, save_split
+from ecg_rhythm.data.split_rules import make_split
+from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.evaluation.metrics import confusion_matrix, score
 from ecg_rhythm.records import Record, read, resample
 

@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").iterdir())
 
 
-SLOW = {"accelerate", "matplotlib", "pandas", "torch", "wfdb"}
+SLOW = {"accelerate", "matplotlib", "pandas", "sklearn", "torch", "wfdb"}
 """What takes long to load."""
 
 
@@ -320,6 +320,7 @@ def test_what_must_start_fast_loads_nothing_slow() -> None:
 
 
 def test_what_only_reads_and_classifies_loads_no_torch(tmp_path: Path) -> None:
+    assert not {"torch", "sklearn"} & loaded_by("", "evaluate", ROOT / "results" / "default")
     assert "torch" not in loaded_by("", "summarize", "--logs", Path(__file__).parents[1] / "as_written/files/logs")
     recordings(tmp_path / "f", n=1)
     assert "torch" not in loaded_by("", "classify", tmp_path / "f" / "r000")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ecg_rhythm.evaluation.metrics import confusion_matrix, score
+from ecg_rhythm.evaluation.metrics import auprc, auroc, confusion_matrix, flat, score
 
 CLASSES = ["N", "A", "O", "~"]
 PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
@@ -78,3 +79,22 @@ def test_nothing_to_score_gives_zeros() -> None:
 def test_scores_go_into_json_and_back() -> None:
     got = score(np.array([0, 1, 2]), np.array([0, 2, 2]), CLASSES)
     assert json.loads(json.dumps(got)) == got
+
+
+def test_metrics_are_named_in_one_level() -> None:
+    scores = score([0, 1, 2, 3], [0, 1, 2, 0], CLASSES)
+    named = flat(scores)
+    assert list(named) == ["challenge", "accuracy", "F1 N", "F1 A", "F1 O", "F1 ~"]
+    assert (named["accuracy"], named["F1 ~"]) == (scores["accuracy"], 0)
+
+
+@given(
+    pairs=st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60).filter(
+        lambda pairs: len({actual for actual, _ in pairs}) == 2
+    )
+)
+@settings(deadline=None, max_examples=200)
+def test_areas_under_curves_are_scikit_learns_ties_included(pairs: list[tuple[bool, int]]) -> None:
+    actual, probabilities = np.array([a for a, _ in pairs]), np.array([p for _, p in pairs]) / 6
+    assert auroc(actual, probabilities) == pytest.approx(roc_auc_score(actual, probabilities), abs=1e-12)
+    assert auprc(actual, probabilities) == pytest.approx(average_precision_score(actual, probabilities), abs=1e-12)

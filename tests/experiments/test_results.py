@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation import evaluate
 from ecg_rhythm.evaluation import predictions as outputs

@@ -34,7 +34,7 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
     (folder / "scores.json").write_text(json.dumps(content))
     made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"split": split}}
     (folder / "run.json").write_text(json.dumps(made_from))
-    return scores["challenge"]
+    return float(scores["challenge"])
 
 
 GOOD, FAIR, POOR = [0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2], [1, 1, 0, 1, 2, 0]

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import Spread, score
+from ecg_rhythm.evaluation.metrics import Spread, flat, score
 from ecg_rhythm.experiments import summary
 
 if TYPE_CHECKING:
@@ -26,46 +26,46 @@ from typing import Annotated
 import typer
 
 from ecg_rhythm import files
-from ecg_rhythm.cli.console import Data, Logs, app, complain, new_table, out
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
 from ecg_rhythm.cli.train import show_progress
 
 
-@app.command(short_help="Keep out-of-fold predictions and their figures.")
+@app.command(rich_help_panel=COMPARE, short_help="Keep a job's predictions and figures as a result.")
 def publish(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
-    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    title: Annotated[str, typer.Option(help="Title of the result.")],
     data: Data = Path("data"),
 ) -> None:
-    """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
+    """Keep the out-of-fold predictions of a job, what made them, and their figures, for anyone to check."""
     from ecg_rhythm.experiments import results
 
     print_figures(out, results.publish(job, to, title, data), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command(short_help="Let results vote together.")
+@app.command(rich_help_panel=COMPARE, short_help="Combine results: the mean of their probabilities.")
 def vote(
     members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results on the same split.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
-    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    title: Annotated[str, typer.Option(help="Title of the result.")],
 ) -> None:
-    """Let results vote: the mean of their out-of-fold probabilities, and its figures."""
+    """Combine results into one: the mean of their out-of-fold probabilities."""
     from ecg_rhythm.experiments import results
 
     print_figures(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command(short_help="Compute a result's figures anew and compare.")
+@app.command(rich_help_panel=COMPARE, short_help="Recompute the figures of a result and check them.")
 def evaluate(
     result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
-    rerun: Annotated[int | None, typer.Option(help="Train this fold anew and compare.")] = None,
+    rerun: Annotated[int | None, typer.Option(help="Train this fold again and compare.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Data = Path("data"),
-    logs: Annotated[Path, typer.Option(help="Where --rerun keeps its runs.")] = Path("rerun"),
+    logs: Annotated[Path, typer.Option(help="Folder for the runs of --rerun.")] = Path("rerun"),
 ) -> None:
-    """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
+    """Recompute every figure of a result from its out-of-fold predictions and compare it with the published one."""
     from ecg_rhythm.evaluation import evaluate as evaluation
     from ecg_rhythm.experiments import results
 
@@ -98,13 +98,13 @@ def evaluate(
         out.print("all figures published are those of the predictions")
 
 
-@app.command(short_help="List recordings whose labels look wrong.")
+@app.command(rich_help_panel=COMPARE, short_help="List recordings whose labels are probably wrong.")
 def suspects(
     found_in: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results of one data set.")],
-    sure: Annotated[float, typer.Option(min=0, max=1, help="How sure each of them must be.")] = 0.8,
+    sure: Annotated[float, typer.Option(min=0, max=1, help="Least probability of every model's prediction.")] = 0.8,
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
-    """List recordings that all results get wrong and are sure about: often the label is wrong."""
+    """List recordings that all models get wrong with high probability. Often their label is wrong."""
     from ecg_rhythm.evaluation import suspects as looking
     from ecg_rhythm.experiments import results
 
@@ -114,7 +114,7 @@ def suspects(
         looking.write(to, found)
 
 
-@app.command(short_help="Score a job under noise, gaps and other faults.")
+@app.command(rich_help_panel=COMPARE, short_help="Score a job under noise, gaps and other disturbances.")
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     part: Annotated[str, typer.Option(help="Part of each fold to score: test, or valid to choose by.")] = "test",
@@ -122,7 +122,7 @@ def robustness(
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Score a job's folds under noise, other devices and other faults."""
+    """Score a job under noise, other sampling rates, gaps and other disturbances."""
     from ecg_rhythm.experiments import robustness as measuring
 
     with out.status("measuring") as status:
@@ -132,14 +132,14 @@ def robustness(
         files.write_json(to, found)
 
 
-@app.command(short_help="Compare all finished runs.")
+@app.command(rich_help_panel=COMPARE, short_help="Compare all finished runs.")
 def summarize(
-    architecture: Annotated[str | None, typer.Argument(help="Only this architecture.")] = None,
+    architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
     logs: Logs = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per phase, job, fold and measure.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line per phase, job, fold and metric.")] = False,
 ) -> None:
-    """Compare all finished runs: every fold, mean ± standard deviation, difference to the best."""
+    """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
     configurations, problems = summary.summarize(logs, architecture)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
@@ -199,7 +199,7 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
         values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
         table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
     out.print(table)
-    classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
+    classes = [name.removeprefix("F1 ") for name in measures if name.startswith("F1 ")]
     confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
     for name, row in zip(classes, found["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
@@ -222,11 +222,13 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
 
 def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
     """Print how a fold that was trained anew compares with what is published."""
-    table = new_table("", "challenge", "accuracy", *(f"F1 {name}" for name in published.classes))
-    for name, predictions in (("published", published), ("anew", anew)):
-        values = score(predictions.targets, predictions.labels, predictions.classes)
-        f1 = [f"{value:.3f}" for value in values["f1"].values()]
-        table.add_row(name, f"{values['challenge']:.3f}", f"{values['accuracy']:.3f}", *f1)
+    scored = {
+        name: flat(score(table.targets, table.labels, table.classes))
+        for name, table in (("published", published), ("anew", anew))
+    }
+    table = new_table("", *scored["published"])
+    for name, values in scored.items():
+        table.add_row(name, *(f"{value:.3f}" for value in values.values()))
     out.print(table)
     furthest = np.abs(published.probabilities - anew.probabilities).max()
     same = (published.labels == anew.labels).mean()

@@ -7,11 +7,10 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
-from ecg_rhythm.evaluation.metrics import confusion_matrix, score, spread
+from ecg_rhythm.evaluation.metrics import CURVES, confusion_matrix, flat, score, spread
 from ecg_rhythm.evaluation.predictions import Predictions
 
 ECE_BINS = 15
@@ -60,7 +59,7 @@ def figures(predictions: Predictions) -> Figures:
     """Measure predictions fold by fold.
 
     A class that a fold lacks has no AUROC and no AUPRC there; that fold is left out of their means.
-    AUROC and AUPRC (average precision) are scikit-learn's, one class against all others.
+    AUROC and AUPRC (average precision) are of one class against all others.
 
     Parameters
     ----------
@@ -69,15 +68,11 @@ def figures(predictions: Predictions) -> Figures:
     """
     folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
     scores = [score(fold.targets, fold.labels, fold.classes) for fold in folds]
-    measures = {
-        "challenge": over_folds([s["challenge"] for s in scores]),
-        "accuracy": over_folds([s["accuracy"] for s in scores]),
-    }
-    for name in predictions.classes:
-        measures[f"F1 {name}"] = over_folds([s["f1"][name] for s in scores])
-    for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
+    named = [flat(one) for one in scores]
+    measures = {name: over_folds([one[name] for one in named]) for name in named[0]}
+    for title, curve in CURVES.items():
         for position, name in enumerate(predictions.classes):
-            values = _against_others(folds, position, measure)
+            values = _against_others(folds, position, curve)
             if any(value is not None for value in values):
                 measures[f"{title} {name}"] = over_folds(values)
     n_classes = len(predictions.classes)

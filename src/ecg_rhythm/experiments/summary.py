@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import Scores, Spread, spread
+from ecg_rhythm.evaluation.metrics import Scores, Spread, flat, spread
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
-F1 = "F1 "
-"""What comes before a class's name where its F1 is meant."""
+LAST = "accuracy"
+"""The metric that says least of classes of very different size."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Configuration:
 
     def values(self, measure: str) -> dict[int, float]:
         """Return a measure of each fold: one of `measures`."""
-        return {k: _value(scores, measure) for k, scores in sorted(self.folds.items())}
+        return {k: flat(scores)[measure] for k, scores in sorted(self.folds.items())}
 
     def spread(self, measure: str) -> Spread:
         """Return mean and standard deviation of a measure."""
@@ -56,17 +56,11 @@ class Configuration:
         return spread(pairs) if pairs else None
 
 
-def _value(scores: Scores, measure: str) -> float:
-    if measure == "challenge":
-        return scores["challenge"]
-    if measure == "accuracy":
-        return scores["accuracy"]
-    return scores["f1"][measure.removeprefix(F1)]
-
-
 def measures(configuration: Configuration) -> list[str]:
-    """Return what is reported: challenge score, F1 of every class, accuracy."""
-    return ["challenge", *(F1 + name for name in configuration.classes), "accuracy"]
+    """Names of the metrics that every fold has, accuracy last."""
+    named = [flat(scores) for scores in configuration.folds.values()]
+    common = [name for name in named[0] if all(name in one for one in named)]
+    return sorted(common, key=lambda name: name == LAST)
 
 
 def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configuration], list[str]]:

@@ -25,7 +25,7 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, Scores, score
+from ecg_rhythm.evaluation.metrics import NOISE, Scores, flat, score
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.loss import l2_penalty, loss_of
@@ -277,7 +277,7 @@ class Trainer:
         valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
         test = self._score(parts.test, self.kept) if self.score_test else None
         if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
-            state.best_score, state.best_epoch = valid and valid["challenge"], state.epoch
+            state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
             if self.accelerator.is_main_process:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
                 metadata = self.metadata.model_copy(update={"phase": state.phase, "scores": scores})
@@ -288,10 +288,10 @@ class Trainer:
             valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.seconds,
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        metrics = {name: value for name, value in state.hotlog[-1].items() if value is not None}
-        self.accelerator.log(
-            {name: value for name, value in metrics.items() if name not in HOTLOG[:3]}, step=state.epochs_so_far
-        )
+        metrics = {"loss": state.loss, "learning_rate": rate, "seconds": self.seconds}
+        for part, scored in (("valid", valid), ("test", test)):
+            metrics |= {f"{part}/{name}": value for name, value in flat(scored or {}).items()}
+        self.accelerator.log({k: v for k, v in metrics.items() if v is not None}, step=state.epochs_so_far)
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
         """Positions of recordings, ascending, and their probabilities; each process computes its share."""
