@@ -18,8 +18,9 @@ from ecg_rhythm.evaluation.predictions import Predictions, write_predictions
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.training.environment import accelerator_for, describe
+from ecg_rhythm.training.fold import Parts, Trained
 from ecg_rhythm.training.progress import Progress, write_hotlog, write_progress
-from ecg_rhythm.training.trainer import Parts, Trained, Trainer
+from ecg_rhythm.training.trainer import Trainer
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.quantise import RECORDINGS
 from ecg_rhythm.weights.run_files import RunFiles

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from ecg_rhythm.training.augment import AUGMENTATIONS, Augmentation, Padded
     from ecg_rhythm.training.batches import Batch, Recordings, on_device, sorted_batches, training_batches
     from ecg_rhythm.training.environment import accelerator_for
+    from ecg_rhythm.training.fold import Parts, Trained
     from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
     from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
     from ecg_rhythm.training.predict import probabilities
     from ecg_rhythm.training.progress import Progress, read_progress
-    from ecg_rhythm.training.trainer import Parts, Trained, Trainer
+    from ecg_rhythm.training.trainer import Trainer
 
 __all__ = [
     "AUGMENTATIONS", "LOSSES", "Augmentation", "Batch", "Padded", "Parts", "Progress", "Recordings", "Trained",
@@ -32,7 +33,8 @@ _MODULES = {
     "optimizer": ("average_of", "optimizer_of", "rate_at"),
     "predict": ("probabilities",),
     "progress": ("Progress", "read_progress"),
-    "trainer": ("Parts", "Trained", "Trainer"),
+    "fold": ("Parts", "Trained"),
+    "trainer": ("Trainer",),
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
-from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE, Scores, flat, score
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
+from ecg_rhythm.training.fold import Indices, Parts, Trained
 from ecg_rhythm.training.loss import l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
@@ -38,48 +38,7 @@ from ecg_rhythm.weights.run_files import RunFiles
 
 EVALUATION_BATCH = 32
 
-Indices = NDArray[np.int64]
 Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A fold of a data set: which recordings are trained on, which choose the weights, which judge.
-
-    Attributes
-    ----------
-    store : Store
-        The data set.
-    targets : ndarray of int64, shape (n,)
-        Class of every recording of it, as a position in `store.classes`.
-    train, valid, test : ndarray of int64
-        Positions of recordings. Without a validation part, the weights of the last epoch are kept.
-    """
-
-    store: Store
-    targets: NDArray[np.int64]
-    train: Indices
-    valid: Indices
-    test: Indices
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training gives, beside the weights it has kept.
-
-    Attributes
-    ----------
-    phases : list of dict
-        Scores of the best weights of each phase, on the validation and the test part.
-    predictions : dict
-        Name of a part -> positions of its recordings and their probabilities, by the last phase's best weights.
-    seconds : float
-        Time spent, interruptions left out.
-    """
-
-    phases: list[dict[str, Any]]
-    predictions: dict[str, tuple[Indices, NDArray[np.float64]]]
-    seconds: float
 
 
 class Trainer:
