@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -95,11 +93,10 @@ HOTLOG = (
 
 def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a row for each validation as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HOTLOG, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(path, text.getvalue())
+    import pandas as pd  # takes long to load
+
+    table = pd.DataFrame(rows, columns=HOTLOG, dtype=object)  # so that no number changes its type
+    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 @dataclass(frozen=True)
