@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,9 +19,11 @@ import ecg_rhythm
 from ecg_rhythm.cli.answers import print_answers, print_csv, write_parquet
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
-from ecg_rhythm.inference.answers import Prediction, Timeline, columns, row
+from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows
+from ecg_rhythm.inference.fields import published
+from ecg_rhythm.inference.tables import columns, row, screen_row
 from ecg_rhythm.records import ReadOptions, Record, read
 from tests.helpers import onnx_model, refusal
 
@@ -216,11 +218,32 @@ def test_a_bad_file_does_not_end_a_batch(meter: Classifier, paths: list[Path], t
     assert isinstance(good, ecg_rhythm.Prediction)
 
 
-def test_every_published_field_has_a_description_a_value_and_a_column_or_none(
-    meter: Classifier, paths: list[Path]
-) -> None:
+def test_every_published_field_has_a_meaning_a_value_and_a_column_or_none(meter: Classifier, paths: list[Path]) -> None:
     for answer in classify.answers(meter, paths[:2], OPTIONS):
         assert not isinstance(answer, BadInput)
-        assert [*answer.as_dict()] == ["kind", *(field.name for field in answer.published())]
-        assert all(field.about.description.endswith(".") for field in answer.published())
+        fields = published(type(answer))
+        assert [*answer.as_dict()] == ["kind", *(field.name for field in fields)]
+        assert all(field.meaning.endswith(".") for field in fields)
         assert row("f", answer).keys() <= columns(meter.classes).keys()
+
+
+def test_a_field_that_is_new_is_in_json_and_tables(meter: Classifier, paths: list[Path]) -> None:
+    @dataclass(frozen=True)
+    class Longer(Prediction):
+        """A prediction with a further field.
+
+        Attributes
+        ----------
+        beats : float or None
+            Number of heart beats.
+        """
+
+        beats: float | None = field(default=None, metadata={"digits": 0, "heading": "beats", "format": ".0f"})
+
+    (answer,) = classify.answers(meter, paths[1:2], OPTIONS)
+    assert isinstance(answer, Prediction)
+    longer = Longer(**vars(answer), beats=41.2)
+    assert longer.as_dict() == answer.as_dict() | {"beats": 41.2}
+    assert published(Longer)[-1].meaning == "Number of heart beats."
+    assert row("f", longer) == row("f", answer) | {"beats": 41}
+    assert list(screen_row(longer)) == [*list(screen_row(answer))[:-1], "beats", "read as"]

@@ -22,7 +22,7 @@ from ecg_rhythm import records
 from ecg_rhythm.cli.serve import serve
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.plots import SHADE
-from ecg_rhythm.web import schemas
+from ecg_rhythm.web import openapi
 from ecg_rhythm.web.app import Limits, create_app
 from tests.helpers import onnx_model, refusal
 
@@ -125,10 +125,10 @@ def test_answers_are_what_the_documentation_says(client: TestClient, query: str)
     for repeated in (1, 9):
         samples = np.tile(WAVE, repeated).tolist()
         answer = client.post(f"/api/classify{query}", json={"samples": samples, "fs": 100})
-        documented_answer: Any = schemas.Prediction | schemas.Timeline
+        documented_answer: Any = openapi.Prediction | openapi.Timeline
         TypeAdapter(documented_answer).validate_json(answer.content, strict=True)
     refused = client.post("/api/classify", json={"samples": [], "fs": 100})
-    schemas.Refusal.model_validate_json(refused.content)
+    openapi.Refusal.model_validate_json(refused.content)
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
