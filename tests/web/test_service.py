@@ -24,7 +24,7 @@ from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.plots import SHADE
 from ecg_rhythm.web import openapi
 from ecg_rhythm.web.app import Limits, create_app
-from tests.helpers import onnx_model, refusal
+from tests.helpers import onnx_model, predict, refusal
 
 FILE = {"content-type": "application/octet-stream"}
 SECONDS = 20
@@ -45,7 +45,7 @@ def client(model: Path) -> Iterator[TestClient]:
 
 def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", ecg=WAVE, fs=100, unit="mV")
-    expected = classifier.load(model)(WAVE, 100)
+    expected = predict(classifier.load(model), WAVE, 100)
     by_file = client.post("/api/classify?name=mine.npz", content=(tmp_path / "r.npz").read_bytes(), headers=FILE)
     by_json = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})
     shouted = {"content-type": "Application/JSON; charset=utf-8"}

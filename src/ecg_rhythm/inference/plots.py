@@ -68,6 +68,16 @@ def draw(answer: Answer, path: Path) -> None:
         _save(_figure_of(answer), temporary, path.suffix.lstrip(".") or "png")
 
 
+def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
+    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
+    picture, number = folder / f"{answer.record}.png", 1
+    while picture in drawn:
+        number += 1
+        picture = folder / f"{answer.record}-{number}.png"
+    drawn.add(picture)
+    draw(answer, picture)
+
+
 def as_html(answer: Answer) -> str:
     """Show an answer in a notebook: the same picture, or its text where no picture can be drawn."""
     try:
