@@ -21,7 +21,8 @@ from hypothesis.strategies import SearchStrategy
 from tests.helpers import onnx_model
 from tests.records import test_formats
 
-from ecg_rhythm.web.app import Limits, create_app
+from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.service import Limits
 
 SECONDS = 5.0
 """Most that a request may take."""
