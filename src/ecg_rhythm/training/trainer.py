@@ -87,7 +87,7 @@ class Trainer:
         self.average = average_of(self.bare, decay) if decay else None
         self.network: nn.Module = self.bare
         if accelerator.num_processes > 1:
-            # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted.
+            # Without `device_ids`, which would make it move lengths from the CPU, where they are needed.
             rests = any(phase.frozen or phase.unused for phase in self.bare.phases)
             self.network = DistributedDataParallel(self.bare, find_unused_parameters=rests)
         self.recordings = on_device(parts.store, accelerator.device)
