@@ -130,7 +130,7 @@ def run_one() -> None:
 
 
 def _job(**values: object) -> Job:
-    """Return a job from the command line's options, refused like one from a file."""
+    """Make a job of the command line's options, checked like one from a file."""
     job: Job = parse(Job, json.dumps(values), "command line")
     return job
 
@@ -160,7 +160,7 @@ def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], 
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
-    """Return a table of what runs, waits, is done and has failed."""
+    """A table of the runs that wait, are under way, are done and have failed."""
     table = new_table("run", "status", "device", "progress")
     for column in table.columns[1:]:
         column.justify = "left"
