@@ -25,7 +25,7 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, Scores, score
+from ecg_rhythm.evaluation.metrics import NOISE, metrics_from_file, scores_for_file
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.loss import l2_penalty, loss_of
@@ -277,7 +277,7 @@ class Trainer:
         valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
         test = self._score(parts.test, self.kept) if self.score_test else None
         if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
-            state.best_score, state.best_epoch = valid and valid["challenge"], state.epoch
+            state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
             if self.accelerator.is_main_process:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
                 metadata = self.metadata.model_copy(update={"phase": state.phase, "scores": scores})
@@ -288,10 +288,14 @@ class Trainer:
             valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.seconds,
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        metrics = {name: value for name, value in state.hotlog[-1].items() if value is not None}
-        self.accelerator.log(
-            {name: value for name, value in metrics.items() if name not in HOTLOG[:3]}, step=state.epochs_so_far
-        )
+        logged = {"learning_rate": rate, "seconds": self.seconds}
+        if state.loss is not None:
+            logged["loss"] = state.loss
+        for part, scored in (("valid", valid), ("test", test)):
+            if scored is not None:
+                metrics = metrics_from_file(scored, parts.store.classes)
+                logged |= {f"{part}/{name}": value for name, value in metrics.items()}
+        self.accelerator.log(logged, step=state.epochs_so_far)
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
         """Positions of recordings, ascending, and their probabilities; each process computes its share."""
@@ -304,9 +308,9 @@ class Trainer:
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
 
-    def _score(self, indices: Indices, network: networks.Network) -> Scores:
+    def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         positions, predicted = self.predict(indices, network)
-        return score(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
+        return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
 
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase
