@@ -20,7 +20,7 @@ from rich.table import Table
 from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import flat
+from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan, single
@@ -208,10 +208,11 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
 
 def print_scores(out: Console, scores: dict[str, Any]) -> None:
     """Print the scores of one run, phase by phase."""
-    rows = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
-    first, part = rows[0]
-    table = new_table("phase", "best epoch", "set", *flat(first[part]))
-    for phase, part in rows:
-        values = [f"{value:.3f}" for value in flat(phase[part]).values()]
-        table.add_row(str(phase["phase"]), str(phase["best_epoch"]), part, *values)
+    parts = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
+    metrics = [metrics_from_file(phase[part], scores["classes"]) for phase, part in parts]
+    table = new_table("phase", "best epoch", "set", *metrics[0])
+    for (phase, part), values in zip(parts, metrics, strict=True):
+        table.add_row(
+            str(phase["phase"]), str(phase["best_epoch"]), part, *(f"{value:.3f}" for value in values.values())
+        )
     out.print(table)

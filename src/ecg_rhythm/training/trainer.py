@@ -23,7 +23,7 @@ from torch import Tensor
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, Scores, flat, score
+from ecg_rhythm.evaluation.metrics import NOISE, metrics_from_file, scores_for_file
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.environment import shared
@@ -243,10 +243,14 @@ class Trainer:
             valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.seconds,
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        metrics = {"loss": state.loss, "learning_rate": rate, "seconds": self.seconds}
+        logged = {"learning_rate": rate, "seconds": self.seconds}
+        if state.loss is not None:
+            logged["loss"] = state.loss
         for part, scored in (("valid", valid), ("test", test)):
-            metrics |= {f"{part}/{name}": value for name, value in flat(scored or {}).items()}
-        self.accelerator.log({k: v for k, v in metrics.items() if v is not None}, step=state.epochs_so_far)
+            if scored is not None:
+                metrics = metrics_from_file(scored, parts.store.classes)
+                logged |= {f"{part}/{name}": value for name, value in metrics.items()}
+        self.accelerator.log(logged, step=state.epochs_so_far)
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
         """Positions of recordings, ascending, and their probabilities; each process computes its share."""
@@ -259,9 +263,9 @@ class Trainer:
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
 
-    def _score(self, indices: Indices, network: networks.Network) -> Scores:
+    def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         positions, predicted = self.predict(indices, network)
-        return score(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
+        return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
 
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase
