@@ -11,8 +11,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks import Network
 from ecg_rhythm.version import __version__
 
 
@@ -79,6 +82,15 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
         log_with="tensorboard" if tensorboard else None,
         project_dir=folder,
     )
+
+
+def shared(network: Network, accelerator: Accelerator) -> nn.Module:
+    """The network as processes that train it together call it: their gradients are averaged."""
+    if accelerator.num_processes == 1:
+        return network
+    # Without `device_ids`, which would make it move lengths from the CPU, where they are needed.
+    rests = any(phase.frozen or phase.unused for phase in network.phases)
+    return DistributedDataParallel(network, find_unused_parameters=rests)
 
 
 def _precision(precision: str, on_cpu: bool) -> str:

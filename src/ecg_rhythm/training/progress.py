@@ -1,4 +1,4 @@
-"""Progress of a run: what its checkpoint keeps beside tensors, and what is shown of it."""
+"""How far a run is, and what its checkpoint keeps besides tensors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class State:
 
     @classmethod
     def of_checkpoint(cls, progress: dict[str, Any], path: Path) -> State:
-        """Build the state from a checkpoint.
+        """The state that a checkpoint holds.
 
         Raises
         ------
@@ -53,22 +53,26 @@ class State:
         return sum(int(phase["epochs"]) for phase in self.phases) + self.epoch
 
     def of_next_phase(self, seconds: float) -> State:
-        """State at the beginning of the next phase, so many seconds after the run began."""
+        """The state in which the next phase begins, so many seconds after the run did."""
         return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
 
     def has_stalled(self, options: TrainingParameters) -> bool:
-        """Whether to stop early: enough epochs have passed, and the score has not improved for long."""
+        """Whether to stop early: the score has not improved for long, and enough epochs have passed."""
         waited = self.epoch - self.best_epoch
         validated = self.best_score is not None  # without a score nothing can improve
         return validated and self.epoch > options.early_stop_after and waited >= options.early_stop_wait
 
     def progress(self, epochs: Sequence[int], seconds: float, part_of_epoch: float = 0.0) -> Progress:
-        """Progress after so many seconds, with a share `part_of_epoch` of the next epoch done.
+        """How far the run is.
 
         Parameters
         ----------
         epochs : sequence of int
-            Number of epochs of each phase.
+            Epochs of each phase.
+        seconds : float
+            Time spent so far.
+        part_of_epoch : float
+            Share of the next epoch that is done.
         """
         done = sum(epochs[: self.phase]) + self.epoch + part_of_epoch
         phase = min(self.phase, len(epochs) - 1)
@@ -123,7 +127,7 @@ class Progress:
         return self.loss is not None and self.within_epoch == 0
 
     def __str__(self) -> str:
-        """Progress in one line."""
+        """One line: phase, epoch, loss, best score, time left."""
         parts = [f"phase {self.phase + 1}/{self.phases}", f"epoch {self.epoch}/{self.epochs}"]
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
@@ -135,18 +139,18 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Text of a duration as h:mm:ss."""
+    """Seconds as h:mm:ss."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
 
 
 def write_progress(path: Path, progress: Progress) -> None:
-    """Write `progress.json`, for whoever watches a run."""
+    """Write how far a run is, for whoever watches it."""
     files.write_json(path, asdict(progress))
 
 
 def read_progress(path: Path) -> Progress | None:
-    """Read `progress.json`; None if there is none yet."""
+    """Read how far a run is; None if the file is missing or damaged."""
     try:
         return Progress(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
