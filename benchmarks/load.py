@@ -21,6 +21,7 @@ import httpx
 import numpy as np
 
 from ecg_rhythm.inference import classifier
+from ecg_rhythm.records import Record
 
 CLIENTS, SECONDS, BAD = (1, 8, 64), 30.0, 0.05
 STRIPS, FS = 12, 300.0
@@ -43,7 +44,8 @@ def strips() -> list[tuple[bytes, str]]:
             body = file.getvalue()
         else:
             body = b"# fs = 300 Hz\necg mV\n" + b"\n".join(b"%.9g" % value for value in signal)
-        found.append((body, model(signal, FS).label))
+        (prediction,) = model.classify([Record("", signal, FS, "")])
+        found.append((body, prediction.label))
     return found
 
 

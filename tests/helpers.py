@@ -14,12 +14,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import ecg_rhythm
+from ecg_rhythm import Prediction
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.schema import parse
 from ecg_rhythm.weights import export
@@ -78,6 +81,13 @@ def refusal(call: Callable[[], object]) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
+
+
+def predict(classifier: Classifier, signal: NDArray[Any], fs: float) -> Prediction:
+    """The prediction of a short signal in mV."""
+    answer = ecg_rhythm.classify(signal, classifier, fs=fs)
+    assert isinstance(answer, Prediction)
+    return answer
 
 
 def model(**changes: Any) -> ModelConfig:

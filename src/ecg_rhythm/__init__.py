@@ -1,7 +1,7 @@
 """Classify heart rhythm in single-lead ECGs.
 
-`load` a model, `read` a file, `classify` files or samples, `stream` a live signal. What trains and compares networks
-is imported from `ecg_rhythm.data`, `.networks`, `.training` and `.experiments`.
+`load` a model, `read` a file, `classify` files or samples, `stream` a live signal. To train and compare networks,
+import from `ecg_rhythm.data`, `.networks`, `.training` and `.experiments`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, overload
 from ecg_rhythm.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
     from pathlib import Path
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import NDArray
 
     from ecg_rhythm.errors import BadInput
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.classifier import Classifier
     from ecg_rhythm.inference.streaming import StreamingClassifier
-    from ecg_rhythm.records import Record
+    from ecg_rhythm.records import ReadOptions, Record, Recording
 
 __all__ = ["BadInput", "Prediction", "Timeline", "__version__", "classify", "load", "read", "stream"]
 
@@ -33,6 +34,10 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(f"ecg_rhythm.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def load(model: Path | str | Iterable[Path | str] = "default", coverage: float | None = None) -> Classifier:
@@ -58,7 +63,7 @@ def load(model: Path | str | Iterable[Path | str] = "default", coverage: float |
 
 def read(
     path: Path | str, *, lead: str | int | None = None, fs: float | None = None, unit: str | None = None
-) -> Record:
+) -> Recording:
     """Read one lead of an ECG file.
 
     Parameters
@@ -68,30 +73,31 @@ def read(
     lead : str or int, optional
         Name of the lead, or its number from 1 on. Without it: I, else II, else the first ECG.
     fs : float, optional
-        Sampling rate in Hz, where the file does not say it.
+        Sampling rate in Hz, if the file does not state it.
     unit : str, optional
-        Unit of the samples, where the file does not say it: mV, uV, 200/mV.
+        Unit of the samples, if the file does not state it: mV, uV, 200/mV.
 
     Returns
     -------
-    Record
-        `signal` in mV, float32, shape (n,), gaps filled with straight lines; `fs` in Hz; `lead`; `name`; `remarks` on
-        what was assumed.
+    Recording
+        `signal` in mV, float32, shape (n,), NaN where samples are missing; `fs` in Hz; `seconds`; `lead`; `name`;
+        `remarks` on what was assumed.
 
     Raises
     ------
     BadInput
-        If the file is missing, damaged, of an unknown format, or holds hardly any numbers.
+        If the file is missing, damaged, or of an unknown format.
     """
     from ecg_rhythm import records
 
-    return records.read(path, _options(lead, fs, unit))
+    recording = records.open_recording(path, _options(lead, fs, unit))
+    return records.in_memory(recording.name, recording.signal, recording.fs, recording.lead, 1.0, recording.remarks)
 
 
 @overload
 def classify(
-    source: Path | str | Record,
-    model: Classifier | Path | str = ...,
+    source: Path | str | Recording | Record,
+    model: Classifier | Path | str | Iterable[Path | str] = ...,
     *,
     fs: float | None = ...,
     lead: str | int | None = ...,
@@ -99,33 +105,36 @@ def classify(
     window: float | None = ...,
     stride: float | None = ...,
     coverage: float | None = ...,
+    why: bool = ...,
 ) -> Prediction | Timeline: ...
 @overload
 def classify(
-    source: list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
-    model: Classifier | Path | str = ...,
-    *,
-    fs: float | None = ...,
-    lead: str | int | None = ...,
-    unit: str | None = ...,
-    window: float | None = ...,
-    stride: float | None = ...,
-    coverage: float | None = ...,
-) -> list[Prediction | Timeline | BadInput]: ...
-@overload
-def classify(
-    source: ArrayLike,
-    model: Classifier | Path | str = ...,
+    source: NDArray[Any] | Sequence[float],
+    model: Classifier | Path | str | Iterable[Path | str] = ...,
     *,
     fs: float,
     unit: str | None = ...,
     window: float | None = ...,
     stride: float | None = ...,
     coverage: float | None = ...,
+    why: bool = ...,
 ) -> Prediction | Timeline: ...
+@overload
+def classify(
+    source: Iterable[PathLike[str]] | list[str] | list[Path | str] | tuple[Path | str, ...],
+    model: Classifier | Path | str | Iterable[Path | str] = ...,
+    *,
+    fs: float | None = ...,
+    lead: str | int | None = ...,
+    unit: str | None = ...,
+    window: float | None = ...,
+    stride: float | None = ...,
+    coverage: float | None = ...,
+    why: bool = ...,
+) -> list[Prediction | Timeline | BadInput]: ...
 def classify(
     source: Any,
-    model: Classifier | Path | str = "default",
+    model: Classifier | Path | str | Iterable[Path | str] = "default",
     *,
     fs: float | None = None,
     lead: str | int | None = None,
@@ -133,77 +142,67 @@ def classify(
     window: float | None = None,
     stride: float | None = None,
     coverage: float | None = None,
+    why: bool = False,
 ) -> Prediction | Timeline | list[Prediction | Timeline | BadInput]:
-    """Classify an ECG file, several files, or samples.
+    """Classify an ECG file, several files, a recording, or samples.
 
-    Recordings of up to two minutes get a prediction, longer ones a timeline.
+    A recording of up to two minutes gets a prediction, a longer one a timeline.
 
     Parameters
     ----------
-    source : path, several paths, Record, or array of numbers
+    source : path, several paths, Recording, or array of numbers
         A file; several files; what `read` gives; or samples in mV, shape (n,), NaN where some are missing.
-    model : Classifier, str or path
-        What `load` gives or takes.
+    model : Classifier, or what `load` takes
+        One model, or several that vote.
     fs : float, optional
-        Sampling rate in Hz: of samples, or of a file that does not say it.
+        Sampling rate in Hz: of samples, or of a file that does not state it.
     lead : str or int, optional
         Name of the lead to read, or its number from 1 on.
     unit : str, optional
-        Unit of the samples, where a file does not say it: mV, uV, 200/mV. Of an array, mV if not given.
+        Unit of the samples: mV, uV, 200/mV. Without it, what the file states; for an array, mV.
     window, stride : float, optional
-        Seconds of a window, and from one window to the next (15, or half a shorter window). With a window, every
-        recording longer than it gets a timeline.
+        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s. With a window,
+        every recording that is longer gets a timeline.
     coverage : float, optional
-        As for `load`; a loaded model keeps its own.
+        As for `load`, unless the model is loaded already.
+    why : bool
+        Add to each prediction the seconds that influenced it most, `because`.
 
     Returns
     -------
     Prediction or Timeline
-        Of several paths, a list with one for each in the same order, or the `BadInput` that says why there is none:
-        a bad file does not end a batch.
+        For several paths a list, in their order. A file that cannot be classified has its `BadInput` there, so that it
+        does not end a batch.
 
     Raises
     ------
     BadInput
-        If a single file cannot be read, the samples are no signal, or there is no such model.
+        If a single file, a recording or samples cannot be classified, or there is no such model.
     """
-    from pathlib import Path
-
-    from ecg_rhythm import records
-    from ecg_rhythm.errors import BadInput
+    from ecg_rhythm.inference import classifier
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
-    from ecg_rhythm.inference.classifier import Classifier
 
-    windows, options = answers.Windows(window, stride), _options(lead, fs, unit)
-    classifier = model if isinstance(model, Classifier) else load(model, coverage)
-    if isinstance(source, list | tuple) and source and all(isinstance(path, Path | str) for path in source):
-        return list(answers.answers(classifier, source, options, windows))
-    if isinstance(source, Path | str):
-        (answer,) = answers.answers(classifier, [source], options, windows)
-        if isinstance(answer, BadInput):
-            raise answer
-        return answer
-    recording = source if isinstance(source, records.Record) else records.of_signal(source, fs, unit=unit)
-    return answers.answer_recording(classifier, recording, windows)
+    options, windows = _options(lead, fs, unit), answers.Windows(window, stride)
+    return answers.classify(classifier.loaded(model, coverage), source, options, windows, why)
 
 
 def stream(
     fs: float,
-    model: Classifier | Path | str = "default",
+    model: Classifier | Path | str | Iterable[Path | str] = "default",
     *,
     window: float | None = None,
     stride: float | None = None,
 ) -> StreamingClassifier:
-    """Classify a live signal: `push` samples in mV as they come, get a decision for each full window.
+    """Classify a live signal: `push` samples in mV as they arrive, get a decision for each full window.
 
     Parameters
     ----------
     fs : float
         Sampling rate in Hz.
-    model : Classifier, str or path
-        What `load` gives or takes.
+    model : Classifier, or what `load` takes
+        One model, or several that vote.
     window, stride : float, optional
-        Seconds of a window (30), and from one decision to the next (15, or half a shorter window).
+        Length of a window (30 s), and time from one decision to the next (15 s, or half a shorter window), in s.
 
     Raises
     ------
@@ -215,7 +214,7 @@ def stream(
     return StreamingClassifier(fs, model, window=window, stride=stride)
 
 
-def _options(lead: str | int | None, fs: float | None, unit: str | None) -> Any:
+def _options(lead: str | int | None, fs: float | None, unit: str | None) -> ReadOptions:
     from ecg_rhythm.records import ReadOptions
 
     return ReadOptions(None if lead is None else str(lead), fs, unit)

@@ -17,6 +17,7 @@ from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.schema import parse
+from tests.helpers import predict
 
 KEPT = Path(__file__).parent / "files"
 DONE, INTERRUPTED = Path("logs/CNN/done/fold0"), Path("logs/CRNN/interrupted/fold0")
@@ -55,7 +56,7 @@ def test_weights_give_the_probabilities_that_the_run_kept(model: Path) -> None:
     store, predictions = open_store(KEPT / "data"), read_predictions(KEPT / DONE / "predictions.csv")
     classifier = ecg_rhythm.load(KEPT / model)
     for name, row in zip(predictions.records, predictions.probabilities, strict=True):
-        found = classifier(store.signal(store.names.index(name)), store.fs).probabilities
+        found = predict(classifier, store.signal(store.names.index(name)), store.fs).probabilities
         np.testing.assert_allclose(list(found.values()), row, atol=2e-3)
 
 
@@ -74,6 +75,6 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(kept: Path) -> None:
 
 def test_an_onnx_file() -> None:
     store = open_store(KEPT / "data")
-    found = ecg_rhythm.load(KEPT / "tiny.onnx")(store.signal(0), store.fs)
+    found = predict(ecg_rhythm.load(KEPT / "tiny.onnx"), store.signal(0), store.fs)
     assert list(found.probabilities) == ["N", "A", "~"]
     assert sum(found.probabilities.values()) == pytest.approx(1)

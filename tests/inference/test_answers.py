@@ -2,28 +2,27 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 from rich.console import Console
 
-import ecg_rhythm
 from ecg_rhythm.cli.answers import print_answers, print_csv, write_parquet
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
-from ecg_rhythm.inference.answers import Prediction, Timeline, columns, row
+from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows
-from ecg_rhythm.records import ReadOptions, Record, read
-from tests.helpers import onnx_model, refusal
+from ecg_rhythm.inference.fields import published
+from ecg_rhythm.inference.tables import columns, row, screen_row
+from ecg_rhythm.records import ReadOptions, Record
+from tests.helpers import refusal
 
 FS = 100.0
 OPTIONS = ReadOptions(fs=FS, unit="mV")
@@ -140,7 +139,7 @@ def test_any_name_is_drawn_and_written(
 ) -> None:
     signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
     short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
-    classify.draw(short, tmp_path, set())
+    plots.draw_into(tmp_path, short, set())
     write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
     (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["record"] == name.replace("\udcff", "\\udcff")
@@ -176,51 +175,36 @@ def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths
     for _ in range(2):  # a second batch draws its own anew
         drawn: set[Path] = set()
         for _ in range(2):
-            classify.draw(answer, tmp_path / "plots", drawn)
+            plots.draw_into(tmp_path / "plots", answer, drawn)
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]
 
 
-def test_a_file_is_classified_in_one_call(tmp_path: Path) -> None:
-    model = onnx_model(tmp_path / "m.onnx")
-    np.save(tmp_path / "short.npy", np.sin(np.arange(3000) / 7))
-    np.save(tmp_path / "<long>.npy", np.sin(np.arange(60_000) / 7))
-    short = ecg_rhythm.classify(tmp_path / "short.npy", model, fs=FS, unit="mV")
-    long = ecg_rhythm.classify(tmp_path / "<long>.npy", model, fs=FS, unit="mV")
-    assert isinstance(short, Prediction) and isinstance(long, Timeline)
-    assert [short] == ecg_rhythm.load(model).classify([read(tmp_path / "short.npy", OPTIONS)])
-    assert "none.npy: there is no such file" in refusal(lambda: ecg_rhythm.classify(tmp_path / "none.npy", model))
-    for answer in (short, long):
-        html = ElementTree.fromstring(answer._repr_html_().replace("<br>", "<br/>"))
-        assert html.findall(".//{http://www.w3.org/2000/svg}svg")
-        assert "not a medical device" in "".join(html.itertext())
-    assert "signal" not in short.as_dict() and json.dumps(short.as_dict())
-
-
-def test_the_door_takes_a_file_several_files_a_recording_and_samples(meter: Classifier, paths: list[Path]) -> None:
-    long, short = ecg_rhythm.classify(paths[:2], meter, fs=FS, unit="mV")
-    assert isinstance(long, Timeline) and isinstance(short, Prediction)
-    assert ecg_rhythm.classify(str(paths[1]), meter, fs=FS, unit="mV") == short
-    recording = ecg_rhythm.read(paths[1], fs=FS, unit="mV")
-    assert (recording.fs, recording.lead) == (FS, short.lead)
-    assert ecg_rhythm.classify(recording, meter) == short
-    of_samples = ecg_rhythm.classify(recording.signal, meter, fs=FS)
-    assert isinstance(of_samples, Prediction) and of_samples.probabilities == short.probabilities
-    assert isinstance(ecg_rhythm.classify(recording, meter, window=10), Timeline)
-    assert ecg_rhythm.classify(1000 * recording.signal, meter, fs=FS, unit="uV").as_dict()["label"] == short.label
-
-
-def test_a_bad_file_does_not_end_a_batch(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    none = tmp_path / "none.npy"
-    bad, good = ecg_rhythm.classify([none, paths[1]], meter, fs=FS, unit="mV")
-    assert isinstance(bad, ecg_rhythm.BadInput) and str(none) in str(bad)
-    assert isinstance(good, ecg_rhythm.Prediction)
-
-
-def test_every_published_field_has_a_description_a_value_and_a_column_or_none(
-    meter: Classifier, paths: list[Path]
-) -> None:
+def test_every_published_field_has_a_meaning_a_value_and_a_column_or_none(meter: Classifier, paths: list[Path]) -> None:
     for answer in classify.answers(meter, paths[:2], OPTIONS):
         assert not isinstance(answer, BadInput)
-        assert [*answer.as_dict()] == ["kind", *(field.name for field in answer.published())]
-        assert all(field.about.description.endswith(".") for field in answer.published())
+        fields = published(type(answer))
+        assert [*answer.as_dict()] == ["kind", *(field.name for field in fields)]
+        assert all(field.meaning.endswith(".") for field in fields)
         assert row("f", answer).keys() <= columns(meter.classes).keys()
+
+
+def test_a_field_that_is_new_is_in_json_and_tables(meter: Classifier, paths: list[Path]) -> None:
+    @dataclass(frozen=True)
+    class Longer(Prediction):
+        """A prediction with a further field.
+
+        Attributes
+        ----------
+        beats : float or None
+            Number of heart beats.
+        """
+
+        beats: float | None = field(default=None, metadata={"digits": 0, "heading": "beats", "format": ".0f"})
+
+    (answer,) = classify.answers(meter, paths[1:2], OPTIONS)
+    assert isinstance(answer, Prediction)
+    longer = Longer(**vars(answer), beats=41.2)
+    assert longer.as_dict() == answer.as_dict() | {"beats": 41.2}
+    assert published(Longer)[-1].meaning == "Number of heart beats."
+    assert row("f", longer) == row("f", answer) | {"beats": 41}
+    assert list(screen_row(longer)) == [*list(screen_row(answer))[:-1], "beats", "read as"]

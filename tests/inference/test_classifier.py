@@ -14,6 +14,7 @@ import pytest
 import torch
 import wfdb
 
+import ecg_rhythm
 from ecg_rhythm.cli.export import export as export_command
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
@@ -27,7 +28,7 @@ from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import export, onnx_model, quantise, torch_model
 from ecg_rhythm.weights.metadata import Metadata
-from tests.helpers import model, refusal, signals, small_store, spec
+from tests.helpers import model, predict, refusal, signals, small_store, spec
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def recordings(n: int) -> list[Record]:
 def test_a_batch_gives_what_each_recording_gives_alone(job: Path) -> None:
     loaded = classifier.load(job / "fold0")
     for recording, prediction in zip(recordings(40), loaded.classify(recordings(40)), strict=True):
-        alone = loaded(recording.signal, recording.fs, recording.name)
-        assert (prediction.record, prediction.label) == (alone.record, alone.label)
+        alone = predict(loaded, recording.signal, recording.fs)
+        assert (prediction.record, prediction.label) == (recording.name, alone.label)
         assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
         assert sum(prediction.probabilities.values()) == pytest.approx(1)
 
@@ -73,7 +74,7 @@ def test_several_models_vote_by_the_mean_of_their_probabilities(job: Path) -> No
 def test_it_gives_the_label_of_what_it_learned_at_any_rate(job: Path) -> None:
     loaded = classifier.load(job)
     made = signals(12, seed=9, fs=250.0)
-    right = [loaded(signal, 250.0).label == label for _, label, signal in made if label != "~"]
+    right = [predict(loaded, signal, 250.0).label == label for _, label, signal in made if label != "~"]
     assert sum(right) >= 7
 
 
@@ -94,7 +95,7 @@ def test_what_was_trained_on_windows_is_asked_in_windows(data: Path, tmp_path: P
             expected = network(windows, torch.full((len(windows),), 200)).softmax(dim=1).mean(dim=0).tolist()
         assert probabilities.tolist() == pytest.approx(expected, abs=1e-4)
         for kept in (folder, tmp_path / "m.onnx"):
-            found = classifier.load(kept)(signal, store.fs, name).probabilities
+            found = predict(classifier.load(kept), signal, store.fs).probabilities
             assert list(found.values()) == pytest.approx(expected, abs=1e-4)
 
 
@@ -106,8 +107,8 @@ def test_an_exported_network_answers_alike_and_without_torch(job: Path, tmp_path
         assert got.record == want.record
         assert got.probabilities == pytest.approx(want.probabilities, abs=1e-4)
     program = (
-        "import sys; sys.modules['torch'] = None; from ecg_rhythm.inference import classifier; "
-        f"print(classifier.load({str(file)!r})([0.1, -0.1] * 150, 100.0).label)"
+        "import sys; sys.modules['torch'] = None; import ecg_rhythm; "
+        f"print(ecg_rhythm.classify([0.1, -0.1] * 150, {str(file)!r}, fs=100).label)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() in {"A", "N", "~"}
@@ -248,7 +249,7 @@ def test_any_number_of_files_is_answered_in_order_while_few_are_in_memory(job: P
 @pytest.mark.parametrize("signal", [np.full(300, np.nan), np.zeros((2, 300)), np.zeros(20)])
 def test_what_is_no_signal_is_refused(job: Path, signal: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     with pytest.raises(BadInput):
-        classifier.load(job)(signal, 100.0)
+        ecg_rhythm.classify(signal, classifier.load(job), fs=100)
 
 
 def test_models_that_do_not_go_together_are_refused(job: Path, tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_the_store_and_the_classifier_agree_on_a_signal(job: Path, data: Path) -
     loaded = classifier.load(job / "fold0")
     lines = (job / "fold0" / "predictions.csv").read_text().splitlines()
     header, row = lines[0].split(","), lines[-1].split(",")
-    prediction = loaded(store.signal(store.names.index(row[0])), store.fs)
+    prediction = predict(loaded, store.signal(store.names.index(row[0])), store.fs)
     assert prediction.probabilities == pytest.approx(
         {name[2:-1]: float(p) for name, p in zip(header[4:], row[4:], strict=True)}, abs=1e-4
     )
@@ -273,9 +274,9 @@ def test_the_store_and_the_classifier_agree_on_a_signal(job: Path, data: Path) -
 
 @pytest.mark.parametrize(
     ("signal", "fs"),
-    [([[0.0] * 300] * 2, 300), ([0.0] * 300, 0.5), ([0.0] * 300, float("nan")), (["x"], 300), ([0], "y")],
+    [([[0.0] * 300] * 2, 300), ([0.0] * 300, 0.5), ([0.0] * 300, float("nan")), ([0.0, "x"], 300)],
 )
 def test_what_is_no_row_of_numbers_or_no_rate_is_refused(job: Path, signal: Any, fs: Any) -> None:
     assert "signal: expected one row of numbers in mV and a rate of 1 to 100000 Hz" in refusal(
-        lambda: classifier.load(job / "fold0")(signal, fs)
+        lambda: ecg_rhythm.classify(signal, job / "fold0", fs=fs)
     )

@@ -39,7 +39,7 @@ from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import average_of, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
-from tests.helpers import model, refusal, spec
+from tests.helpers import model, predict, refusal, spec
 
 TWO_PROCESSES = [
     "torch.distributed.run",
@@ -402,7 +402,7 @@ def test_what_is_no_ecg_is_learned_as_noise(data: Path, tmp_path: Path) -> None:
     run = spec(model(model_name="ResGRU", data_augmentation__empty=0.4, **recipe, **quiet))
     train(run, data, tmp_path, device="cpu")
     loaded = classifier.load(run.folder(tmp_path))
-    assert loaded(np.zeros(500), 100.0).label == "~"
+    assert predict(loaded, np.zeros(500), 100.0).label == "~"
 
 
 def test_a_data_set_without_noise_has_no_label_for_what_is_no_ecg(data: Path, tmp_path: Path) -> None:

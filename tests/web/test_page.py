@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import threading
@@ -68,6 +69,9 @@ def test_a_sample_is_shown_moved_and_zoomed_by_keys(page: Page) -> None:
     page.get_by_role("button", name="Try a sample").click()
     expect(page.locator("#title")).to_contain_text("sample.csv")
     expect(page.locator("#summary meter")).to_have_count(3)
+    expect(page.locator("#summary p")).to_contain_text(
+        re.compile(r"^heart rate \d+ beats/min; quality 0\.\d\d?\d?(;|$)")
+    )
     where = page.locator("#where")
     before = where.inner_text()
     page.locator("#viewer").focus()
@@ -107,7 +111,7 @@ def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#result")).to_be_hidden()
 
 
-def test_what_the_file_does_not_tell_can_be_told_of_the_file_that_is_there(page: Page, tmp_path: Path) -> None:
+def test_lead_rate_and_unit_apply_to_the_file_that_is_shown(page: Page, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "r.csv", np.sin(np.arange(3000) / 9))
     page.set_input_files("#file", tmp_path / "r.csv")
     expect(page.get_by_role("alert")).to_have_text(
@@ -120,7 +124,7 @@ def test_what_the_file_does_not_tell_can_be_told_of_the_file_that_is_there(page:
     page.locator("#fs").fill("250,5")
     page.keyboard.press("Enter")
     expect(page.locator("#reading")).to_contain_text("250.5 -> 100 Hz")
-    page.get_by_role("button", name="Try a sample").click()  # of which nothing was said
+    page.get_by_role("button", name="Try a sample").click()  # to which they do not apply
     expect(page.locator("#title")).to_contain_text("sample.csv")
     expect(page.locator("#fs")).to_have_value("")
 
@@ -132,5 +136,10 @@ def test_results_can_be_downloaded(page: Page, kind: str) -> None:
     with page.expect_download() as download:
         page.locator(f"[data-get={kind}]").click()
     assert download.value.suggested_filename == f"sample.{kind}"
-    beginnings = {"json": b"{", "csv": b"record,lead", "png": b"\x89PNG", "pdf": b"%PDF"}
+    beginnings = {
+        "json": b"{",
+        "csv": b"record,lead,fs,seconds,missing,label,p(N),p(A),p(~),prediction_set,heart_rate,quality,because,reading",
+        "png": b"\x89PNG",
+        "pdf": b"%PDF",
+    }
     assert Path(download.value.path()).read_bytes().startswith(beginnings[kind])

@@ -22,9 +22,9 @@ from ecg_rhythm import records
 from ecg_rhythm.cli.serve import serve
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.plots import SHADE
-from ecg_rhythm.web import schemas
+from ecg_rhythm.web import openapi
 from ecg_rhythm.web.app import Limits, create_app
-from tests.helpers import onnx_model, refusal
+from tests.helpers import onnx_model, predict, refusal
 
 FILE = {"content-type": "application/octet-stream"}
 SECONDS = 20
@@ -45,7 +45,7 @@ def client(model: Path) -> Iterator[TestClient]:
 
 def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", ecg=WAVE, fs=100, unit="mV")
-    expected = classifier.load(model)(WAVE, 100)
+    expected = predict(classifier.load(model), WAVE, 100)
     by_file = client.post("/api/classify?name=mine.npz", content=(tmp_path / "r.npz").read_bytes(), headers=FILE)
     by_json = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})
     shouted = {"content-type": "Application/JSON; charset=utf-8"}
@@ -125,10 +125,10 @@ def test_answers_are_what_the_documentation_says(client: TestClient, query: str)
     for repeated in (1, 9):
         samples = np.tile(WAVE, repeated).tolist()
         answer = client.post(f"/api/classify{query}", json={"samples": samples, "fs": 100})
-        documented_answer: Any = schemas.Prediction | schemas.Timeline
+        documented_answer: Any = openapi.Prediction | openapi.Timeline
         TypeAdapter(documented_answer).validate_json(answer.content, strict=True)
     refused = client.post("/api/classify", json={"samples": [], "fs": 100})
-    schemas.Refusal.model_validate_json(refused.content)
+    openapi.Refusal.model_validate_json(refused.content)
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])

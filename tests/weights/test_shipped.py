@@ -14,7 +14,7 @@ import ecg_rhythm
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import Record, read, resample
 from ecg_rhythm.weights.loading import SHIPPED
-from tests.helpers import refusal
+from tests.helpers import predict, refusal
 
 WANTED = {"A00001": "N", "A00004": "A", "A00008": "O", "A00205": "~"}
 """Challenge recordings of each class."""
@@ -58,7 +58,7 @@ def test_they_are_small_and_say_what_they_are(model: Classifier) -> None:
     ids=["zeros", "constant", "white noise", "red noise", "hum", "slow sine"],
 )
 def test_what_is_no_ecg_is_not_told_a_rhythm(model: Classifier, signal: NDArray[np.float64]) -> None:
-    assert model(signal, 300).label == "~"
+    assert predict(model, signal, 300).label == "~"
 
 
 @pytest.mark.parametrize(("name", "label"), WANTED.items())

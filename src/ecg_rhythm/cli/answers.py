@@ -20,11 +20,10 @@ from rich.table import Table
 from ecg_rhythm import files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.training.progress import duration
 
 if TYPE_CHECKING:
-    from ecg_rhythm.inference.answers import Episode, Prediction, Timeline
+    from ecg_rhythm.inference.answers import Answer, Episode, Prediction, Timeline
 
 
 def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
@@ -35,7 +34,7 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Pr
     BadInput
         If the library is not installed.
     """
-    from ecg_rhythm.inference.answers import columns, row
+    from ecg_rhythm.inference.tables import columns, row
 
     try:
         import pyarrow
@@ -71,69 +70,51 @@ def counting(console: Console | None, files: int) -> Iterator[Callable[[], None]
 
 
 def print_answers(out: Console, found: Iterator[tuple[Path, Prediction | Timeline]]) -> None:
-    """Print what is said of each recording, a page at a time: short ones in one table, long ones in another."""
-    from ecg_rhythm.inference.answers import (
-        Prediction,  # loads ONNX Runtime
-        Timeline,
-    )
+    """Print the answers, a page at a time: predictions in one table, timelines in another."""
+    from ecg_rhythm.inference.answers import Prediction, Timeline  # loads NumPy
 
     while page := list(islice(found, PAGE)):
         named = list(zip(_names(page), (answer for _, answer in page), strict=True))
         if short := [(name, answer) for name, answer in named if isinstance(answer, Prediction)]:
-            out.print(_predictions(short))
+            out.print(_table(short))
         if long := [(name, answer) for name, answer in named if isinstance(answer, Timeline)]:
-            out.print(_timelines(long))
+            out.print(_table(long))
         for name, timeline in long:
             if FIBRILLATION in timeline.classes and (episodes := timeline.episodes(FIBRILLATION)):
                 out.print(_episodes(name, episodes))
 
 
 def _names(page: Sequence[tuple[Path, Prediction | Timeline]]) -> list[str]:
-    """Return the names of recordings; of those that share one, their files."""
+    """Names of recordings; of those that share one, their files."""
     often = Counter(answer.record for _, answer in page)
     return [answer.record if often[answer.record] == 1 else str(path) for path, answer in page]
 
 
-def _predictions(page: Sequence[tuple[str, Prediction]]) -> Table:
-    """Return label, probability per class and prediction set of each recording."""
-    first = page[0][1]
-    sets = first.prediction_set is not None
-    reasons = any(prediction.because is not None for _, prediction in page)
-    table = new_table(
-        "record", "label", *first.probabilities, *["can be"] * sets, "beats/min", "quality", "read as",
-        *["because of seconds"] * reasons,
-    )  # fmt: skip
-    for name, prediction in page:
-        row = [f"{p:.3f}" for p in prediction.probabilities.values()]
-        if prediction.prediction_set is not None:
-            row.append(" or ".join(prediction.prediction_set))
-        row.append("" if prediction.heart_rate is None else f"{prediction.heart_rate:.0f}")
-        row.append("" if prediction.quality is None else f"{prediction.quality:.2f}")
-        row.append(escape(prediction.reading))
-        if reasons:
-            row.append(", ".join(f"{start:g}-{end:g}" for start, end in prediction.because or []))
-        table.add_row(escape(name), prediction.label, *row)
+def _table(page: Sequence[tuple[str, Answer]]) -> Table:
+    """A row for each recording; a column that is empty throughout is left out."""
+    from ecg_rhythm.inference.tables import screen_row
+
+    rows = [screen_row(answer) | _fibrillation(answer) | {"record": name} for name, answer in page]
+    headings = sorted(dict.fromkeys(name for row in rows for name in row), key=lambda name: name == "read as")
+    table = new_table(*headings)
+    for row in rows:
+        table.add_row(*(escape(row.get(name, "")) for name in headings))
     return table
 
 
-def _timelines(page: Sequence[tuple[str, Timeline]]) -> Table:
-    """Return how much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
-    rhythms = [rhythm for rhythm in page[0][1].classes if rhythm != NOISE]
-    of_fibrillation = ["episodes of A", "longest"] if FIBRILLATION in rhythms else []
-    table = new_table("record", *rhythms, "unreadable", *of_fibrillation, "read as")
-    for name, timeline in page:
-        burdens = [timeline.burden(rhythm) for rhythm in rhythms]
-        row = [*("" if burden is None else f"{burden:.1%}" for burden in burdens), f"{timeline.unreadable:.1%}"]
-        if of_fibrillation:
-            episodes = timeline.episodes(FIBRILLATION)
-            longest = max((episode.seconds for episode in episodes), default=0.0)
-            row += [str(len(episodes)), duration(longest) if longest else ""]
-        table.add_row(escape(name), *row, escape(timeline.reading))
-    return table
+def _fibrillation(answer: Answer) -> dict[str, str]:
+    """How many episodes of atrial fibrillation a long recording has, and how long the longest is."""
+    from ecg_rhythm.inference.answers import Timeline
+
+    if not isinstance(answer, Timeline) or FIBRILLATION not in answer.classes:
+        return {}
+    episodes = answer.episodes(FIBRILLATION)
+    longest = max((episode.seconds for episode in episodes), default=0.0)
+    return {f"episodes of {FIBRILLATION}": str(len(episodes)), "longest": duration(longest) if longest else ""}
 
 
 def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
-    """Return when the longest episodes of a recording begin and end."""
+    """When the longest episodes of a recording begin and end."""
     shown = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
     which = "" if len(shown) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
     table = new_table(
@@ -155,7 +136,7 @@ def print_json(found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
 
 def print_csv(classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as CSV, a line for each as it comes."""
-    from ecg_rhythm.inference.answers import columns, row
+    from ecg_rhythm.inference.tables import columns, row
 
     writer = csv.DictWriter(sys.stdout, list(columns(classes)), lineterminator="\n")
     writer.writeheader()

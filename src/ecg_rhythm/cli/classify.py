@@ -91,7 +91,7 @@ def classify(
                 if why and isinstance(answer, Prediction):
                     answer = answers.why(loaded, answer)
                 if plot is not None:
-                    answers.draw(answer, plot, drawn)
+                    plots.draw_into(plot, answer, drawn)
                 yield path, answer
 
     with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:

@@ -130,7 +130,8 @@ def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float
     answers: dict[str, list[str]] = {}
     for seed in range(EMPTY_REPEATS):
         for name, signal in empty_signals(int(EMPTY_SECONDS * fs), fs, seed).items():
-            answers.setdefault(name, []).extend(model(signal, fs).label for model in models)
+            record = Record(name, signal.astype(np.float32), fs, "")
+            answers.setdefault(name, []).extend(model.classify([record])[0].label for model in models)
     return {
         name: {label: labels.count(label) / len(labels) for label in models[0].classes}
         for name, labels in answers.items()

@@ -1,117 +1,67 @@
 """What a model says: a prediction of a strip, a timeline of a long recording.
 
-Tables, JSON, the HTTP schema and the reference are derived from the fields here: a new field is written once.
+A new field is written here and given a value in `classifier.py` or `timeline.py`. JSON, tables, the HTTP schema and the
+page have it by themselves; its meaning is what the docstring says, its metadata say how tables show it (`fields.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from typing import Annotated, Any, ClassVar, NamedTuple, get_type_hints
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import files
-from ecg_rhythm.evaluation.metrics import NOISE
+from ecg_rhythm.inference.fields import PYTHON_ONLY, Field, published
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
 
 
-class About(NamedTuple):
-    """What is published of a field of an answer.
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of any recording.
 
     Attributes
     ----------
-    description : str
-        One sentence for the reference and the HTTP schema.
-    digits : int or None
-        Decimals of a number in a table.
-    column : str or None
-        Heading in a table, `{}` for the name of a class; the field's name if empty; None keeps it out of tables.
-    of_rhythms : bool
-        Whether a field of several columns has one for each rhythm, not for each class: `~` is none.
+    record : str
+        Name of the recording.
+    reading : str
+        How it was read, in words: lead, rate, duration, gaps, and what was assumed.
+    lead : str
+        Name of the lead.
+    fs : float
+        Sampling rate of the recording in Hz.
+    seconds : float
+        Duration in s.
+    missing : float
+        Share of the samples that are no numbers; in a strip, straight lines replace them.
     """
 
-    description: str
-    digits: int | None = None
-    column: str | None = ""
-    of_rhythms: bool = False
-
-
-class Published(NamedTuple):
-    """A field of an answer as JSON has it: its name, type and value."""
-
-    name: str
-    type: Any
-    about: About
-    value: Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is said of any recording, and how it becomes JSON and a row of a table."""
-
-    record: Annotated[str, About("Name of the recording.")]
-    reading: Annotated[str, About("How it was read, and what was assumed: lead, rate, duration, gaps.")]
-    lead: Annotated[str, About("Name of the lead that was read.")]
-    fs: Annotated[float, About("Its sampling rate in Hz.")]
-    seconds: Annotated[float, About("Its duration in s.")]
-    missing: Annotated[float, About("Share of the samples that were no numbers; straight lines take their place.", 6)]
     kind: ClassVar[str]
-    derived: ClassVar[tuple[Published, ...]] = ()
-    """What JSON has beside the fields."""
-
-    @classmethod
-    def published(cls) -> tuple[Published, ...]:
-        """List what JSON has of such an answer, in its order."""
-        hints = get_type_hints(cls, include_extras=True)
-        own = [
-            Published(f.name, hint.__origin__, about, lambda answer, name=f.name: getattr(answer, name))  # type: ignore[misc]
-            for f in fields(cls)
-            for hint in [hints[f.name]]
-            for about in getattr(hint, "__metadata__", ())
-        ]
-        return (*own, *cls.derived)
+    record: str = field(metadata={"heading": "record"})
+    reading: str = field(metadata={"heading": "read as"})
+    lead: str
+    fs: float
+    seconds: float
+    missing: float = field(metadata={"digits": 6})
 
     def as_dict(self) -> dict[str, Any]:
         """Give the answer as JSON values."""
-        return {"kind": self.kind} | {p.name: p.value(self) for p in self.published()}
+        return {"kind": self.kind} | {one.name: one.value(self) for one in published(type(self))}
 
+    def plot(self, path: Path | str) -> None:
+        """Draw the answer as a picture: `.png`, `.pdf` or `.svg`.
 
-@dataclass(frozen=True)
-class Prediction(Answer):
-    """What a model says of a strip; `docs/reference/answers.md` explains each field."""
+        Raises
+        ------
+        BadInput
+            If the library `matplotlib` is not installed, or a prediction does not have its signal.
+        """
+        from ecg_rhythm.inference import plots
 
-    label: Annotated[str, About("The most probable class.")]
-    probabilities: Annotated[
-        dict[str, float],
-        About("Class -> probability; they sum to 1. Calibrated, if the model is.", 6, "p({})"),
-    ]
-    prediction_set: Annotated[
-        list[str] | None,
-        About(
-            "The classes it can be: of recordings like those of the training set, of each class, the share asked for "
-            "(`coverage`) has its true class among them. Null if the model is not calibrated."
-        ),
-    ]
-    heart_rate: Annotated[float | None, About("In beats per minute; null if there are too few beats to say.", 1)]
-    quality: Annotated[
-        float | None,
-        About(
-            "From 0 to 1: how probably the signal is good enough for a rhythm, which is 1 less the probability of `~`. "
-            "Null if the model knows no such class.",
-            4,
-        ),
-    ]
-    because: Annotated[
-        list[tuple[float, float]] | None,
-        About("Start and end in s of what influenced the label most, if that was asked for."),
-    ] = None
-    signal: Record | None = field(default=None, repr=False, compare=False)
-    """What was classified, for pictures."""
-    kind: ClassVar[str] = "prediction"
+        plots.draw(self, Path(path))
 
     def _repr_html_(self) -> str:
         from ecg_rhythm.inference import plots
@@ -120,8 +70,44 @@ class Prediction(Answer):
 
 
 @dataclass(frozen=True)
+class Prediction(Answer):
+    """What a model says of a strip, beside the fields of every `Answer`.
+
+    Attributes
+    ----------
+    label : str
+        The most probable class.
+    probabilities : dict of str to float
+        Probability of each class; they sum to 1.
+    prediction_set : list of str or None
+        The classes it can be, at the coverage asked for; null if the model is not calibrated, or several models vote.
+    heart_rate : float or None
+        In beats/min; null if there are too few beats.
+    quality : float or None
+        Quality of the signal from 0 to 1: one minus the probability of `~`; null if the model has no such class.
+    because : list of pairs of float, or None
+        Start and end in s of the parts that influenced the prediction most; null if not asked for.
+    signal : Record or None
+        What was classified, in mV; in Python only.
+    """
+
+    kind: ClassVar[str] = "prediction"
+    label: str = field(metadata={"heading": "label"})
+    probabilities: dict[str, float] = field(
+        metadata={"column": "p({})", "digits": 6, "heading": "p({})", "format": ".3f"}
+    )
+    prediction_set: list[str] | None = field(metadata={"heading": "prediction set"})
+    heart_rate: float | None = field(metadata={"digits": 1, "heading": "beats/min", "format": ".0f"})
+    quality: float | None = field(metadata={"digits": 4, "heading": "quality", "format": ".2f"})
+    because: list[tuple[float, float]] | None = field(
+        default=None, metadata={"heading": "most influential (s)", "format": "g"}
+    )
+    signal: Record | None = field(default=None, repr=False, compare=False, metadata=PYTHON_ONLY)
+
+
+@dataclass(frozen=True)
 class Episode:
-    """A part of a recording with one rhythm.
+    """A part of a recording that has one rhythm.
 
     Attributes
     ----------
@@ -130,7 +116,7 @@ class Episode:
     start, end : float
         In s from the beginning of the recording.
     probability : float
-        Mean probability of the rhythm in it.
+        Mean probability of the rhythm.
     """
 
     label: str
@@ -146,44 +132,34 @@ class Episode:
 
 @dataclass(frozen=True)
 class Timeline(Answer):
-    """The rhythm of a long recording, step by step; `docs/reference/answers.md` explains each field.
+    """What a model says of a long recording, step by step, beside the fields of every `Answer`.
 
-    `probabilities` are the smoothed ones of each step, shape (steps, classes); NaN where nothing could be classified.
+    Attributes
+    ----------
+    stride : float
+        Length of a step in s; the last step may be shorter.
+    classes : list of str
+        The classes.
+    probabilities : ndarray of float64, shape (steps, classes)
+        Smoothed probabilities of each step, NaN where it cannot be classified; in Python only.
+    labels : list of str
+        The most probable class of each step, `~` where it cannot be classified.
     """
 
-    stride: Annotated[float, About("Length of a step in s; the last may be shorter.", column=None)]
-    classes: Annotated[list[str], About("The classes.", column=None)]
-    probabilities: NDArray[np.float64]
-    labels: Annotated[
-        list[str], About("The most probable class of each step, `~` where nothing could be classified.", column=None)
-    ]
     kind: ClassVar[str] = "timeline"
+    stride: float = field(metadata={"column": ""})
+    classes: list[str] = field(metadata={"column": ""})
+    probabilities: NDArray[np.float64] = field(metadata=PYTHON_ONLY)
+    labels: list[str] = field(metadata={"column": ""})
 
     @property
     def rhythms(self) -> list[str]:
-        """The classes but `~`."""
-        return [name for name in self.classes if name != UNREADABLE]
-
-    def episodes(self, label: str | None = None) -> list[Episode]:
-        """Episodes of one rhythm, or of all, in the order of time."""
-        return [episode for episode in self._episodes() if label in (None, episode.label)]
-
-    def _episodes(self) -> Iterator[Episode]:
-        step = 0
-        for name, group in groupby(self.labels):
-            steps = slice(step, step + len(list(group)))
-            step = steps.stop
-            own = self.probabilities[steps, self.classes.index(name)] if name in self.classes else np.array([1.0])
-            end = min(steps.stop * self.stride, self.seconds)
-            yield Episode(name, steps.start * self.stride, end, float(np.nan_to_num(own, nan=1.0).mean()))
-
-    def hours(self, label: str) -> float:
-        """How long a rhythm lasts in all, in h."""
-        return sum(episode.seconds for episode in self.episodes(label)) / 3600
+        """The classes except `~`."""
+        return rhythms_of(self.classes)
 
     @property
     def unreadable(self) -> float:
-        """Share of the recording without a rhythm, for noise or for missing samples."""
+        """Share of the recording that cannot be classified, because of noise or missing samples."""
         return self.hours(UNREADABLE) * 3600 / self.seconds
 
     def burden(self, label: str = "A") -> float | None:
@@ -191,85 +167,55 @@ class Timeline(Answer):
         readable = self.seconds / 3600 - self.hours(UNREADABLE)
         return self.hours(label) / readable if readable > 0 else None
 
-    derived: ClassVar[tuple[Published, ...]] = (
-        Published(
+    def hours(self, label: str) -> float:
+        """Total duration of a rhythm in h."""
+        return sum(episode.seconds for episode in self.episodes(label)) / 3600
+
+    def episodes(self, label: str | None = None) -> list[Episode]:
+        """Episodes of one rhythm, or of all, in the order of time."""
+        found, step = [], 0
+        for name, group in groupby(self.labels):
+            steps = slice(step, step + len(list(group)))
+            step = steps.stop
+            if label in (None, name):
+                own = self.probabilities[steps, self.classes.index(name)] if name in self.classes else np.array([1.0])
+                end = min(steps.stop * self.stride, self.seconds)
+                found.append(Episode(name, steps.start * self.stride, end, float(np.nan_to_num(own, nan=1.0).mean())))
+        return found
+
+    derived: ClassVar[tuple[Field, ...]] = (
+        Field(
             "unreadable",
             float,
-            About("Share of the recording without a rhythm, for noise or for missing samples.", 6),
+            "Share of the recording that cannot be classified, because of noise or missing samples.",
             lambda timeline: timeline.unreadable,
+            *("unreadable", 6, "unreadable", ".1%"),
         ),
-        Published(
+        Field(
             "burden",
             dict[str, float | None],
-            About(
-                "Share of the readable time that each rhythm takes; null if nothing is readable.", 6, "burden({})", True
-            ),
+            "Share of the readable time that each rhythm takes; null if nothing is readable.",
             lambda timeline: {name: timeline.burden(name) for name in timeline.rhythms},
+            *("burden({})", 6, "burden({})", ".1%"),
         ),
-        Published(
+        Field(
             "hours",
             dict[str, float],
-            About("How long each rhythm lasts in all, in h.", 4, "hours({})", True),
+            "Total duration of each rhythm in h.",
             lambda timeline: {name: timeline.hours(name) for name in timeline.rhythms},
+            *("hours({})", 4),
         ),
-        Published(
+        Field(
             "episodes",
             list[Episode],
-            About(
-                "Every episode: its label, start and end in s, and mean probability; a table has their number.",
-                column="episodes({})",
-                of_rhythms=True,
-            ),
+            "All episodes in the order of time; a table has the number of each rhythm's.",
             lambda timeline: [asdict(episode) for episode in timeline.episodes()],
+            "episodes({})",
         ),
     )
-
-    def _repr_html_(self) -> str:
-        from ecg_rhythm.inference import plots
-
-        return plots.as_html(self)
+    """What JSON and tables have beside the fields."""
 
 
-LAST = "reading"
-"""A long text, which a table has at its end."""
-
-
-def columns(classes: list[str]) -> dict[str, bool]:
-    """Columns of a table with a row per answer -> whether they hold text.
-
-    What only the other kind of answer has stays empty.
-    """
-    both: dict[str, Published] = {p.name: p for kind in (Prediction, Timeline) for p in kind.published()}
-    found = {"file": True, "kind": True}
-    for p in sorted(both.values(), key=lambda p: p.name == LAST):
-        if p.about.column is not None:
-            text = p.type in (str, list[str] | None, list[tuple[float, float]] | None)
-            names = [name for name in classes if name != NOISE or not p.about.of_rhythms]
-            several = "{}" in p.about.column
-            found |= {p.about.column.format(name): text for name in names} if several else {p.name: text}
-    return found
-
-
-def row(path: Any, answer: Answer) -> dict[str, str | float | None]:
-    """A file's answer as a row of that table; what is several is joined by spaces, episodes are counted."""
-    cells: dict[str, str | float | None] = {"file": files.shown(path), "kind": answer.kind}
-    for p in answer.published():
-        value, column = p.value(answer), p.about.column
-        if column is None:
-            continue
-        if p.name == "episodes" and isinstance(answer, Timeline):
-            cells |= {column.format(name): len(answer.episodes(name)) for name in answer.rhythms}
-        elif isinstance(value, dict):
-            cells |= {column.format(name): _cell(one, p.about.digits) for name, one in value.items()}
-        else:
-            cells[p.name] = _cell(value, p.about.digits)
-    return cells
-
-
-def _cell(value: Any, digits: int | None) -> str | float | None:
-    if isinstance(value, list):
-        return " ".join(one if isinstance(one, str) else f"{one[0]:g}-{one[1]:g}" for one in value)
-    if isinstance(value, str):
-        return files.shown(value)
-    number: float | None = value
-    return number if number is None or digits is None else round(number, digits)
+def rhythms_of(classes: list[str]) -> list[str]:
+    """The classes except `~`."""
+    return [name for name in classes if name != UNREADABLE]

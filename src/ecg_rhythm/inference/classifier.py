@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
@@ -65,17 +65,6 @@ class Classifier:
                     f"models of classes {', '.join(self.classes)} and {', '.join(others)} cannot vote together; "
                     "give models of the same classes"
                 )
-
-    def __call__(self, signal: ArrayLike, fs: float, name: str = "") -> Prediction:
-        """Classify one signal in mV, shape (n,), sampled at `fs` Hz, whatever its length.
-
-        Raises
-        ------
-        BadInput
-            If it is no such signal, shorter than a second, or has no such rate.
-        """
-        record = records.whole(records.of_signal(signal, fs, name), name or "signal")
-        return replace(self.classify([record])[0], signal=record)
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
         """Classify recordings of any rates and lengths, in batches of similar length.
@@ -189,6 +178,16 @@ def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | 
     return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
 
 
-def loaded(model: Classifier | Path | str) -> Classifier:
-    """Return a classifier as it is, or what `load` makes of a name or path."""
-    return model if isinstance(model, Classifier) else load(model)
+def loaded(model: Classifier | Path | str | Iterable[Path | str], coverage: float | None = None) -> Classifier:
+    """Load a model, unless it is loaded already.
+
+    Raises
+    ------
+    BadInput
+        As `load`, or if a coverage is asked for and the model is loaded already.
+    """
+    if not isinstance(model, Classifier):
+        return load(model, coverage)
+    if coverage is not None:
+        raise BadInput("coverage: the model is loaded already; give the coverage to `load`")
+    return model

@@ -1,14 +1,14 @@
-"""ECG files, recordings or samples -> an answer each: a prediction of a strip, or a timeline of a long recording."""
+"""Files, recordings or samples -> an answer each: a prediction of a strip, a timeline of a long recording."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, fields, replace
+from os import PathLike, fspath
+from typing import Any, TypeVar
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier, batched
 from ecg_rhythm.inference.explain import explain
@@ -19,16 +19,18 @@ from ecg_rhythm.records import ReadOptions, Record, Recording
 CHUNK = 512
 """Files held in memory at once."""
 
+Answered = TypeVar("Answered", Prediction | Timeline, Prediction | Timeline | BadInput)
+
 
 @dataclass(frozen=True)
 class Windows:
-    """How long recordings are divided.
+    """When a recording is classified in windows, and in which.
 
     Attributes
     ----------
     window, stride : float or None
-        Seconds that are classified at once, and from one window to the next (15, or half a shorter window). Without a
-        window, recordings of up to two minutes are classified as a whole, longer ones by windows of 30 s.
+        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s. Without a
+        window, recordings of up to two minutes are classified as a whole, longer ones in windows of 30 s.
 
     Raises
     ------
@@ -47,6 +49,44 @@ class Windows:
         return recording.seconds > (LONG if self.window is None else self.window)
 
 
+def classify(
+    classifier: Classifier, source: Any, options: ReadOptions, windows: Windows, with_reasons: bool
+) -> Prediction | Timeline | list[Prediction | Timeline | BadInput]:
+    """Classify what `ecg_rhythm.classify` takes.
+
+    Raises
+    ------
+    BadInput
+        If the source is of another kind, or a single one cannot be classified.
+    """
+
+    def finished(answer: Answered) -> Answered:
+        return why(classifier, answer) if with_reasons and isinstance(answer, Prediction) else answer
+
+    if isinstance(source, str | PathLike):
+        (answer,) = answers(classifier, [source], options, windows)
+        if isinstance(answer, BadInput):
+            raise answer
+        return finished(answer)
+    if isinstance(source, Recording | Record):
+        if given := [one.name for one in fields(options) if getattr(options, one.name) is not None]:
+            raise BadInput(f"{given[0]}: the recording has been read already; give {given[0]} to `read`")
+        return finished(answer_recording(classifier, source, windows))
+    if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray | Mapping | Set):
+        kinds = "a file, a list of files, a recording or samples"
+        raise BadInput(f"source: {type(source).__name__} cannot be classified; give {kinds}")
+    values: Any = source if hasattr(source, "__len__") else list(source)
+    if getattr(values, "ndim", 1) == 1 and isinstance(next(iter(values), None), str | PathLike):
+        if others := [one for one in values if not isinstance(one, str | PathLike)]:
+            raise BadInput(f"source: {others[0]!r} is not a path; give paths alone, or samples alone")
+        return [finished(answer) for answer in answers(classifier, values, options, windows)]
+    if options.lead is not None:
+        raise BadInput("lead: samples are of a single lead; leave it out")
+    if options.fs is None:
+        raise BadInput("fs: give the sampling rate of the samples in Hz")
+    return finished(answer_recording(classifier, records.of_signal(values, options.fs, unit=options.unit), windows))
+
+
 def answer_recording(
     classifier: Classifier, recording: Recording | Record, windows: Windows = Windows()
 ) -> Prediction | Timeline:
@@ -55,7 +95,7 @@ def answer_recording(
     Raises
     ------
     BadInput
-        If it cannot be read, is shorter than a second, or holds hardly a number.
+        If it cannot be read, is shorter than a second, or most of it is missing.
     """
     answer = _prepared(classifier, recording, windows, recording.name or "signal")
     return answer if isinstance(answer, Timeline) else _predictions(classifier, [answer])[0]
@@ -63,32 +103,32 @@ def answer_recording(
 
 def answers(
     classifier: Classifier,
-    paths: Iterable[Path | str],
+    paths: Iterable[PathLike[str] | str],
     options: ReadOptions = ReadOptions(),  # noqa: B008
     windows: Windows = Windows(),
 ) -> Iterator[Prediction | Timeline | BadInput]:
-    """Classify any number of files, some hundreds in memory at a time, long ones window by window.
+    """Classify any number of files, some hundreds in memory at a time, long ones in windows.
 
     Parameters
     ----------
     classifier : Classifier
-        What classifies.
+        One model, or several that vote.
     paths : iterable of path
         The files.
     options : ReadOptions
-        The lead, rate and unit, where the user knows better than the files.
+        Lead, sampling rate and unit, if the files do not state them.
     windows : Windows
-        How long recordings are divided.
+        When a recording is classified in windows, and in which.
 
     Yields
     ------
     Prediction, Timeline or BadInput
-        For each file in the order given, what the model says (a prediction has its signal), or why there is nothing.
+        For each file in the order given, its answer (a prediction has its signal), or why there is none.
     """
 
-    def read(path: Path | str) -> Record | Timeline | BadInput:
+    def read(path: PathLike[str] | str) -> Record | Timeline | BadInput:
         try:
-            return _prepared(classifier, records.open_recording(path, options), windows, str(path))
+            return _prepared(classifier, records.open_recording(fspath(path), options), windows, str(path))
         except BadInput as error:
             return error
 
@@ -102,7 +142,7 @@ def answers(
 def _prepared(
     classifier: Classifier, recording: Recording | Record, windows: Windows, source: str
 ) -> Record | Timeline:
-    """The timeline of a long recording, or a strip's signal in memory: strips are classified many at once."""
+    """The timeline of a long recording, or the record of a strip: strips are classified many at once."""
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
         return timeline(classifier, long, window=windows.window or WINDOW, stride=windows.stride)
@@ -120,13 +160,3 @@ def why(classifier: Classifier, answer: Prediction) -> Prediction:
     """Add to a prediction that has its signal the seconds that influenced it most."""
     assert answer.signal is not None, "a prediction of this module"
     return replace(answer, because=explain(classifier, answer.signal, answer.label).salient())
-
-
-def draw(answer: Prediction | Timeline, folder: Path, drawn: set[Path]) -> None:
-    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
-    picture, number = folder / f"{answer.record}.png", 1
-    while picture in drawn:
-        number += 1
-        picture = folder / f"{answer.record}-{number}.png"
-    drawn.add(picture)
-    plots.draw(answer, picture)

@@ -1,4 +1,4 @@
-"""Pictures of answers, with the `matplotlib` library (extra `plot`): a strip on ECG paper, a day's timeline."""
+"""Pictures of answers, with `matplotlib` (extra `plot`): a strip on ECG paper, the rhythm over the hours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.answers import Answer, Prediction, Timeline
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
 
@@ -34,12 +34,12 @@ FOOTNOTE = "ecg-rhythm, for research; not a medical device"
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that no picture can be drawn into, before there is one to be drawn.
+    """Check that pictures can be drawn into a folder, before any work.
 
     Raises
     ------
     BadInput
-        If it or what it is to be in is a file or may not be written to, or the library is not installed.
+        If the folder is a file, cannot be made or written to, or the library is not installed.
     """
     _figure(1, 1)
     place = next(place for place in (folder, *folder.parents) if place.exists())
@@ -49,27 +49,37 @@ def check(folder: Path) -> None:
         raise BadInput(f"{place}: there is no permission to put pictures there; change that, or name another folder")
 
 
-def draw(answer: Prediction | Timeline, path: Path) -> None:
-    """Draw an answer: a strip on ECG paper with what is said of it, or a timeline over the hours.
+def draw(answer: Answer, path: Path) -> None:
+    """Draw an answer: a strip on ECG paper with its prediction, or the rhythm over the hours.
 
     Parameters
     ----------
-    answer : Prediction or Timeline
-        A prediction must have its signal.
+    answer : Answer
+        A timeline, or a prediction that has its signal.
     path : Path
         Picture to write, `.png`, `.pdf` or `.svg`.
 
     Raises
     ------
     BadInput
-        If the library is not installed.
+        If the library is not installed, or there is no signal.
     """
     with files.replacing(path) as temporary:
         _save(_figure_of(answer), temporary, path.suffix.lstrip(".") or "png")
 
 
-def as_html(answer: Prediction | Timeline) -> str:
-    """Show an answer in a notebook: the same picture, or its text where there is no picture to be had."""
+def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
+    """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
+    picture, number = folder / f"{answer.record}.png", 1
+    while picture in drawn:
+        number += 1
+        picture = folder / f"{answer.record}-{number}.png"
+    drawn.add(picture)
+    draw(answer, picture)
+
+
+def as_html(answer: Answer) -> str:
+    """Show an answer in a notebook: the same picture, or its text where no picture can be drawn."""
     try:
         figure, picture = _figure_of(answer), BytesIO()
         from matplotlib import rc_context
@@ -79,20 +89,36 @@ def as_html(answer: Prediction | Timeline) -> str:
         svg = picture.getvalue().decode()
         return f'<div style="overflow-x:auto">{svg[svg.index("<svg") :]}</div>'
     except BadInput:
-        text = _summary(answer) if isinstance(answer, Prediction) else _shares(answer)
-        return f"<div><b>{escape(text)}</b><br/><small>{escape(answer.reading)}; {FOOTNOTE}</small></div>"
+        return f"<div><b>{escape(_title(answer))}</b><br/><small>{escape(answer.reading)}; {FOOTNOTE}</small></div>"
 
 
-def _figure_of(answer: Prediction | Timeline) -> Figure:
+def _figure_of(answer: Answer) -> Figure:
     if isinstance(answer, Timeline):
         return _timeline(answer)
-    if answer.signal is None:
+    if not isinstance(answer, Prediction) or answer.signal is None:
         raise BadInput("a picture needs the signal; classify the recording with `ecg_rhythm.classify`")
     return _strip(answer.signal, answer)
 
 
+def _title(answer: Answer) -> str:
+    """The answer in a line: the label and what belongs to it, or the share of each rhythm."""
+    if isinstance(answer, Prediction):
+        probabilities = ", ".join(f"{name} {p:.2f}" for name, p in answer.probabilities.items())
+        said = f"{answer.label} ({probabilities})"
+        if answer.prediction_set is not None:
+            said += f"; prediction set: {' or '.join(answer.prediction_set)}"
+        if answer.heart_rate is not None:
+            said += f"; {answer.heart_rate:.0f} beats/min"
+    else:
+        assert isinstance(answer, Timeline)
+        burdens = {name: answer.burden(name) for name in answer.rhythms}
+        shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
+        said = f"{f'{shares} of the readable time; ' if shares else ''}unreadable {answer.unreadable:.1%}"
+    return f"{files.shown(answer.record) or 'signal'}: {said}"
+
+
 def _strip(record: Record, prediction: Prediction) -> Figure:
-    """A recording on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with what is said of it."""
+    """A strip on ECG paper (25 mm/s, 10 mm/mV), ten seconds in a row, with its prediction."""
     rows = min(int(np.ceil(record.seconds / ROW_SECONDS)), MOST_ROWS)
     centre = float(np.median(record.signal))
     low, high = np.quantile(record.signal - centre, [0.001, 0.999])
@@ -109,19 +135,12 @@ def _strip(record: Record, prediction: Prediction) -> Figure:
         axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
         axis.grid(color=GRID, linewidth=0.5)
         axis.tick_params(length=0)
-    axes[0].set_title(_summary(prediction), loc="left", fontsize=9, parse_math=False)
+    axes[0].set_title(_title(prediction), loc="left", fontsize=9, parse_math=False)
     cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
-    shaded = "; shaded: what influenced the label most" if prediction.because else ""
+    shaded = "; shaded: most influential for the prediction" if prediction.because else ""
     caption = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
     figure.supxlabel(caption, fontsize=7, parse_math=False)
     return figure
-
-
-def _summary(prediction: Prediction) -> str:
-    probabilities = ", ".join(f"{name} {p:.2f}" for name, p in prediction.probabilities.items())
-    can_be = "" if prediction.prediction_set is None else f"; can be {' or '.join(prediction.prediction_set)}"
-    rate = "" if prediction.heart_rate is None else f"; {prediction.heart_rate:.0f} beats/min"
-    return f"{files.shown(prediction.record) or 'signal'}: {prediction.label} ({probabilities}){can_be}{rate}"
 
 
 def _timeline(answer: Timeline) -> Figure:
@@ -143,22 +162,15 @@ def _timeline(answer: Timeline) -> Figure:
     curves.set(ylim=(0, 1), xlabel="h", ylabel="probability")
     for axis in (band, curves):
         axis.set_xlim(0, hours[-1])
-    band.set_title(_shares(answer), loc="left", fontsize=9, parse_math=False)
+    band.set_title(_title(answer), loc="left", fontsize=9, parse_math=False)
     handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
     band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     figure.supxlabel(f"{answer.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
     return figure
 
 
-def _shares(answer: Timeline) -> str:
-    burdens = {name: answer.burden(name) for name in answer.rhythms}
-    shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
-    readable = f"{shares} of what is readable; " if shares else ""
-    return f"{files.shown(answer.record) or 'signal'}: {readable}unreadable {answer.unreadable:.1%}"
-
-
 def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with axes below each other, each so many mm wide and high when it is printed as it is."""
+    """Make a figure with axes below each other, each `width` mm wide and `height` mm high in print."""
     across, down = width + 2 * MARGIN, rows * (height + BETWEEN) - BETWEEN + 2 * ABOVE
     figure = _figure(across / 25.4, down / 25.4)
     bottoms = [down - ABOVE - height - row * (height + BETWEEN) for row in range(rows)]
@@ -168,7 +180,7 @@ def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
 
 
 def _figure(width: float, height: float, **options: Any) -> Figure:
-    """Return a figure of so many inches, apart from any screen."""
+    """Make a figure of a size in inches, apart from any screen."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:

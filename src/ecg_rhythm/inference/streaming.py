@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class StreamingClassifier:
     def __init__(
         self,
         fs: float,
-        model: Classifier | Path | str = DEFAULT,
+        model: Classifier | Path | str | Iterable[Path | str] = DEFAULT,
         *,
         window: float | None = None,
         stride: float | None = None,

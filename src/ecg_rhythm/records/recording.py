@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -123,8 +123,13 @@ class Recording:
     fs: float
     lead: str
     samples: int
-    stretch: Callable[[int, int], NDArray[np.float32]]
+    stretch: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def signal(self) -> NDArray[np.float32]:
+        """All samples in mV, shape (samples,), NaN where they are missing."""
+        return self.stretch(0, self.samples)
 
     @property
     def seconds(self) -> float:

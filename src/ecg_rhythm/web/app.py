@@ -10,9 +10,9 @@ from concurrent.futures import TimeoutError as TooLong
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -27,12 +27,11 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.version import __version__
-from ecg_rhythm.web import schemas, worker
+from ecg_rhythm.web import openapi, worker
 from ecg_rhythm.web.worker import Upload
 from ecg_rhythm.weights.loading import DEFAULT
 
 PAGE = Path(__file__).parent / "page"
-NAME_LENGTH = 100
 MOST_FILES = 16
 """Of a WFDB record, which is the only one that has several."""
 HEADERS = {
@@ -51,56 +50,6 @@ DOCS_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inl
     "style-src 'self'", "style-src 'self' 'unsafe-inline'"
 )
 """The library's page of documentation begins with a script of its own; it shows nothing that a client sent."""
-
-
-Name = Annotated[str | None, Query(description="What to call the recording in the answer.")]
-Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
-Rate = Annotated[float | None, Query(description="Sampling rate in Hz, if the file does not tell it.")]
-Unit = Annotated[str | None, Query(max_length=20, description="Unit of the samples: mV, uV, 200/mV.")]
-WithSignal = Annotated[bool, Query(description="Return the signal too.")]
-Why = Annotated[bool, Query(description="Say, or shade, which seconds spoke for the label of a short recording.")]
-Kind = Annotated[Literal["png", "pdf"], Query(description="Of the picture.")]
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                }
-            },
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["samples", "fs"],
-                    "properties": {
-                        "samples": {"type": "array", "items": {"type": "number", "nullable": True}},
-                        "fs": {"type": "number"},
-                        "unit": {"type": "string", "default": "mV"},
-                    },
-                }
-            },
-        },
-    }
-}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": schemas.Refusal, "description": description}
-    for status, description in (
-        (408, "The body took too long to come."),
-        (413, "The body is too large."),
-        (422, "It cannot be read."),
-        (503, "Too many requests wait; `Retry-After` says when to come again."),
-        (504, "It took too long."),
-    )
-}
-ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"model": schemas.Prediction | schemas.Timeline, "description": "Of a strip, or of a long recording."}
-}
-DRAWN: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {}, "application/pdf": {}}, "description": "The picture."}
-}
 
 
 @dataclass(frozen=True)
@@ -303,28 +252,48 @@ def create_app(
     ) -> Upload:
         files = await service.files_of(request)
         called = name or min(files, key=lambda file: not file.endswith(".hea"))  # the header gives a record's name
-        shown = "".join(c for c in called if c.isprintable())[:NAME_LENGTH] or "recording"
+        shown = "".join(c for c in called if c.isprintable())[: openapi.NAME_LENGTH] or "recording"
         return Upload(
             files, _kind(request) == "application/json", shown, ReadOptions(lead, fs, unit), 3600 * limits.hours
         )
 
-    @app.post("/api/classify", openapi_extra=BODY, responses=ANSWER | REFUSALS, response_model=None)
+    @app.post(
+        "/api/classify",
+        openapi_extra=openapi.BODY,
+        responses=openapi.ANSWER | openapi.REFUSALS,
+        response_model=None,
+    )
     async def classify(
-        request: Request, name: Name = None, lead: Lead = None, fs: Rate = None, unit: Unit = None,
-        signal: WithSignal = False, why: Why = False,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Tell the rhythm of an ECG file, of a WFDB record's files in a form, or of samples in JSON."""
+        request: Request,
+        name: openapi.Name = None,
+        lead: openapi.Lead = None,
+        fs: openapi.Rate = None,
+        unit: openapi.Unit = None,
+        signal: openapi.WithSignal = False,
+        why: openapi.WithWhy = False,
+    ) -> dict[str, Any]:
+        """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
             answer: dict[str, Any] = await service.do(worker.answer, upload, signal, why)
             return answer
 
-    @app.post("/api/picture", openapi_extra=BODY, responses=DRAWN | REFUSALS, response_class=Response)
+    @app.post(
+        "/api/picture",
+        openapi_extra=openapi.BODY,
+        responses=openapi.PICTURE | openapi.REFUSALS,
+        response_class=Response,
+    )
     async def picture(
-        request: Request, name: Name = None, lead: Lead = None, fs: Rate = None, unit: Unit = None,
-        kind: Kind = "png", why: Why = False,
-    ) -> Response:  # fmt: skip
-        """Draw an ECG and what is said of it on one page."""
+        request: Request,
+        name: openapi.Name = None,
+        lead: openapi.Lead = None,
+        fs: openapi.Rate = None,
+        unit: openapi.Unit = None,
+        kind: openapi.Kind = "png",
+        why: openapi.WithWhy = False,
+    ) -> Response:
+        """Draw an ECG and its answer on one page."""
         async with service.turn(request):
             upload = await upload_of(request, name, lead, fs, unit)
             drawn: bytes = await service.do(worker.picture, upload, kind, why)

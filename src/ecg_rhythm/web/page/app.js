@@ -1,9 +1,13 @@
-// A file to the server and its answer on the page.
+// A file goes to the server, its answer comes on the page.
 "use strict";
 
 const $ = id => document.getElementById(id);
-const NAMES = { N: "normal", A: "atrial fibrillation", O: "other rhythm", "~": "too noisy to say" };
+const NAMES = { N: "normal", A: "atrial fibrillation", O: "other rhythm", "~": "too noisy" };
 const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
+const UNITS = { heart_rate: "beats/min" }, SHORT = { probabilities: "p" };
+// These have a place of their own on the page; every other field is listed with the facts.
+const PLACED = new Set(["kind", "record", "reading", "lead", "fs", "seconds", "missing", "label", "probabilities", "because", "why",
+  "signal", "stride", "classes", "labels", "unreadable", "burden", "hours", "episodes"]);
 let sent = null, answer = null;
 
 const viewer = new Viewer($("viewer"), (from, to) => {
@@ -24,10 +28,10 @@ function element(tag, text, properties = {}) {
   return Object.assign(document.createElement(tag), { textContent: text, ...properties });
 }
 
-// What is said of a file holds for the one that is there, too.
+// Lead, rate and unit apply to the file that is shown, too.
 for (const key of ["lead", "fs", "unit"]) $(key).addEventListener("change", () => { if (sent) send(sent.name, sent.body); });
 
-// One file goes as it is; of several, a WFDB record, the header gives the name.
+// A single file is the body; several are a WFDB record, named after its header.
 function sendFiles(files) {
   if (files.length < 2) return files.length ? send(files[0].name, files[0]) : undefined;
   const form = new FormData();
@@ -37,7 +41,7 @@ function sendFiles(files) {
 }
 
 async function send(name, body) {
-  // What was said of another file need not hold for this one.
+  // Lead, rate and unit of another file do not apply to this one.
   if (sent && sent.body !== body) for (const key of ["lead", "fs", "unit"]) $(key).value = "";
   const query = new URLSearchParams({ name });
   for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
@@ -47,15 +51,15 @@ async function send(name, body) {
   $("result").hidden = true;
   $("status").textContent = `Reading ${name} ...`;
   try {
-    const found = await (await ask("classify", { signal: "1", why: "1" })).json();
+    const received = await (await ask("classify", { signal: "1", why: "1" })).json();
     if (sent !== own) return;  // another file was chosen meanwhile
-    answer = found;
+    answer = received;
     show();
   } catch (problem) {
     if (sent !== own) return;
     $("error").textContent = problem.message;
     $("error").hidden = false;
-    if (/\b(lead|fs|unit)\b/.test(problem.message)) $("told").open = true;
+    if (/\b(lead|fs|unit)\b/.test(problem.message)) $("options").open = true;
   }
   $("status").textContent = "";
 }
@@ -64,13 +68,13 @@ async function ask(what, more) {
   const query = new URLSearchParams([...sent.query, ...Object.entries(more)]);
   let response;
   try {
-    // The browser itself says where the parts of a form begin.
+    // The browser sets the content type of a form itself, with its boundary.
     const headers = sent.body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
     response = await fetch(`/api/${what}?${query}`, { method: "POST", body: sent.body, headers });
-  } catch { throw new Error("The server cannot be reached; is it still running?"); }
+  } catch { throw new Error("The server does not answer; check that it is running."); }
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({}));
-  throw new Error(typeof told.error === "string" ? told.error : `The server refused this (${response.status}).`);
+  const refusal = await response.json().catch(() => ({}));
+  throw new Error(typeof refusal.error === "string" ? refusal.error : `The server refused the file (status ${response.status}).`);
 }
 
 function bar(name, share, best) {
@@ -86,10 +90,10 @@ function show() {
   $("reading").textContent = answer.reading;
   $("summary").replaceChildren();
   $("band").hidden = !long;
-  const tellsFibrillation = long && answer.classes.includes("A");
-  $("episodes").hidden = !tellsFibrillation;
+  const hasFibrillation = long && answer.classes.includes("A");
+  $("episodes").hidden = !hasFibrillation;
   if (long) {
-    $("title").textContent = answer.record + (tellsFibrillation ? `: AF burden ${percent(answer.burden.A)}` : "");
+    $("title").textContent = answer.record + (hasFibrillation ? `: AF burden ${percent(answer.burden.A)}` : "");
     for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
     $("summary").append(bar("unreadable", answer.unreadable));
     $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].map(label => {
@@ -100,18 +104,20 @@ function show() {
     }));
     listEpisodes();
   } else {
-    const set = answer.prediction_set;
     $("title").textContent = `${answer.record}: ${title(answer.label)}`;
     for (const [label, p] of Object.entries(answer.probabilities)) $("summary").append(bar(title(label), p, label === answer.label));
-    const facts = [];
-    if (set) facts.push(`can be ${set.join(" or ")}`);
-    if (answer.heart_rate) facts.push(`${answer.heart_rate.toFixed(0)} beats/min`);
-    if (answer.quality !== null) facts.push(`signal quality ${answer.quality.toFixed(2)}`);
-    if (answer.why && answer.why.stretches.length) facts.push("shaded: what spoke most for it");
-    $("summary").append(element("p", facts.join("; ")));
   }
+  const facts = Object.entries(answer).filter(([name, value]) => !PLACED.has(name) && value !== null).map(fact);
+  if (answer.why && answer.why.stretches.length) facts.push("shaded: the seconds that influenced the prediction most");
+  if (facts.length) $("summary").append(element("p", facts.join("; ")));
   viewer.load(answer.signal, answer.why ? answer.why.stretches : []);
   $("title").scrollIntoView({ block: "nearest" });
+}
+
+function fact([name, value]) {
+  const text = Array.isArray(value) ? value.join(" or ") : typeof value !== "number" ? value
+    : Math.abs(value) < 10 ? value.toPrecision(2) : value.toFixed(0);
+  return `${name.replaceAll("_", " ")} ${text} ${UNITS[name] || ""}`.trim();
 }
 
 function listEpisodes() {
@@ -148,16 +154,17 @@ function save(name, blob) {
 
 const quoted = value => /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
 
+// A strip has one row, with a column for each field, or for each class of it; a long recording has a row for each episode.
 function asCsv() {
-  const rows = answer.kind === "timeline"
-    ? [["label", "start", "end", "probability"], ...answer.episodes.map(e => [e.label, e.start, e.end, e.probability])]
-    : [["record", "lead", "fs", "seconds", "missing", "label", ...Object.keys(answer.probabilities).map(n => `p(${n})`),
-        "prediction_set", "heart_rate", "quality", "because", "reading"],
-       [answer.record, answer.lead, answer.fs, answer.seconds, answer.missing, answer.label, ...Object.values(answer.probabilities),
-        (answer.prediction_set || []).join(" "), answer.heart_rate ?? "", answer.quality ?? "",
-        (answer.because || []).map(([from, to]) => `${from}-${to}`).join(" "), answer.reading]];
-  return rows.map(row => row.map(quoted).join(",")).join("\n") + "\n";
+  if (answer.kind === "timeline") return csv([Object.keys(answer.episodes[0]), ...answer.episodes.map(Object.values)]);
+  const { kind, signal, why, reading, ...rest } = answer;
+  const cells = Object.entries({ ...rest, reading }).flatMap(([name, value]) => value && value.constructor === Object
+    ? Object.entries(value).map(([label, part]) => [`${SHORT[name] || name}(${label})`, part]) : [[name, flat(value)]]);
+  return csv([cells.map(([name]) => name), cells.map(([, value]) => value)]);
 }
+
+const flat = value => Array.isArray(value) ? value.map(one => [].concat(one).join("-")).join(" ") : value ?? "";
+const csv = rows => rows.map(row => row.map(quoted).join(",")).join("\n") + "\n";
 
 async function download(kind) {
   const name = `${answer.record.replace(/\.[^.]*$/, "")}.${kind}`;

@@ -1,4 +1,4 @@
-// The ECG on paper: 25 mm/s and 10 mm/mV, moved and zoomed by pointer, wheel, keys or buttons.
+// The ECG on paper, 25 mm/s and 10 mm/mV; pointer, wheel, keys and buttons move and zoom it.
 "use strict";
 
 const PX_PER_MM = 4, MM_PER_SECOND = 25, MM_PER_MV = 10, HEIGHT_MV = 4, MOST_POINTS = 4000;
@@ -8,7 +8,7 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// Steps of 5 uV in base64 -> mV; gaps are NaN.
+// Steps in base64 -> mV; NaN where samples are missing.
 function decoded(signal) {
   const bytes = Uint8Array.from(atob(signal.samples), c => c.charCodeAt(0));
   const steps = new Int16Array(bytes.buffer), mv = new Float32Array(steps.length);
@@ -112,7 +112,7 @@ class Viewer {
     ctx.restore();
   }
 
-  // Of many samples per pixel, the lowest and the highest of each stretch are drawn.
+  // Where a pixel has many samples, the lowest and the highest of each group are drawn.
   points(first, last) {
     const count = last - first, every = Math.max(1, Math.ceil(2 * count / MOST_POINTS));
     const xs = [], ys = [];
