@@ -136,7 +136,7 @@ def by_length(predictions: Predictions, store: Store) -> str:
         part = predictions[(low <= durations) & (durations < high)]
         scored = [metrics.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
         spread = metrics.spread([s["challenge"] for s in scored])
-        f1 = [np.mean([s["f1"][name] for s in scored]) for name in part.classes]
+        f1 = [np.mean([s[f"F1 {name}"] for s in scored]) for name in part.classes]
         label = f"under {high:g} s" if not low else f"{low:g} to {high:g} s" if high < 1000 else f"over {low:g} s"
         rows.append(
             [label, str(len(part.records)), f"{spread.mean:.3f} ± {spread.sd or 0:.3f}", *(f"{v:.3f}" for v in f1)]

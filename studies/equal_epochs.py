@@ -1,4 +1,4 @@
-"""Does speed cost score? `python -m benchmarks.equal_epochs`: after equal epochs, with and without what makes it fast.
+"""Does speed cost score? `python -m studies.equal_epochs`: after equal epochs, with and without what makes it fast.
 
 Trains the default network on a quarter of the challenge set, with batches of similar length or of random
 company, in bfloat16 or float32, three seeds each, and prints the test score of the best epoch by

@@ -261,7 +261,7 @@ def test_a_job_file_without_jobs_is_refused() -> None:
     ids=["same", "escaped", "nested", "job"],
 )
 def test_a_key_that_is_there_twice_is_refused(kind: Any, text: str, key: str) -> None:
-    assert fault(kind, text) == f"some/file.json: key {key} is there twice; remove or rename one of them"
+    assert fault(kind, text) == f"some/file.json: key {key} appears twice; remove or rename one of them"
 
 
 def test_every_problem_of_a_file_is_told_at_once() -> None:

@@ -1,7 +1,6 @@
-"""What a model file and a job file are; the original system's JSON loads unchanged.
+"""Model files and job files; the JSON files of the original system load unchanged.
 
-Nothing here knows how a network is built: the keys below `model_parameters` belong to the
-architecture and are checked by `ecg_rhythm.networks`.
+The keys below `model_parameters` belong to the architecture, and `ecg_rhythm.networks` checks them.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ class Preprocessing(Section):
     """How a signal becomes the input of the first layer."""
 
     spectrogram: Flag
-    """True: natural log of the power spectrogram; false: the signal itself in mV."""
+    """Input of the network: true gives the natural log of the power spectrogram, false the signal itself in mV."""
     nperseg: int = Field(default=64, ge=4, le=4096)
     """Samples per segment of the spectrogram."""
     noverlap: int = Field(default=32, ge=0)
-    """Samples two neighbouring segments share."""
+    """Samples that two neighbouring segments share."""
     log_of_zero: float = 0.0
-    """What stands for the logarithm where the power is zero."""
+    """Value of the logarithm where the power is zero."""
 
     @model_validator(mode="after")
     def _segments_advance(self) -> Preprocessing:
@@ -43,97 +42,103 @@ class LossFunctionParameters(Section):
     """Weighted cross-entropy plus an L2 term."""
 
     l2_penalty: float = Field(ge=0)
-    """Factor of half the sum of squares of all weights but biases and batch norm."""
+    """Factor of the penalty: half the sum of squares of all weights, biases and batch norm left out."""
     class_penalty: float = Field(ge=0, le=1)
-    """0: all classes weigh the same; 1: each weighs 100 / its share in percent."""
+    """Weight of rare classes: with 0 all classes count the same, with 1 each counts 100 / its share in percent."""
     class_power: float = Field(default=0, ge=0, le=1)
-    """Each class also weighs 1 / its share to this power, 1 on average over the classes."""
+    """Power of rare classes: each also counts 1 / its share to this power, scaled to a mean of 1 over the classes."""
     loss: Literal["weighted_cross_entropy"] = "weighted_cross_entropy"
-    """What is minimised."""
+    """Name of the loss to minimise."""
     label_smoothing: float = Field(default=0, ge=0, lt=1)
-    """How much of each target is spread evenly over all classes."""
+    """Share of each target that is spread evenly over all classes."""
 
 
 class TrainingParameters(Section):
     """How a network is trained; here and elsewhere keys with a default are ours, all others the original's."""
 
     learning_rate: float = Field(gt=0)
+    """Learning rate, before schedule, decay and the factor of the phase."""
     batch_size: int = Field(ge=1, le=100_000)
+    """Recordings per training step."""
     drop_rate: float = Field(ge=0, lt=1)
-    """Chance that a unit is dropped in training."""
+    """Chance that dropout sets a unit to 0 in training."""
     exponential_decay: Flag
-    """Multiply the rate by 0.9999 after every step."""
+    """Multiply the learning rate by 0.9999 after every step."""
     dataset_compensation: float = Field(ge=0)
-    """Repeat each class int(100 x this / its share in percent) + 1 times per epoch."""
+    """Repetition of rare classes: each class comes int(100 x this / its share in percent) + 1 times per epoch."""
     validation_step: int = Field(ge=1)
-    """Validate every this many epochs, and after the last one of a phase."""
+    """Epochs between two validations; the last epoch of a phase is always validated."""
     early_stop_wait: int = Field(ge=1)
-    """Stop a phase when the validation score has not risen for this many epochs ..."""
+    """Stop a phase early when the validation score has not risen for this many epochs."""
     early_stop_after: int = Field(default=300, ge=0)
-    """... and more than this many epochs have passed."""
+    """Do not stop a phase early before more than this many epochs have passed."""
     epochs: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
-    """Most epochs of each phase, or one number for all; null takes the architecture's own."""
+    """Largest number of epochs of each phase, or one number for all; null takes those of the architecture."""
     gradient_clip: float | None = Field(default=None, gt=0)
-    """Largest allowed norm of the gradient; null does not clip."""
+    """Largest norm of the gradient, which is clipped to it; null does not clip."""
     rate_schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
-    """How the learning rate moves within a phase."""
+    """Schedule of the learning rate within a phase."""
     weight_decay: float = Field(default=0, ge=0)
-    """Decay of the weights apart from the gradient, as AdamW has it."""
+    """Decoupled weight decay, as in AdamW."""
     weight_average: float = Field(default=0, ge=0, lt=1)
-    """Decay per step of a moving average of the weights, which is what is scored and kept; 0 averages nothing."""
+    """Decay per step of a moving average of the weights, which is scored and kept instead; 0 averages nothing."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Number format of the heavy layers; auto: bf16 where the device computes in it, else fp32."""
+    """Number format of the large layers; auto takes bf16 where the device computes in it, else fp32."""
 
 
 class DataAugmentation(Section):
     """Changes made to the training recordings, drawn anew every `reload_step` epochs."""
 
     resampling: Flag
-    """Stretch as if a heart at 80 bpm beat at a rate drawn from 60 to 120 bpm."""
+    """Resample as if a heart at 80 bpm beat at a random rate of 60 to 120 bpm."""
     resample_method: Literal["random"]
+    """Method of `resampling`; there is only one."""
     zero_filter: Flag
-    """Dropout bursts: short stretches around random instants are set to 0."""
+    """Dropout bursts: set the samples around random instants to 0, about 22 % of a recording."""
     reload_step: int = Field(ge=1)
+    """Number of epochs after which augmentations are drawn again."""
     awgn: Flag
     """Add white Gaussian noise with a third of the signal's power."""
     crop: Chance = 0.0
-    """That of a recording longer than 10 s, a part of 60 to 100 % is taken; then a batch is cut to its shortest too."""
+    """Chance that 60 to 100 % of a recording longer than 10 s is taken; each batch is also cut to its shortest."""
     window: float | None = Field(default=None, ge=1, le=3600)
-    """Of what is longer, a stretch of this many seconds is taken at random; batches are cut to their shortest.
+    """Length in seconds of a random window that longer recordings are cut to; each batch is also cut to its shortest.
 
-    The trained network is asked in windows of that length, too, and its probabilities are averaged."""
+    The trained network then predicts windows of that length too, and its probabilities are averaged."""
     speed: Chance = 0.0
-    """That it is played at 0.88 to 1.14 times its speed."""
+    """Chance that a recording is played at 0.88 to 1.14 times its speed."""
     polarity: Chance = 0.0
-    """That it is turned upside down."""
+    """Chance that a recording is turned upside down."""
     gain: Chance = 0.0
-    """That it is multiplied by 0.7 to 1.4."""
+    """Chance that a recording is multiplied by 0.7 to 1.4."""
     noise: Chance = 0.0
-    """That white noise of up to a tenth of its standard deviation is added."""
+    """Chance that white noise of up to a tenth of its standard deviation is added to a recording."""
     wander: Chance = 0.0
-    """That a sine of 0.05 to 0.5 Hz and up to twice its standard deviation is added."""
+    """Chance that a sine of 0.05 to 0.5 Hz and up to twice its standard deviation is added to a recording."""
     hum: Chance = 0.0
-    """That a sine of 50 or 60 Hz and up to its standard deviation is added."""
+    """Chance that a sine of 50 or 60 Hz and up to its standard deviation is added to a recording."""
     empty: Chance = 0.0
-    """That it is replaced by noise, a sine or nothing at all, and its label by `~`."""
+    """Chance that a recording is replaced by noise, a sine or a flat line, and its label by `~`."""
     stuck: Chance = 0.0
-    """That a stretch of 2 to 45 % of it is held at one value, half the time far off."""
+    """Chance that 2 to 45 % of a recording is held at one value, half the time a value far off."""
     gaps: Chance = 0.0
-    """That 1 to 5 stretches of 0.03 to 0.5 s are set to 0."""
+    """Chance that 1 to 5 short parts of a recording, of 0.03 to 0.5 s, are set to 0."""
 
 
 class ModelConfig(Section):
     """A model file: an architecture, its parameters and how to train it."""
 
     model_name: str
+    """Name of the architecture."""
     model_parameters: dict[str, Any]
+    """Parameters of the architecture."""
     preprocessing: Preprocessing
     loss_function_parameters: LossFunctionParameters
     training_parameters: TrainingParameters
     data_augmentation: DataAugmentation
 
     def with_epochs(self, epochs: list[int]) -> ModelConfig:
-        """Return the same model trained for other numbers of epochs per phase."""
+        """Copy the model with other numbers of epochs per phase."""
         training = self.training_parameters.model_copy(update={"epochs": epochs})
         return self.model_copy(update={"training_parameters": training})
 
@@ -142,16 +147,19 @@ class Job(Section):
     """One entry of a job file: a model, the split it is tried on and the folds to run."""
 
     description: str = ""
+    """Text for people; it changes nothing."""
     model: Name
+    """Name of the model file, without `.json`."""
     split: Name
+    """Name of the split."""
     log_en: Flag = False
     """Write a TensorBoard log."""
     log_test_score: Flag = False
-    """Also score the test fold at every validation (shown, never used to choose)."""
+    """Also score the test fold at every validation; the score is shown, but never used to choose."""
     cvids: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
-    """Folds to run."""
+    """Numbers of the folds to run, from 0."""
     labels: str | None = None
-    """Label version to train and score on; null takes the data set's default."""
+    """Label version to train and score on; null takes the default of the data set."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything random in a run."""
 
@@ -160,7 +168,7 @@ JobFile = Annotated[dict[Name, Job], Field(min_length=1)]
 
 
 def load_model(path: Path | str) -> ModelConfig:
-    """Read a model file; the parameters of the architecture are checked by `networks.check`."""
+    """Read a model file; `networks.check` checks the parameters of the architecture."""
     config: ModelConfig = parse(ModelConfig, read_text(path), str(path))
     return config
 
@@ -172,10 +180,10 @@ def load_jobs(path: Path | str) -> dict[str, Job]:
 
 
 def find_model(name: str, job_file: Path | str) -> Path:
-    """Return the model file a job names.
+    """Find the model file that a job names.
 
-    It is looked for beside the job file, in `models/` there and beside the job file's folder, and among
-    the models that come with the program.
+    It may be beside the job file, in `models/` there or beside the job file's folder, or among the models that
+    come with the program.
     """
     folder = Path(job_file).resolve().parent
     places = [folder, folder / "models", folder.parent / "models", shipped("models")]
@@ -188,6 +196,6 @@ def find_model(name: str, job_file: Path | str) -> Path:
 
 
 def shipped(folder: str) -> Path:
-    """Return the folder of JSON files that comes with the program: `models` or `jobs`."""
+    """Folder of JSON files that comes with the program: `models` or `jobs`."""
     installed = Path(__file__).parent / "assets" / folder
     return installed if installed.is_dir() else Path(__file__).parents[2] / folder

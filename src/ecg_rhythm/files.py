@@ -1,4 +1,4 @@
-"""Writing so that a file or a folder is there whole or not at all."""
+"""Writing files and folders so that they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecg_rhythm.errors import BadInput
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to; on success it takes the place of `path`.
+    """Provide a temporary path beside `path` to write to; on success it replaces `path`.
 
     Raises
     ------
@@ -41,15 +41,15 @@ def replacing(path: Path) -> Iterator[Path]:
             raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise
     finally:
-        with suppress(OSError):  # which would hide what went wrong before
+        with suppress(OSError):  # it would hide an earlier error
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path` to fill; on success it becomes `path`.
+    """Provide a temporary folder beside `path` to fill; on success it becomes `path`.
 
-    What an earlier, killed attempt left behind is removed first.
+    Remains of an earlier attempt that was killed are removed first.
 
     Raises
     ------
@@ -79,12 +79,12 @@ def _remove_left_overs(path: Path) -> None:
 
 @contextmanager
 def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterator[None]:
-    """Hold a lock for this process alone; it ends with the process, however that ends.
+    """Hold a lock for this process alone; the lock ends with the process, however that ends.
 
     Raises
     ------
     BadInput
-        Or the given kind of it, with the message `busy`, if another process holds the lock.
+        With the message `busy`, if another process holds the lock; or the subclass given as `error`.
     """
     lock = FileLock(lock_file)
     try:
@@ -98,7 +98,7 @@ def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterat
 
 
 def shown(name: Path | str) -> str:
-    """Return a name as text that any encoding of Unicode can hold: bytes of it that are none are escaped."""
+    """Text of a name; bytes that are not valid Unicode are escaped, so that it can be printed."""
     return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -25,11 +25,11 @@ Flag = Annotated[
     ),
     WithJsonSchema({"enum": [True, False, "True", "False"]}),
 ]
-"""A boolean; the original's strings "True" and "False" are taken as what they say."""
+"""A boolean; the strings "True" and "False" of the original's files count as booleans too."""
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-"""A name that becomes a folder or a file: letters, digits and . _ + - only."""
+"""A name for a folder or a file: letters, digits and . _ + - only."""
 
 
 class Section(BaseModel):
@@ -39,7 +39,7 @@ class Section(BaseModel):
 
 
 MOST_PROBLEMS = 4
-"""How many problems of one file are told at once."""
+"""Largest number of problems of one file that a message names."""
 
 
 SENTENCES = {
@@ -47,7 +47,7 @@ SENTENCES = {
     "too_short": "give more values",
     "too_long": "give fewer values",
 }
-"""Our words for what pydantic finds, by its name of the problem."""
+"""Pydantic's name of a problem -> our words for it."""
 
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def parse(kind: Any, text: str | bytes, source: str) -> Any:
     Raises
     ------
     BadInput
-        With `source`, the path of each wrong key and what is allowed there.
+        If the text does not fit; the message gives `source`, each wrong key and what is allowed there.
     """
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
@@ -71,12 +71,12 @@ def parse(kind: Any, text: str | bytes, source: str) -> Any:
 
 
 def checked_name(name: str) -> str:
-    """Return a name as it is.
+    """Check a name and give it unchanged.
 
     Raises
     ------
     BadInput
-        If it is not one that can become a folder.
+        If it cannot be the name of a folder.
     """
     try:
         return TypeAdapter(Name).validate_python(name)
@@ -85,7 +85,13 @@ def checked_name(name: str) -> str:
 
 
 def read_text(path: Path | str) -> str:
-    """Return a file's text, or one sentence on why it cannot be read."""
+    """Text of a file.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read; the message says why.
+    """
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -99,7 +105,7 @@ def read_text(path: Path | str) -> str:
 
 
 def json_schema(kind: Any) -> dict[str, Any]:
-    """Return the JSON Schema of anything `parse` reads, for editors that complete and check."""
+    """JSON Schema of anything that `parse` reads, for editors that complete and check."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()}
     if "patternProperties" in schema:
@@ -108,17 +114,17 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
-    """Refuse a key that is there twice, of which JSON readers silently keep one."""
+    """Refuse a repeated key, of which JSON readers silently keep one."""
     keys = [key for key, _ in pairs]
     if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-        raise BadInput(f"{source}: key {repeated[0]} is there twice; remove or rename one of them")
+        raise BadInput(f"{source}: key {repeated[0]} appears twice; remove or rename one of them")
     return dict(pairs)
 
 
 def _explain(error: ValidationError, kind: Any) -> str:
     problems = []
-    found = error.errors(include_url=False)
-    for problem in found[:MOST_PROBLEMS]:
+    all_problems = error.errors(include_url=False)
+    for problem in all_problems[:MOST_PROBLEMS]:
         path = ".".join(str(part) for part in problem["loc"] if part != "[key]").encode("unicode_escape").decode()
         if problem["type"] == "json_invalid":
             problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
@@ -132,13 +138,13 @@ def _explain(error: ValidationError, kind: Any) -> str:
             value = json.dumps(problem["input"], default=str)
             shown = value if len(value) <= 40 else value[:37] + "..."
             problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown}); correct it")
-    if len(found) > MOST_PROBLEMS:
-        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
+    if len(all_problems) > MOST_PROBLEMS:
+        problems.append(f"and {len(all_problems) - MOST_PROBLEMS} more")
     return "; ".join(problems)
 
 
 def _keys_beside(kind: Any, location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys allowed where an unknown one was found, by walking down the sections."""
+    """Keys that are allowed in place of an unknown one."""
     while (origin := get_origin(kind)) is not None:  # of a dictionary, its values
         kind = get_args(kind)[0 if origin is Annotated else -1]
     section: type[BaseModel] = kind

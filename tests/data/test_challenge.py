@@ -230,12 +230,12 @@ def with_header(more: int = 0, fs: int = 300) -> Callable[[Published, Path], Pat
     [
         (lambda small, to: to, "there is no such file"),
         (lambda small, to: to.parent, "there is no such file; check the name"),
-        (lambda small, to: small.labels, "this zip file is damaged or no zip file"),
-        (cut, "this zip file is damaged or no zip file"),
-        (flip, "A00003.mat in it is damaged; get the archive anew"),
-        (in_directory(8, 0x01), "A00003.mat in it is damaged; get the archive anew"),  # encrypted
-        (in_directory(10, 0x40), "A00003.mat in it is damaged; get the archive anew"),  # packed in an unknown way
-        (far_directory, "in it is damaged; get the archive anew"),
+        (lambda small, to: small.labels, "this zip file is damaged or not a zip file"),
+        (cut, "this zip file is damaged or not a zip file"),
+        (flip, "A00003.mat in it is damaged; download the archive again"),
+        (in_directory(8, 0x01), "A00003.mat in it is damaged; download the archive again"),  # encrypted
+        (in_directory(10, 0x40), "A00003.mat in it is damaged; download the archive again"),  # packed in an unknown way
+        (far_directory, "in it is damaged; download the archive again"),
         (with_member("../x"), "unexpected member '../x'"),
         (with_member("training2017/../../x"), "unexpected member 'training2017/../../x'"),
         (with_member("/etc/x"), "unexpected member '/etc/x'"),
@@ -248,9 +248,12 @@ def with_header(more: int = 0, fs: int = 300) -> Callable[[Published, Path], Pat
         ),
         (lambda small, to: small.changed(to, REFERENCE__csv=None), "REFERENCE.csv is missing in it"),
         (lambda small, to: small.changed(to, REFERENCE__csv=b"A00001\n"), "each line must be `record,label`"),
-        (lambda small, to: small.changed(to, A00003__hea=b"garbage"), "record A00003 is damaged; get the archive anew"),
-        (lambda small, to: small.changed(to, A00003__mat=b""), "record A00003 is damaged; get the archive anew"),
-        (with_header(more=1), "record A00003 is damaged; get the archive anew"),
+        (
+            lambda small, to: small.changed(to, A00003__hea=b"garbage"),
+            "record A00003 is damaged; download the archive again",
+        ),
+        (lambda small, to: small.changed(to, A00003__mat=b""), "record A00003 is damaged; download the archive again"),
+        (with_header(more=1), "record A00003 is damaged; download the archive again"),
         (with_header(more=-1), "record A00003 has 208 samples, its header says 207 at 300 Hz"),
         (with_header(fs=360), "at 360 Hz"),
         (one_label_less, "REFERENCE.csv: record A00001 has no label"),

@@ -95,7 +95,7 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
         ("a,N\nc,A\n", "b.hea: this recording has no label; add a line `b,...` to"),
         ("a,N\nb,A\nc,N\nd,N\n", "labels.csv: record d is not in"),
         ("name,class\na,N\nb,A\nc,N\n", "a header must be `record,label`"),
-        ("a,N\nb,A\nc,N\na,N\n", "labels.csv, line 4: record a is there twice; remove one of the lines"),
+        ("a,N\nb,A\nc,N\na,N\n", "labels.csv, line 4: record a is listed twice; remove one of the lines"),
         ("a,N\nb,N\nc,N\n", "labels.csv: all recordings are labelled N; at least two classes are needed"),
         ("", "labels.csv: there are no labels in it; write a line `record,label`"),
         ("record,label\n", "labels.csv: there are no labels in it; write a line `record,label`"),
@@ -103,7 +103,7 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
         ("a,N\nb\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b'; correct this line"),
         ("a,N\nb,A\nc,\n", "labels.csv, line 3: expected `record,label`, found 'c,'; correct this line"),
         ("a,N\nb,A,x\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b,A,x'; correct this line"),
-        (f"a,{'N' * 2**18}\nb,A\nc,N\n", "labels.csv: this is no CSV file (field larger than field limit"),
+        (f"a,{'N' * 2**18}\nb,A\nc,N\n", "labels.csv: this is not a CSV file (field larger than field limit"),
         ('a,N\nb,A\nc,N\n"d\ne",N\n', "labels.csv, line 4: expected"),
     ],
 )

@@ -292,7 +292,7 @@ def test_a_split_of_another_data_set_is_refused(n_records: int) -> None:
         ("valid1.json", None, "this file of the split is missing"),
         ("train0.json", None, "this file of the split is missing"),
         ("test0.json", None, "there is no test0.json"),
-        ("test1.json", None, "there is no test1.json; make the split anew"),
+        ("test1.json", None, "there is no test1.json; make the split again"),
         ("properties.json", None, "there is no such split"),
         ("test0.json", b"", "not valid JSON"),
         ("test0.json", b"[1, 2", "not valid JSON"),

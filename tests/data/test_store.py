@@ -273,7 +273,7 @@ def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[
     damage(folder / name)
     message = refusal(lambda: open_store(tmp_path))
     assert message.startswith(f"{folder}: this packed data set is damaged")
-    assert message.endswith("remove it and pack anew")
+    assert message.endswith("remove it and pack again")
 
 
 @pytest.mark.parametrize(

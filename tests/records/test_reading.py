@@ -436,7 +436,7 @@ def test_a_flat_line_stays_flat_to_its_ends(offset: float) -> None:
 )
 def test_a_rate_out_of_all_proportion_is_refused(fs: float, to: float) -> None:
     record = Record("r", sine(5, 300, 300.0), fs, "I")
-    assert refusal(lambda: resample(record, to)).startswith(f"r: a rate of {fs:g} Hz cannot be brought to {to:g} Hz")
+    assert refusal(lambda: resample(record, to)).startswith(f"r: a rate of {fs:g} Hz cannot be resampled to {to:g} Hz")
 
 
 def test_a_rate_far_above_the_new_one_is_brought_down_exactly() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ import numpy as np
 from rich.console import Console
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import Spread, flat, score
+from ecg_rhythm.evaluation.metrics import Spread, score
 from ecg_rhythm.experiments import summary
 
 if TYPE_CHECKING:
-    from ecg_rhythm.evaluation.evaluate import Figures
+    from ecg_rhythm.evaluation.evaluate import Evaluation
     from ecg_rhythm.evaluation.predictions import Predictions
     from ecg_rhythm.evaluation.suspects import Suspect
     from ecg_rhythm.experiments.robustness import Robustness
@@ -40,7 +40,7 @@ def publish(
     """Keep the out-of-fold predictions of a job, what made them, and their figures, for anyone to check."""
     from ecg_rhythm.experiments import results
 
-    print_figures(out, results.publish(job, to, title, data), title)
+    print_evaluation(out, results.publish(job, to, title, data), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
@@ -53,7 +53,7 @@ def vote(
     """Combine results into one: the mean of their out-of-fold probabilities."""
     from ecg_rhythm.experiments import results
 
-    print_figures(out, results.vote(members, to, title), title)
+    print_evaluation(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
@@ -66,30 +66,30 @@ def evaluate(
     logs: Annotated[Path, typer.Option(help="Folder for the runs of --rerun.")] = Path("rerun"),
 ) -> None:
     """Recompute every figure of a result from its out-of-fold predictions and compare it with the published one."""
-    from ecg_rhythm.evaluation import evaluate as evaluation
+    from ecg_rhythm.evaluation.evaluate import evaluate as evaluated
     from ecg_rhythm.experiments import results
 
     if as_json and rerun is not None:
         raise BadInput("--json, --rerun: choose one of them")
     published, predictions = results.read(result)
     spec = None if rerun is None else results.spec(result, rerun, data)
-    computed = evaluation.figures(predictions)
+    computed = evaluated(predictions)
     wrong = results.differences(published["figures"], computed)
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
-        print_figures(out, computed, published["title"])
+        print_evaluation(out, computed, published["title"])
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
-        from ecg_rhythm.evaluation import predictions as outputs
+        from ecg_rhythm.evaluation.predictions import joined, read_predictions
         from ecg_rhythm.experiments.run import train
         from ecg_rhythm.weights.run_files import RunFiles
 
         with show_progress(out, spec.title) as report:
             train(spec, data, logs, report=report)
-        anew = outputs.read_predictions(RunFiles(spec.folder(logs)).predictions)
-        print_comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
+        anew = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
+        print_comparison(out, predictions[predictions.folds == spec.fold], anew)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
@@ -154,23 +154,23 @@ def summarize(
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:
+        spreads = c.spreads
         title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
-        measures = summary.measures(c)
-        table = new_table("fold", *measures, title=title)
-        for fold in sorted(c.folds):
-            table.add_row(str(fold), *(f"{c.values(m)[fold]:.3f}" for m in measures))
+        table = new_table("fold", *spreads, title=title)
+        for fold, metrics in c.folds.items():
+            table.add_row(str(fold), *(f"{value:.3f}" for value in metrics.values()))
         table.add_section()
-        table.add_row("mean", *(f"{c.spread(m).mean:.3f}" for m in measures))
+        table.add_row("mean", *(f"{over_folds.mean:.3f}" for over_folds in spreads.values()))
         if len(c.folds) > 1:
-            table.add_row("sd", *(f"{c.spread(m).sd:.3f}" for m in measures))
+            table.add_row("sd", *(f"{over_folds.sd:.3f}" for over_folds in spreads.values()))
         out.print(table)
         if c.missing:
             out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
     for ranked in summary.rankings(configurations):
         title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
-        short = new_table("configuration", "folds", "challenge score", "difference to the best", title=title)
+        short = new_table(*RANKING, title=title)
         for c, difference in ranked:
-            short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
+            short.add_row(*(shown(c, difference) for shown in RANKING.values()))
         out.print(short)
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
@@ -190,26 +190,35 @@ def _difference(difference: Spread | None) -> str:
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-def print_figures(out: Console, found: Figures, title: str) -> None:
-    """Print every figure of a result."""
-    measures = found["measures"]
-    n_folds = len(measures["challenge"]["folds"])
+RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
+    "configuration": lambda c, difference: c.name,
+    "folds": lambda c, difference: _folds(c),
+    "challenge score": lambda c, difference: str(c.spreads["challenge"]),
+    "difference to the best": lambda c, difference: _difference(difference),
+}
+"""Columns of the short table: title -> what a configuration has there, with its difference to the best."""
+
+
+def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
+    """Print all that is published of a result."""
+    metrics = evaluation["measures"]
+    n_folds = len(metrics["challenge"]["folds"])
     table = new_table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
-    for name, spread in measures.items():
-        values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
-        table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
+    for name, over_folds in metrics.items():
+        values = ["" if value is None else f"{value:.3f}" for value in over_folds["folds"]]
+        table.add_row(name, *values, str(Spread(over_folds["mean"], over_folds["sd"])))
     out.print(table)
-    classes = [name.removeprefix("F1 ") for name in measures if name.startswith("F1 ")]
+    classes = [name.removeprefix("F1 ") for name in metrics if name.startswith("F1 ")]
     confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
-    for name, row in zip(classes, found["confusion"], strict=True):
+    for name, row in zip(classes, evaluation["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
     out.print(confusion)
     out.print(
-        f"{found['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
-        f"{found['calibration_error']:.3f}.",
+        f"{evaluation['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
+        f"{evaluation['calibration_error']:.3f}.",
         highlight=False,
     )
-    if (after := found["calibrated"]) is None:
+    if (after := evaluation["calibrated"]) is None:
         return
     title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"
     coverage = new_table("asked for", "all", *classes, "classes per set", title=title)
@@ -222,13 +231,10 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
 
 def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
     """Print how a fold that was trained anew compares with what is published."""
-    scored = {
-        name: flat(score(table.targets, table.labels, table.classes))
-        for name, table in (("published", published), ("anew", anew))
-    }
-    table = new_table("", *scored["published"])
-    for name, values in scored.items():
-        table.add_row(name, *(f"{value:.3f}" for value in values.values()))
+    before, after = (score(table.targets, table.labels, table.classes) for table in (published, anew))
+    table = new_table("", *before)
+    for name, metrics in (("published", before), ("anew", after)):
+        table.add_row(name, *(f"{value:.3f}" for value in metrics.values()))
     out.print(table)
     furthest = np.abs(published.probabilities - anew.probabilities).max()
     same = (published.labels == anew.labels).mean()

@@ -20,7 +20,7 @@ from rich.table import Table
 from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import flat
+from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan, single
@@ -130,7 +130,7 @@ def run_one() -> None:
 
 
 def _job(**values: object) -> Job:
-    """Return a job from the command line's options, refused like one from a file."""
+    """Make a job of the command line's options, checked like one from a file."""
     job: Job = parse(Job, json.dumps(values), "command line")
     return job
 
@@ -160,7 +160,7 @@ def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], 
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
-    """Return a table of what runs, waits, is done and has failed."""
+    """A table of the runs that wait, are under way, are done and have failed."""
     table = new_table("run", "status", "device", "progress")
     for column in table.columns[1:]:
         column.justify = "left"
@@ -208,10 +208,11 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
 
 def print_scores(out: Console, scores: dict[str, Any]) -> None:
     """Print the scores of one run, phase by phase."""
-    rows = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
-    first, part = rows[0]
-    table = new_table("phase", "best epoch", "set", *flat(first[part]))
-    for phase, part in rows:
-        values = [f"{value:.3f}" for value in flat(phase[part]).values()]
-        table.add_row(str(phase["phase"]), str(phase["best_epoch"]), part, *values)
+    parts = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
+    metrics = [metrics_from_file(phase[part], scores["classes"]) for phase, part in parts]
+    table = new_table("phase", "best epoch", "set", *metrics[0])
+    for (phase, part), values in zip(parts, metrics, strict=True):
+        table.add_row(
+            str(phase["phase"]), str(phase["best_epoch"]), part, *(f"{value:.3f}" for value in values.values())
+        )
     out.print(table)

@@ -47,23 +47,23 @@ _MEMBER = re.compile(r"training2017/((?P<record>A\d{5})\.(mat|hea)|RECORDS|REFER
 
 
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
-"""What `zipfile` raises at damaged archives."""
+"""Exceptions of `zipfile` at damaged archives."""
 
 MAT_HEADER = 24
-"""Bytes before the samples of a challenge `.mat`."""
+"""Bytes before the samples of a `.mat` file of the challenge."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What a data set must be to be taken for the published one."""
+    """Content of the published data set, to verify files against."""
 
     records: int
     counts: dict[str, dict[str, int]]
     """Label version -> class -> number of recordings."""
     samples_sha256: str
-    """Of all samples as little-endian int16, in the order of record names."""
+    """SHA-256 of all samples as little-endian int16, in the order of record names."""
     labels_sha256: dict[str, str] = field(default_factory=dict)
-    """Label version -> of the lines `record,label` in the order of record names."""
+    """Label version -> SHA-256 of the lines `record,label` in the order of record names."""
 
 
 CHALLENGE_2017 = Release(
@@ -90,26 +90,26 @@ def fetch(
     mirrors: Sequence[str] = MIRRORS,
     release: Release = CHALLENGE_2017,
 ) -> Store:
-    """Get the challenge set, verify it, pack it, and make the published split.
+    """Download the challenge set, verify it, pack it, and make the published split.
 
     Parameters
     ----------
     data : Path
         The data folder DIR; the result is `DIR/store`, `DIR/splits/split_5_6_14` and the same with `_refit`, where
-        validation parts are trained on. If they are there already, nothing is done.
+        validation parts belong to training. What exists already is kept.
     archive, labels : Path, optional
         `training2017.zip` and `REFERENCE-v3.csv` on this machine; what is not given is downloaded
-        into `DIR/download`, checked against the SHA-256 that the server publishes.
+        to `DIR/download` and checked against the SHA-256 that the server publishes.
     mirrors : sequence of str
-        Addresses of the folder that holds these files, tried in turn.
+        Addresses of the folder with these files, tried in turn.
 
     Raises
     ------
     BadInput
-        If a file cannot be had, is damaged, or is not what was published.
+        If a file cannot be downloaded, is damaged, or differs from the published one.
     """
     if not (store_folder(data) / "store.json").exists():
-        for given in filter(None, (archive, labels)):  # before the other is downloaded
+        for given in filter(None, (archive, labels)):  # before the other one is downloaded
             if not given.is_file():
                 raise BadInput(f"{given}: there is no such file; check the name")
         archive = archive or download(ARCHIVE, data / "download", mirrors)
@@ -127,14 +127,14 @@ def fetch(
 
 
 def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
-    """Download a file of the challenge's folder, checked against its published SHA-256.
+    """Download a file of the challenge and check it against its published SHA-256.
 
-    A file that is there and right is not fetched again; a partial download is never left behind.
+    A complete file is not downloaded again; a partial download is removed.
 
     Raises
     ------
     BadInput
-        If no mirror gives the right file.
+        If no mirror provides the file, complete and with the right SHA-256.
     """
     import pooch
     from requests import RequestException
@@ -164,19 +164,19 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
 
 
 def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHALLENGE_2017) -> Store:
-    """Verify `training2017.zip` and `REFERENCE-v3.csv` and pack them into `DIR/store`.
+    """Verify `training2017.zip` and `REFERENCE-v3.csv`, and pack them into `DIR/store`.
 
     Raises
     ------
     BadInput
-        If a file is missing or damaged, has unexpected members, or is not the published data.
+        If a file is missing or damaged, or its content differs from the published data.
     """
     if not archive.is_file():
         raise BadInput(f"{archive}: there is no such file; check the name")
     try:
         zipped = zipfile.ZipFile(archive)
     except ZIP_ERRORS:
-        raise BadInput(f"{archive}: this zip file is damaged or no zip file; get it anew") from None
+        raise BadInput(f"{archive}: this zip file is damaged or not a zip file; download it again") from None
     with zipped:
         names = _checked_members(zipped, archive)
         sources = {
@@ -185,7 +185,9 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
             "v3": (str(labels), _read_bytes(labels)),
         }
         if len(names) != release.records:
-            raise BadInput(f"{archive}: it holds {len(names)} recordings instead of {release.records}; get it anew")
+            raise BadInput(
+                f"{archive}: it holds {len(names)} recordings instead of {release.records}; download it again"
+            )
         return write_store(
             data,
             _unpacked(zipped, names, data),
@@ -199,7 +201,7 @@ def pack_archive(data: Path, archive: Path, labels: Path, release: Release = CHA
 
 
 def _checked_members(zipped: zipfile.ZipFile, archive: Path) -> list[str]:
-    """Return the record names in an archive whose members are all of the expected kind."""
+    """Record names of an archive; refuse it if a member is unexpected or missing."""
     names: Counter[str] = Counter()
     for member in zipped.namelist():
         if not (match := _MEMBER.fullmatch(member)):
@@ -208,7 +210,7 @@ def _checked_members(zipped: zipfile.ZipFile, archive: Path) -> list[str]:
             names[match["record"]] += 1
     for name, parts in names.items():
         if parts != 2:
-            raise BadInput(f"{archive}: record {name} must be one .hea and one .mat; get the archive anew")
+            raise BadInput(f"{archive}: record {name} must be one .hea and one .mat; download the archive again")
     return sorted(names)
 
 
@@ -216,9 +218,9 @@ def _member(zipped: zipfile.ZipFile, name: str) -> bytes:
     try:
         return zipped.read(f"training2017/{name}")
     except KeyError:
-        raise BadInput(f"{zipped.filename}: {name} is missing in it; get the archive anew") from None
+        raise BadInput(f"{zipped.filename}: {name} is missing in it; download the archive again") from None
     except ZIP_ERRORS:
-        raise BadInput(f"{zipped.filename}: {name} in it is damaged; get the archive anew") from None
+        raise BadInput(f"{zipped.filename}: {name} in it is damaged; download the archive again") from None
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -229,26 +231,28 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _read_labels(version: str, content: bytes, source: str, names: list[str], release: Release) -> dict[str, str]:
-    """Return a version's label of each record, checked against what was published."""
+    """Label of each record in one version, checked against the published ones."""
     lines = [line.split(",") for line in content.decode("ascii", errors="replace").split()]
     if any(len(line) != 2 for line in lines):
-        raise BadInput(f"{source}: each line must be `record,label`; get it anew")
+        raise BadInput(f"{source}: each line must be `record,label`; download it again")
     of_record = {line[0]: line[1] for line in lines}
     if unlabelled := sorted(set(names) - set(of_record)):
-        raise BadInput(f"{source}: record {unlabelled[0]} has no label; get the file anew")
+        raise BadInput(f"{source}: record {unlabelled[0]} has no label; download the file again")
     if unknown := sorted(set(of_record) - set(names)):
-        raise BadInput(f"{source}: record {unknown[0]} is not in the archive; get the file anew")
-    if (found := dict(Counter(of_record.values()))) != release.counts[version]:
-        raise BadInput(f"{source}: label counts are {found} instead of {release.counts[version]}; get the file anew")
+        raise BadInput(f"{source}: record {unknown[0]} is not in the archive; download the file again")
+    if (counts := dict(Counter(of_record.values()))) != release.counts[version]:
+        raise BadInput(
+            f"{source}: label counts are {counts} instead of {release.counts[version]}; download the file again"
+        )
     digest = hashlib.sha256("".join(f"{name},{of_record[name]}\n" for name in names).encode()).hexdigest()
     if digest != release.labels_sha256.get(version, digest):
-        raise BadInput(f"{source}: the labels are not those that were published; get the file anew")
+        raise BadInput(f"{source}: the labels are not those that were published; download the file again")
     return of_record
 
 
 def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yield every recording, each unpacked to a scratch folder only while it is read."""
-    scratch_name = f".{store_folder(data).name}."  # what a killed attempt leaves is removed with the rest
+    """Yield every recording; each is unpacked to a temporary folder only while it is read."""
+    scratch_name = f".{store_folder(data).name}."  # remains of a killed attempt are removed with the rest
     with tempfile.TemporaryDirectory(prefix=scratch_name, suffix=".part", dir=data) as scratch:
         for name in track(names, description="packing", transient=True):
             header, signal = (Path(scratch) / f"{name}{extension}" for extension in (".hea", ".mat"))
@@ -259,12 +263,12 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
             except BadInput:
                 record = None
             if record is None or record.missing:
-                raise BadInput(f"{zipped.filename}: record {name} is damaged; get the archive anew")
+                raise BadInput(f"{zipped.filename}: record {name} is damaged; download the archive again")
             stored = (signal.stat().st_size - MAT_HEADER) // 2
             if len(record.signal) != stored or record.fs != CHALLENGE_FS:
                 raise BadInput(
                     f"{zipped.filename}: record {name} has {stored} samples, its header says {len(record.signal)} "
-                    f"at {record.fs:g} Hz; get the archive anew"
+                    f"at {record.fs:g} Hz; download the archive again"
                 )
             yield name, record.signal
             header.unlink()
@@ -273,4 +277,4 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
 
 def _check_samples(store: Store, archive: Path, release: Release) -> None:
     if hashlib.sha256(store.samples.tobytes()).hexdigest() != release.samples_sha256:
-        raise BadInput(f"{archive}: the signals are not those that were published; get it anew")
+        raise BadInput(f"{archive}: the signals are not those that were published; download it again")

@@ -1,4 +1,4 @@
-"""A user's own labelled recordings -> the same packed store as the challenge set."""
+"""Your own labelled recordings -> a packed store like that of the challenge set."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def pack_folder(folder: Path, labels: Path, data: Path, *, fs: float = DEFAULT_F
     Parameters
     ----------
     folder : Path
-        Holds recordings in any format `records.read` knows.
+        Folder of recordings, in any format that `records.read` knows.
     labels : Path
-        CSV with a line `record,label` for each recording, header or not; the classes are the labels
-        found. Recordings of the class `~` (noise) are not part of the challenge score.
+        CSV with a line `record,label` for each recording, with or without a header; its labels are the
+        classes. Recordings of the class `~` (noise) are not part of the challenge score.
     data : Path
         The data folder DIR.
     fs : float
@@ -43,22 +43,22 @@ def pack_folder(folder: Path, labels: Path, data: Path, *, fs: float = DEFAULT_F
     if not 1 <= fs <= 10_000:
         raise BadInput(f"fs {fs:g}: the sampling rate must be from 1 to 10000 Hz")
     of_record = read_labels(labels)
-    found = records.find(folder, leaving_out=labels)
-    if without_label := sorted(found.keys() - of_record.keys()):
-        path = found[without_label[0]]
+    paths = records.find(folder, leaving_out=labels)
+    if without_label := sorted(paths.keys() - of_record.keys()):
+        path = paths[without_label[0]]
         raise BadInput(f"{path}: this recording has no label; add a line `{path.stem},...` to {labels} or move it away")
-    if without_record := sorted(of_record.keys() - found.keys()):
+    if without_record := sorted(of_record.keys() - paths.keys()):
         raise BadInput(
             f"{labels}: record {without_record[0]} is not in {folder}; put it there or remove the line "
-            "(names go without extension; a header must be `record,label`)"
+            "(write names without extension; a header must be `record,label`)"
         )
     classes = sorted(set(of_record.values()))
     if len(classes) < 2:
         raise BadInput(f"{labels}: all recordings are labelled {classes[0]}; at least two classes are needed")
 
     def signals() -> Iterator[tuple[str, NDArray[np.float32]]]:
-        for name in track(sorted(found), description="packing", transient=True):
-            record = records.read(found[name])
+        for name in track(sorted(paths), description="packing", transient=True):
+            record = records.read(paths[name])
             records.check_length(record)
             yield name, records.resample(record, fs).signal
 
@@ -85,7 +85,7 @@ def read_labels(path: Path) -> dict[str, str]:
     try:
         rows = list(csv.reader(io.StringIO(read_text(path))))
     except csv.Error as error:
-        raise BadInput(f"{path}: this is no CSV file ({error}); write a line `record,label` for each") from None
+        raise BadInput(f"{path}: this is not a CSV file ({error}); write a line `record,label` for each") from None
     for number, row in enumerate(rows, start=1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and [c.lower() for c in cells] == ["record", "label"]):
@@ -95,7 +95,7 @@ def read_labels(path: Path) -> dict[str, str]:
                 f"{path}, line {number}: expected `record,label`, found {','.join(row)!r}; correct this line"
             )
         if cells[0] in of_record:
-            raise BadInput(f"{path}, line {number}: record {cells[0]} is there twice; remove one of the lines")
+            raise BadInput(f"{path}, line {number}: record {cells[0]} is listed twice; remove one of the lines")
         of_record[cells[0]] = cells[1]
     if not of_record:
         raise BadInput(f"{path}: there are no labels in it; write a line `record,label` for each recording")

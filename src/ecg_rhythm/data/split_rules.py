@@ -1,7 +1,7 @@
-"""Making folds: rules that deal recordings out, found by name, and the splits made with them.
+"""Rules that divide recordings into parts, chosen by name, and the splits made with them.
 
 A rule takes record numbers, the label of every record, the class names in order, the share of each part and a seed, and
-gives the record numbers of each part. Adding one takes a function here and its name in `RULES`.
+gives the record numbers of each part. Adding one takes a function here and a line in `RULES`.
 """
 
 from __future__ import annotations

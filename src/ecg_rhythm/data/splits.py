@@ -27,7 +27,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """Several folds of one data set, each record tested once, and the records kept out of all."""
+    """Folds of one data set, each record tested once, and the records that are held out of all folds."""
 
     name: str
     folds: list[Fold]
@@ -36,7 +36,7 @@ class Split:
 
 
 def check_split(split: Split, n_records: int) -> None:
-    """Refuse a split that is not disjoint, not complete, or not of this data set.
+    """Check that the parts of a split are disjoint, complete, and of this data set.
 
     Raises
     ------
@@ -55,16 +55,16 @@ def check_split(split: Split, n_records: int) -> None:
             )
         if len(numbers) != len(set(numbers)):
             twice = next(n for n in sorted(set(numbers)) if numbers.count(n) > 1)
-            raise BadInput(f"{split.name}, fold {k}: record {twice} is in two parts; make the split anew")
+            raise BadInput(f"{split.name}, fold {k}: record {twice} is in two parts; make the split again")
         if lost := sorted(everything - set(numbers)):
-            raise BadInput(f"{split.name}, fold {k}: record {lost[0]} is in no part; make the split anew")
+            raise BadInput(f"{split.name}, fold {k}: record {lost[0]} is in no part; make the split again")
         tested += fold.test
     if sorted(tested) != sorted(everything):
-        raise BadInput(f"{split.name}: the test parts do not hold every record exactly once; make the split anew")
+        raise BadInput(f"{split.name}: the test parts do not hold every record exactly once; make the split again")
 
 
 def save_split(split: Split, folder: Path) -> None:
-    """Write a split as a new folder; refuse to overwrite.
+    """Write a split as a new folder.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def save_split(split: Split, folder: Path) -> None:
 
 
 def load_split(folder: Path, n_records: int) -> Split:
-    """Read a split and check it against the size of its data set.
+    """Read a split, and check it against the size of its data set.
 
     Raises
     ------
     BadInput
-        If the folder is missing or unreadable, or `check_split` refuses it.
+        If the folder is missing or cannot be read, or `check_split` refuses the split.
     """
     if not (folder / "properties.json").is_file():
         beside = sorted(p.parent.name for p in folder.parent.glob("*/properties.json"))
@@ -101,7 +101,7 @@ def load_split(folder: Path, n_records: int) -> Split:
     inputs = properties.get("inputs")
     expected = inputs.get("number of folds") if isinstance(inputs, dict) else None
     if not folds or (isinstance(expected, int) and len(folds) < expected):
-        raise BadInput(f"{folder}: there is no test{len(folds)}.json; make the split anew")
+        raise BadInput(f"{folder}: there is no test{len(folds)}.json; make the split again")
     holdout = _read(folder / "holdout.json", list) if (folder / "holdout.json").exists() else []
     split = Split(name=folder.name, folds=folds, holdout=holdout, properties=properties)
     check_split(split, n_records)
@@ -112,11 +112,11 @@ def _read(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError:
-        raise BadInput(f"{path}: this file of the split is missing; make the split anew") from None
+        raise BadInput(f"{path}: this file of the split is missing; make the split again") from None
     except (ValueError, RecursionError):
-        raise BadInput(f"{path}: this is not valid JSON; make the split anew") from None
+        raise BadInput(f"{path}: this is not valid JSON; make the split again") from None
     if kind is dict and not isinstance(value, dict):
-        raise BadInput(f"{path}: the properties of a split were expected; make the split anew")
+        raise BadInput(f"{path}: the properties of a split were expected; make the split again")
     if not isinstance(value, kind) or (isinstance(value, list) and not all(type(n) is int for n in value)):
-        raise BadInput(f"{path}: a list of record numbers was expected; make the split anew")
+        raise BadInput(f"{path}: a list of record numbers was expected; make the split again")
     return value

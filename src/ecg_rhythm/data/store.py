@@ -1,4 +1,4 @@
-"""The packed data set: all signals in one memory-mapped file, and a table that says whose they are.
+"""The packed data set: all signals in one memory-mapped file, and a table of the recordings.
 
 `DIR/store/` holds `signals.int16` (all samples, end to end), `records.csv` (one row per recording)
 and `store.json` (rate, classes, label versions, origin). Recordings are numbered from 1 in the order
@@ -25,7 +25,7 @@ from ecg_rhythm.errors import BadInput
 SAMPLE = np.dtype("<i2")
 SIGNALS = "signals.int16"
 UNITS_PER_MV = 1000.0
-"""The gain signals are packed with; 1 µV per unit, as the challenge has it."""
+"""Usual gain of packed signals: 1 µV per unit, as in the challenge."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,13 +47,13 @@ class Store:
     labels : dict of str to list of str
         Label version -> class name of every recording.
     default_labels : str
-        The label version to use where none is asked for.
+        Label version that is used where none is given.
     samples : memmap of int16
         All signals, end to end.
     fingerprint : str
-        SHA-256 over signals and table: two stores with one fingerprint are the same data.
+        SHA-256 of signals and table; stores with the same fingerprint hold the same data.
     origin : str
-        Where the data came from, and whom to credit.
+        Source of the data, and whom to credit.
     """
 
     folder: Path
@@ -76,13 +76,13 @@ class Store:
         return f"Store({str(self.folder)!r}: {len(self)} recordings at {self.fs:g} Hz of {', '.join(self.classes)})"
 
     def signal(self, index: int) -> NDArray[np.float32]:
-        """Return the signal at a position (record number - 1) in mV."""
+        """Signal in mV at a position (record number - 1), shape (samples,)."""
         start = self.offsets[index]
         signal: NDArray[np.float32] = self.samples[start : start + self.lengths[index]] / self.gains[index]
         return signal
 
     def targets(self, version: str | None = None) -> NDArray[np.int64]:
-        """Return every recording's class as a position in `classes`.
+        """Class of every recording as a position in `classes`, shape (n,).
 
         Raises
         ------
@@ -93,7 +93,7 @@ class Store:
         return np.array([position[label] for label in self.labels_of(version)], dtype=np.int64)
 
     def labels_of(self, version: str | None = None) -> list[str]:
-        """Return every recording's class name in a label version (default: `default_labels`)."""
+        """Class name of every recording in a label version (default: `default_labels`)."""
         version = version or self.default_labels
         if version not in self.labels:
             raise BadInput(
@@ -102,7 +102,7 @@ class Store:
         return self.labels[version]
 
     def duplicates(self) -> list[list[int]]:
-        """Return groups of record numbers that hold the same signal, found by content."""
+        """Groups of record numbers with the same signal, sample by sample."""
         groups: dict[bytes, list[int]] = defaultdict(list)
         for i in range(len(self)):
             start = self.offsets[i]
@@ -111,18 +111,18 @@ class Store:
         return [group for group in groups.values() if len(group) > 1]
 
     def counts(self, version: str | None = None) -> dict[str, int]:
-        """Return the number of recordings of each class in a label version."""
+        """Number of recordings of each class in a label version."""
         count = Counter(self.labels_of(version))
         return {name: count[name] for name in self.classes}
 
 
 def store_folder(data: Path) -> Path:
-    """Return where the packed data set is in a data folder."""
+    """Folder of the packed data set in a data folder."""
     return data / "store"
 
 
 def splits_folder(data: Path) -> Path:
-    """Return where the splits of a data set are in a data folder."""
+    """Folder of the splits in a data folder."""
     return data / "splits"
 
 
@@ -150,12 +150,12 @@ def write_store(
     labels : dict
         Label version -> record name -> class name; every version covers every recording.
     check : callable
-        Called with the finished store before it is put in place; may refuse it by raising.
+        Called with the finished store before it takes its place; raises to refuse it.
 
     Raises
     ------
     BadInput
-        If `DIR/store` exists already.
+        If `DIR/store` exists already, or a recording cannot be kept.
     """
     with files.new_folder(store_folder(data)) as new:
         rows: list[list[Any]] = []
@@ -193,7 +193,7 @@ def write_store(
 
 
 def _gain(signal: NDArray[np.float32]) -> np.float32:
-    """Return units per mV: 1000, unless the signal would then not fit 16 bits or hardly use them."""
+    """Gain in units per mV: 1000, unless the signal would then exceed 16 bits or hardly use them."""
     peak = float(np.abs(signal).max())
     if peak < 1e-9 or 0.1 <= peak <= 32.767:
         return np.float32(UNITS_PER_MV)
@@ -206,7 +206,7 @@ def open_store(data: Path) -> Store:
     Raises
     ------
     BadInput
-        If there is none, or its files do not belong together.
+        If there is none, or its files do not fit together.
     """
     folder = store_folder(data)
     if not (folder / "store.json").is_file():
@@ -252,6 +252,6 @@ def _open(folder: Path) -> Store:
             origin=facts["origin"],
         )
     except PermissionError:
-        raise BadInput(f"{folder}: there is no permission to read it; change that") from None
+        raise BadInput(f"{folder}: there is no permission to read it; change its permissions") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
-        raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack anew") from None
+        raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack again") from None

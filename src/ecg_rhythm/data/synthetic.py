@@ -1,4 +1,4 @@
-"""A small labelled set of synthetic ECGs: four rhythms that look as a cardiologist knows them.
+"""A small labelled set of synthetic ECGs of four rhythms.
 
 The generator is NeuroKit2's ECGSYN (Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021;
 McSharry et al., "A dynamical model for generating synthetic electrocardiogram signals", IEEE
@@ -19,7 +19,7 @@ from scipy.signal import find_peaks
 FS = 300
 SECONDS = (9.0, 16.0)
 ANGLES = (-70.0, -15.0, 0.0, 15.0, 100.0)
-"""Where ECGSYN puts P, Q, R, S and T in a beat, in degrees; here and below its defaults."""
+"""Positions of P, Q, R, S and T in a beat, in degrees; these and the values below are defaults of ECGSYN."""
 HEIGHTS = (1.2, -5.0, 30.0, -7.5, 0.75)
 WIDTHS = (0.25, 0.1, 0.1, 0.1, 0.4)
 
@@ -34,12 +34,12 @@ DESCRIPTIONS = {
 
 
 def synthesise(folder: Path, n: int = 200, seed: int = 0) -> Path:
-    """Write `n` WFDB records of 9 to 16 s at 300 Hz and `labels.csv` into a new folder.
+    """Write `n` WFDB records of 9 to 16 s at 300 Hz, and `labels.csv`, to a folder.
 
     Returns
     -------
     Path
-        The labels.
+        Path of the labels.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def synthesise(folder: Path, n: int = 200, seed: int = 0) -> Path:
 
 
 def write_record(path: Path, signal: NDArray[np.float64]) -> None:
-    """Write a signal in mV at 300 Hz as a WFDB record of 1 µV resolution."""
+    """Write a signal in mV at 300 Hz as a WFDB record with a resolution of 1 µV."""
     import wfdb
 
     wfdb.wrsamp(
@@ -72,7 +72,7 @@ def write_record(path: Path, signal: NDArray[np.float64]) -> None:
 
 
 def rhythm(label: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a synthetic ECG in mV at 300 Hz of one of the four classes."""
+    """Draw a synthetic ECG of one of the four classes, in mV at 300 Hz."""
     seconds = rng.uniform(*SECONDS)
     if label == "N":
         signal = _beats(seconds, rng, bpm=rng.uniform(55, 95), bpm_sd=2)
@@ -91,7 +91,7 @@ def rhythm(label: str, rng: np.random.Generator) -> NDArray[np.float64]:
 def _beats(
     seconds: float, rng: np.random.Generator, *, bpm: float, bpm_sd: float, heights: tuple[float, ...] = HEIGHTS
 ) -> NDArray[np.float64]:
-    """Return a rhythm from ECGSYN."""
+    """Draw a regular rhythm from ECGSYN."""
     seed = int(rng.integers(2**31))
     signal = neurokit2.ecg_simulate(
         duration=int(np.ceil(seconds)), sampling_rate=FS, noise=0, heart_rate=bpm, heart_rate_std=bpm_sd,
@@ -101,12 +101,12 @@ def _beats(
 
 
 def _fibrillation(seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return beats without a P wave at irregular intervals over fibrillatory waves of 4 to 8 Hz.
+    """Draw beats without P waves at irregular intervals, over fibrillatory waves of 4 to 8 Hz.
 
-    ECGSYN varies the rate smoothly, as breathing does; so the pauses between its beats are stretched
-    and shortened at random here, and the beats themselves left as they are.
+    ECGSYN varies the rate smoothly, as breathing does. Here the pauses between its beats get random
+    lengths; the beats themselves do not change.
     """
-    # Long enough for the slowest outcome; ECGSYN needs a second to settle.
+    # Long enough for the slowest rhythm; ECGSYN needs a second to settle.
     regular = _beats(2 * seconds, rng, bpm=rng.uniform(80, 110), bpm_sd=1, heights=(0.0, *HEIGHTS[1:]))[FS:]
     before, after = FS // 10, int(0.35 * FS)
     parts = []
@@ -121,7 +121,7 @@ def _fibrillation(seconds: float, rng: np.random.Generator) -> NDArray[np.float6
 
 
 def _noise(seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return muscle noise and jumps of the electrode far above the beats."""
+    """Draw muscle noise and jumps of the electrode, much larger than the beats."""
     signal = 0.3 * _beats(seconds, rng, bpm=rng.uniform(50, 100), bpm_sd=2)
     jumps = np.cumsum(rng.standard_normal(len(signal)) * (rng.random(len(signal)) < 0.01))
     return signal + 0.5 * rng.standard_normal(len(signal)) + 0.3 * jumps

@@ -1,11 +1,12 @@
-"""Metrics: what tables, files and logs say of predictions, by name.
+"""Metrics of predictions, name -> value: "challenge", "F1 N", "accuracy", "AUROC N".
 
-Another metric is a function here and its line in `METRICS` or, where it needs probabilities, in `CURVES`.
+Tables, files and logs loop over the names; the metric of one class has a space and the class at the end of its name.
+A new metric is a function of the confusion matrix that `OF_LABELS` lists, or of probabilities in `OF_PROBABILITIES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
@@ -16,10 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 NOISE = "~"
 """The class of unreadable recordings: its F1 is reported but not part of the challenge score."""
 
-Scores = dict[str, Any]
-"""Metrics as files keep them: name -> value, or name -> class -> value; and `confusion`, the matrix they are from."""
-Matrix = NDArray[np.int64]
-"""Recordings by actual class (rows) and predicted class (columns)."""
+Metrics = dict[str, float]
+Confusion = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
-def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) -> Matrix:
+def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) -> Confusion:
     """Count recordings by actual class (rows) and predicted class (columns).
 
     Parameters
@@ -51,87 +50,118 @@ def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) ->
     return pairs.reshape(n_classes, n_classes)
 
 
-def challenge(matrix: Matrix, classes: Sequence[str]) -> float:
-    """The challenge score: mean F1 of all classes but noise (`~`), so of N, A and O in the challenge.
+def challenge(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Score of the PhysioNet/CinC Challenge 2017: the mean F1 of all classes but noise (`~`).
 
     References
     ----------
     Clifford et al., "AF Classification from a Short Single Lead ECG Recording: the
     PhysioNet/Computing in Cardiology Challenge 2017", Computing in Cardiology 44, 2017.
     """
-    values = np.array(list(f1(matrix, classes).values()))
-    return float(values[[i for i, name in enumerate(classes) if name != NOISE] or [0]].mean())
+    of_class = np.array(list(f1(confusion, classes).values()))
+    rhythms = [i for i, name in enumerate(classes) if name != NOISE] or [0]
+    return {"challenge": float(of_class[rhythms].mean())}
 
 
-def accuracy(matrix: Matrix, classes: Sequence[str]) -> float:
-    """Share of recordings whose predicted class is the actual one."""
-    return float(np.diag(matrix).sum() / max(matrix.sum(), 1))
+def accuracy(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Share of recordings whose class is predicted; 0 of no recordings."""
+    return {"accuracy": float(np.diag(confusion).sum() / max(confusion.sum(), 1))}
 
 
-def f1(matrix: Matrix, classes: Sequence[str]) -> dict[str, float]:
+def f1(confusion: Confusion, classes: Sequence[str]) -> Metrics:
     """F1 of each class: 2 TP / (predicted + actual), 0 where the class neither occurs nor is predicted."""
-    seen = matrix.sum(axis=0) + matrix.sum(axis=1)
-    values = np.divide(2 * np.diag(matrix), seen, out=np.zeros(len(classes)), where=seen > 0)
-    return {name: float(value) for name, value in zip(classes, values, strict=True)}
+    counted = confusion.sum(axis=0) + confusion.sum(axis=1)
+    values = np.divide(2 * np.diag(confusion), counted, out=np.zeros(len(classes)), where=counted > 0)
+    return {f"F1 {name}": float(value) for name, value in zip(classes, values, strict=True)}
 
 
-METRICS: Mapping[str, Callable[[Matrix, Sequence[str]], float | dict[str, float]]] = {
-    "challenge": challenge,
-    "accuracy": accuracy,
-    "f1": f1,
-}
-"""Name -> metric of a confusion matrix and the names of its classes: one value, or one for each class."""
+OF_LABELS = (challenge, f1, accuracy)
+"""Functions of a confusion matrix, in the order in which their metrics are reported."""
 
 
-def score(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> Scores:
-    """Score predictions by every metric, as values that go into JSON.
+def score(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> Metrics:
+    """Compute every metric of predicted labels.
 
     Parameters
     ----------
     actual, predicted : array_like of int, shape (n,)
         Positions in `classes`.
-    classes : sequence of str
-        Names of the classes.
     """
-    matrix = confusion_matrix(actual, predicted, len(classes))
-    return {name: metric(matrix, classes) for name, metric in METRICS.items()} | {"confusion": matrix.tolist()}
+    return score_confusion(confusion_matrix(actual, predicted, len(classes)), classes)
 
 
-def flat(scores: Scores) -> dict[str, float]:
-    """Name -> value of every metric; those of a class are called `F1 N`."""
-    named: dict[str, float] = {}
-    for name, value in scores.items():
-        if isinstance(value, dict):
-            named |= {f"{name.upper()} {label}": one for label, one in value.items()}
-        elif not isinstance(value, list):
-            named[name] = value
-    return named
+def score_confusion(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Compute every metric of a confusion matrix."""
+    return {name: value for metric in OF_LABELS for name, value in metric(confusion, classes).items()}
+
+
+def scores_for_file(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+    """Metrics and confusion matrix in the form of `scores.json`, which keeps F1 in a section of its own."""
+    confusion = confusion_matrix(actual, predicted, len(classes))
+    values = score_confusion(confusion, classes)
+    of_class = {name: values.pop(f"F1 {name}") for name in classes}
+    return {**values, "f1": of_class, "confusion": confusion.tolist()}
+
+
+def metrics_from_file(scores: Mapping[str, Any], classes: Sequence[str]) -> Metrics:
+    """Every metric of what `scores_for_file` made; from its confusion matrix, so old files have new metrics, too."""
+    return score_confusion(np.array(scores["confusion"], dtype=np.int64), classes)
 
 
 def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
-    """Area under the ROC curve of one class against all others; both kinds of recordings must be there."""
-    hits, false_alarms = _cumulated(actual, probabilities)
-    bends = (np.diff(hits[1:], 2) != 0) | (np.diff(false_alarms[1:], 2) != 0)  # others change the last bits alone
-    kept = np.concatenate([[True, True], bends, [True]]) if len(hits) > 2 else np.ones(len(hits), dtype=np.bool_)
-    return float(np.trapezoid(hits[kept] / hits[-1], false_alarms[kept] / false_alarms[-1]))
+    """Area under the receiver operating characteristic.
+
+    Parameters
+    ----------
+    actual : ndarray of bool, shape (n,)
+        Which recordings are of the class; both kinds must occur.
+    probabilities : ndarray of float64, shape (n,)
+        How probable the class is.
+    """
+    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    corners = np.ones(len(hits), dtype=bool)  # points on a straight line add rounding errors alone
+    corners[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(false_alarms, 2) != 0)
+    sensitivity = np.append(0, hits[corners]) / hits[-1]
+    false_alarm_rate = np.append(0, false_alarms[corners]) / false_alarms[-1]
+    return float(np.trapezoid(sensitivity, false_alarm_rate))
 
 
-def auprc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
-    """Average precision of one class against all others, the area under its precision-recall curve."""
-    hits, false_alarms = _cumulated(actual, probabilities)
-    precision = hits[1:] / (hits[1:] + false_alarms[1:])
-    return float((np.diff(hits / hits[-1]) * precision)[::-1].sum())
+def average_precision(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+    """Area under the precision-recall curve, as the mean precision at each hit; for parameters see `auroc`."""
+    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    precision, sensitivity = hits / (hits + false_alarms), hits / hits[-1]
+    return float((np.diff(sensitivity, prepend=0) * precision)[::-1].sum())
 
 
-CURVES: Mapping[str, Callable[[NDArray[np.bool_], NDArray[np.float64]], float]] = {"AUROC": auroc, "AUPRC": auprc}
-"""Name -> metric of a class's probabilities."""
+OF_PROBABILITIES = {"AUROC": auroc, "AUPRC": average_precision}
+"""Functions of one class against all others."""
 
 
-def _cumulated(
+def _counts_by_threshold(
     actual: NDArray[np.bool_], probabilities: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How many recordings of the class, and of others, are above each threshold, from the strictest on."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hits and false alarms at each threshold, from the highest to the lowest; equal probabilities share one."""
     order = np.argsort(-probabilities, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(probabilities[order])), len(order) - 1)  # of those with one probability
-    hits = np.cumsum(actual[order])[last].astype(np.float64)
-    return np.append(0.0, hits), np.append(0.0, last + 1 - hits)
+    last = np.flatnonzero(np.diff(probabilities[order], append=-np.inf))
+    hits = np.cumsum(actual[order], dtype=np.int64)[last]
+    return hits, last + 1 - hits
+
+
+def score_probabilities(
+    actual: NDArray[np.int64], probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Compute every metric of probabilities, class by class; None where all or no recordings are of the class.
+
+    Parameters
+    ----------
+    actual : ndarray of int64, shape (n,)
+        Positions in `classes`.
+    probabilities : ndarray of float64, shape (n, classes)
+        Of each class.
+    """
+    found: dict[str, float | None] = {}
+    for title, metric in OF_PROBABILITIES.items():
+        for position, name in enumerate(classes):
+            own = actual == position
+            found[f"{title} {name}"] = metric(own, probabilities[:, position]) if 0 < own.sum() < len(own) else None
+    return found

@@ -1,8 +1,7 @@
 """Architectures: a model file -> a network that turns raw signals into logits.
 
-`base.py` says what an architecture is, `registry.py` finds, checks and builds one, `blocks/` holds what they are made
-of. Every other file of this folder is an architecture, known by the name it registers itself under; adding one
-takes nothing else.
+`base.py` defines what an architecture is, `registry.py` checks and builds one, `blocks/` holds the layers they share.
+Every other file of this folder is an architecture that registers itself by name. To add one, add a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every architecture is: raw signals -> logits, trained in phases, found by its name."""
+"""The base of all architectures: raw signals -> logits, trained in phases, registered by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 def _odd(size: int) -> int:
     if size % 2 == 0:
-        raise ValueError("must be odd, so that both sides are padded by as much")
+        raise ValueError("must be odd, so that both sides get the same padding")
     return size
 
 
@@ -22,18 +22,18 @@ Positive = Annotated[int, Field(ge=1, le=4096)]
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training that starts from the best weights of the one before.
+    """A part of training, which starts from the best weights of the phase before.
 
     Attributes
     ----------
     epochs : int
-        Most epochs, unless the model file says otherwise.
+        Largest number of epochs, unless the model file gives another.
     rate : float
-        Factor of the learning rate.
+        Factor by which the learning rate is multiplied.
     frozen : tuple of str
-        Parts of the network that stay exactly as they are, their batch statistics too.
+        Names of submodules whose weights and batch statistics do not change.
     unused : tuple of str
-        Parts that do not compute in this phase, and so do not learn either.
+        Names of submodules that this phase does not compute, so that they do not learn either.
     """
 
     epochs: int
@@ -62,11 +62,11 @@ class Network(nn.Module):
         self.phase = 0
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of each signal."""
+        """Compute the logits of each signal, shape (batch, classes)."""
         raise NotImplementedError
 
     def enter_phase(self, phase: int) -> None:
-        """Make the network compute and learn as phase number `phase` wants it."""
+        """Prepare the network for a phase: which parts compute, which learn."""
         self.phase = phase
         self.requires_grad_(True)
         for name in self.phases[phase].frozen + self.phases[phase].unused:
@@ -81,11 +81,11 @@ class Network(nn.Module):
 
 
 ARCHITECTURES: dict[str, type[Network]] = {}
-"""Name in `model_name` -> architecture; filled by `register`."""
+"""`model_name` of a model file -> architecture; `register` fills it."""
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:
-    """Make an architecture known by the name model files call it."""
+    """Register an architecture under the name that model files use."""
 
     def enter(architecture: type[Network]) -> type[Network]:
         ARCHITECTURES[name] = architecture

@@ -30,7 +30,7 @@ class CNN(Network):
         self.classifier = nn.Linear(self.blocks.n_features, n_classes)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
-        """Return logits, shape (batch, classes)."""
+        """Compute the logits of each signal, shape (batch, classes)."""
         features, steps = self.blocks(*self.input(signals, lengths))
         logits: Tensor = self.classifier(steps.mean(features))
         return logits

@@ -20,14 +20,14 @@ class CRNNParameters(ConvParameters):
     """Keys below `model_parameters` of a CRNN."""
 
     n_lstmneurons: int = Field(ge=1)
-    """Units of all directions together."""
+    """Units of both directions together."""
     n_lstmlayers: int = Field(ge=1)
     bidirectional: Flag
 
     @model_validator(mode="after")
     def _both_directions_alike(self) -> CRNNParameters:
         if self.bidirectional and self.n_lstmneurons % 2:
-            raise ValueError(f"n_lstmneurons ({self.n_lstmneurons}) must be even for two directions")
+            raise ValueError(f"n_lstmneurons ({self.n_lstmneurons}) must be even, as two directions share it")
         return self
 
 
@@ -35,9 +35,8 @@ class CRNNParameters(ConvParameters):
 class CRNN(Network):
     """Convolution blocks, then in phase 0 a mean and a dense layer, afterwards LSTMs; one linear layer.
 
-    The two directions are independent stacks, each as deep as the model file says, and meet only where
-    their outputs, averaged over the real steps, are concatenated. One direction alone gives the
-    output of the last real step.
+    The two directions are independent stacks of LSTMs. Their outputs are averaged over the real steps and then
+    concatenated. With a single direction, the output of the last real step is used instead.
 
     References
     ----------
@@ -71,7 +70,7 @@ class CRNN(Network):
         self.classifier = nn.Linear(units, n_classes)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
-        """Return logits, shape (batch, classes)."""
+        """Compute the logits of each signal, shape (batch, classes)."""
         features, steps = self.blocks(*self.input(signals, lengths))
         summary = F.relu(self.dense(steps.mean(features))) if self.phase == 0 else self._recur(features, steps)
         logits: Tensor = self.classifier(self.dropout(summary))

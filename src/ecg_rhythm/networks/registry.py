@@ -1,4 +1,4 @@
-"""Architectures by name: checked, built, described."""
+"""Checking, building and describing architectures by name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ecg_rhythm.schema import parse
 
 
 def check(model: ModelConfig, source: str = "model") -> Any:
-    """Return the checked parameters of a model's architecture.
+    """Check a model file against its architecture, and give the architecture's parameters.
 
     Raises
     ------
     BadInput
-        If the architecture is unknown, or its parameters or numbers of epochs are not what it takes.
+        If the architecture is unknown, or does not accept the parameters or the numbers of epochs.
     """
     if (architecture := ARCHITECTURES.get(model.model_name)) is None:
         known = ", ".join(sorted(ARCHITECTURES))
@@ -29,7 +29,7 @@ def check(model: ModelConfig, source: str = "model") -> Any:
     parameters = parse(architecture.Parameters, text, f"{source}, model_parameters")
     if model.preprocessing.spectrogram and not architecture.takes_spectrogram:
         raise BadInput(
-            f"{source}: preprocessing.spectrogram is true, but {model.model_name} takes the signal itself; "
+            f"{source}: preprocessing.spectrogram is true, but {model.model_name} needs the signal itself; "
             "set it to false"
         )
     epochs, phases = model.training_parameters.epochs, len(architecture.phases)
@@ -42,33 +42,33 @@ def check(model: ModelConfig, source: str = "model") -> Any:
 
 
 def epochs_per_phase(model: ModelConfig) -> list[int]:
-    """Return the most epochs of each phase: the model file's, or else the architecture's own."""
+    """Largest number of epochs of each phase, from the model file or else from the architecture."""
     phases = ARCHITECTURES[model.model_name].phases
     chosen = model.training_parameters.epochs or [phase.epochs for phase in phases]
     return chosen * len(phases) if len(chosen) == 1 else chosen
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a model file, with the parameters of every architecture."""
-    found = schema.json_schema(ModelConfig)
-    found["properties"]["model_name"]["enum"] = sorted(ARCHITECTURES)
-    found["allOf"] = [
+    """JSON Schema of a model file, with the parameters of every architecture."""
+    described = schema.json_schema(ModelConfig)
+    described["properties"]["model_name"]["enum"] = sorted(ARCHITECTURES)
+    described["allOf"] = [
         {
             "if": {"properties": {"model_name": {"const": name}}},
             "then": {"properties": {"model_parameters": architecture.Parameters.model_json_schema()}},
         }
         for name, architecture in sorted(ARCHITECTURES.items())
     ]
-    return found
+    return described
 
 
 def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
-    """Return a network with fresh weights, drawn from torch's global generator.
+    """Build a network with new weights, drawn from torch's global generator.
 
     Parameters
     ----------
     model : ModelConfig
-        The model.
+        Architecture, parameters and preprocessing.
     fs : float
         Sampling rate of the signals in Hz.
     n_classes : int
@@ -77,5 +77,5 @@ def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
     parameters = check(model)
     architecture: Any = ARCHITECTURES[model.model_name]
     network: Network = architecture(model, parameters, fs, n_classes)
-    # torch's own types do not know that `to` takes this alone.
+    # The type stubs of torch do not know `to` with this argument alone.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -1,4 +1,4 @@
-"""Our default: residual convolutions on the raw signal -> GRU -> attention and maximum over time -> linear."""
+"""The default: residual convolutions on the raw signal -> GRU -> attention and maximum over time -> linear."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ResGRUParameters(Section):
     first_kernel: OddSize
     first_stride: Positive
     channels: list[Positive] = Field(min_length=1)
-    """Channels of each residual block, which halves the time steps."""
+    """Channels of each residual block; every block halves the number of time steps."""
     kernel: OddSize
     gru_units: Positive
     """Units per direction."""
@@ -64,7 +64,7 @@ class ResGRU(Network):
         self.classifier = nn.Linear(4 * units, n_classes)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
-        """Return logits, shape (batch, classes)."""
+        """Compute the logits of each signal, shape (batch, classes)."""
         steps = Steps(lengths, signals.shape[1], signals.device)
         x = self.front_end(signals, steps)
         x = self.first(x[:, None, None].contiguous(memory_format=torch.channels_last))
@@ -83,7 +83,7 @@ class ResGRU(Network):
             return torch.cat([forwards, backwards.gather(1, order.expand(-1, -1, backwards.shape[2]))], dim=2)
 
     def _summary(self, x: Tensor, steps: Steps) -> Tensor:
-        """Return the attention-weighted mean and the maximum over the real steps."""
+        """Concatenate the attention-weighted mean and the maximum over the real steps."""
         padding = ~steps.real[:, :, None]
         attention = self.attention(x).float().masked_fill(padding, -torch.inf).softmax(dim=1)
         return torch.cat([(x * attention).sum(dim=1), x.masked_fill(padding, -torch.inf).amax(dim=1)], dim=1)
@@ -101,7 +101,7 @@ class ResidualBlock(nn.Module):
         self.project = nn.Conv2d(n_in, n_out, 1, bias=False) if n_in != n_out else nn.Identity()
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return (batch, channels, 1, steps) and its steps."""
+        """Compute features, shape (batch, channels, 1, steps), and their steps."""
         halved = steps.strided(2)
         shortcut = self.project(_pairs(x * steps.real[:, None, None, :]))
         x = self.conv1(self.norm1(x, steps))
@@ -109,5 +109,5 @@ class ResidualBlock(nn.Module):
 
 
 def _pairs(x: Tensor) -> Tensor:
-    """Average neighbouring steps; a last one alone has a zero for neighbour, like one before padding."""
+    """Average pairs of steps; a single last step is paired with a zero, as if padding followed."""
     return F.avg_pool2d(F.pad(x, (0, 1)), (1, 2))

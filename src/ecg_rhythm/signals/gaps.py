@@ -1,4 +1,4 @@
-"""Gaps in a signal: samples that are not numbers."""
+"""Gaps in a signal: samples that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def fill(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a signal with straight lines across its gaps, and zeros if it is nothing but one."""
+    """Fill the gaps of a signal with straight lines; a signal without a real sample becomes zero."""
     real = np.isfinite(signal)
     if real.all():
         return signal
@@ -18,6 +18,6 @@ def fill(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def count_gaps(signal: NDArray[np.float32]) -> int:
-    """Return how many stretches of a signal are no numbers."""
+    """Count the gaps of a signal."""
     gone = ~np.isfinite(signal)
     return int(gone[:1].sum() + (gone[1:] & ~gone[:-1]).sum())

@@ -1,7 +1,7 @@
-"""Where the heart beats, and how fast.
+"""Heartbeats of an ECG, and the heart rate.
 
-Written out here although libraries do it as well or better: those that were tried need a second or two to load, which
-is longer than a classification may take.
+Libraries do this as well or better, but those that were tried need one or two seconds to load, longer than a
+classification may take.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 BAND_HZ = (8.0, 20.0)
-"""Where the energy of a QRS complex is, little of waves and of muscles."""
+"""Band with the energy of a QRS complex, and little of P and T waves or of muscles."""
 ENOUGH_HZ = 250.0
-"""Of twice the rate or more, means of several samples are looked at."""
+"""Signals of twice this rate or more are averaged down to about this rate first."""
 FILTER_SECONDS = 0.25
 COMPLEX_SECONDS, BEAT_SECONDS, NARROWEST = 0.097, 0.611, 0.05
-"""How long a QRS complex lasts, how long a beat; what is shorter is none."""
+"""Duration of a QRS complex and of a beat in seconds; shortest complex that counts."""
 OFFSET = 0.08
-"""Part of the mean energy that a complex must exceed its surroundings by."""
+"""Share of the mean energy by which a complex must exceed its surroundings."""
 USUAL, WEAKEST = 0.7, 0.2
-"""What share of all peaks has less energy than the usual beat; what part of that energy a beat has at least."""
+"""Quantile of the peaks' energies that is taken as a usual beat's; smallest share of that energy that is a beat."""
 REFRACTORY = 0.25
-"""Least seconds between two beats."""
+"""Shortest time between two beats, in seconds."""
 SLOWEST, FASTEST, FEWEST = 20.0, 300.0, 3
-"""Beats per minute between which a rate is believed, and how many beats it takes."""
+"""Lowest and highest plausible rate in beats per minute; fewest beats that give a rate."""
 
 
 def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
-    """Return the samples at which QRS complexes are, of either polarity.
+    """Positions of the QRS complexes, of either polarity, in samples.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
     """
     if fs < 50 or len(signal) < fs:
         return np.zeros(0, dtype=np.int64)
-    if (few := int(fs / ENOUGH_HZ)) > 1:  # as the filter is the longer, too, the higher the rate
+    if (few := int(fs / ENOUGH_HZ)) > 1:  # the filter would become longer with the rate, too
         means = signal[: len(signal) // few * few].reshape(-1, few).mean(axis=1)
         return heartbeats(means, fs / few) * few + few // 2
     energy = np.convolve(signal - signal.mean(), _band_pass(fs), mode="same") ** 2
@@ -64,7 +64,7 @@ def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
 
 
 def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:
-    """Return the heart rate in beats per minute, from the median interval between beats; None if there are too few.
+    """Heart rate in beats per minute, from the median interval between beats; None if there are too few.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:
 
 
 def _band_pass(fs: float) -> NDArray[np.float64]:
-    """Return a windowed-sinc filter."""
+    """Coefficients of a windowed-sinc filter."""
     half = round(FILTER_SECONDS * fs / 2)
     t = np.arange(-half, half + 1) / fs
     low, high = (2 * f / fs * np.sinc(2 * f * t) for f in BAND_HZ)

@@ -1,7 +1,7 @@
-"""What happens to an ECG outside the data set a model was trained on: other devices, loose electrodes, mains hum.
+"""Disturbances that a model may meet outside its data set: other devices, loose electrodes, mains hum.
 
-Every change takes a signal in mV, shape (n,), its rate in Hz, a strength, and a random generator, and returns a
-signal and its rate. `sd` is the standard deviation of the recording it is applied to.
+Every change takes a signal in mV, shape (n,), its sampling rate in Hz, a strength and a random generator, and gives a
+signal and its rate. The unit `sd` is the standard deviation of the recording that is changed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Change = Callable[[Signal, float, float, Generator], tuple[Signal, float]]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One kind of change and the strengths it is tried at.
+    """One kind of change, and the strengths to try.
 
     Attributes
     ----------
     name, unit : str
-        What it is, and what its strength is measured in.
+        Name of the change, and unit of its strength.
     strengths : tuple of float
-        From little to much.
+        From weak to strong.
     change : callable
-        What does it.
+        The change itself.
     """
 
     name: str
@@ -50,7 +50,7 @@ def _rate(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[S
 
 
 def _gain(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Multiply, as a wrong unit or another electrode does."""
+    """Multiply by a gain, as a wrong unit or another electrode does."""
     return signal * strength, fs
 
 
@@ -60,7 +60,7 @@ def _offset(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple
 
 
 def _hum(frequency: float) -> Change:
-    """Add the mains' hum."""
+    """Add mains hum."""
 
     def change(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
         return signal + strength * signal.std() * _sine(len(signal), fs, frequency, rng), fs
@@ -75,12 +75,12 @@ def _wander(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple
 
 
 def _noise(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Add white noise of a signal-to-noise ratio in dB."""
+    """Add white noise, with a signal-to-noise ratio in dB."""
     return signal + signal.std() * 10 ** (-strength / 20) * rng.standard_normal(len(signal)), fs
 
 
 def _strip(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Keep a strip of some seconds, from anywhere."""
+    """Keep a strip of some seconds, from a random place."""
     samples = min(round(strength * fs), len(signal))
     start = rng.integers(len(signal) - samples + 1)
     return signal[start : start + samples], fs
@@ -88,31 +88,31 @@ def _strip(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[
 
 def _flat(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
     """Hold the value of one instant for a share of the recording, as a loose electrode does."""
-    start, stop = _stretch(len(signal), strength, rng)
+    start, stop = _part(len(signal), strength, rng)
     return _filled(signal, start, stop, float(signal[start])), fs
 
 
 def _railed(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
     """Drive the amplifier to its limit, 5 mV, for a share of the recording."""
-    return _filled(signal, *_stretch(len(signal), strength, rng), 5.0), fs
+    return _filled(signal, *_part(len(signal), strength, rng), 5.0), fs
 
 
 def _gap(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Lose a share of the samples (NaN), a stretch in each fifth."""
+    """Lose a share of the samples (NaN), one gap in each fifth of the recording."""
     fifths = [fifth.copy() for fifth in np.array_split(signal, 5)]
     for fifth in fifths:
-        start, stop = _stretch(len(fifth), strength, rng)
+        start, stop = _part(len(fifth), strength, rng)
         fifth[start:stop] = np.nan
     return np.concatenate(fifths), fs
 
 
 def _clip(signal: Signal, fs: float, strength: float, rng: Generator) -> tuple[Signal, float]:
-    """Cut off what is further from the median than a number of standard deviations."""
+    """Clip at a number of standard deviations from the median."""
     middle, most = np.median(signal), strength * signal.std()
     return signal.clip(middle - most, middle + most), fs
 
 
-def _stretch(samples: int, share: float, rng: Generator) -> tuple[int, int]:
+def _part(samples: int, share: float, rng: Generator) -> tuple[int, int]:
     length = round(share * samples)
     start = int(rng.integers(samples - length + 1))
     return start, start + length
@@ -125,7 +125,7 @@ def _filled(signal: Signal, start: int, stop: int, value: float) -> Signal:
 
 
 def _sine(samples: int, fs: float, frequency: float, rng: Generator) -> NDArray[np.float64]:
-    """Return a sine of deviation 1 and random phase."""
+    """Draw a sine of standard deviation 1 and random phase."""
     turns = np.arange(samples) * frequency / fs + rng.random()
     wave: NDArray[np.float64] = np.sqrt(2) * np.sin(2 * np.pi * turns)
     return wave
@@ -148,13 +148,13 @@ PERTURBATIONS = (
 
 
 def empty_signals(samples: int, fs: float, seed: int) -> dict[str, Signal]:
-    """Return signals without a heart in them, by what they are: zeros, hum, and noises of several spectra."""
+    """Signals without an ECG, by name: zeros, hum, and noises of several spectra."""
     rng = np.random.default_rng(seed)
     white = rng.standard_normal(samples)
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     pink = np.fft.irfft(spectrum, samples)
-    found = {
+    made = {
         "zeros": np.zeros(samples),
         "a constant": np.full(samples, 1.2),
         "faint noise (2 uV)": 0.002 * white,
@@ -164,4 +164,4 @@ def empty_signals(samples: int, fs: float, seed: int) -> dict[str, Signal]:
         "hum of 50 Hz": 0.3 * _sine(samples, fs, 50, rng),
         "a slow sine": 0.3 * _sine(samples, fs, 0.3, rng),
     }
-    return {name: signal.astype(np.float32) for name, signal in found.items()}
+    return {name: signal.astype(np.float32) for name, signal in made.items()}

@@ -1,6 +1,6 @@
 """A packed data set and a list of recordings -> padded batches of similar length.
 
-Everything about the signals happens on the device that computes; what decides shapes stays on the CPU.
+Signals are processed on the device that computes; what decides shapes stays on the CPU.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ecg_rhythm.signals import windows
 from ecg_rhythm.training import augment
 
 WINDOW = 64
-"""Recordings are sorted by length within windows of this many batches: similar length, random company.
+"""Recordings are sorted by length within windows of this many batches, so that those of a batch are alike in length.
 
-Of the paper's batches 97 % are then signal and 3 % padding; with 16 it was 6 %.
+The paper's batches then hold 3 % padding; with windows of 16 batches they held 6 %.
 """
 
 WIDTH_STEP = 300
-"""Batches are padded to multiples of so many samples: libraries prepare, and keep, kernels for each width they meet."""
+"""Batches are padded to multiples of so many samples, as libraries prepare and keep kernels for each width."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Batch:
     indices : ndarray of int64, shape (batch,)
         Positions of the recordings in the data set.
     share : float
-        Part of the whole batch that this is, where several processes divide it.
+        Share of the whole batch that this is, where several processes divide it.
     empty : Tensor of bool, shape (batch,), or None
-        Which of them augmentation has replaced by a signal without a heart; on the CPU.
+        True for recordings that augmentation has replaced by a signal without an ECG; on the CPU.
     """
 
     signals: Tensor
@@ -56,7 +56,7 @@ class Batch:
 
 
 def seed_of(*parts: int) -> int:
-    """Return a seed that follows from all parts."""
+    """Derive a seed from all parts."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
 
 
@@ -66,11 +66,11 @@ def _rounded(signals: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Recordings:
-    """The signals of a data set, to be had on the device that computes.
+    """The signals of a data set, for the device that computes.
 
     On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share. On a GPU it
-    is a copy, so that no step waits for a signal; but where a quarter of the free memory does not hold one,
-    it stays on the CPU. The table about them always is.
+    is a copy, so that no step waits for a signal; a data set larger than a quarter of the free memory stays
+    on the CPU. Offsets, gains and lengths are always on the CPU.
     """
 
     fs: float
@@ -81,7 +81,7 @@ class Recordings:
     device: torch.device
 
     def batch(self, indices: NDArray[np.int64], starts: Tensor | None = None, lengths: Tensor | None = None) -> Batch:
-        """Return recordings in mV as they are, or the parts of them that begin at `starts`."""
+        """Batch of recordings in mV, unchanged, or of the parts of them that begin at `starts`."""
         chosen, there = torch.from_numpy(indices), self.samples.device
         lengths = self.lengths[chosen] if lengths is None else lengths
         offsets = self.offsets[chosen] if starts is None else self.offsets[chosen] + starts
@@ -95,7 +95,7 @@ class Recordings:
 
 
 def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
-    """Return a data set's signals for a device."""
+    """Prepare the signals of a data set for a device."""
     device = torch.device(device)
     samples = torch.from_file(str(store.folder / SIGNALS), shared=False, size=len(store.samples), dtype=torch.int16)
     if device.type == "cuda" and 4 * samples.nbytes < torch.cuda.mem_get_info(device)[0]:
@@ -113,9 +113,9 @@ def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
 def balanced(
     indices: NDArray[np.int64], targets: NDArray[np.int64], compensation: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw one epoch in which rare classes come more often.
+    """Draw one epoch in which rare classes are more frequent.
 
-    Every class is repeated int(100 x compensation / its share in percent) + 1 times, all is shuffled
+    Every class is repeated int(100 x compensation / its share in percent) + 1 times; the whole is shuffled
     and cut to the size of the training set.
 
     Parameters
@@ -127,7 +127,7 @@ def balanced(
     compensation : float
         `dataset_compensation` of the model file; 0 repeats nothing.
     rng : numpy.random.Generator
-        What shuffles.
+        Generator that shuffles.
     """
     labels = targets[indices]
     shares = np.bincount(labels) / len(labels)
@@ -138,7 +138,7 @@ def balanced(
 def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Divide an epoch into batches of similar length, in random order.
 
-    Each window of 64 batches, in the order given, is sorted by length and cut into batches.
+    Windows of 64 batches, in the given order, are each sorted by length and cut into batches.
 
     Returns
     -------
@@ -167,8 +167,8 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yield one epoch of balanced, augmented batches; a pure function of seed and epoch.
 
-    Each recording's augmentation is drawn from a generator of its own and drawn anew every
-    `reload_step` epochs; the copies a rare recording has in an epoch are augmented differently.
+    The augmentation of each recording is drawn from a generator of its own, and again every
+    `reload_step` epochs; copies of a recording in one epoch are augmented differently.
     Where several processes train together, each gets its share of every batch; a last batch
     too small to be shared is left out.
     """
@@ -176,14 +176,14 @@ def training_batches(
     chosen = balanced(indices, targets, compensation, rng)
     seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
     drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
-    # What changes lengths comes first: they decide which recordings share a batch.
+    # Changes of length come first, as lengths decide which recordings share a batch.
     whole = recordings.lengths[torch.from_numpy(chosen)]
     starts, lengths = augment.crop(whole, fs, drawn[:, augment.CROP], options.crop, options.window)
     speeds = augment.random_speeds(drawn[:, augment.SPEED], options.speed)
     if options.resampling:
         speeds = speeds * augment.heart_rate_speeds(drawn[:, augment.HEART_RATE])
     new_lengths = (lengths / speeds).long().clamp_min(1)
-    if options.resampling:  # as in the original, which cuts what becomes longer
+    if options.resampling:  # as in the original, where slowed recordings are cut to their length
         new_lengths = torch.minimum(new_lengths, lengths)
     for positions in similar_length(new_lengths.numpy(), batch_size, rng):
         if len(positions) < processes:
@@ -207,13 +207,13 @@ def training_batches(
 
 
 def _common(lengths: Tensor) -> Tensor:
-    """Cut a batch to its shortest, and that to a width libraries know: what is cropped anyway needs no padding."""
+    """Cut a batch to its shortest recording, and that to a multiple of `WIDTH_STEP`, so that it needs no padding."""
     shortest = int(lengths.min())
     return torch.full_like(lengths, max(shortest - shortest % WIDTH_STEP, min(shortest, WIDTH_STEP)))
 
 
 def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
-    """Return a seed for each recording and each of its copies, whatever the order they come in."""
+    """Derive a seed for each recording and each of its copies; their order does not matter."""
     copies: Counter[int] = Counter()
     seeds = []
     for index in chosen.tolist():
@@ -225,9 +225,9 @@ def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
 def sorted_batches(
     recordings: Recordings, indices: NDArray[np.int64], batch_size: int, window: float | None = None
 ) -> Iterator[Batch]:
-    """Yield all recordings as they are, or windows of so many seconds over each, longest first.
+    """Yield all recordings unchanged, or windows of so many seconds over each.
 
-    So a lack of memory shows at once.
+    The longest come first, so that a lack of memory shows at once.
     """
     lengths = recordings.lengths.numpy()
     cut = [(i, part) for i in indices for part in windows.windows(int(lengths[i]), recordings.fs, window)]

@@ -1,4 +1,4 @@
-"""A phase under way as one file without pickles."""
+"""A checkpoint: an unfinished phase as one file, without pickles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecg_rhythm.weights.metadata import KEY
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return the state of an optimizer as named tensors, for a checkpoint without pickles."""
+    """State of an optimizer as named tensors."""
     state = optimizer.state_dict()["state"]
     return {
         f"optimizer.{i}.{name}": value.detach().cpu().contiguous()
@@ -26,14 +26,14 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what `flatten_optimizer` returned."""
+    """Load the tensors of `flatten_optimizer` into an optimizer."""
     whole = optimizer.state_dict()
     whole["state"] = {}
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".", 2)
-            if value.ndim:  # torch's fused step goes through memory in order, so it must be in the parameter's order
+            if value.ndim:  # in the parameter's memory layout, which torch's fused step needs
                 value = torch.empty_like(parameters[int(i)]).copy_(value)
             whole["state"].setdefault(int(i), {})[name] = value
     optimizer.load_state_dict(whole)
@@ -42,7 +42,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
 def checkpoint_tensors(
     network: networks.Network, average: networks.Network | None, optimizer: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
-    """Return all that a phase under way needs to go on."""
+    """All tensors that an unfinished phase needs to go on."""
     state = {f"network.{name}": t for name, t in network.state_dict().items()}
     if average is not None:
         state |= {f"average.{name}": t for name, t in average.state_dict().items()}
@@ -56,7 +56,7 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the progress and the tensors of a checkpoint.
+    """Read the progress and the tensors of a checkpoint.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def restore_checkpoint(
     optimizer: torch.optim.Optimizer,
     tensors: dict[str, torch.Tensor],
 ) -> None:
-    """Put a checkpoint's tensors back where they were."""
+    """Load the tensors of a checkpoint into a network, its average and its optimizer."""
     network.load_state_dict(_below("network.", tensors))
     if average is not None:
         average.load_state_dict(_below("average.", tensors))

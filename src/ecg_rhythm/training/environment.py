@@ -1,4 +1,4 @@
-"""What a run is computed with: device, number format, versions."""
+"""The computing environment of a run: device, number format, versions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks import Network
 from ecg_rhythm.version import __version__
 
 
 def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
-    """Describe what a run was computed with."""
+    """Describe the environment of a run, for `environment.json`."""
     device = accelerator.device
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
@@ -37,7 +40,7 @@ def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return commit and cleanliness of the program's checkout, if it is one; a user's, around it, is none."""
+    """Commit of the program's own checkout, and whether files differ from it; None if it is not run from one."""
     here = ["git", "-C", str(Path(__file__).parent)]
     try:
         subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True, timeout=10)
@@ -51,23 +54,23 @@ def _git_state() -> dict[str, Any] | None:
 
 
 def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: bool = False) -> Accelerator:
-    """Return what places tensors, picks number formats and joins processes; anew for every run.
+    """Make a new accelerator, which places tensors, chooses number formats and joins processes.
 
     Parameters
     ----------
     device : {'auto', 'cpu', 'cuda'}
-        Where to compute; auto takes a GPU where there is one.
+        Device to compute on; auto takes a GPU if there is one.
     precision : {'auto', 'fp32', 'bf16', 'fp16'}
         Number format of the model file.
     folder : Path
-        The run's, for a TensorBoard log.
+        Folder of the run, for a TensorBoard log.
     tensorboard : bool
-        Whether `init_trackers` will make one.
+        Whether `init_trackers` will write such a log.
 
     Raises
     ------
     BadInput
-        If the device is not there, or has not got that number format.
+        If the device is missing, or cannot compute in that number format.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
@@ -81,8 +84,17 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     )
 
 
+def shared(network: Network, accelerator: Accelerator) -> nn.Module:
+    """The network as processes that train it together call it: their gradients are averaged."""
+    if accelerator.num_processes == 1:
+        return network
+    # Without `device_ids`, which would make it move lengths from the CPU, where they are needed.
+    rests = any(phase.frozen or phase.unused for phase in network.phases)
+    return DistributedDataParallel(network, find_unused_parameters=rests)
+
+
 def _precision(precision: str, on_cpu: bool) -> str:
-    """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
+    """Name of a number format in accelerate; auto means bf16 where the hardware computes in it."""
     if precision == "auto":
         native = cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if native else "fp32"
@@ -92,5 +104,5 @@ def _precision(precision: str, on_cpu: bool) -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """Tell whether the processor computes in bfloat16 itself."""
+    """Whether the processor has instructions for bfloat16."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

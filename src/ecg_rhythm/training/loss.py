@@ -1,11 +1,13 @@
-"""What training minimises: losses by name, and a penalty on weights.
+"""What training minimises: a loss, chosen by name, and a penalty on the weights.
 
-A loss is built from its section of the model file, the training part's targets and the number of classes, and maps
-logits, shape (batch, classes), and targets, shape (batch,), to one number. Another one is a class here and its name
-in `config.LossFunctionParameters.loss`.
+A loss is built from its section of the model file, the classes of the training part and the number of classes. It maps
+logits, shape (batch, classes), and targets, shape (batch,), to one number. Adding one takes a class here, a line in
+`LOSSES` and its name in `config.LossFunctionParameters.loss`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from ecg_rhythm.config import LossFunctionParameters
 
 
 class WeightedCrossEntropy(nn.Module):
-    """Softmax cross-entropy, each recording times the weight of its class, averaged over the batch.
+    """Softmax cross-entropy of each recording, times the weight of its class, averaged over the batch.
 
     With the share s of a class among the targets, c = `class_penalty` and p = `class_power`, its weight is
     ((1 - c) + c / s) x s^-p, the second factor divided by its mean over the classes.
@@ -40,7 +42,9 @@ class WeightedCrossEntropy(nn.Module):
         return (losses * self.weights[targets]).mean()
 
 
-LOSSES: dict[str, type[WeightedCrossEntropy]] = {"weighted_cross_entropy": WeightedCrossEntropy}
+Build = Callable[[LossFunctionParameters, NDArray[np.int64], int], nn.Module]
+
+LOSSES: dict[str, Build] = {"weighted_cross_entropy": WeightedCrossEntropy}
 """Name in the model file -> loss."""
 
 
@@ -50,17 +54,17 @@ def loss_of(options: LossFunctionParameters, targets: NDArray[np.int64], n_class
     Parameters
     ----------
     options : LossFunctionParameters
-        Its section of the model file.
+        Section of the model file.
     targets : ndarray of int64, shape (n,)
         Classes of the training part.
     n_classes : int
-        How many classes there are.
+        Number of classes.
     """
     return LOSSES[options.loss](options, targets, n_classes)
 
 
 def l2_penalty(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
-    """`l2_penalty` x half the sum of squares of all weights that learn now but biases and batch norm."""
+    """`l2_penalty` times half the sum of squares of all weights that learn, biases and batch norm left out."""
     if options.l2_penalty == 0:
         return 0.0
     squares = [p.square().sum() for p in network.parameters() if p.ndim > 1 and p.requires_grad]

@@ -1,4 +1,4 @@
-"""By which steps and rates training moves, and the average of the weights it goes through."""
+"""The optimizer, the schedule of its learning rate, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ecg_rhythm.config import TrainingParameters
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 DECAY_PER_STEP = 0.9999
-"""Of `exponential_decay`."""
+"""Factor of `exponential_decay`."""
 WARM_UP = 0.2
 """Share of a one-cycle phase in which the rate rises."""
 
 
 def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim.Optimizer:
-    """Adam for the weights that learn now, with decoupled weight decay where the model file asks for it.
+    """AdamW for the weights that learn in this phase.
 
     References
     ----------
@@ -30,7 +30,7 @@ def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim
 
 
 def rate_at(step: int, steps: int, options: TrainingParameters, factor: float = 1.0) -> float:
-    """The learning rate of a step, counted from 0, of a phase of `steps` steps with a factor of its own."""
+    """Learning rate of a step, counted from 0, in a phase of `steps` steps; `factor` is that of the phase."""
     rate = options.learning_rate * factor
     if options.exponential_decay:
         rate *= DECAY_PER_STEP**step
@@ -38,7 +38,7 @@ def rate_at(step: int, steps: int, options: TrainingParameters, factor: float = 
 
 
 def schedule(kind: str, done: float) -> float:
-    """The factor of the learning rate when a share `done` of a phase's steps is done.
+    """Factor of the learning rate after a share `done` of the steps of a phase.
 
     `one_cycle` rises linearly for a fifth of the phase and falls as a cosine; `cosine` only falls.
     """
@@ -52,20 +52,20 @@ def schedule(kind: str, done: float) -> float:
 
 
 def average_of(network: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average of a network's weights and batch statistics.
+    """Exponential moving average of the weights and batch statistics of a network.
 
-    In the first steps the decay is smaller, (1 + step) / (10 + step), so that where the network began is soon
-    forgotten.
+    In the first steps the decay is smaller, (1 + step) / (10 + step), so that the average soon forgets the weights
+    that it began with.
     """
 
     @torch.no_grad()
     def move(averaged: Tensors, current: Tensors, _: Tensor | int) -> None:
-        step = int(model.n_averaged) - 1  # which is on the CPU, so that nothing waits for a GPU
+        step = int(model.n_averaged) - 1  # this counter is on the CPU, so that no step waits for a GPU
         if averaged[0].is_floating_point():
             torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
         else:
             torch._foreach_copy_(averaged, current)
 
     model = AveragedModel(network, multi_avg_fn=move, use_buffers=True)
-    model.n_averaged.fill_(1)  # with 0, the library would take the first step's weights as they are
+    model.n_averaged.fill_(1)  # at 0, torch would copy the weights of the first step
     return model

@@ -17,21 +17,21 @@ from ecg_rhythm.training.batches import Batch
 def probabilities(
     network: nn.Module, batches: Iterable[Batch], device: torch.device | str = "cpu"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the probabilities of every recording of some batches.
+    """Predict the class probabilities of every recording of some batches.
 
     Parameters
     ----------
     network : Module
-        Signals in mV and lengths -> logits; it is left in evaluation mode.
+        Signals in mV and lengths -> logits; it stays in evaluation mode.
     batches : iterable of Batch
-        Whatever is to be classified; of a recording that is there in several windows, their mean is taken.
+        Recordings to classify; the probabilities of several windows of one recording are averaged.
     device : device
-        Where the network is.
+        Device of the network.
 
     Returns
     -------
     indices : ndarray of int64, shape (n,)
-        The recordings' positions, ascending.
+        Positions of the recordings, ascending.
     probabilities : ndarray of float64, shape (n, classes)
         Rows sum to 1.
     """
@@ -41,5 +41,5 @@ def probabilities(
         logits = network(batch.signals.to(device, non_blocking=True), batch.lengths)
         rows.append(logits.double().softmax(dim=1))
         indices.append(batch.indices)
-    # Only here is a GPU waited for.
+    # Only this line waits for a GPU.
     return windows.averaged(torch.cat(rows).cpu().numpy(), np.concatenate(indices))

@@ -1,1 +1,1 @@
-"""What architectures are built of."""
+"""Layers that architectures are built of."""

@@ -1,6 +1,6 @@
-"""Convolutions that keep a padded batch honest: padding is zero before each and outside all statistics.
+"""Convolutions over padded batches: padding is zero before each, and no statistic counts it.
 
-Images have shape (batch, channels, bins, steps): processors convolve fastest along a long last axis.
+Images have shape (batch, channels, bins, steps), as convolutions are fastest along a long last axis.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ecg_rhythm.schema import Flag, Section
 class ConvLayer(nn.Module):
     """Convolution -> batch norm -> ReLU, over real steps only.
 
-    The convolution is padded by as much on either side, so what it computes for a step does not depend
-    on how long the batch is. Weights are drawn as in He et al., "Delving Deep into Rectifiers", ICCV 2015.
+    Both sides get the same padding, so what the convolution computes for a step does not depend on the
+    length of the batch. Weights are drawn as in He et al., "Delving Deep into Rectifiers", ICCV 2015.
 
     Parameters
     ----------
@@ -41,21 +41,21 @@ class ConvLayer(nn.Module):
         self.conv = nn.Conv2d(
             n_in, n_out, (along_frequency, along_time), (stride[1], stride[0]), padding, dilation=(dilation, 1)
         )
-        # torch's own, smaller weights make steps too large behind batch norm, and two dozen layers hardly learn.
+        # With the smaller weights that torch draws by default, two dozen layers with batch norm hardly learn.
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         self.norm = StepNorm(n_out)
         self.time_stride = stride[0]
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return (batch, channels, bins, steps), zero in the padding, and its steps."""
+        """Compute features, shape (batch, channels, bins, steps), zero in the padding, and their steps."""
         steps = steps.strided(self.time_stride)
         return self.norm(self.conv(x), steps), steps
 
 
 class Dropout(nn.Module):
-    """Dropout as torch's own, but for the CPU, where drawing its masks took a fortieth of a training step.
+    """Dropout with cheaper random numbers on the CPU, where torch spends a fortieth of a training step on them.
 
-    Four masks of 16 bits are cut out of each random number.
+    Each random number of 64 bits serves four values, with 16 bits each.
     """
 
     def __init__(self, rate: float) -> None:
@@ -63,7 +63,7 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x, in training with a share `rate` of its values set to 0 and the others made larger for it."""
+        """Set a share `rate` of the values to 0 in training, and scale the others so that the mean stays."""
         if not self.training or self.rate == 0 or x.device.type != "cpu":
             return F.dropout(x, self.rate, self.training)
         numbers = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
@@ -79,13 +79,13 @@ class ConvBlock(nn.Module):
     n_in, n_channels : int
         Channels of the input, and of all layers but the last.
     growth : int
-        Further channels of the last layer.
+        Channels that the last layer adds.
     kernel_size, strides : (int, int)
         Along time and frequency.
     dilation_rates : list of int
-        Dilation along frequency of each layer; as many layers as there are rates.
+        Dilation along frequency of each layer; there are as many layers as rates.
     max_pooling : bool
-        Shorten by max pooling instead of by the last layer's stride.
+        Shorten by max pooling instead of the last layer's stride.
     drop_rate : float
         Dropout at the end of the block.
     """
@@ -118,11 +118,11 @@ class ConvBlock(nn.Module):
         self.dropout = Dropout(drop_rate)
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return (batch, channels, bins, steps), zero in the padding, and its steps."""
+        """Compute features, shape (batch, channels, bins, steps), zero in the padding, and their steps."""
         for layer in self.layers:
             x, steps = layer(x, steps)
         if self.pool is not None:
-            # After ReLU nothing is below the padding's 0, so a window over both takes the real maximum.
+            # After ReLU nothing is below 0, so the zeros of the padding never are the maximum.
             along_time, along_frequency = self.pool
             x = F.max_pool2d(x, (along_frequency, along_time), ceil_mode=True)
             steps = steps.strided(along_time)
@@ -145,14 +145,14 @@ class ConvParameters(Section):
 class ConvStack(nn.ModuleList):
     """The paper's stack of `ConvBlock`: an image -> features over time.
 
-    The first block has `n_channels_first` channels, later ones their input's.
+    The first block has `n_channels_first` channels; every later block has as many as its input.
 
     Parameters
     ----------
     bins : int
         Frequencies of the image.
     parameters : ConvParameters
-        Their number and shape; see `ConvBlock`.
+        Number and shape of the blocks; see `ConvBlock`.
     drop_rate : float
         Dropout at the end of each block.
 
@@ -183,7 +183,7 @@ class ConvStack(nn.ModuleList):
         self.n_features = bins * n_channels
 
     def forward(self, x: Tensor, steps: Steps) -> tuple[Tensor, Steps]:
-        """Return features in float32, shape (batch, steps, features), and their steps."""
+        """Compute features in float32, shape (batch, steps, features), and their steps."""
         x = x.contiguous(memory_format=torch.channels_last)
         for block in self:
             x, steps = block(x, steps)

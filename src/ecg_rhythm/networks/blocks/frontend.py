@@ -1,4 +1,4 @@
-"""What a network on the raw signal sees of it: no wandering baseline, no mains hum, one size for all amplifiers."""
+"""A front end for raw signals: removes baseline wander and mains hum, and gives all signals one size."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch.nn import functional as F
 from ecg_rhythm.networks.blocks.steps import Steps, in_float32
 
 WANDER_SECONDS = 0.6
-"""Window of the moving mean that is the baseline."""
+"""Window of the moving mean that estimates the baseline."""
 LOW_PASS_HZ, LOW_PASS_SECONDS = 40.0, 0.2
-"""What watches record ends there; length of the filter that takes away the rest, mains hum at 50 and 60 Hz too."""
+"""Upper end of what watches record; length of the filter that removes what is above, mains hum included."""
 FLAT = 1e-4
-"""Size in mV below which a signal is taken as flat: a tenth of the challenge's unit."""
+"""Size in mV below which a signal counts as flat: a tenth of the challenge's unit."""
 WINSORISED, TIMES = 4.0, 3
-"""How many times the mean size counts at most, and how often that mean is taken: a few spikes then hardly count."""
+"""Limit of a sample, in mean sizes, and how often the mean is taken anew: a few spikes then hardly count."""
 MOST = 8.0
-"""Largest value that is passed on."""
+"""Largest absolute value of the output."""
 
 
 class FrontEnd(nn.Module):
-    """Signals in mV -> their shape alone.
+    """Signals in mV -> signals without baseline, mains hum or gain.
 
-    The baseline, a moving mean taken twice, is subtracted; what is faster than 40 Hz is filtered out; and the rest is
-    divided by twice its mean size, on which short disturbances have little influence, and limited. At 80 Hz and below
-    nothing is filtered out.
+    First the baseline, a moving mean taken twice, is subtracted. Then a low-pass filter removes what is above 40 Hz;
+    it is left out at sampling rates of 80 Hz and below. Last, the signal is divided by twice its mean size, on which
+    short disturbances have little influence, and limited.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FrontEnd(nn.Module):
         self.register_buffer("low_pass", torch.tensor(taps, dtype=torch.float32)[None, None])
 
     def forward(self, signals: Tensor, steps: Steps) -> Tensor:
-        """Return signals of mean size 0.5, zero in the padding, shape (batch, samples)."""
+        """Filter and scale signals to a mean size of 0.5, shape (batch, samples), zero in the padding."""
         with in_float32(signals.device):
             real = steps.real.to(signals.dtype)
             count = real.sum(dim=1, keepdim=True)
@@ -62,12 +62,12 @@ class FrontEnd(nn.Module):
             return (x / (2 * mean).clamp_min(FLAT)).clamp(-MOST, MOST)
 
     def _count(self, samples: int, count: Tensor) -> Tensor:
-        """Return how many real samples a window around each holds, at least 1."""
+        """Count the real samples in a window around each sample, at least 1."""
         positions = torch.arange(samples, device=count.device)
         last = torch.minimum(positions + self.half_window + 1, count.long())
         return (last - (positions - self.half_window).clamp_min(0)).clamp_min(1).to(count.dtype)
 
     def _around(self, x: Tensor) -> Tensor:
-        """Return the sum of the samples in a window around each."""
+        """Sum the samples in a window around each sample."""
         total = F.pad(x, (self.half_window + 1, self.half_window)).cumsum(dim=1)
         return total[:, 2 * self.half_window + 1 :] - total[:, : -2 * self.half_window - 1]

@@ -1,4 +1,4 @@
-"""Batch norm that sees real steps alone, of all processes that train together."""
+"""Batch norm over the real steps alone, of all processes that train together."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ecg_rhythm.networks.blocks.steps import Steps, put_rows, take_rows
 
 
 class StepNorm(nn.BatchNorm2d):
-    """Batch norm and ReLU over the real steps of a batch; its padding becomes 0.
+    """Batch norm and ReLU over the real steps of a batch; the padding becomes 0.
 
-    Where several processes divide a batch, the statistics are those of the whole.
+    Where several processes share a batch, the statistics are those of the whole batch.
     """
 
     def forward(self, x: Tensor, steps: Steps) -> Tensor:  # type: ignore[override]
-        """Return (batch, channels, bins, steps) for the same."""
+        """Normalise features, shape (batch, channels, bins, steps)."""
         if not steps.padded:
             return F.relu(self._normalise(x), inplace=True)
         if not self.training:
@@ -30,7 +30,7 @@ class StepNorm(nn.BatchNorm2d):
         return put_rows(real, rows).view(batch, bins, width, channels).permute(0, 3, 1, 2)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        """Normalise; a single value, which has no spread, is measured by the running statistics."""
+        """Normalise; a single value has no spread, so the running statistics serve instead of its own."""
         if self.training and distributed.is_initialized() and distributed.get_world_size() > 1:
             return self._together(x)
         if self.training and x.numel() == x.shape[1]:
@@ -38,7 +38,7 @@ class StepNorm(nn.BatchNorm2d):
         return super().forward(x)
 
     def _together(self, x: Tensor) -> Tensor:
-        """Normalise by sums over all processes; torch's own such layer is for GPUs alone."""
+        """Normalise by sums over all processes; torch has such a layer for GPUs alone."""
         values, channels = x.float(), x.shape[1]
         count = values.new_full((1,), x.numel() / channels)
         sums: Tensor = _SumOverProcesses.apply(torch.cat([values.sum((0, 2, 3)), count]))  # type: ignore[no-untyped-call]
@@ -59,7 +59,11 @@ class StepNorm(nn.BatchNorm2d):
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """The sum of every process's tensor, to which every process's loss owes its gradient."""
+    """The sum of a tensor over all processes; its gradient is the sum of theirs.
+
+    The differentiable sum that torch has in public is deprecated. What replaces it is private, and gives no gradient in
+    the oldest version of torch that is supported.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

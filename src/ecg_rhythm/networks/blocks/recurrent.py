@@ -1,4 +1,4 @@
-"""Recurrent layers that ONNX knows as one operator."""
+"""Recurrent layers, exported to ONNX as one operator each."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import torch
 from torch import Tensor, nn
 
 GATES = {"GRU": (1, 0, 2), "LSTM": (0, 3, 1, 2)}
-"""In which order ONNX has the gates of torch's layers: update, reset, new; input, output, forget, cell."""
+"""Order of the gates in ONNX, as positions in torch's: update, reset, new; input, output, forget, cell."""
 OPSET = 20
-"""Version of ONNX that networks are exported to."""
+"""Version of the ONNX operators that networks are exported to."""
 
 
 def outputs(layer: nn.Module, x: Tensor) -> Tensor:
-    """Return what a layer of one direction puts out at each step, shape (batch, steps, units).
+    """Outputs of a layer of one direction at each step, shape (batch, steps, units).
 
-    Left to itself the exporter would write a loop out step by step.
+    By itself the exporter would write the loop over the steps out, step by step.
 
     Parameters
     ----------
     layer : GRU or LSTM
         With `batch_first`.
     x : Tensor of float32, shape (batch, steps, features)
-        Its input.
+        Input of the layer.
     """
     assert isinstance(layer, nn.GRU | nn.LSTM)
     if not torch.compiler.is_exporting():

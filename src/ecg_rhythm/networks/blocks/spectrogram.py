@@ -1,4 +1,4 @@
-"""First layers: raw signals in mV -> the image that the first convolution sees."""
+"""First layers: raw signals in mV -> the image that is the input of the first convolution."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ecg_rhythm.config import Preprocessing
 from ecg_rhythm.networks.blocks.steps import Steps, in_float32
 
 MICROVOLTS_PER_MV = 1000.0
-"""The challenge counts in units of 1 µV; the logarithm of the power in them is what the networks were made for."""
+"""The challenge counts in units of 1 µV, and the paper's networks expect the logarithm of the power in these units."""
 
 ROUNDING = 1e-12
-"""Power in µV²/Hz below which a value is a zero that floating point missed."""
+"""Power in µV²/Hz below which a value is a rounding error of zero."""
 
 
 class LogSpectrogram(nn.Module):
     """Natural log of the power spectrogram of a signal.
 
-    Power is what `scipy.signal.spectrogram` gives with its defaults: Tukey window (0.25), mean of each
+    The power equals that of `scipy.signal.spectrogram` with its defaults: Tukey window (0.25), mean of each
     segment removed, one-sided density in µV²/Hz. It is computed in double precision, as one matrix
-    product, so that small values beside large ones are right too.
+    product, so that small values beside large ones are accurate.
 
     Parameters
     ----------
     fs : float
         Sampling rate in Hz.
     preprocessing : Preprocessing
-        Segment length, overlap and the value that stands for the log of zero.
+        Segment length, overlap and the value to use for the log of zero.
     """
 
     basis: Tensor
@@ -51,7 +51,7 @@ class LogSpectrogram(nn.Module):
         self.register_buffer("density", density / (fs * window.square().sum()), persistent=False)
 
     def power(self, signals: Tensor) -> Tensor:
-        """Return the power spectrogram, shape (batch, segments, bins), of signals in µV in µV²/Hz."""
+        """Compute the power spectrogram in µV²/Hz, shape (batch, segments, bins), of signals in µV."""
         segments = signals.double().unfold(-1, self.nperseg, self.hop)
         segments = segments - segments.mean(dim=-1, keepdim=True)
         spectrum = segments @ self.basis
@@ -60,7 +60,7 @@ class LogSpectrogram(nn.Module):
         return power
 
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
-        """Return images of shape (batch, 1, bins, segments) from signals in mV; padding is 0."""
+        """Compute images, shape (batch, 1, bins, segments), from signals in mV; padding is 0."""
         if signals.shape[1] < self.nperseg:
             signals = F.pad(signals, (0, self.nperseg - signals.shape[1]))
         with in_float32(signals.device):
@@ -80,7 +80,7 @@ class Waveform(nn.Module):
     bins = 1
 
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Steps]:
-        """Return images of shape (batch, 1, 1, samples); padding is 0."""
+        """Reshape signals to images, shape (batch, 1, 1, samples); padding becomes 0."""
         steps = Steps(lengths, signals.shape[1], signals.device)
         if steps.padded:
             signals = signals * steps.real
@@ -88,5 +88,5 @@ class Waveform(nn.Module):
 
 
 def input_layer(fs: float, preprocessing: Preprocessing) -> LogSpectrogram | Waveform:
-    """Return the layer that turns signals into what the first convolution sees."""
+    """Build the layer that turns signals into the input of the first convolution."""
     return LogSpectrogram(fs, preprocessing) if preprocessing.spectrogram else Waveform()

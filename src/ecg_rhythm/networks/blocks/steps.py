@@ -1,4 +1,4 @@
-"""Which time steps of a padded batch are real, and how to gather those alone."""
+"""Which time steps of a padded batch are real, and gathering these alone."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 
 
 def in_float32(device: torch.device) -> AbstractContextManager[object]:
-    """Leave mixed precision for a while; where there is none nothing is done, as ONNX export would stumble over it."""
+    """Compute in float32 within mixed precision; without it, do nothing, as ONNX export does not accept autocast."""
     mixed = torch.is_autocast_enabled(device.type)
     return torch.autocast(device.type, enabled=False) if mixed else nullcontext()
 
 
 class Rows(NamedTuple):
-    """Which rows of a matrix are real, which are padding; together all of them."""
+    """Positions of the real rows of a matrix, and of its padding."""
 
     real: Tensor
     padding: Tensor
 
     @property
     def height(self) -> int:
-        """Rows of the whole matrix."""
+        """Number of rows of the whole matrix."""
         return len(self.real) + len(self.padding)
 
 
@@ -38,7 +38,7 @@ class Steps:
     width : int
         Steps of the padded batch.
     device : torch.device
-        Where masks are wanted.
+        Where masks are made.
     """
 
     def __init__(self, lengths: Tensor, width: int, device: torch.device) -> None:
@@ -62,12 +62,12 @@ class Steps:
 
     @cached_property
     def reversed(self) -> Tensor:
-        """What takes each step's place when the real steps alone are turned round, shape (batch, width)."""
+        """Positions that reverse the real steps and leave out the padding, shape (batch, width)."""
         last = (self.lengths - 1).to(self.device, non_blocking=True)[:, None]
         return (last - torch.arange(self.width, device=self.device)).clamp_min(0)
 
     def strided(self, stride: int) -> Steps:
-        """Return the steps that remain when every `stride`-th is kept."""
+        """Steps that remain when every `stride`-th is kept."""
         if stride == 1:
             return self
         return Steps((self.lengths + stride - 1) // stride, (self.width + stride - 1) // stride, self.device)
@@ -79,7 +79,7 @@ class Steps:
 
 
 class _TakeRows(torch.autograd.Function):
-    """Real rows of a matrix; each way one copy, where autograd would add row by row."""
+    """Take the real rows of a matrix; the gradient is one copy, where autograd would add row by row."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Rows) -> Tensor:
@@ -92,7 +92,7 @@ class _TakeRows(torch.autograd.Function):
 
 
 class _PutRows(torch.autograd.Function):
-    """The reverse of `_TakeRows`: real rows of a matrix that is zero elsewhere."""
+    """The reverse of `_TakeRows`: put real rows into a matrix that is zero elsewhere."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Rows) -> Tensor:
@@ -110,12 +110,12 @@ def _put(x: Tensor, rows: Rows) -> Tensor:
 
 
 def take_rows(x: Tensor, rows: Rows) -> Tensor:
-    """Return the real rows of a matrix."""
+    """Take the real rows of a matrix."""
     taken: Tensor = _TakeRows.apply(x, rows)  # type: ignore[no-untyped-call]
     return taken
 
 
 def put_rows(x: Tensor, rows: Rows) -> Tensor:
-    """Return a matrix with the real rows given, and zeros elsewhere."""
+    """Put real rows into a matrix that is zero elsewhere."""
     put: Tensor = _PutRows.apply(x, rows)  # type: ignore[no-untyped-call]
     return put
