@@ -50,7 +50,7 @@ def main() -> None:
                 shifted = (ranked + rng.integers(len(ranked))) % len(ranked)
                 orders = {"weightiest": ranked, "shifted": shifted, "lightest": ranked[::-1]}
                 keys = [(share, kind) for share in SHARES for kind in orders]
-                variants = [explain.hidden(record, stretches(found, orders[kind], share)) for share, kind in keys]
+                variants = [explain.hide(record, stretches(found, orders[kind], share)) for share, kind in keys]
                 before, *after = model.probabilities([record, *variants])[:, target].tolist()
                 for key, probability in zip(keys, after, strict=True):
                     of_class.setdefault(key, []).append(before - probability)

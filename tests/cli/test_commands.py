@@ -446,7 +446,7 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     table = (tmp_path / "results.parquet").read_bytes()
     result = run("classify", str(tmp_path / "results.parquet"), "--parquet", str(tmp_path / "results.parquet"))
     assert (result.returncode, (tmp_path / "results.parquet").read_bytes()) == (2, table)
-    assert result.stderr.endswith("this file is to be classified, too; name another, or quote a pattern\n")
+    assert result.stderr.endswith("this file is among those to classify; name another, or quote the pattern\n")
     result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
     assert result.returncode == 0
     assert result.stderr.startswith("note: --stride changed nothing")

@@ -57,7 +57,7 @@ def test_a_batch_gives_what_each_recording_gives_alone(job: Path) -> None:
 
 
 def test_a_long_recording_is_not_padded_to_by_short_ones() -> None:
-    parts = [part.tolist() for part in classifier._parts([10, 5, 1000, 6, 7], most=24)]
+    parts = [part.tolist() for part in classifier.batches_by_length([10, 5, 1000, 6, 7], most=24)]
     assert parts == [[1, 3, 4], [0], [2]]
 
 
@@ -186,9 +186,9 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
         for one, row in zip(after, sets, strict=True):
             assert one.prediction_set == [name for name, inside in zip("AN~", row, strict=True) if inside]
             assert one.label in one.prediction_set
-    with pytest.raises(BadInput, match="coverage 90: it is a share"):
+    with pytest.raises(BadInput, match="coverage 90: give a number from 0 to 1"):
         classifier.load(file, 90)
-    with pytest.raises(BadInput, match="can give prediction sets"):
+    with pytest.raises(BadInput, match="gives prediction sets"):
         classifier.load(job, 0.9)
     other = model(training_parameters__epochs=[1])
     for config, classes in ((other, ["A", "N", "~"]), (metadata.config, ["A", "B"])):

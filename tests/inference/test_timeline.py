@@ -90,12 +90,12 @@ def test_a_gap_is_one_however_it_is_read(meter: Classifier) -> None:
     assert "2 gaps (0.38 of it)" in timeline(meter, in_memory("r", signal, 100.0, "I", 1.0)).reading
 
 
-def test_reading_in_stretches_changes_nothing(meter: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_in_parts_changes_nothing(meter: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     signal = np.repeat(rng.integers(0, 2, 40), 3000) + rng.normal(0, 0.3, 120_000)
     whole = in_memory("r", signal, FS, "II", 1.0)
     before = timeline(meter, whole)
-    monkeypatch.setattr("ecg_rhythm.inference.timeline.STRETCH", 7.77)
+    monkeypatch.setattr("ecg_rhythm.inference.timeline.PART_SECONDS", 7.77)
     np.testing.assert_array_equal(timeline(meter, whole).probabilities, before.probabilities)
 
 

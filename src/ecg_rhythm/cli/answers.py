@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ecg_rhythm.inference.answers import Answer, Episode, Prediction, Timeline
 
 
-def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
+def write_parquet(path: Path, classes: list[str], answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Write a Parquet table with a row per answer, whole or not at all.
 
     Raises
@@ -43,10 +43,10 @@ def write_parquet(path: Path, classes: list[str], found: Iterable[tuple[Path, Pr
         raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
     kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns(classes).items()]
     with files.replacing(path) as made:
-        made.touch()  # so that a place where nothing can be written is told before the work, not after
-        rows = [row(file, answer) for file, answer in found]
+        made.touch()  # so that a place that cannot be written to is refused before the work
+        rows = [row(file, answer) for file, answer in answers]
         if not rows:
-            raise BadInput(f"{path}: not written, as there is no answer to put into it")
+            raise BadInput(f"{path}: not written, as no file could be classified")
         parquet.write_table(pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(kinds)), made)
 
 
@@ -69,11 +69,11 @@ def counting(console: Console | None, files: int) -> Iterator[Callable[[], None]
         yield lambda: bar.advance(task)
 
 
-def print_answers(out: Console, found: Iterator[tuple[Path, Prediction | Timeline]]) -> None:
+def print_answers(out: Console, answers: Iterator[tuple[Path, Prediction | Timeline]]) -> None:
     """Print the answers, a page at a time: predictions in one table, timelines in another."""
     from ecg_rhythm.inference.answers import Prediction, Timeline  # loads NumPy
 
-    while page := list(islice(found, PAGE)):
+    while page := list(islice(answers, PAGE)):
         named = list(zip(_names(page), (answer for _, answer in page), strict=True))
         if short := [(name, answer) for name, answer in named if isinstance(answer, Prediction)]:
             out.print(_table(short))
@@ -125,19 +125,19 @@ def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
     return table
 
 
-def print_json(found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
+def print_json(answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as one JSON array, a line for each as it comes."""
     print("[", end="")
-    for number, (path, answer) in enumerate(found):
+    for number, (path, answer) in enumerate(answers):
         content = {"file": str(path), **answer.as_dict()}
         print("," * bool(number) + "\n" + json.dumps(content), end="")
     print("\n]")
 
 
-def print_csv(classes: list[str], found: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
+def print_csv(classes: list[str], answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as CSV, a line for each as it comes."""
     from ecg_rhythm.inference.tables import columns, row
 
     writer = csv.DictWriter(sys.stdout, list(columns(classes)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row(path, answer) for path, answer in found)
+    writer.writerows(row(path, answer) for path, answer in answers)

@@ -78,7 +78,7 @@ def classify(
     answered = failed = long = 0
     drawn: set[Path] = set()
 
-    def found() -> Iterator[tuple[Path, Prediction | Timeline]]:
+    def answered_files() -> Iterator[tuple[Path, Prediction | Timeline]]:
         nonlocal answered, failed, long
         for path, answer in zip(paths, answering, strict=True):
             advance()
@@ -96,13 +96,13 @@ def classify(
 
     with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
         if parquet is not None:
-            write_parquet(parquet, loaded.classes, found())
+            write_parquet(parquet, loaded.classes, answered_files())
         elif as_json:
-            print_json(found())
+            print_json(answered_files())
         elif as_csv:
-            print_csv(loaded.classes, found())
+            print_csv(loaded.classes, answered_files())
         else:
-            print_answers(out, found())
+            print_answers(out, answered_files())
     if answered and not (printed or parquet):
         out.print("For research; not a medical device.")
     if why and long:
@@ -114,25 +114,27 @@ def classify(
 
 
 def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -> list[Path]:
-    """Leave out what a folder or a pattern holds of what this command writes, such as a table beside the recordings.
+    """Leave out what this command writes into a folder of recordings, such as a table.
 
     Raises
     ------
     BadInput
-        If the table would take the place of a recording that is named.
+        If the table would replace a recording that is named.
     """
     outputs: list[Path | int] = []
     if stat.S_ISREG(os.fstat(STANDARD_OUTPUT).st_mode):
         outputs.append(STANDARD_OUTPUT)
     if parquet is not None:
         if any(_is_same(name, parquet) for name in named):
-            raise BadInput(f"--parquet {parquet}: this file is to be classified, too; name another, or quote a pattern")
+            raise BadInput(
+                f"--parquet {parquet}: this file is among those to classify; name another, or quote the pattern"
+            )
         outputs.append(parquet)
     return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
 
 
 def _is_same(path: Path | str, other: Path | int) -> bool:
-    """Tell whether two files are one; the second may be an open one's descriptor."""
+    """Whether two files are the same one; the second may be the descriptor of an open file."""
     try:
         return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 -- takes descriptors, too
     except (OSError, ValueError):  # there is no such file yet

@@ -56,11 +56,11 @@ def schema(
 ) -> None:
     """Print the JSON Schema of model or job files; editors use it to complete and check them."""
     if kind == "job":
-        found = json_schemas.json_schema(config.JobFile)
+        printed = json_schemas.json_schema(config.JobFile)
     elif kind == "model":
         from ecg_rhythm.networks.registry import json_schema
 
-        found = json_schema()
+        printed = json_schema()
     else:
         raise BadInput(f"{kind}: choose model or job")
-    typer.echo(json.dumps(found, indent=2))
+    typer.echo(json.dumps(printed, indent=2))

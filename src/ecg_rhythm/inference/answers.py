@@ -173,15 +173,17 @@ class Timeline(Answer):
 
     def episodes(self, label: str | None = None) -> list[Episode]:
         """Episodes of one rhythm, or of all, in the order of time."""
-        found, step = [], 0
+        episodes, step = [], 0
         for name, group in groupby(self.labels):
             steps = slice(step, step + len(list(group)))
             step = steps.stop
             if label in (None, name):
                 own = self.probabilities[steps, self.classes.index(name)] if name in self.classes else np.array([1.0])
                 end = min(steps.stop * self.stride, self.seconds)
-                found.append(Episode(name, steps.start * self.stride, end, float(np.nan_to_num(own, nan=1.0).mean())))
-        return found
+                episodes.append(
+                    Episode(name, steps.start * self.stride, end, float(np.nan_to_num(own, nan=1.0).mean()))
+                )
+        return episodes
 
     derived: ClassVar[tuple[Field, ...]] = (
         Field(

@@ -1,4 +1,4 @@
-"""A model (or several, as a vote) and ECG records -> predictions."""
+"""A model, or several that vote, and strips -> predictions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ecg_rhythm.signals.heartbeats import heart_rate
 from ecg_rhythm.weights.loading import DEFAULT, Model, _known, _model, weights_of
 
 BATCH_SECONDS = 320.0
-"""Seconds of signal, padding included, that go through a network at once: ten recordings of 30 s. With more, what is
-between layers no longer fits the processor's cache."""
+"""Seconds of signal, padding included, in one batch: ten recordings of 30 s. With more, the values between layers no
+longer fit the processor's cache."""
 COVERAGE = 0.9
-"""How often the true class is in a prediction set, unless asked otherwise."""
+"""Coverage of prediction sets if none is asked for."""
 LONGEST = 300.0
-"""Seconds of the longest recordings that one label was meant for."""
+"""Seconds of the longest recordings that one label is meant for."""
 
 Item = TypeVar("Item")
 
@@ -39,24 +39,24 @@ class Classifier:
     Parameters
     ----------
     members : sequence of Model
-        The models; they must know the same classes.
-    coverage : float
-        How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
+        The models, all of the same classes.
+    coverage : float, optional
+        Coverage of the prediction sets, between 0 and 1; 0.9 if not given.
 
     Raises
     ------
     BadInput
-        If the models know different classes, or a coverage is asked for and there are no sets to be had.
+        If the models have different classes, or a coverage is asked for and there are no prediction sets.
     """
 
     def __init__(self, members: Sequence[Model], coverage: float | None = None) -> None:
         if coverage is not None and not (isinstance(coverage, Real) and 0 <= coverage <= 1):
-            raise BadInput(f"coverage {coverage}: it is a share; give a number from 0 to 1, such as 0.9")
+            raise BadInput(f"coverage {coverage!r}: give a number from 0 to 1, such as 0.9")
         self.members, self.coverage = list(members), COVERAGE if coverage is None else coverage
         if coverage is not None and (len(self.members) > 1 or self.members[0].metadata.calibration is None):
             raise BadInput(
-                "coverage: only a single model that was exported with `--calibrate` can give prediction sets; "
-                "name one, or ask for none"
+                "coverage: only a single model that was exported with `--calibrate` gives prediction sets; "
+                "name such a model, or leave the coverage out"
             )
         self.classes, self.fs = members[0].metadata.classes, members[0].metadata.fs
         for member in members:
@@ -67,7 +67,7 @@ class Classifier:
                 )
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
-        """Classify recordings of any rates and lengths, in batches of similar length.
+        """Classify strips of any sampling rates and lengths, in batches of similar length.
 
         Raises
         ------
@@ -98,13 +98,13 @@ class Classifier:
         ]
 
     def probabilities(self, recordings: Sequence[Record]) -> NDArray[np.float64]:
-        """Return the probabilities of recordings of any rates and lengths, shape (recordings, classes)."""
+        """Probabilities of strips of any sampling rates and lengths, shape (strips, classes)."""
         if not recordings:
             return np.zeros((0, len(self.classes)))
         return np.asarray(np.mean([_probabilities(member, recordings) for member in self.members], axis=0))
 
     def _prediction_sets(self, probabilities: NDArray[np.float64]) -> Sequence[list[str] | None]:
-        """Return each recording's set; there is none of a vote, on which no thresholds were fitted."""
+        """The prediction set of each strip; None for a vote, for which no thresholds are fitted."""
         fitted = self.members[0].metadata.calibration
         if fitted is None or len(self.members) > 1:
             return [None] * len(probabilities)
@@ -113,32 +113,32 @@ class Classifier:
 
 
 def _remarked(recording: Record) -> Record:
-    """Return a recording that says so if it is too long for one label."""
+    """Add a remark to a recording that is too long for one label."""
     if recording.seconds <= LONGEST:
         return recording
     return replace(recording, remarks=(*recording.remarks, f"more than the {LONGEST:g} s that one label is meant for"))
 
 
 def _probabilities(model: Model, recordings: Sequence[Record]) -> NDArray[np.float64]:
-    """Return one model's probabilities, calibrated if it knows how, shape (recordings, classes)."""
+    """Probabilities of one model, calibrated if it can be, shape (recordings, classes)."""
     fs, window = model.metadata.fs, model.metadata.config.data_augmentation.window
     whole = [records.resample(recording, fs).signal for recording in recordings]
     cut = [(i, signal[part]) for i, signal in enumerate(whole) for part in windows.windows(len(signal), fs, window)]
     signals = [signal for _, signal in cut]
     lengths = np.array([len(signal) for signal in signals])
-    found = np.empty((len(signals), len(model.metadata.classes)))
-    for part in _parts(lengths.tolist(), most=int(BATCH_SECONDS * fs)):
+    probabilities = np.empty((len(signals), len(model.metadata.classes)))
+    for part in batches_by_length(lengths.tolist(), most=int(BATCH_SECONDS * fs)):
         padded = np.zeros((len(part), lengths[part].max()), dtype=np.float32)
         for row, i in zip(padded, part, strict=True):
             row[: lengths[i]] = signals[i]
-        found[part] = calibration.softmax(model.logits(padded, lengths[part]))
-    _, found = windows.averaged(found, np.array([i for i, _ in cut]))
+        probabilities[part] = calibration.softmax(model.logits(padded, lengths[part]))
+    _, probabilities = windows.averaged(probabilities, np.array([i for i, _ in cut]))
     fitted = model.metadata.calibration
-    return found if fitted is None else calibration.apply_temperature(found, fitted.temperature)
+    return probabilities if fitted is None else calibration.apply_temperature(probabilities, fitted.temperature)
 
 
-def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
-    """Divide recordings by length into batches of at most `most` samples, padding included, or of one recording."""
+def batches_by_length(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
+    """Batches of signals of similar length, as indices: at most `most` samples with padding, or one signal."""
     part: list[int] = []
     for i in np.argsort(lengths, kind="stable").tolist():
         if part and (len(part) + 1) * lengths[i] > most:
@@ -149,7 +149,7 @@ def _parts(lengths: list[int], most: int) -> Iterator[NDArray[np.int64]]:
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cut an iterable into lists of a size; `itertools.batched` is there from Python 3.12 on."""
+    """Divide an iterable into lists of a size; Python 3.12 has this as `itertools.batched`."""
     remaining = iter(items)
     while part := list(islice(remaining, size)):
         yield part
@@ -161,20 +161,19 @@ def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | 
     Parameters
     ----------
     models : path or several
-        The name of one that comes with the program, `default` or `fast`; an exported ONNX file, a weights file, the
-        folder of a finished run (its last phase is taken), or the folder of a job (all its finished folds vote). The
-        last three need torch.
-    coverage : float
-        How often the true class is to be in a prediction set, between 0 and 1; 0.9 if not given.
+        `default` or `fast`, which are included; an ONNX file; a weights file; the folder of a finished run (its last
+        phase is used); or the folder of a job (all its finished folds vote). The last three need PyTorch.
+    coverage : float, optional
+        Coverage of the prediction sets, between 0 and 1; 0.9 if not given.
 
     Raises
     ------
     BadInput
-        If one of them is none of these, or a coverage is asked for and there are no sets to be had.
+        If there is no such model, or a coverage is asked for and there are no prediction sets.
     """
     paths = [models] if isinstance(models, Path | str) else list(models) if isinstance(models, Iterable) else []
     if not paths or not all(isinstance(path, Path | str) for path in paths):
-        raise BadInput(f"models {models!r}: this is no model; give the name or path of one, or a list of several")
+        raise BadInput(f"models {models!r}: this is no model; give the name or path of a model, or a list of them")
     return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
 
 

@@ -56,19 +56,19 @@ def published(kind: type) -> tuple[Field, ...]:
 
 @cache
 def _published(kind: Any) -> tuple[Field, ...]:
-    types, meanings, found = get_type_hints(kind), _meanings(kind), []
+    types, meanings, described = get_type_hints(kind), _meanings(kind), []
     for one in fields(kind):
         if one.metadata != PYTHON_ONLY:
             shown: dict[str, Any] = {"column": one.name} | dict(one.metadata)
-            found.append(Field(one.name, types[one.name], meanings[one.name], attrgetter(one.name), **shown))
-    return (*found, *getattr(kind, "derived", ()))
+            described.append(Field(one.name, types[one.name], meanings[one.name], attrgetter(one.name), **shown))
+    return (*described, *getattr(kind, "derived", ()))
 
 
 def _meanings(kind: type) -> dict[str, str]:
     """What the docstrings of a class and of those it extends say of each attribute; python -OO keeps none."""
-    found = dict.fromkeys((one.name for one in fields(kind)), "")
+    meanings = dict.fromkeys((one.name for one in fields(kind)), "")
     for one in kind.__mro__:
         _, _, section = inspect.cleandoc(one.__doc__ or "").partition("\nAttributes\n----------\n")
         for names, meaning in re.findall(r"^(\w.*?) : .*\n((?:    .*\n?)+)", section, re.MULTILINE):
-            found |= dict.fromkeys(names.split(", "), " ".join(meaning.split()))
-    return found
+            meanings |= dict.fromkeys(names.split(", "), " ".join(meaning.split()))
+    return meanings

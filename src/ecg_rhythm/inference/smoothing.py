@@ -1,4 +1,4 @@
-"""What windows are by themselves -> the rhythm of each step, given those before and after."""
+"""Probabilities of single windows -> probabilities of each step, given the steps before and after."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from numpy.typing import NDArray
 from ecg_rhythm.evaluation.metrics import NOISE
 
 UNREADABLE = NOISE
-"""Label of what cannot be told, be it for noise or for a lack of samples."""
+"""Label of what cannot be classified, because of noise or missing samples."""
 MEAN_MINUTES = 40.0
-"""How long a rhythm lasts on average, as smoothing sees it: the shortest that `studies/smoothing.py` finds as good
-as any."""
+"""Mean duration of a rhythm in smoothing: the shortest of those that `studies/smoothing.py` finds equally good."""
 TRUST = 0.7
-"""Power of a step's probabilities in smoothing: windows overlap, so they are no independent witnesses."""
+"""Power of a step's probabilities in smoothing, below 1 as windows overlap and so are not independent."""
 
 
 def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray[np.float64]:
-    """Return the probabilities of each step: of the windows it is in, the geometric mean; NaN if of none.
+    """Merge overlapping windows: each step gets the geometric mean of the windows that contain it, or NaN.
 
     Parameters
     ----------
     windows : ndarray of float64, shape (windows, classes)
-        The n-th begins with the n-th step.
+        Probabilities of each window, NaN where it was not classified; window n begins with step n.
     steps : int
-        How many steps there are.
+        Number of steps.
     per_window : int
-        Steps that a window spans.
+        Steps in a window.
+
+    Returns
+    -------
+    ndarray of float64, shape (steps, classes)
+        The probabilities of each step.
     """
     logs = np.log(np.maximum(windows, 1e-6))
     total, count = np.zeros((steps, windows.shape[1])), np.zeros((steps, 1))
@@ -43,20 +47,25 @@ def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray
 def smoothed(
     steps: NDArray[np.float64], stride: float, minutes: float = MEAN_MINUTES, trust: float = TRUST
 ) -> NDArray[np.float64]:
-    """Return the probabilities of steps given those before and after: a hidden Markov model's, forward and backward.
+    """Smooth the probabilities of steps with a hidden Markov model, forward and backward.
 
-    A rhythm stays for some time on average and then changes to any other. NaN stay NaN and tell nothing.
+    A rhythm lasts some time on average and then changes to any other. NaN stays NaN and is no evidence.
 
     Parameters
     ----------
     steps : ndarray of float64, shape (steps, classes)
         Probabilities of each step alone.
     stride : float
-        Seconds of a step.
+        Length of a step in s.
     minutes : float
-        How long a rhythm stays on average.
+        Mean duration of a rhythm.
     trust : float
         Power of a step's probabilities.
+
+    Returns
+    -------
+    ndarray of float64, shape (steps, classes)
+        The probabilities of each step given all steps.
 
     References
     ----------
@@ -73,14 +82,14 @@ def smoothed(
     for i in range(len(evidence) - 2, -1, -1):
         later = change @ (evidence[i + 1] * backward[i + 1])
         backward[i] = later / later.sum()
-    found = forward * backward
-    found /= found.sum(axis=1, keepdims=True)
-    found[gone] = np.nan
-    return found
+    posterior = forward * backward
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    posterior[gone] = np.nan
+    return posterior
 
 
 def transitions(classes: int, stride: float, minutes: float = MEAN_MINUTES) -> NDArray[np.float64]:
-    """Return how probable each change of rhythm is from one step to the next, shape (classes, classes)."""
+    """Probability of each change of rhythm from one step to the next, shape (classes, classes)."""
     leave = 1 - np.exp(-stride / 60 / minutes)
     matrix = np.full((classes, classes), leave / max(classes - 1, 1))
     np.fill_diagonal(matrix, 1 - leave)
@@ -88,5 +97,5 @@ def transitions(classes: int, stride: float, minutes: float = MEAN_MINUTES) -> N
 
 
 def labels_of(probabilities: NDArray[np.float64], classes: list[str]) -> list[str]:
-    """Return the most probable class of each step, `~` where there are no probabilities."""
+    """The most probable class of each step, `~` where its probabilities are NaN."""
     return [UNREADABLE if np.isnan(row).any() else classes[int(row.argmax())] for row in probabilities]

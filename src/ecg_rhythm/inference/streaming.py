@@ -20,16 +20,16 @@ from ecg_rhythm.weights.loading import DEFAULT
 
 @dataclass(frozen=True)
 class Decision:
-    """What is said of a live signal when a window is full.
+    """What a model says of a live signal when a window is full.
 
     Attributes
     ----------
     start, end : float
         The window in s since the first sample.
     label : str
-        The most probable class, given also the windows before; `~` if more than half of it is missing.
+        The most probable class, given the window and those before; `~` if more than half of the window is missing.
     probabilities : dict of str to float
-        Class -> probability; NaN if more than half is missing.
+        Probability of each class; NaN if more than half of the window is missing.
     """
 
     start: float
@@ -39,21 +39,21 @@ class Decision:
 
 
 class StreamingClassifier:
-    """Classifies a live signal, window after window.
+    """Classify a live signal, window after window; `ecg_rhythm.stream` makes one.
 
     Parameters
     ----------
     fs : float
         Sampling rate in Hz.
-    model : Classifier, str or path
-        What classifies, or what `load` takes.
-    window, stride : float
-        Seconds that are classified at once, and from one decision to the next.
+    model : Classifier, or what `load` takes
+        One model, or several that vote.
+    window, stride : float, optional
+        Length of a window (30 s), and time from one decision to the next (15 s, or half a shorter window), in s.
 
     Raises
     ------
     BadInput
-        If rate, window or stride is none, or there is no such model.
+        If `fs`, `window` or `stride` cannot be used, or there is no such model.
     """
 
     def __init__(
@@ -66,40 +66,41 @@ class StreamingClassifier:
     ) -> None:
         window = WINDOW if window is None else window
         stride = check(window, stride)
-        records.ReadOptions(fs=fs)  # refuses what is neither number nor None
+        records.ReadOptions(fs=fs)  # refuses what is no number
         if not records.SLOWEST <= (fs or 0) <= records.FASTEST:
             raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
-        self._cutter = SlidingWindow(fs, window, stride)
+        self._windows = SlidingWindow(fs, window, stride)
         self._state = np.full(len(classifier.classes), 1 / len(classifier.classes))
 
     def push(self, samples: ArrayLike) -> list[Decision]:
-        """Take further samples in mV, NaN where some were lost; return the decisions that have become due."""
+        """Take further samples in mV and give a decision for each window that they fill.
+
+        Parameters
+        ----------
+        samples : number or array, shape (n,)
+            In mV, NaN where samples were lost.
+
+        Raises
+        ------
+        BadInput
+            If the samples are no row of numbers.
+        """
         try:
             values = np.atleast_1d(records.numbers_of(samples)).astype(np.float32)
         except (TypeError, ValueError):
             values = np.zeros((0, 0), dtype=np.float32)
         if values.ndim != 1:
             raise BadInput("samples: expected one row of numbers in mV; give one lead")
-        number = self._cutter.number
+        first, classes = self._windows.number, self.classifier.classes
         decisions = []
-        for found in classify_windows(self.classifier, self._cutter.push(values), self.fs):
-            self._state = self._state @ transitions(len(found), self.stride)
-            if not np.isnan(found).any():
-                self._state = self._state * np.maximum(found, 1e-6) ** TRUST
-                self._state /= self._state.sum()
-                now = self._state
-            else:
-                now = found
-            start = number * self.stride
-            number += 1
-            decisions.append(
-                Decision(
-                    start,
-                    start + self.window,
-                    labels_of(now[None], self.classifier.classes)[0],
-                    dict(zip(self.classifier.classes, map(float, now), strict=True)),
-                )
-            )
+        for number, now in enumerate(classify_windows(self.classifier, self._windows.push(values), self.fs), first):
+            self._state = self._state @ transitions(len(classes), self.stride)
+            if not np.isnan(now).any():
+                self._state = self._state * np.maximum(now, 1e-6) ** TRUST
+                now = self._state = self._state / self._state.sum()
+            start, label = number * self.stride, labels_of(now[None], classes)[0]
+            probabilities = dict(zip(classes, map(float, now), strict=True))
+            decisions.append(Decision(start, start + self.window, label, probabilities))
         return decisions

@@ -20,15 +20,15 @@ def columns(classes: list[str]) -> dict[str, bool]:
 
     There is a row for each answer; what does not apply to it is empty.
     """
-    found = {"file": True, "kind": True}
+    holds_text = {"file": True, "kind": True}
     both = [(one, classes) for one in published(Prediction)]
     both += [(one, rhythms_of(classes)) for one in published(Timeline)]
     for one, names in sorted(both, key=lambda pair: pair[0].name == LAST):
         each = "{}" in one.column
         is_text = not (each or float in (one.type, *get_args(one.type)))
-        found |= dict.fromkeys([one.column.format(name) for name in names] if each else [one.column], is_text)
-    found.pop("", None)
-    return found
+        holds_text |= dict.fromkeys([one.column.format(name) for name in names] if each else [one.column], is_text)
+    holds_text.pop("", None)
+    return holds_text
 
 
 def row(path: Path | str, answer: Answer) -> dict[str, str | float | None]:

@@ -1,7 +1,7 @@
 """A long recording -> its rhythm over time, with episodes and burdens.
 
-All is read, resampled and classified in stretches of some minutes, so memory grows with a recording only where its
-format must be read at once.
+The recording is read, resampled and classified in parts of some minutes, so memory grows with it only where its format
+must be read at once.
 """
 
 from __future__ import annotations
@@ -23,30 +23,29 @@ from ecg_rhythm.signals.gaps import count_gaps
 from ecg_rhythm.signals.windows import SlidingWindow
 
 LONG = 120.0
-"""A recording of more seconds has a timeline rather than one label."""
-STRETCH = 600.0
-"""Seconds that are read at once."""
+"""A recording of more seconds gets a timeline rather than one label."""
+PART_SECONDS = 600.0
+"""Seconds read at once."""
 
 
 def timeline(
     classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float | None = None
 ) -> Timeline:
-    """Classify a recording window by window.
+    """Classify a recording in windows.
 
     Parameters
     ----------
     classifier : Classifier
-        What classifies each window.
+        One model, or several that vote.
     recording : Recording
-        Of any length; it is read in stretches.
+        Of any length; it is read part by part.
     window, stride : float
-        Seconds that are classified at once, and from the beginning of one window to that of the next (15, or half a
-        shorter window).
+        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s.
 
     Raises
     ------
     BadInput
-        If the recording is shorter than a window, cannot be read, or a stride is longer than its window.
+        If the recording is shorter than a window or cannot be read, or window and stride do not go together.
     """
     stride = check(window, stride)
     if recording.seconds < window:
@@ -54,23 +53,23 @@ def timeline(
             f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
             "classify it without a window"
         )
-    cutter = SlidingWindow(recording.fs, window, stride)
+    sliding = SlidingWindow(recording.fs, window, stride)
     gaps = missing = 0
     in_gap = False
-    length = int(STRETCH * recording.fs)
+    length = int(PART_SECONDS * recording.fs)
 
     def windows() -> Iterator[NDArray[np.float32]]:
         nonlocal gaps, missing, in_gap
         for start in range(0, recording.samples, length):
             part = recording.stretch(start, min(start + length, recording.samples))
             gone = ~np.isfinite(part)
-            gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # one that goes on is no other
+            gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # a gap that goes on is the same gap
             missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
-            yield from cutter.push(part)
-        yield from cutter.rest()
+            yield from sliding.push(part)
+        yield from sliding.rest()
 
-    found = list(classify_windows(classifier, windows(), recording.fs))
-    steps = merged(np.array(found), _count(recording.seconds, stride), _count(window, stride))
+    of_windows = np.array(list(classify_windows(classifier, windows(), recording.fs)))
+    steps = merged(of_windows, _count(recording.seconds, stride), _count(window, stride))
     probabilities = smoothed(steps, stride)
     record = Record(
         name=recording.name,
@@ -96,5 +95,5 @@ def timeline(
 
 
 def _count(seconds: float, stride: float) -> int:
-    """Return how many steps there are in so many seconds, the last perhaps not a whole one; rounding makes none."""
+    """Number of steps in a duration; the last may be shorter, but is not made by rounding."""
     return math.ceil(round(seconds / stride, 6))

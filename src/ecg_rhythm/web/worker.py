@@ -1,7 +1,7 @@
-"""What a worker process of the web service does: an upload -> what the page shows of it.
+"""What a worker process of the web service does: an upload -> its answer or picture.
 
-A process of its own can be stopped when it takes too long and is refused memory beyond its share, whatever a
-file makes a library do.
+A process of its own can be stopped when it takes too long, and gets no memory beyond its limit, whatever a file makes a
+library do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.loading import DEFAULT
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
-"""Recordings of more seconds are shown at this rate; a step of what is shown is 5 uV."""
+"""The page shows recordings of more seconds at this sampling rate, in steps of 5 uV."""
 
 _loaded: Classifier | None = None
 
@@ -44,15 +44,15 @@ class Upload:
     Attributes
     ----------
     files : dict of str to bytes
-        What the client calls each file -> what is in it: one file, or a WFDB header and its signal files.
+        Name -> content: one file, or a WFDB header and its signal files. The names are the client's.
     is_json : bool
-        Whether it is not a file but JSON with `samples`, `fs` and perhaps `unit`.
+        Whether the content is JSON with `samples`, `fs` and perhaps `unit`.
     name : str
-        What the client calls it; never a path of this machine.
-    wanted : ReadOptions
-        Lead, rate and unit as the client wants them.
+        Name of the recording; never a path of this machine.
+    options : ReadOptions
+        Lead, sampling rate and unit that the client gives.
     most_seconds : float
-        Longest recording that is taken.
+        Longest duration allowed.
     """
 
     files: dict[str, bytes]
@@ -63,10 +63,10 @@ class Upload:
 
 
 def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
-    """Load the model and limit this process's memory to so many bytes."""
+    """Load the model, and limit the memory of this process, in bytes."""
     global _loaded
     os.environ.setdefault(onnx_model.THREADS, "1")  # there is a worker for each core
-    if sys.platform != "win32":  # where there is no such limit
+    if sys.platform != "win32":  # which has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -74,44 +74,46 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
 
 
 def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
-    """Return what is said of an upload, with its signal and reasons if asked; it is written to a folder for that.
+    """Classify an upload, which is written to the folder; add its signal and reasons if asked.
 
     Raises
     ------
     BadInput
-        If it cannot be read.
+        If the upload cannot be classified.
     """
-    with _opened(upload, folder) as (recording, found):
-        result = found.as_dict()
-        if why and isinstance(found, Prediction):
-            assert found.signal is not None, "of a recording in memory"
-            reasons = explain.explain(_model(), found.signal, found.label)
-            result["because"], result["why"] = reasons.salient(), reasons.as_dict()
+    with _classified(upload, folder) as (recording, answered):
+        content = answered.as_dict()
+        if why and isinstance(answered, Prediction):
+            assert answered.signal is not None, "of a recording in memory"
+            reasons = explain.explain(_model(), answered.signal, answered.label)
+            content["because"], content["why"] = reasons.salient(), reasons.as_dict()
         if with_signal:
-            result["signal"] = _shown(recording)
-    return result
+            content["signal"] = _shown(recording)
+    return content
 
 
 def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
-    """Return one page with a picture of an upload and what is said of it, PNG or PDF; both are written to a folder.
+    """Draw an upload and its answer as PNG or PDF; both are written to the folder.
 
-    What spoke for the label is shaded if asked.
+    If asked, the seconds that influenced the prediction most are shaded.
 
     Raises
     ------
     BadInput
-        If it cannot be read.
+        If the upload cannot be classified.
     """
-    with _opened(upload, folder) as (_, found):
+    with _classified(upload, folder) as (_, answered):
         path = folder / f"picture.{kind}"
-        plots.draw(classify.why(_model(), found) if why and isinstance(found, Prediction) else found, path)
+        if why and isinstance(answered, Prediction):
+            answered = classify.why(_model(), answered)
+        plots.draw(answered, path)
         return path.read_bytes()
 
 
 @contextmanager
-def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Prediction | Timeline]]:
-    """Give an upload's recording and the answer to it."""
-    # The client's name for it stays out of the path. Without a suffix its content tells the format.
+def _classified(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Prediction | Timeline]]:
+    """Give an upload's recording and its answer."""
+    # The path has no name of the client's, and no suffix: the content gives the format.
     path = folder / "upload"
     try:
         if upload.is_json:
@@ -122,24 +124,24 @@ def _opened(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Predictio
         if recording.seconds > upload.most_seconds:
             raise BadInput(
                 f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
-                "that are taken here; send a part of it"
+                "allowed here; send a part of it"
             )
         yield recording, classify.answer_recording(_model(), recording)
     except BadInput as error:
-        told = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
-        # What the command line calls --fs, the query and the page call fs.
-        raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", told)) from None
+        message = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
+        # What is --fs on the command line is fs in the query and on the page.
+        raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", message)) from None
     except MemoryError:
-        raise BadInput(f"{upload.name}: it takes more memory than there is for a request; send less") from None
+        raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
 
 
 def _write(upload: Upload, path: Path) -> None:
-    """Write a single file as `path`; of several a WFDB header as `path.hea`, and under names of ours what it names.
+    """Write a single file as `path`; of several, a WFDB header as `path.hea`, and its signal files under names of ours.
 
     Raises
     ------
     BadInput
-        If the files are not a header and what it names, or are more than one segment.
+        If the files are not a header and its signal files, or the record has several segments.
     """
     if len(upload.files) == 1:
         if any(name.endswith(".hea") for name in upload.files):
@@ -152,7 +154,7 @@ def _write(upload: Upload, path: Path) -> None:
     lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
     named = [words for words in lines if words and not words[0].startswith("#")]
     if not named or "/" in named[0][0]:
-        raise BadInput(f"{headers[0]}: a WFDB record of several segments is not read here; classify it where it lies")
+        raise BadInput(f"{headers[0]}: a WFDB record of several segments cannot be sent; use the command line")
     own: dict[str, str] = {}
     for words in named[1:]:
         if words[0] not in upload.files:
@@ -166,7 +168,7 @@ def _write(upload: Upload, path: Path) -> None:
 
 
 def _samples(upload: Upload) -> Recording:
-    """Return the recording in a JSON body."""
+    """Read the recording in a JSON body."""
     example = '{"samples": [0.01, 0.02], "fs": 300, "unit": "mV"}'
     try:
         content = json.loads(*upload.files.values())
@@ -177,17 +179,17 @@ def _samples(upload: Upload) -> Recording:
         fs = None if fs is None else float(fs)
         samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise BadInput(f"{upload.name}: this is not the JSON that is read here; send it like {example}") from None
+        raise BadInput(f"{upload.name}: this JSON cannot be read; send it like {example}") from None
     rate = records.rate(fs, upload.options, upload.name)
     factor, remarks = records.scale(unit or upload.options.unit or "mV", upload.options, upload.name)
     return records.said_otherwise(in_memory(upload.name, samples, rate, "", factor, remarks), upload.options)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:
-    """Return a signal for the page: 16-bit steps of 5 uV in base64, long ones at a lower rate; gaps are -32768."""
+    """Encode a signal for the page: 16-bit steps of 5 uV in base64, -32768 in gaps; a long one at a lower rate."""
     fs = recording.fs if recording.seconds <= FINE_SECONDS else min(recording.fs, COARSE_HZ)
-    length = int(timeline.STRETCH * recording.fs)
-    # A last stretch that is too short to be resampled is part of the one before it.
+    length = int(timeline.PART_SECONDS * recording.fs)
+    # A short rest belongs to the part before it, as it may be too short to be resampled.
     starts = [
         start for start in range(0, recording.samples, length) if start == 0 or recording.samples - start >= length / 2
     ]
