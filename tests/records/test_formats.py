@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,8 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import ReadOptions, open_recording, read
+from ecg_rhythm.records import ReadOptions, formats, open_recording, read
+from ecg_rhythm.records.finding import files_in
 from tests.helpers import refusal
 
 FS = 250.0
@@ -246,15 +247,14 @@ def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Calla
     # Any stretch is the same as that part of the whole.
     recording = open_recording(path)
     assert recording.samples == len(LEAD)
-    np.testing.assert_array_equal(recording.stretch(301, 777), record.signal[301:777])
+    np.testing.assert_array_equal(recording.read(301, 777), record.signal[301:777])
 
 
 @pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "csv", "apple"])
 def test_a_format_is_known_by_its_content_too(tmp_path: Path, writer: str) -> None:
     path = WRITERS[writer](tmp_path)
-    with path.open("rb") as file:
-        found = records.standard_input(file)
-    np.testing.assert_array_equal(read(found).signal, read(path).signal)
+    unnamed = shutil.copy(path, tmp_path / "unnamed")
+    np.testing.assert_array_equal(read(unnamed).signal, read(path).signal)
 
 
 @pytest.mark.parametrize("writer", ["wfdb", "mat-5", "edf", "parquet", "dicom", "csv"])
@@ -295,18 +295,18 @@ def test_an_interrupted_recording_has_gaps_where_it_was(tmp_path: Path) -> None:
     recording = open_recording(interrupted(tmp_path, starts))
     assert recording.seconds == starts[-1] + 1
     there = (np.array(starts)[:, None] * int(FS) + np.arange(int(FS))).ravel()
-    signal = recording.stretch(0, recording.samples)
+    signal = recording.read(0, recording.samples)
     np.testing.assert_allclose(signal[there], LEAD, atol=1e-3)
     assert np.isfinite(signal).sum() == len(LEAD)
     for start, stop in [(0, 1), (505, 2750), (1000, 2250), (1250, 2500), (7500, 10000)]:
-        np.testing.assert_array_equal(recording.stretch(start, stop), signal[start:stop])
+        np.testing.assert_array_equal(recording.read(start, stop), signal[start:stop])
 
 
 @pytest.mark.parametrize("drift", [0.004, -0.004, 0.001])
 def test_a_clock_that_drifts_by_a_sample_makes_no_gap(tmp_path: Path, drift: float) -> None:
     recording = open_recording(interrupted(tmp_path, [round(k * (1 + drift), 3) for k in range(SECONDS)]))
     assert recording.samples == len(LEAD)
-    np.testing.assert_allclose(recording.stretch(0, len(LEAD)), LEAD, atol=1e-3)
+    np.testing.assert_allclose(recording.read(0, len(LEAD)), LEAD, atol=1e-3)
 
 
 def test_the_unit_of_an_edf_file_is_that_of_its_size_or_a_micro_sign(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_header_of_millions_of_leads_is_refused(tmp_path: Path) -> None:
     header = path.read_bytes()
     for many in (b"r 22482705 ", b"r 2\xfa2482705 "):  # the library passes over what is not ASCII
         path.write_bytes(header.replace(b"r 2 ", many))
-        assert "r.hea: its first line tells of more than 1000 leads" in refusal(lambda: read(path))
+        assert "r.hea: its first line names more than 1000 leads" in refusal(lambda: read(path))
 
 
 def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_path: Path) -> None:
@@ -585,12 +585,31 @@ def test_a_small_file_that_holds_far_too_much_is_refused(tmp_path: Path, name: s
     assert "times as large as the file" in refusal(lambda: read(tmp_path / name))
 
 
-def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_hex(path: Path, options: ReadOptions) -> records.Recording:
-        signal: NDArray[np.float64] = np.array([int(word, 16) for word in path.read_text().split()], dtype=np.float64)
-        return records.in_memory(path.stem, signal, 100.0, "ECG", 1e-3)
+PLUGIN = """
+import numpy as np
+from ecg_rhythm.records import in_memory
 
-    monkeypatch.setattr(records.reading, "_plugins", lambda: {".hex": open_hex})
+def open_hex(path, options):
+    return in_memory(path.stem, np.array([int(word, 16) for word in path.read_text().split()]), 100.0, "ECG", 1e-3)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package, as pip installs it, that reads a format of its own."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "hex_ecg.py").write_text(PLUGIN)
+    (site / "hex_ecg-1.0.dist-info").mkdir()
+    (site / "hex_ecg-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: hex-ecg\nVersion: 1.0\n")
+    (site / "hex_ecg-1.0.dist-info" / "entry_points.txt").write_text("[ecg_rhythm.formats]\n.hex = hex_ecg:open_hex\n")
+    monkeypatch.syspath_prepend(site)
+    formats.plugins.cache_clear()
+    yield
+    formats.plugins.cache_clear()
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
     assert read(tmp_path / "r.hex").signal[:3].tolist() == pytest.approx([0, 0.255, 0.016])
     assert records.find(tmp_path) == {"r": tmp_path / "r.hex"}
@@ -600,7 +619,7 @@ def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
     as_segments(tmp_path)
     (tmp_path / "sub").mkdir()
     csv = as_csv()(tmp_path / "sub")
-    assert records.files_in(tmp_path) == [tmp_path / "r.hea", csv]
+    assert files_in(tmp_path) == [tmp_path / "r.hea", csv]
 
 
 def test_a_pattern_takes_each_recording_once(tmp_path: Path) -> None:
@@ -815,8 +834,8 @@ def test_a_long_record_that_begins_with_a_gap_has_the_unit_of_its_lead(
     (tmp_path / "r.hea").write_text(f"r/4 1 {FS:g} {3 * half}\nr_layout 0\n~ {half}\nr1 {half}\nr2 {half}\n")
     monkeypatch.setattr("ecg_rhythm.records.formats.wfdb_record.SMALL", 10)
     recording = open_recording(tmp_path / "r.hea")
-    np.testing.assert_allclose(recording.stretch(half, 3 * half), LEAD, atol=3e-4)
-    assert np.isnan(recording.stretch(0, half)).all()
+    np.testing.assert_allclose(recording.read(half, 3 * half), LEAD, atol=3e-4)
+    assert np.isnan(recording.read(0, half)).all()
 
 
 def test_a_name_with_brackets_is_no_pattern_where_a_record_has_it(tmp_path: Path) -> None:
@@ -893,10 +912,14 @@ def test_many_columns_are_leads_if_there_are_more_lines(tmp_path: Path) -> None:
         np.testing.assert_allclose(record.signal, table[:, 6], atol=6e-5)
 
 
-def test_standard_input_is_read_to_its_end() -> None:
-    content = b"ecg mV fs=250 Hz\n" + b"\n".join(b"%.4f" % value for value in LEAD)
-    found = records.standard_input(io.BytesIO(content))
-    assert found.read_bytes() == content
+def test_standard_input_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"ecg mV\n" + b"\n".join(b"%.4f" % value for value in LEAD)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    np.testing.assert_allclose(read("-", ReadOptions(fs=FS, unit="mV")).signal, LEAD, atol=1e-4)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"nonsense")))
+    assert refusal(lambda: read("-")).startswith("-: there are no lines of numbers")
+    monkeypatch.setattr(sys, "stdin", None)
+    assert refusal(lambda: read("-")) == "-: there is no standard input; give files"
 
 
 RESP = np.cos(2 * np.pi * 0.2 * TIMES)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records import ReadOptions, Record, bridged, check_length, find, open_recording, read, resample
+from ecg_rhythm.records import ReadOptions, Record, check_length, fill_gaps, find, open_recording, read, resample
 from tests.helpers import refusal
 
 WAVE = np.sin(np.arange(1000) / 20)
@@ -208,8 +208,8 @@ def test_each_lead_of_a_frame_is_read_at_its_own_rate(
                 samps_per_frame=list(per_frame), write_dir=str(tmp_path))  # fmt: skip
     recording = open_recording(tmp_path / "r")
     assert (recording.lead, recording.fs, recording.samples, recording.remarks) == ("II", 300, len(WAVE), ())
-    np.testing.assert_allclose(recording.stretch(0, len(WAVE)), WAVE, atol=1e-3)
-    np.testing.assert_allclose(recording.stretch(13, 27), WAVE[13:27], atol=1e-3)
+    np.testing.assert_allclose(recording.read(0, len(WAVE)), WAVE, atol=1e-3)
+    np.testing.assert_allclose(recording.read(13, 27), WAVE[13:27], atol=1e-3)
 
 
 def test_leads_of_different_units_are_each_read_in_their_own(tmp_path: Path) -> None:
@@ -302,9 +302,9 @@ def test_what_is_bridged_is_finite_and_else_as_it_was(values: list[float]) -> No
     record = Record(name="r", signal=signal, fs=300.0, lead="")
     if real.mean() < 0.5:
         with pytest.raises(BadInput, match="more than half"):
-            bridged(record, "r")
+            fill_gaps(record, "r")
         return
-    found = bridged(record, "r")
+    found = fill_gaps(record, "r")
     assert np.isfinite(found.signal).all() and (found.signal[real] == signal[real]).all()
     assert found.missing == pytest.approx(1 - real.mean())
 

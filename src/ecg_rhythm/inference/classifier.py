@@ -74,7 +74,7 @@ class Classifier:
         BadInput
             If it is no such signal, shorter than a second, or has no such rate.
         """
-        record = records.whole(records.of_signal(signal, fs, name), name or "signal")
+        record = records.to_record(records.of_signal(signal, fs, name), name or "signal")
         return replace(self.classify([record])[0], signal=record)
 
     def classify(self, recordings: Sequence[Record]) -> list[Prediction]:
@@ -94,7 +94,7 @@ class Classifier:
         return [
             Prediction(
                 record=recording.name,
-                reading=records.reading(_remarked(recording), self.fs),
+                reading=records.describe(_remarked(recording), self.fs),
                 lead=recording.lead,
                 fs=recording.fs,
                 seconds=recording.seconds,
