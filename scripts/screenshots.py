@@ -1,7 +1,7 @@
-"""Take the pictures of the page that the documentation shows: `python docs/screenshots.py CHROMIUM`.
+"""Take the pictures of the page that the documentation shows: `python -m scripts.screenshots CHROMIUM`.
 
-The page is the real one in a real browser, with the model that comes with the program: its sample strip, a day
-spliced from the challenge set in `data/`, and a file that cannot be read.
+The page runs in a real browser with the shipped model. It shows its sample strip, a day spliced from recordings of the
+challenge set in `data/`, and a file that cannot be read.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from playwright.sync_api import sync_playwright
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.web.app import create_app
 
-HERE, DATA = Path(__file__).parent, Path("data")
+ROOT = Path(__file__).parents[1]
+PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
 SIZES = {"desktop": (1200, 900, "light"), "phone": (390, 844, "dark")}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
-"""Rhythms of the spliced day, and how many hours each lasts."""
+"""Rhythms of the spliced day, and the hours that each lasts."""
 
 
 def spliced(store: Store) -> NDArray[np.float64]:
-    """Return a day in mV, each rhythm of recordings that the challenge labels so."""
+    """Splice a day in mV; each rhythm consists of recordings with that label."""
     rng, labels, parts = np.random.default_rng(0), np.array(store.labels_of()), []
     for label, hours in DAY:
         of_class, length = np.flatnonzero(labels == label), int(hours * 3600 * store.fs)
@@ -46,7 +47,7 @@ def spliced(store: Store) -> NDArray[np.float64]:
 
 @contextmanager
 def served() -> Iterator[str]:
-    """Serve the page; give its address."""
+    """Serve the page and yield its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning"))
@@ -81,7 +82,7 @@ def main() -> None:
                     page.set_input_files("#file", file)
                 page.wait_for_selector(shown, timeout=120_000)
                 time.sleep(1)  # for what is drawn after the next frame
-                page.screenshot(path=HERE / f"page_{kind}_{size}.png", full_page=True)
+                page.screenshot(path=PICTURES / f"page_{kind}_{size}.png", full_page=True)
         browser.close()
 
 

@@ -1,4 +1,4 @@
-"""Does speed cost score? `python -m benchmarks.equal_epochs`: after equal epochs, with and without what makes it fast.
+"""Does speed cost score? `python -m studies.equal_epochs`: after equal epochs, with and without what makes it fast.
 
 Trains the default network on a quarter of the challenge set, with batches of similar length or of random
 company, in bfloat16 or float32, three seeds each, and prints the test score of the best epoch by
@@ -18,7 +18,8 @@ from rich.table import Table
 
 from ecg_rhythm import config
 from ecg_rhythm.config import Job, ModelConfig
-from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, write_store
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train

@@ -1,4 +1,4 @@
-"""Do explanations point at what counts? `python -m benchmarks.explanations logs/ResGRU/default`.
+"""Do explanations point at what counts? `python -m studies.explanations logs/ResGRU/default`.
 
 A deletion test: of recordings that a fold has not seen and gets right, the seconds that its explanation weighs
 most are hidden, then the same pattern shifted by a random time, then those it weighs least: the first must cost most.

@@ -1,4 +1,4 @@
-"""Beats and their intervals, and boosted trees, on the same folds: `python -m benchmarks.features`.
+"""Beats and their intervals, and boosted trees, on the same folds: `python -m studies.features`.
 
 What a network on the signal may miss and a vote can use. Needs the challenge set in data/; writes results/features. Two
 minutes on one core. What the features are was written down once, after what entries to the challenge used, and neither
@@ -103,7 +103,7 @@ def main() -> None:
         names = [store.names[i] for i in test]
         parts.append(predictions.Predictions(names, np.full(len(test), number), targets[test], found, store.classes))
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
-    title = "Boosted trees on intervals and shapes of beats, `python -m benchmarks.features`"
+    title = "Boosted trees on intervals and shapes of beats, `python -m studies.features`"
     training = {"features": {"seconds": seconds, "device": "cpu"}}
     challenge = results.write(RESULT, title, made_from, training, predictions.joined(parts))["measures"]["challenge"]
     print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")

@@ -1,4 +1,4 @@
-"""How a timeline is best smoothed: `python -m benchmarks.smoothing logs/ResGRU/default`.
+"""How a timeline is best smoothed: `python -m studies.smoothing logs/ResGRU/default`.
 
 The challenge has no long recordings, so some are spliced: episodes of random lengths, each of recordings of one class
 from the test part of a fold, classified by that fold's network, which has seen none of them. What there is to choose is

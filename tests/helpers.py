@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from ecg_rhythm.config import Job, ModelConfig
-from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.jobs import RunSpec

@@ -6,17 +6,17 @@ is imported from `ecg_rhythm.data`, `.networks`, `.training` and `.experiments`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from numpy.typing import ArrayLike
 
+    from ecg_rhythm.errors import BadInput
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.classifier import Classifier
     from ecg_rhythm.inference.streaming import StreamingClassifier
@@ -26,8 +26,12 @@ __all__ = ["BadInput", "Prediction", "Timeline", "__version__", "classify", "loa
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Prediction", "Timeline"):  # not before they are asked for, as NumPy takes long to load
-        return getattr(import_module("ecg_rhythm.inference.answers"), name)
+    # Not before they are asked for, as NumPy takes long to load.
+    module = {"BadInput": "errors", "Prediction": "inference.answers", "Timeline": "inference.answers"}.get(name)
+    if module is not None:
+        from importlib import import_module
+
+        return getattr(import_module(f"ecg_rhythm.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -163,7 +167,10 @@ def classify(
     BadInput
         If a single file cannot be read, the samples are no signal, or there is no such model.
     """
+    from pathlib import Path
+
     from ecg_rhythm import records
+    from ecg_rhythm.errors import BadInput
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
     from ecg_rhythm.inference.classifier import Classifier
 

@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").iterdir())
 
 
-SLOW = {"accelerate", "matplotlib", "pandas", "torch", "wfdb"}
+SLOW = {"accelerate", "matplotlib", "pandas", "sklearn", "torch", "wfdb"}
 """What takes long to load."""
 
 
@@ -320,6 +320,7 @@ def test_what_must_start_fast_loads_nothing_slow() -> None:
 
 
 def test_what_only_reads_and_classifies_loads_no_torch(tmp_path: Path) -> None:
+    assert not {"torch", "sklearn"} & loaded_by("", "evaluate", ROOT / "results" / "default")
     assert "torch" not in loaded_by("", "summarize", "--logs", Path(__file__).parents[1] / "as_written/files/logs")
     recordings(tmp_path / "f", n=1)
     assert "torch" not in loaded_by("", "classify", tmp_path / "f" / "r000")
@@ -357,6 +358,23 @@ def test_without_an_extra_the_command_says_which_to_install(tmp_path: Path, data
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr == "error: torch is not installed; install it with `pip install 'ecg-rhythm[train]'`\n"
+
+
+def test_a_result_is_evaluated_without_any_extra() -> None:
+    extras = ["torch", "sklearn", "accelerate", "onnx", "safetensors", "tensorboard", "matplotlib", "fastapi"]
+    code = f"""
+import sys
+class Light:
+    def find_spec(self, name, path, target=None):
+        if name in {extras!r}:
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Light())
+from ecg_rhythm.cli import main
+main()"""
+    command = [sys.executable, "-c", code, "evaluate", str(PUBLISHED / "default")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "AUROC A" in result.stdout and "all figures published are those of the predictions" in result.stdout
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -420,7 +438,7 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
             command = [sys.executable, "-m", "ecg_rhythm", "classify", str(tmp_path), "--csv", "--why"]
             result = subprocess.run(command, stdout=printed, stderr=subprocess.PIPE, text=True, check=False)
         assert result.returncode == 0
-        assert result.stderr == "note: --why says nothing of 1 recording classified by windows\n"
+        assert result.stderr == "note: --why does not apply to 1 recording classified in windows\n"
     (tmp_path / "results.csv").unlink()
     for _ in range(2):
         result = run("classify", str(tmp_path), "--parquet", str(tmp_path / "results.parquet"))

@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecg_rhythm.data.challenge import CHALLENGE_2017, Release, download, fetch, pack_archive
-from ecg_rhythm.data.splits import load_split, make_for_store
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.errors import BadInput
 from tests.helpers import refusal

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, make_for_store, make_split, save_split
+from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
+from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, write_store
 from tests.helpers import refusal
 
@@ -89,6 +92,33 @@ def test_the_seed_decides() -> None:
     labels = shuffled([30, 20, 10], 1)
     assert make_split(labels, CLASSES, seed=3) == make_split(labels, CLASSES, seed=3)
     assert make_split(labels, CLASSES, seed=3).folds != make_split(labels, CLASSES, seed=4).folds
+
+
+def first_come(
+    pool: list[int], labels: Sequence[str], classes: Sequence[str], shares: list[int], seed: int
+) -> list[list[int]]:
+    """A rule that keeps the order of the recordings, as where they were made one after the other."""
+    edges = np.cumsum([0, *shares]) * len(pool) // sum(shares)
+    return [pool[begin:end] for begin, end in pairwise(edges.tolist())]
+
+
+def test_a_rule_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store) -> None:
+    monkeypatch.setitem(RULES, "first_come", first_come)
+    labels = ["N", "A", "~"] * 20
+    split = make_split(labels, CLASSES, folds=3, ratio=4, rule="first_come")
+    assert (split.name, split.properties["inputs"]["rule"]) == ("split_3_4_14_first_come", "first_come")
+    assert [fold.test for fold in split.folds] == [list(range(1, 21)), list(range(21, 41)), list(range(41, 61))]
+    assert split.folds[0].train == list(range(21, 51)) and split.folds[0].valid == list(range(51, 61))
+    save_split(split, tmp_path / split.name)
+    assert load_split(tmp_path / split.name, 60) == split
+    of_store = make_for_store(store, folds=2, ratio=3, rule="first_come", keep_together=True)
+    assert of_store.name == of_store.properties["name"] == "split_2_3_14_first_come_together"
+    assert all(len({1, 15, 30} & set(part)) in (0, 3) for part in parts_of(of_store))
+
+
+def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
+    message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, rule="by_patient"))
+    assert message == "split rule 'by_patient' is unknown; choose one of published"
 
 
 def test_too_few_recordings_of_a_class_are_refused() -> None:

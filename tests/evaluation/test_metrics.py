@@ -6,19 +6,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
 
-from ecg_rhythm.evaluation.metrics import confusion_matrix, score
+from ecg_rhythm.evaluation.metrics import (
+    auroc,
+    average_precision,
+    confusion_matrix,
+    metrics_from_file,
+    score,
+    score_probabilities,
+    scores_for_file,
+)
 
 CLASSES = ["N", "A", "O", "~"]
 PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
 
 def test_a_small_case_by_hand() -> None:
-    got = score([0, 0, 0, 1, 1, 2, 3, 3], [0, 0, 1, 1, 2, 2, 3, 0], CLASSES)
-    assert got["confusion"] == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
-    assert got["f1"] == pytest.approx({"N": 4 / 6, "A": 2 / 4, "O": 2 / 3, "~": 2 / 3})
-    assert got["challenge"] == pytest.approx((4 / 6 + 2 / 4 + 2 / 3) / 3)
-    assert got["accuracy"] == pytest.approx(5 / 8)
+    actual, predicted = [0, 0, 0, 1, 1, 2, 3, 3], [0, 0, 1, 1, 2, 2, 3, 0]
+    assert score(actual, predicted, CLASSES) == pytest.approx(
+        {
+            "challenge": (4 / 6 + 2 / 4 + 2 / 3) / 3,
+            "F1 N": 4 / 6, "F1 A": 2 / 4, "F1 O": 2 / 3, "F1 ~": 2 / 3,
+            "accuracy": 5 / 8,
+        }
+    )  # fmt: skip
+    assert confusion_matrix(actual, predicted, 4).tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
 
 
 def test_rows_of_the_confusion_matrix_are_the_actual_classes() -> None:
@@ -29,7 +42,7 @@ def test_rows_of_the_confusion_matrix_are_the_actual_classes() -> None:
 @settings(deadline=None, max_examples=50)
 def test_every_recording_is_counted_once(pairs: list[tuple[int, int]]) -> None:
     actual, predicted = zip(*pairs, strict=True)
-    confusion = np.array(score(actual, predicted, CLASSES)["confusion"])
+    confusion = confusion_matrix(actual, predicted, 4)
     assert confusion.sum(axis=1).tolist() == np.bincount(actual, minlength=4).tolist()
     assert confusion.sum(axis=0).tolist() == np.bincount(predicted, minlength=4).tolist()
 
@@ -41,18 +54,17 @@ def test_noise_is_left_out_of_the_challenge_score_wherever_it_stands(
 ) -> None:
     actual, predicted = zip(*pairs, strict=True)
     got = score(actual, predicted, CLASSES)
-    assert got["challenge"] == pytest.approx(np.mean([got["f1"][name] for name in "NAO"]))
+    assert got["challenge"] == pytest.approx(np.mean([got[f"F1 {name}"] for name in "NAO"]))
     position = [order.index(i) for i in range(4)]
     reordered = score([position[i] for i in actual], [position[i] for i in predicted], [CLASSES[i] for i in order])
-    assert reordered["challenge"] == pytest.approx(got["challenge"])
-    assert reordered["f1"] == pytest.approx(got["f1"])
+    assert reordered == pytest.approx(got)
 
 
 def test_missed_noise_costs_nothing_but_the_class_it_is_taken_for() -> None:
     right = score([0, 1, 2, 3], [0, 1, 2, 3], CLASSES)
     wrong = score([0, 1, 2, 3], [0, 1, 2, 0], CLASSES)
     assert right["challenge"] == 1
-    assert wrong["f1"] == pytest.approx({"N": 2 / 3, "A": 1, "O": 1, "~": 0})
+    assert [wrong[f"F1 {name}"] for name in CLASSES] == pytest.approx([2 / 3, 1, 1, 0])
     assert wrong["challenge"] == pytest.approx((2 / 3 + 1 + 1) / 3)
 
 
@@ -66,15 +78,40 @@ def test_with_the_noise_class_alone_it_counts() -> None:
 
 def test_a_class_that_neither_occurs_nor_is_predicted_has_f1_zero() -> None:
     got = score([0, 0], [0, 0], CLASSES)
-    assert got["f1"] == {"N": 1, "A": 0, "O": 0, "~": 0}
+    assert [got[f"F1 {name}"] for name in CLASSES] == [1, 0, 0, 0]
     assert got["challenge"] == pytest.approx(1 / 3)
 
 
 def test_nothing_to_score_gives_zeros() -> None:
-    got = score([], [], ["N", "A"])
-    assert got == {"challenge": 0, "accuracy": 0, "f1": {"N": 0, "A": 0}, "confusion": [[0, 0], [0, 0]]}
+    assert score([], [], ["N", "A"]) == {"challenge": 0, "F1 N": 0, "F1 A": 0, "accuracy": 0}
 
 
-def test_scores_go_into_json_and_back() -> None:
-    got = score(np.array([0, 1, 2]), np.array([0, 2, 2]), CLASSES)
-    assert json.loads(json.dumps(got)) == got
+@given(pairs=PAIRS)
+@settings(deadline=None, max_examples=50)
+def test_metrics_come_back_from_a_file_to_the_bit(pairs: list[tuple[int, int]]) -> None:
+    actual, predicted = zip(*pairs, strict=True)
+    written = scores_for_file(actual, predicted, CLASSES)
+    assert list(written) == ["challenge", "accuracy", "f1", "confusion"]
+    read = metrics_from_file(json.loads(json.dumps(written)), CLASSES)
+    assert read == score(actual, predicted, CLASSES)
+    assert read["challenge"] == written["challenge"] and read["F1 A"] == written["f1"]["A"]
+
+
+@given(data=st.data(), n=st.integers(2, 80))
+@settings(deadline=None, max_examples=200)
+def test_areas_are_those_of_scikit_learn_with_and_without_ties(data: st.DataObject, n: int) -> None:
+    values = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
+    probabilities = np.array(data.draw(st.lists(values, min_size=n, max_size=n)))
+    actual = np.array([True, False, *data.draw(st.lists(st.booleans(), min_size=n - 2, max_size=n - 2))])
+    assert auroc(actual, probabilities) == pytest.approx(metrics.roc_auc_score(actual, probabilities), abs=1e-12)
+    assert average_precision(actual, probabilities) == pytest.approx(
+        metrics.average_precision_score(actual, probabilities), abs=1e-12
+    )
+
+
+def test_a_class_that_no_or_every_recording_has_has_no_area() -> None:
+    probabilities = np.tile([0.5, 0.3, 0.2], (4, 1))
+    areas = score_probabilities(np.array([0, 0, 1, 1]), probabilities, ["A", "N", "~"])
+    assert list(areas) == ["AUROC A", "AUROC N", "AUROC ~", "AUPRC A", "AUPRC N", "AUPRC ~"]
+    assert areas["AUROC A"] == 0.5 and areas["AUROC ~"] is None
+    assert set(score_probabilities(np.zeros(4, dtype=np.int64), probabilities, ["A", "N", "~"]).values()) == {None}

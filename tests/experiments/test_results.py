@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ecg_rhythm.data.splits import make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder
-from ecg_rhythm.evaluation import evaluate
-from ecg_rhythm.evaluation import predictions as outputs
-from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.evaluation.evaluate import calibration_error, evaluate
+from ecg_rhythm.evaluation.predictions import Predictions, joined, read_predictions, write_predictions
 from ecg_rhythm.experiments import results, robustness
 from ecg_rhythm.experiments.run import train
 from tests.helpers import model, refusal, small_store, spec
@@ -33,7 +33,7 @@ def made_up(n: int = 300, seed: int = 0) -> Predictions:
 
 def test_figures_are_those_of_scikit_learn() -> None:
     predictions = made_up()
-    found = evaluate.figures(predictions)
+    found = evaluate(predictions)
     for k in range(3):
         fold = predictions[predictions.folds == k]
         f1 = metrics.f1_score(fold.targets, fold.labels, average=None)
@@ -47,7 +47,7 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
     whole = made_up()
-    found = evaluate.figures(whole[(whole.folds != 1) | (whole.targets != 2)])
+    found = evaluate(whole[(whole.folds != 1) | (whole.targets != 2)])
     lacking, whole_class = found["measures"]["AUROC ~"], found["measures"]["AUROC A"]
     assert [value is None for value in lacking["folds"]] == [False, True, False]
     assert lacking["mean"] == pytest.approx(np.mean([value for value in lacking["folds"] if value is not None]))
@@ -56,34 +56,34 @@ def test_a_class_that_a_fold_lacks_has_no_auroc_there() -> None:
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = np.tile([0.9, 0.1], (10, 1))
-    assert evaluate.calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
-    assert evaluate.calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
+    assert calibration_error(probabilities, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
+    assert calibration_error(probabilities, np.array([0] * 9 + [1])) == pytest.approx(0.0)
 
 
 def test_calibration_is_measured_on_folds_it_was_not_fitted_on() -> None:
     honest = made_up(3000)
     boastful = honest.probabilities**3
     predictions = replace(honest, probabilities=boastful / boastful.sum(axis=1, keepdims=True))
-    found = evaluate.figures(predictions)["calibrated"]
+    found = evaluate(predictions)["calibrated"]
     assert found is not None
-    assert found["calibration_error"] < 0.03 < evaluate.figures(predictions)["calibration_error"]
+    assert found["calibration_error"] < 0.03 < evaluate(predictions)["calibration_error"]
     for coverage in (0.8, 0.9, 0.95):
         shares = found["class_coverage"][str(coverage)]
         assert shares.keys() == {"A", "N", "~"}
         assert all(abs(share - coverage) < 0.04 for share in [found["coverage"][str(coverage)], *shares.values()])
     assert found["sizes"]["0.8"] < found["sizes"]["0.9"] < found["sizes"]["0.95"] <= 3
     one_fold = predictions[predictions.folds == 0]
-    assert evaluate.figures(one_fold)["calibrated"] is None
+    assert evaluate(one_fold)["calibrated"] is None
 
 
 def test_predictions_are_read_as_they_were_written(tmp_path: Path) -> None:
     predictions = made_up()
-    outputs.write_predictions(tmp_path / "p.csv", {"valid": made_up(9, seed=1), "test": predictions})
-    found = outputs.read_predictions(tmp_path / "p.csv")
+    write_predictions(tmp_path / "p.csv", {"valid": made_up(9, seed=1), "test": predictions})
+    found = read_predictions(tmp_path / "p.csv")
     assert (found.records, found.classes) == (predictions.records, predictions.classes)
     np.testing.assert_array_equal(found.targets, predictions.targets)
     np.testing.assert_allclose(found.probabilities, predictions.probabilities, atol=1e-6)
-    assert len(outputs.read_predictions(tmp_path / "p.csv", "valid").records) == 9
+    assert len(read_predictions(tmp_path / "p.csv", "valid").records) == 9
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path
 
 def test_a_class_may_be_called_all() -> None:
     predictions = replace(made_up(), classes=["A", "all", "~"])
-    found = evaluate.figures(predictions)["calibrated"]
+    found = evaluate(predictions)["calibrated"]
     assert found is not None
     assert found["coverage"]["0.9"] != found["class_coverage"]["0.9"]["all"]
 
@@ -134,10 +134,10 @@ def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
     result, predictions = results.read(tmp_path / "vote")
     assert result["title"] == "two seeds"
     assert list(result["training"]) == ["seed0", "seed1"]
-    assert results.differences(published, evaluate.figures(predictions)) == []
+    assert results.differences(published, evaluate(predictions)) == []
     assert sorted(predictions.records) == sorted(open_store(data).names)
     for fold in (0, 1):
-        tables = [outputs.read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
+        tables = [read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
         chosen = predictions[predictions.folds == fold]
         assert set(chosen.records) == set(tables[0].records)
         rows = dict(zip(chosen.records, chosen.probabilities, strict=True))
@@ -168,7 +168,7 @@ def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: P
     results.publish(jobs[0], tmp_path / "one", "one seed", data)
     run = results.spec(tmp_path / "one", 1, data)
     train(run, data, tmp_path / "logs", device="cpu")
-    anew = outputs.joined([outputs.read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
+    anew = joined([read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
     _, predictions = results.read(tmp_path / "one")
     published = predictions[predictions.folds == 1]
     assert anew.records == published.records
@@ -186,17 +186,22 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     made_from = {"data": "x", "split": "s", "labels": "v3"}
     published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
     _, found = results.read(tmp_path / "ridge")
-    assert results.differences(published, evaluate.figures(found)) == []
+    assert results.differences(published, evaluate(found)) == []
     assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", 0, tmp_path))
 
 
 @pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
 def test_published_figures_are_those_of_the_published_predictions(result: Path) -> None:
     published, predictions = results.read(result.parent)
-    assert results.differences(published["figures"], evaluate.figures(predictions)) == []
+    assert results.differences(published["figures"], evaluate(predictions)) == []
     assert len(set(predictions.records)) == 8528
     f1 = [metrics.f1_score(f.targets, f.labels, average=None)[:3].mean() for f in folds_of(predictions)]
     assert published["figures"]["measures"]["challenge"]["mean"] == pytest.approx(np.mean(f1))
+    computed = evaluate(predictions)["measures"]
+    for title, metric in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
+        for i, name in enumerate(predictions.classes):
+            theirs = [metric(f.targets == i, f.probabilities[:, i]) for f in folds_of(predictions)]
+            assert computed[f"{title} {name}"]["folds"] == pytest.approx(theirs, abs=1e-12)
 
 
 def folds_of(predictions: Predictions) -> list[Predictions]:
@@ -207,13 +212,16 @@ def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, t
     results.publish(jobs[0], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
-    (sentence,) = results.differences(result["figures"], evaluate.figures(predictions))
+    (sentence,) = results.differences(result["figures"], evaluate(predictions))
     assert sentence.startswith("measures, F1 A, mean: ")
-    result["figures"]["measures"].pop("accuracy")
-    assert len(results.differences(result["figures"], evaluate.figures(predictions))) == 5
+    result["figures"]["measures"]["forgotten"] = {"mean": 0.5}
+    assert len(results.differences(result["figures"], evaluate(predictions))) == 2
+    for newer in ("F1 A", "forgotten"):
+        result["figures"]["measures"].pop(newer)
+    assert results.differences(result["figures"], evaluate(predictions)) == []
     result, _ = results.read(tmp_path / "one")
     turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
-    assert results.differences(result["figures"], evaluate.figures(turned))
+    assert results.differences(result["figures"], evaluate(turned))
 
 
 def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:
@@ -243,10 +251,10 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
 
 def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "predictions.csv"
-    assert "no such file" in refusal(lambda: outputs.read_predictions(table))
+    assert "no such file" in refusal(lambda: read_predictions(table))
     columns = ["record", "fold", "set", "label", "p(A)"]
     not_one = [[columns, ["r", "0", "test", label, p]] for label, p in (("B", "1"), ("A", "nan"), ("A", "1" * 200_000))]
     for rows in ([], [["a"]], *not_one):
         with table.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
-        assert "no predictions of a run" in refusal(lambda: outputs.read_predictions(table))
+        assert "no predictions of a run" in refusal(lambda: read_predictions(table))

@@ -10,7 +10,7 @@ from statistics import mean, stdev
 import pytest
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import score
+from ecg_rhythm.evaluation.metrics import scores_for_file
 from ecg_rhythm.experiments import summary
 from tests.helpers import model
 
@@ -18,7 +18,7 @@ from tests.helpers import model
 def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str = "s", folds: int = 3) -> float:
     folder = logs / "CNN" / job / f"fold{fold}"
     folder.mkdir(parents=True)
-    scores = score([0, 0, 1, 1, 2, 2], predicted, ["A", "N", "~"])
+    scores = scores_for_file([0, 0, 1, 1, 2, 2], predicted, ["A", "N", "~"])
     (folder / "job.json").write_text(json.dumps({"cvids": list(range(folds))}))
     content = {
         "architecture": "CNN",
@@ -34,7 +34,8 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
     (folder / "scores.json").write_text(json.dumps(content))
     made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"split": split}}
     (folder / "run.json").write_text(json.dumps(made_from))
-    return scores["challenge"]
+    challenge: float = scores["challenge"]
+    return challenge
 
 
 GOOD, FAIR, POOR = [0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2], [1, 1, 0, 1, 2, 0]
@@ -44,7 +45,7 @@ def test_mean_and_sample_standard_deviation_over_folds(tmp_path: Path) -> None:
     values = [finished(tmp_path, "a", k, p) for k, p in enumerate([GOOD, FAIR, POOR])]
     (configuration,), problems = summary.summarize(tmp_path)
     assert problems == []
-    spread = configuration.spread("challenge")
+    spread = configuration.spreads["challenge"]
     assert spread.mean == pytest.approx(mean(values))
     assert spread.sd == pytest.approx(stdev(values))
     assert configuration.missing == []
@@ -55,7 +56,7 @@ def test_missing_folds_are_said_and_one_fold_has_no_spread(tmp_path: Path) -> No
     (tmp_path / "CNN" / "a" / "fold0").mkdir()
     (configuration,), _ = summary.summarize(tmp_path)
     assert configuration.missing == [0, 2]
-    assert configuration.spread("F1 A").sd is None
+    assert configuration.spreads["F1 A"].sd is None
 
 
 def test_ranking_pairs_differences_by_fold(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_copy_of_a_fold_does_not_count(tmp_path: Path) -> None:
     value = finished(tmp_path, "a", 0, FAIR)
     shutil.copytree(tmp_path / "CNN" / "a" / "fold0", tmp_path / "CNN" / "a" / "fold0_old")
     (configuration,), _ = summary.summarize(tmp_path)
-    assert configuration.values("challenge") == {0: value}
+    assert {fold: metrics["challenge"] for fold, metrics in configuration.folds.items()} == {0: value}
 
 
 def test_csv_and_json_hold_every_fold_and_measure(tmp_path: Path) -> None:

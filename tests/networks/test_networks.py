@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ecg_rhythm.config import Preprocessing, load_model, shipped
 from ecg_rhythm.data import synthetic
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks.base import ARCHITECTURES
 from ecg_rhythm.networks.blocks.convolution import ConvBlock, ConvLayer, Dropout
 from ecg_rhythm.networks.blocks.frontend import FrontEnd
 from ecg_rhythm.networks.blocks.spectrogram import LogSpectrogram
@@ -84,6 +85,19 @@ def test_logits_do_not_depend_on_padding_or_batch_mates(changes: dict[str, Any])
             wider = network(nn.functional.pad(signals, (0, 77)), lengths)
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(together, wider, rtol=1e-4, atol=1e-5)
+
+
+SHIPPED = {load_model(path).model_name: path for path in sorted(shipped("models").glob("*.json"), reverse=True)}
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_every_architecture_has_a_model_file_whose_logits_depend_on_nothing_else(name: str) -> None:
+    network = build(load_model(SHIPPED[name]), 300.0, 4).eval()
+    signals, lengths = padded([900, 640])
+    with torch.inference_mode():
+        together = network(signals, lengths)
+        alone = torch.cat([network(s[None, :n], n[None]) for s, n in zip(signals, lengths, strict=True)])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["CNN", "ResGRU"])

@@ -18,12 +18,14 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 from sklearn.metrics import f1_score
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from ecg_rhythm import networks
 from ecg_rhythm.cli.train import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
-from ecg_rhythm.data.splits import load_split, make_for_store, save_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.data.store import open_store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions as outputs
@@ -137,7 +139,11 @@ def test_a_run_leaves_all_that_it_promises(data: Path, tmp_path: Path) -> None:
     rows = hotlog(folder)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(row["test_score"] and row["valid_score"] for row in rows)
-    assert list((folder / "tensorboard").glob("events.*"))
+    logged = EventAccumulator(str(folder / "tensorboard")).Reload()
+    metrics = [*(f"F1 {name}" for name in "AN~"), "challenge", "accuracy"]
+    names = {f"{part}/{metric}" for part in ("valid", "test") for metric in metrics}
+    assert set(logged.Tags()["scalars"]) == names | {"loss", "learning_rate", "seconds"}
+    assert logged.Scalars("valid/challenge")[-1].value == pytest.approx(float(rows[-1]["valid_score"]))
     assert not (folder / "checkpoint.safetensors").exists()
     best = max(rows, key=lambda row: float(row["valid_score"]))
     assert scores["phases"][0]["valid"]["challenge"] == float(best["valid_score"])

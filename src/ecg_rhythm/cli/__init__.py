@@ -20,9 +20,9 @@ INTERRUPTED = 130
 TRAINING = ("train", "queue", "evaluate")
 """Commands whose work is kept when they are interrupted."""
 
-EXTRAS = dict.fromkeys(
-    ("torch", "accelerate", "onnx", "onnxscript", "safetensors", "sklearn", "tensorboard"), "train"
-) | {"neurokit2": "demo"}
+EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensors", "tensorboard"), "train") | {
+    "neurokit2": "demo"
+}
 """Modules that a light installation lacks, and the extra that brings each."""
 
 

@@ -6,12 +6,13 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from ecg_rhythm.version import __version__
 
@@ -20,7 +21,7 @@ WIDE = 200
 
 
 def console(stream: TextIO) -> Console:
-    """Return where to print: as wide as the terminal, or wide enough for every table where there is none."""
+    """Make a console as wide as the terminal, or wide enough for every table where there is none."""
     return Console(file=stream, width=None if stream.isatty() else WIDE)
 
 
@@ -32,7 +33,28 @@ def new_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
+DATA, TRAIN, COMPARE, USE = "Data", "Train", "Compare", "Use"
+"""Groups of verbs, in the order in which `--help` lists them."""
+
+
+class Grouped(TyperGroup):
+    """Lists verbs by their groups; the library does so only with boxes around them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # whose types are private to the library
+        """Write a section for each group."""
+        verbs = [(name, verb) for name in self.list_commands(ctx) if (verb := self.get_command(ctx, name))]
+        for group in (DATA, TRAIN, COMPARE, USE):
+            own = [
+                (name, verb.get_short_help_str(80))
+                for name, verb in verbs
+                if group == getattr(verb, "rich_help_panel", "")
+            ]
+            with formatter.section(group):
+                formatter.write_dl(own)
+
+
 app = typer.Typer(
+    cls=Grouped,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -45,8 +67,8 @@ for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
 out, err = console(sys.stdout), console(sys.stderr)
 
-Data = Annotated[Path, typer.Option(help="Data folder: the packed set and its splits.")]
-Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
+Data = Annotated[Path, typer.Option(help="Data folder, with the packed data set and its splits.")]
+Logs = Annotated[Path, typer.Option(help="Folder with the runs.")]
 
 
 def complain(message: object, console: Console = err) -> None:
@@ -71,4 +93,4 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """Train, compare and use neural networks that tell the rhythm of a single-lead ECG."""
+    """Train, compare and use neural networks that classify heart rhythm in single-lead ECGs."""

@@ -17,24 +17,25 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli.console import Data, app, new_table, out
-from ecg_rhythm.data import splits
+from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder, store_folder
 from ecg_rhythm.schema import checked_name
 
 
-@app.command(short_help="Get, verify and pack the 2017 challenge set.")
+@app.command(rich_help_panel=DATA, short_help="Get and pack the 2017 challenge set.")
 def fetch(
     archive: Annotated[
-        Path | None, typer.Option(help="training2017.zip on this machine, instead of a download.")
+        Path | None, typer.Option(help="training2017.zip on this machine; without it, it is downloaded.")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="REFERENCE-v3.csv on this machine, instead of a download.")
+        Path | None, typer.Option(help="REFERENCE-v3.csv on this machine; without it, it is downloaded.")
     ] = None,
-    mirror: Annotated[str | None, typer.Option(help="Download from this folder's address first.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="Address to try first.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Get, verify and pack the 2017 challenge set, and make the published split, with and without validation parts."""
+    """Download, verify and pack the 2017 challenge set; make the published split with and without validation parts."""
     from ecg_rhythm.data import challenge
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
@@ -43,14 +44,14 @@ def fetch(
     out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
 
 
-@app.command(short_help="Pack your own labelled recordings.")
+@app.command(rich_help_panel=DATA, short_help="Pack your own labelled recordings.")
 def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
-    labels: Annotated[Path, typer.Option(help="CSV with a line `record,label` for each.")],
-    fs: Annotated[float, typer.Option(help="Resample all to this rate in Hz.")] = 300.0,
+    labels: Annotated[Path, typer.Option(help="CSV file with a line `record,label` for each recording.")],
+    fs: Annotated[float, typer.Option(help="Sampling rate in Hz to which all are resampled.")] = 300.0,
     data: Data = Path("data"),
 ) -> None:
-    """Pack your own labelled recordings; all other commands work on them too."""
+    """Pack your own labelled recordings. All other commands then work on them."""
     from ecg_rhythm.data import packing
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
@@ -58,31 +59,31 @@ def pack(
     out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA, short_help="Describe the packed data set.")
 def info(data: Data = Path("data")) -> None:
-    """Show what a packed data set holds."""
+    """Describe the packed data set: recordings, classes, label versions, durations."""
     print_store(out, open_store(data))
 
 
-@app.command(short_help="Divide the data set into folds.")
+@app.command(rich_help_panel=DATA, short_help="Divide the data set into folds.")
 def split(
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    ratio: Annotated[int, typer.Option(help="(train + valid) / valid.")] = 6,
+    ratio: Annotated[int, typer.Option(help="Training and validation part together, over the validation part.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
     holdout: Annotated[bool, typer.Option("--holdout", help="Keep one further part out of all folds.")] = False,
     refit: Annotated[
         bool,
-        typer.Option("--refit", help="Give validation parts to training, for recipes that are chosen already."),
+        typer.Option("--refit", help="Train on the validation parts too, for a recipe that is already chosen."),
     ] = False,
-    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; v2 for the challenge set.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to stratify by. The challenge set: v2.")] = None,
     keep_together: Annotated[
-        bool, typer.Option("--keep-together", help="Put recordings of the same signal into one part.")
+        bool, typer.Option("--keep-together", help="Keep recordings with the same signal in one part.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the split; made of its options if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the split. Without it, the options make the name.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Divide the data set into folds; the defaults give the published split_5_6_14."""
-    made = splits.make_for_store(
+    """Divide the data set into folds. The defaults give the published split_5_6_14."""
+    made = make_for_store(
         open_store(data),
         folds=folds,
         ratio=ratio,
@@ -93,7 +94,7 @@ def split(
         keep_together=keep_together,
         name=name and checked_name(name),
     )
-    splits.save_split(made, splits_folder(data) / made.name)
+    save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
     out.print(
         f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False

@@ -11,20 +11,20 @@ import typer
 
 from ecg_rhythm import config
 from ecg_rhythm.cli.classify import classify
-from ecg_rhythm.cli.console import app, out
+from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.cli.data import pack, split
 from ecg_rhythm.cli.results import summarize
 from ecg_rhythm.cli.train import queue
 from ecg_rhythm.errors import BadInput
 
 
-@app.command(short_help="See the whole way on synthetic recordings.")
+@app.command(rich_help_panel=USE, short_help="Show the whole way on synthetic recordings.")
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to make; removed first if an earlier demo made it.")] = Path(
+    folder: Annotated[Path, typer.Argument(help="Folder to make. What an earlier demo made is removed.")] = Path(
         "demo"
     ),
 ) -> None:
-    """See the whole way on synthetic recordings in about a minute; needs no data and no network."""
+    """Show the whole way on synthetic recordings in about a minute. It needs no data and no network connection."""
     from ecg_rhythm.data import synthetic as story
 
     marker = folder / ".ecg-rhythm-demo"

@@ -8,23 +8,23 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli.console import Data, app, out
+from ecg_rhythm.cli.console import USE, Data, app, out
 from ecg_rhythm.errors import BadInput
 
 
-@app.command(short_help="Write a trained network as an ONNX file.")
+@app.command(rich_help_panel=USE, short_help="Write a trained network as an ONNX file.")
 def export(
     source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="ONNX file to write.")],
     calibrate: Annotated[
-        Path | None, typer.Option(help="Folder of a result of the same model, on whose predictions to calibrate.")
+        Path | None, typer.Option(help="Folder of a result of the same model: its predictions calibrate the file.")
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Compute convolutions in eight bits: faster, a little less exact.")
+        bool, typer.Option("--int8", help="Compute convolutions in eight bits: faster, slightly less exact.")
     ] = False,
     data: Data = Path("data"),
 ) -> None:
-    """Write a trained network as one ONNX file that `classify` runs without torch."""
+    """Write a trained network as one ONNX file, which `classify` runs without PyTorch."""
     from ecg_rhythm.experiments import results
     from ecg_rhythm.weights import export as exporting
     from ecg_rhythm.weights import torch_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ecg_rhythm.evaluation.metrics import Spread, score
 from ecg_rhythm.experiments import summary
 
 if TYPE_CHECKING:
-    from ecg_rhythm.evaluation.evaluate import Figures
+    from ecg_rhythm.evaluation.evaluate import Evaluation
     from ecg_rhythm.evaluation.predictions import Predictions
     from ecg_rhythm.evaluation.suspects import Suspect
     from ecg_rhythm.experiments.robustness import Robustness
@@ -26,70 +26,70 @@ from typing import Annotated
 import typer
 
 from ecg_rhythm import files
-from ecg_rhythm.cli.console import Data, Logs, app, complain, new_table, out
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
 from ecg_rhythm.cli.train import show_progress
 
 
-@app.command(short_help="Keep out-of-fold predictions and their figures.")
+@app.command(rich_help_panel=COMPARE, short_help="Keep a job's predictions and figures as a result.")
 def publish(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
-    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    title: Annotated[str, typer.Option(help="Title of the result.")],
     data: Data = Path("data"),
 ) -> None:
-    """Keep out-of-fold predictions, what made them, and their figures, for anyone to check."""
+    """Keep the out-of-fold predictions of a job, what made them, and their figures, for anyone to check."""
     from ecg_rhythm.experiments import results
 
-    print_figures(out, results.publish(job, to, title, data), title)
+    print_evaluation(out, results.publish(job, to, title, data), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command(short_help="Let results vote together.")
+@app.command(rich_help_panel=COMPARE, short_help="Combine results: the mean of their probabilities.")
 def vote(
     members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results on the same split.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
-    title: Annotated[str, typer.Option(help="What this is, in a few words.")],
+    title: Annotated[str, typer.Option(help="Title of the result.")],
 ) -> None:
-    """Let results vote: the mean of their out-of-fold probabilities, and its figures."""
+    """Combine results into one: the mean of their out-of-fold probabilities."""
     from ecg_rhythm.experiments import results
 
-    print_figures(out, results.vote(members, to, title), title)
+    print_evaluation(out, results.vote(members, to, title), title)
     out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command(short_help="Compute a result's figures anew and compare.")
+@app.command(rich_help_panel=COMPARE, short_help="Recompute the figures of a result and check them.")
 def evaluate(
     result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
-    rerun: Annotated[int | None, typer.Option(help="Train this fold anew and compare.")] = None,
+    rerun: Annotated[int | None, typer.Option(help="Train this fold again and compare.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Data = Path("data"),
-    logs: Annotated[Path, typer.Option(help="Where --rerun keeps its runs.")] = Path("rerun"),
+    logs: Annotated[Path, typer.Option(help="Folder for the runs of --rerun.")] = Path("rerun"),
 ) -> None:
-    """Compute every figure of a result from its out-of-fold predictions and compare with what is published."""
-    from ecg_rhythm.evaluation import evaluate as evaluation
+    """Recompute every figure of a result from its out-of-fold predictions and compare it with the published one."""
+    from ecg_rhythm.evaluation.evaluate import evaluate as evaluated
     from ecg_rhythm.experiments import results
 
     if as_json and rerun is not None:
         raise BadInput("--json, --rerun: choose one of them")
     published, predictions = results.read(result)
     spec = None if rerun is None else results.spec(result, rerun, data)
-    computed = evaluation.figures(predictions)
+    computed = evaluated(predictions)
     wrong = results.differences(published["figures"], computed)
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
-        print_figures(out, computed, published["title"])
+        print_evaluation(out, computed, published["title"])
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
-        from ecg_rhythm.evaluation import predictions as outputs
+        from ecg_rhythm.evaluation.predictions import joined, read_predictions
         from ecg_rhythm.experiments.run import train
         from ecg_rhythm.weights.run_files import RunFiles
 
         with show_progress(out, spec.title) as report:
             train(spec, data, logs, report=report)
-        anew = outputs.read_predictions(RunFiles(spec.folder(logs)).predictions)
-        print_comparison(out, predictions[predictions.folds == spec.fold], outputs.joined([anew]))
+        anew = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
+        print_comparison(out, predictions[predictions.folds == spec.fold], anew)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
@@ -98,13 +98,13 @@ def evaluate(
         out.print("all figures published are those of the predictions")
 
 
-@app.command(short_help="List recordings whose labels look wrong.")
+@app.command(rich_help_panel=COMPARE, short_help="List recordings whose labels are probably wrong.")
 def suspects(
     found_in: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results of one data set.")],
-    sure: Annotated[float, typer.Option(min=0, max=1, help="How sure each of them must be.")] = 0.8,
+    sure: Annotated[float, typer.Option(min=0, max=1, help="Least probability of every model's prediction.")] = 0.8,
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
-    """List recordings that all results get wrong and are sure about: often the label is wrong."""
+    """List recordings that all models get wrong with high probability. Often their label is wrong."""
     from ecg_rhythm.evaluation import suspects as looking
     from ecg_rhythm.experiments import results
 
@@ -114,7 +114,7 @@ def suspects(
         looking.write(to, found)
 
 
-@app.command(short_help="Score a job under noise, gaps and other faults.")
+@app.command(rich_help_panel=COMPARE, short_help="Score a job under noise, gaps and other disturbances.")
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
     part: Annotated[str, typer.Option(help="Part of each fold to score: test, or valid to choose by.")] = "test",
@@ -122,7 +122,7 @@ def robustness(
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Score a job's folds under noise, other devices and other faults."""
+    """Score a job under noise, other sampling rates, gaps and other disturbances."""
     from ecg_rhythm.experiments import robustness as measuring
 
     with out.status("measuring") as status:
@@ -132,14 +132,14 @@ def robustness(
         files.write_json(to, found)
 
 
-@app.command(short_help="Compare all finished runs.")
+@app.command(rich_help_panel=COMPARE, short_help="Compare all finished runs.")
 def summarize(
-    architecture: Annotated[str | None, typer.Argument(help="Only this architecture.")] = None,
+    architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
     logs: Logs = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line per phase, job, fold and measure.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line per phase, job, fold and metric.")] = False,
 ) -> None:
-    """Compare all finished runs: every fold, mean ± standard deviation, difference to the best."""
+    """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
     configurations, problems = summary.summarize(logs, architecture)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
@@ -154,23 +154,23 @@ def summarize(
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:
+        spreads = c.spreads
         title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
-        measures = summary.measures(c)
-        table = new_table("fold", *measures, title=title)
-        for fold in sorted(c.folds):
-            table.add_row(str(fold), *(f"{c.values(m)[fold]:.3f}" for m in measures))
+        table = new_table("fold", *spreads, title=title)
+        for fold, metrics in c.folds.items():
+            table.add_row(str(fold), *(f"{value:.3f}" for value in metrics.values()))
         table.add_section()
-        table.add_row("mean", *(f"{c.spread(m).mean:.3f}" for m in measures))
+        table.add_row("mean", *(f"{over_folds.mean:.3f}" for over_folds in spreads.values()))
         if len(c.folds) > 1:
-            table.add_row("sd", *(f"{c.spread(m).sd:.3f}" for m in measures))
+            table.add_row("sd", *(f"{over_folds.sd:.3f}" for over_folds in spreads.values()))
         out.print(table)
         if c.missing:
             out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
     for ranked in summary.rankings(configurations):
         title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
-        short = new_table("configuration", "folds", "challenge score", "difference to the best", title=title)
+        short = new_table(*RANKING, title=title)
         for c, difference in ranked:
-            short.add_row(c.name, _folds(c), str(c.spread("challenge")), _difference(difference))
+            short.add_row(*(shown(c, difference) for shown in RANKING.values()))
         out.print(short)
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
@@ -190,26 +190,35 @@ def _difference(difference: Spread | None) -> str:
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-def print_figures(out: Console, found: Figures, title: str) -> None:
-    """Print every figure of a result."""
-    measures = found["measures"]
-    n_folds = len(measures["challenge"]["folds"])
+RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
+    "configuration": lambda c, difference: c.name,
+    "folds": lambda c, difference: _folds(c),
+    "challenge score": lambda c, difference: str(c.spreads["challenge"]),
+    "difference to the best": lambda c, difference: _difference(difference),
+}
+"""Columns of the short table: title -> what a configuration has there, with its difference to the best."""
+
+
+def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
+    """Print all that is published of a result."""
+    metrics = evaluation["measures"]
+    n_folds = len(metrics["challenge"]["folds"])
     table = new_table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
-    for name, spread in measures.items():
-        values = ["" if value is None else f"{value:.3f}" for value in spread["folds"]]
-        table.add_row(name, *values, str(Spread(spread["mean"], spread["sd"])))
+    for name, over_folds in metrics.items():
+        values = ["" if value is None else f"{value:.3f}" for value in over_folds["folds"]]
+        table.add_row(name, *values, str(Spread(over_folds["mean"], over_folds["sd"])))
     out.print(table)
-    classes = [name.removeprefix(summary.F1) for name in measures if name.startswith(summary.F1)]
+    classes = [name.removeprefix("F1 ") for name in metrics if name.startswith("F1 ")]
     confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
-    for name, row in zip(classes, found["confusion"], strict=True):
+    for name, row in zip(classes, evaluation["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
     out.print(confusion)
     out.print(
-        f"{found['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
-        f"{found['calibration_error']:.3f}.",
+        f"{evaluation['recordings']} recordings, each by a model that did not train on it. Expected calibration error "
+        f"{evaluation['calibration_error']:.3f}.",
         highlight=False,
     )
-    if (after := found["calibrated"]) is None:
+    if (after := evaluation["calibrated"]) is None:
         return
     title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"
     coverage = new_table("asked for", "all", *classes, "classes per set", title=title)
@@ -222,11 +231,10 @@ def print_figures(out: Console, found: Figures, title: str) -> None:
 
 def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
     """Print how a fold that was trained anew compares with what is published."""
-    table = new_table("", "challenge", "accuracy", *(f"F1 {name}" for name in published.classes))
-    for name, predictions in (("published", published), ("anew", anew)):
-        values = score(predictions.targets, predictions.labels, predictions.classes)
-        f1 = [f"{value:.3f}" for value in values["f1"].values()]
-        table.add_row(name, f"{values['challenge']:.3f}", f"{values['accuracy']:.3f}", *f1)
+    before, after = (score(table.targets, table.labels, table.classes) for table in (published, anew))
+    table = new_table("", *before)
+    for name, metrics in (("published", before), ("anew", after)):
+        table.add_row(name, *(f"{value:.3f}" for value in metrics.values()))
     out.print(table)
     furthest = np.abs(published.probabilities - anew.probabilities).max()
     same = (published.labels == anew.labels).mean()

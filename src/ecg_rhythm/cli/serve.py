@@ -11,24 +11,24 @@ import typer
 
 from ecg_rhythm import config
 from ecg_rhythm import schema as json_schemas
-from ecg_rhythm.cli.console import app, out
+from ecg_rhythm.cli.console import TRAIN, USE, app, out
 from ecg_rhythm.errors import BadInput
 
 
-@app.command()
+@app.command(rich_help_panel=USE, short_help="Serve a web page that classifies ECGs, and an HTTP interface.")
 def serve(
     model: Annotated[
         list[Path] | None,
-        typer.Option(help="As for `classify`."),
+        typer.Option(help="As in `classify`."),
     ] = None,
-    coverage: Annotated[float | None, typer.Option(min=0, max=1, help="As for `classify`.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; the default is reached from this machine only.")] = (
+    coverage: Annotated[float | None, typer.Option(min=0, max=1, help="As in `classify`.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on. The default is reached from this machine only.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Requests that are worked on at once.")] = 2,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Requests handled at once.")] = 2,
 ) -> None:
-    """Serve a page to look at ECGs, and an HTTP interface. For research; not a medical device."""
+    """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
     try:
         import uvicorn
 
@@ -49,11 +49,11 @@ def serve(
         uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
 
 
-@app.command(short_help="Print the JSON Schema of a model or job file.")
+@app.command(rich_help_panel=TRAIN, short_help="Print the JSON Schema of model or job files.")
 def schema(
     kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
 ) -> None:
-    """Print the JSON Schema of a model or a job file, for editors."""
+    """Print the JSON Schema of model or job files; editors use it to complete and check them."""
     if kind == "job":
         found = json_schemas.json_schema(config.JobFile)
     elif kind == "model":

@@ -17,9 +17,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from ecg_rhythm.cli.console import Data, Logs, app, err, new_table, out
+from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan, single
@@ -29,29 +30,29 @@ from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
 
-Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of each phase, 5 for all or 5,3,2,0,0.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
+Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick look: 5, or 5,3,2,0,0.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Begin again, also where runs are done.")]
 
 
-@app.command(short_help="Train one model on one fold, here and now.")
+@app.command(rich_help_panel=TRAIN, short_help="Train one model on one fold.")
 def train(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
     split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
-    labels: Annotated[str | None, typer.Option(help="Label version to train on; v3 for the challenge set.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to train on. The challenge set: v3.")] = None,
     epochs: Epochs = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     test_scores: Annotated[
-        bool, typer.Option("--test-scores", help="Score the test fold at every validation too; never used to choose.")
+        bool, typer.Option("--test-scores", help="Score the test part at every validation too. It never chooses.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the run's folder; MODEL_single if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the job. Without it: MODEL_single.")] = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Train one model on one fold, here and now; interrupted, the same command goes on."""
+    """Train one model on one fold. After an interruption, the same command continues."""
     # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
     out.quiet = os.environ.get("RANK", "0") != "0"
     job = _job(
@@ -80,20 +81,23 @@ def train(
     out.print(f"all of it is in {there.path}", markup=False)
 
 
-@app.command(short_help="Do all runs of a job file that are not done.")
+@app.command(rich_help_panel=TRAIN, short_help="Train all models and folds of a job file.")
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
-    devices: Annotated[str, typer.Option(help="One worker each: cpu, cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    devices: Annotated[
+        str,
+        typer.Option(help="A worker for each: cpu, cpu,cpu, or GPU numbers 0,1,..."),
+    ] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and list the runs, but do none.")
+        bool, typer.Option("--dry-run", help="Check everything and list the runs, but train none.")
     ] = False,
     epochs: Epochs = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Do all runs of a job file that are not done yet, on the devices there are."""
+    """Train all models and folds of a job file that are not done, on the devices of this machine."""
     workers = parse_devices(devices)
     if strange := sorted(set(workers) - {"cpu", *gpus()}):
         raise BadInput(
@@ -126,7 +130,7 @@ def run_one() -> None:
 
 
 def _job(**values: object) -> Job:
-    """Return a job from the command line's options, refused like one from a file."""
+    """Make a job of the command line's options, checked like one from a file."""
     job: Job = parse(Job, json.dumps(values), "command line")
     return job
 
@@ -156,7 +160,7 @@ def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], 
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
-    """Return a table of what runs, waits, is done and has failed."""
+    """A table of the runs that wait, are under way, are done and have failed."""
     table = new_table("run", "status", "device", "progress")
     for column in table.columns[1:]:
         column.justify = "left"
@@ -204,15 +208,11 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
 
 def print_scores(out: Console, scores: dict[str, Any]) -> None:
     """Print the scores of one run, phase by phase."""
-    classes = scores["classes"]
-    table = new_table("phase", "best epoch", "set", "challenge", *(f"F1 {name}" for name in classes), "accuracy")
-    for phase in scores["phases"]:
-        for part in ("valid", "test"):
-            if (values := phase[part]) is None:  # there was no such part
-                continue
-            f1 = [f"{values['f1'][name]:.3f}" for name in classes]
-            table.add_row(
-                str(phase["phase"]), str(phase["best_epoch"]), part, f"{values['challenge']:.3f}", *f1,
-                f"{values['accuracy']:.3f}",
-            )  # fmt: skip
+    parts = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
+    metrics = [metrics_from_file(phase[part], scores["classes"]) for phase, part in parts]
+    table = new_table("phase", "best epoch", "set", *metrics[0])
+    for (phase, part), values in zip(parts, metrics, strict=True):
+        table.add_row(
+            str(phase["phase"]), str(phase["best_epoch"]), part, *(f"{value:.3f}" for value in values.values())
+        )
     out.print(table)

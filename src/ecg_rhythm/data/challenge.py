@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ecg_rhythm import records
-from ecg_rhythm.data.splits import check_split, load_split, make_split, save_split
+from ecg_rhythm.data.split_rules import make_split
+from ecg_rhythm.data.splits import check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats.matlab import CHALLENGE_FS

@@ -1,17 +1,16 @@
-"""Out-of-fold predictions -> every figure that is published of them."""
+"""Evaluate out-of-fold predictions: metrics fold by fold, calibration and prediction sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
-from ecg_rhythm.evaluation.metrics import confusion_matrix, score, spread
+from ecg_rhythm.evaluation.metrics import confusion_matrix, score, score_probabilities, spread
 from ecg_rhythm.evaluation.predictions import Predictions
 
 ECE_BINS = 15
@@ -19,48 +18,44 @@ COVERAGES = (0.8, 0.9, 0.95)
 
 
 class OverFolds(TypedDict):
-    """One measure: its value in each fold, their mean and sample standard deviation (n - 1)."""
+    """A metric's value in each fold, their mean and sample standard deviation (n - 1)."""
 
     folds: list[float | None]
-    """None where a fold has no such value, which is left out of the other two."""
+    """None where a fold has no such value; mean and standard deviation leave it out."""
     mean: float
     sd: float | None
 
 
 class Calibrated(TypedDict):
-    """How far calibrated probabilities and prediction sets can be trusted.
-
-    Each fold's are calibrated on the out-of-fold predictions of all others.
-    """
+    """Calibration error and coverage, each fold calibrated on the out-of-fold predictions of all others."""
 
     calibration_error: float
     coverage: dict[str, float]
-    """Coverage asked for -> share of recordings whose true class is in their set."""
+    """Coverage asked for -> share of recordings whose prediction set contains the true class."""
     class_coverage: dict[str, dict[str, float]]
     """The same of the recordings of each class."""
     sizes: dict[str, float]
     """Coverage asked for -> mean number of classes in a set."""
 
 
-class Figures(TypedDict):
+class Evaluation(TypedDict):
     """All that is published of a set of predictions; every value goes into JSON as it is."""
 
     recordings: int
     measures: dict[str, OverFolds]
-    """challenge, accuracy; then F1, AUROC and AUPRC of each class."""
+    """Name of each metric -> its values."""
     confusion: list[list[int]]
     """Of all folds together: actual classes in rows, predicted ones in columns."""
     calibration_error: float
     """Of all folds together, before calibration."""
     calibrated: Calibrated | None
-    """None of a single fold, which has no others to calibrate it on."""
+    """None for a single fold: there are no others to calibrate it on."""
 
 
-def figures(predictions: Predictions) -> Figures:
-    """Measure predictions fold by fold.
+def evaluate(predictions: Predictions) -> Evaluation:
+    """Evaluate predictions fold by fold.
 
     A class that a fold lacks has no AUROC and no AUPRC there; that fold is left out of their means.
-    AUROC and AUPRC (average precision) are scikit-learn's, one class against all others.
 
     Parameters
     ----------
@@ -68,22 +63,19 @@ def figures(predictions: Predictions) -> Figures:
         Each recording's by a model that did not train on it.
     """
     folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
-    scores = [score(fold.targets, fold.labels, fold.classes) for fold in folds]
-    measures = {
-        "challenge": over_folds([s["challenge"] for s in scores]),
-        "accuracy": over_folds([s["accuracy"] for s in scores]),
-    }
-    for name in predictions.classes:
-        measures[f"F1 {name}"] = over_folds([s["f1"][name] for s in scores])
-    for title, measure in (("AUROC", metrics.roc_auc_score), ("AUPRC", metrics.average_precision_score)):
-        for position, name in enumerate(predictions.classes):
-            values = _against_others(folds, position, measure)
-            if any(value is not None for value in values):
-                measures[f"{title} {name}"] = over_folds(values)
+    each: list[dict[str, float | None]] = [
+        {
+            **score(fold.targets, fold.labels, fold.classes),
+            **score_probabilities(fold.targets, fold.probabilities, fold.classes),
+        }
+        for fold in folds
+    ]
+    names = sorted(each[0], key=lambda name: " " in name)  # metrics of all classes before those of one
+    values = {name: [metrics[name] for metrics in each] for name in names}
     n_classes = len(predictions.classes)
     return {
         "recordings": len(predictions.records),
-        "measures": measures,
+        "measures": {name: over_folds(own) for name, own in values.items() if own.count(None) < len(own)},
         "confusion": confusion_matrix(predictions.targets, predictions.labels, n_classes).tolist(),
         "calibration_error": calibration_error(predictions.probabilities, predictions.targets),
         "calibrated": _calibrated(predictions) if len(folds) > 1 else None,
@@ -91,21 +83,13 @@ def figures(predictions: Predictions) -> Figures:
 
 
 def over_folds(values: Sequence[float | None]) -> OverFolds:
-    """Return values of the folds with their mean and spread."""
+    """Values of the folds with their mean and standard deviation."""
     summary = spread([value for value in values if value is not None])
     return {"folds": list(values), "mean": summary.mean, "sd": summary.sd}
 
 
-def _against_others(folds: list[Predictions], position: int, measure: Callable[..., float]) -> list[float | None]:
-    def of_fold(fold: Predictions) -> float | None:
-        actual = fold.targets == position
-        return float(measure(actual, fold.probabilities[:, position])) if 0 < actual.sum() < len(actual) else None
-
-    return [of_fold(fold) for fold in folds]
-
-
 def calibrations(predictions: Predictions) -> Iterator[tuple[NDArray[np.bool_], Calibration]]:
-    """Yield which predictions are a fold's own, and a calibration fitted to those of all other folds."""
+    """Calibrate each fold on all others: yields a mask of the fold's own predictions, and the calibration."""
     for fold in np.unique(predictions.folds):
         own = predictions.folds == fold
         others = predictions[~own]
@@ -133,7 +117,7 @@ def _calibrated(predictions: Predictions) -> Calibrated:
 
 
 def calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """Return the expected calibration error of the most probable class, over 15 bins of equal width.
+    """Expected calibration error of the most probable class, over 15 bins of equal width.
 
     References
     ----------

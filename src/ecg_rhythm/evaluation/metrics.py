@@ -1,11 +1,15 @@
-"""Confusion matrix -> F1 of every class, challenge score and accuracy."""
+"""Metrics of predictions, name -> value: "challenge", "F1 N", "accuracy", "AUROC N".
+
+Tables, files and logs loop over the names; the metric of one class has a space and the class at the end of its name.
+A new metric is a function of the confusion matrix that `OF_LABELS` lists, or of probabilities in `OF_PROBABILITIES`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 NOISE = "~"
 """The class of unreadable recordings: its F1 is reported but not part of the challenge score."""
 
-
-class Scores(TypedDict):
-    """What is known of a set of predictions; every value goes into JSON as it is."""
-
-    challenge: float
-    accuracy: float
-    f1: dict[str, float]
-    confusion: list[list[int]]
+Metrics = dict[str, float]
+Confusion = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,11 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return mean and standard deviation of values over folds."""
+    """Mean and standard deviation of values over folds."""
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
-def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
+def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) -> Confusion:
     """Count recordings by actual class (rows) and predicted class (columns).
 
     Parameters
@@ -52,25 +50,118 @@ def confusion_matrix(actual: ArrayLike, predicted: ArrayLike, n_classes: int) ->
     return pairs.reshape(n_classes, n_classes)
 
 
-def score(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> Scores:
-    """Score predictions as the PhysioNet/CinC Challenge 2017 does.
-
-    F1 of a class is 2 TP / (predicted + actual), 0 where the class neither occurs nor is predicted;
-    the challenge score is the mean F1 of all classes but noise (`~`): N, A and O in the challenge.
+def challenge(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Score of the PhysioNet/CinC Challenge 2017: the mean F1 of all classes but noise (`~`).
 
     References
     ----------
     Clifford et al., "AF Classification from a Short Single Lead ECG Recording: the
     PhysioNet/Computing in Cardiology Challenge 2017", Computing in Cardiology 44, 2017.
     """
-    matrix = confusion_matrix(actual, predicted, len(classes))
-    hits = np.diag(matrix)
-    seen = matrix.sum(axis=0) + matrix.sum(axis=1)
-    f1 = np.divide(2 * hits, seen, out=np.zeros(len(classes)), where=seen > 0)
+    of_class = np.array(list(f1(confusion, classes).values()))
     rhythms = [i for i, name in enumerate(classes) if name != NOISE] or [0]
-    return {
-        "challenge": float(f1[rhythms].mean()),
-        "accuracy": float(hits.sum() / max(matrix.sum(), 1)),
-        "f1": {name: float(value) for name, value in zip(classes, f1, strict=True)},
-        "confusion": matrix.tolist(),
-    }
+    return {"challenge": float(of_class[rhythms].mean())}
+
+
+def accuracy(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Share of recordings whose class is predicted; 0 of no recordings."""
+    return {"accuracy": float(np.diag(confusion).sum() / max(confusion.sum(), 1))}
+
+
+def f1(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """F1 of each class: 2 TP / (predicted + actual), 0 where the class neither occurs nor is predicted."""
+    counted = confusion.sum(axis=0) + confusion.sum(axis=1)
+    values = np.divide(2 * np.diag(confusion), counted, out=np.zeros(len(classes)), where=counted > 0)
+    return {f"F1 {name}": float(value) for name, value in zip(classes, values, strict=True)}
+
+
+OF_LABELS = (challenge, f1, accuracy)
+"""Functions of a confusion matrix, in the order in which their metrics are reported."""
+
+
+def score(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> Metrics:
+    """Compute every metric of predicted labels.
+
+    Parameters
+    ----------
+    actual, predicted : array_like of int, shape (n,)
+        Positions in `classes`.
+    """
+    return score_confusion(confusion_matrix(actual, predicted, len(classes)), classes)
+
+
+def score_confusion(confusion: Confusion, classes: Sequence[str]) -> Metrics:
+    """Compute every metric of a confusion matrix."""
+    return {name: value for metric in OF_LABELS for name, value in metric(confusion, classes).items()}
+
+
+def scores_for_file(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+    """Metrics and confusion matrix in the form of `scores.json`, which keeps F1 in a section of its own."""
+    confusion = confusion_matrix(actual, predicted, len(classes))
+    values = score_confusion(confusion, classes)
+    of_class = {name: values.pop(f"F1 {name}") for name in classes}
+    return {**values, "f1": of_class, "confusion": confusion.tolist()}
+
+
+def metrics_from_file(scores: Mapping[str, Any], classes: Sequence[str]) -> Metrics:
+    """Every metric of what `scores_for_file` made; from its confusion matrix, so old files have new metrics, too."""
+    return score_confusion(np.array(scores["confusion"], dtype=np.int64), classes)
+
+
+def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+    """Area under the receiver operating characteristic.
+
+    Parameters
+    ----------
+    actual : ndarray of bool, shape (n,)
+        Which recordings are of the class; both kinds must occur.
+    probabilities : ndarray of float64, shape (n,)
+        How probable the class is.
+    """
+    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    corners = np.ones(len(hits), dtype=bool)  # points on a straight line add rounding errors alone
+    corners[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(false_alarms, 2) != 0)
+    sensitivity = np.append(0, hits[corners]) / hits[-1]
+    false_alarm_rate = np.append(0, false_alarms[corners]) / false_alarms[-1]
+    return float(np.trapezoid(sensitivity, false_alarm_rate))
+
+
+def average_precision(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+    """Area under the precision-recall curve, as the mean precision at each hit; for parameters see `auroc`."""
+    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    precision, sensitivity = hits / (hits + false_alarms), hits / hits[-1]
+    return float((np.diff(sensitivity, prepend=0) * precision)[::-1].sum())
+
+
+OF_PROBABILITIES = {"AUROC": auroc, "AUPRC": average_precision}
+"""Functions of one class against all others."""
+
+
+def _counts_by_threshold(
+    actual: NDArray[np.bool_], probabilities: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hits and false alarms at each threshold, from the highest to the lowest; equal probabilities share one."""
+    order = np.argsort(-probabilities, kind="stable")
+    last = np.flatnonzero(np.diff(probabilities[order], append=-np.inf))
+    hits = np.cumsum(actual[order], dtype=np.int64)[last]
+    return hits, last + 1 - hits
+
+
+def score_probabilities(
+    actual: NDArray[np.int64], probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Compute every metric of probabilities, class by class; None where all or no recordings are of the class.
+
+    Parameters
+    ----------
+    actual : ndarray of int64, shape (n,)
+        Positions in `classes`.
+    probabilities : ndarray of float64, shape (n, classes)
+        Of each class.
+    """
+    found: dict[str, float | None] = {}
+    for title, metric in OF_PROBABILITIES.items():
+        for position, name in enumerate(classes):
+            own = actual == position
+            found[f"{title} {name}"] = metric(own, probabilities[:, position]) if 0 < own.sum() < len(own) else None
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +83,16 @@ def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
     parts : mapping
         Name of a set (valid, test) -> its predictions.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    classes = next(iter(parts.values())).classes
-    writer.writerow([*COLUMNS, *(f"p({name})" for name in classes)])
+    import pandas as pd  # takes long to load
+
+    tables = []
     for part, table in parts.items():
-        rows = zip(table.records, table.folds, table.targets, table.probabilities, strict=True)
-        writer.writerows([name, fold, part, classes[t], *(f"{p:.6f}" for p in row)] for name, fold, t, row in rows)
-    files.write_text(path, text.getvalue())
+        labels = [table.classes[target] for target in table.targets]
+        columns = dict(zip(COLUMNS, (table.records, table.folds, part, labels), strict=True))
+        chances = {f"p({name})": table.probabilities[:, i] for i, name in enumerate(table.classes)}
+        tables.append(pd.DataFrame(columns | chances))
+    text = pd.concat(tables).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    files.write_text(path, text)
 
 
 def read_predictions(path: Path, part: str = "test") -> Predictions:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +87,7 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
 
 def write(path: Path, found: Sequence[Suspect]) -> None:
     """Write a CSV with a line for each."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Suspect)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(suspect) for suspect in found)
-    files.write_text(path, text.getvalue())
+    import pandas as pd  # takes long to load
+
+    table = pd.DataFrame(found, columns=[field.name for field in fields(Suspect)])
+    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))

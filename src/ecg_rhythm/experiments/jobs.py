@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
 from ecg_rhythm.schema import Section, checked_name
+from ecg_rhythm.weights.run_files import FOLD
 
 
 def plan(
     job_file: Path, *, epochs: list[int] | None = None, check: Callable[[ModelConfig, str], object]
 ) -> list[RunSpec]:
-    """Return the runs of a job file: fold 0 of every job first, then fold 1, and so on.
+    """The runs of a job file: fold 0 of every job first, then fold 1, and so on.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def plan(
 def single(
     model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None, name: str | None = None
 ) -> RunSpec:
-    """Return the run of one model on one fold, apart from any job: its job is called `<model>_single` if not named.
+    """The run of one model on one fold outside a job file; its job is called `<model>_single` unless named.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def single(
 
 
 def with_epochs(model: ModelConfig, epochs: list[int] | None) -> ModelConfig:
-    """Return the model with other epochs per phase, if any are given."""
+    """The model with these epochs per phase, if any are given."""
     return model if epochs is None else model.with_epochs(epochs)
 
 
@@ -74,10 +75,10 @@ class RunSpec(Section):
     fold: int
 
     def folder(self, logs: Path) -> Path:
-        """Return where this run keeps everything."""
-        return logs / self.model.model_name / self.job_name / f"fold{self.fold}"
+        """The run's folder."""
+        return logs / self.title
 
     @property
     def title(self) -> str:
-        """Name of the run for people."""
-        return f"{self.model.model_name}/{self.job_name}/fold{self.fold}"
+        """Architecture, job and fold: the run's name for people, and its folder below that of the logs."""
+        return f"{self.model.model_name}/{self.job_name}/{FOLD}{self.fold}"

@@ -22,9 +22,9 @@ from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_mode
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation import calibration, evaluate
+from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
-from ecg_rhythm.evaluation.evaluate import Figures
+from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, joined, read_predictions, write_predictions
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.experiments.jobs import RunSpec
@@ -58,7 +58,7 @@ class _Finished:
     """Seconds of each fold, and where they were spent: of each, where that differs."""
 
 
-def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
+def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
     """Write a result's folder from the folder of a finished job.
 
     Parameters
@@ -97,7 +97,7 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Figures:
     )
 
 
-def vote(members: Sequence[Path], folder: Path, title: str) -> Figures:
+def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
     """Write the result that others have together: the mean of their probabilities.
 
     As its members share the split, no recording is scored by a model that trained on it.
@@ -144,7 +144,7 @@ def write(
     training: Mapping[str, Any],
     predictions: Predictions,
     recipe: Mapping[str, Any] = MappingProxyType({}),
-) -> Figures:
+) -> Evaluation:
     """Write a result's folder.
 
     Parameters
@@ -168,13 +168,13 @@ def write(
         If the folder is there already.
     """
     predictions = replace(predictions, probabilities=predictions.probabilities.round(DIGITS))
-    figures = evaluate.figures(predictions)
+    evaluation = evaluate(predictions)
     with files.new_folder(folder) as made:
         for name, content in recipe.items():
             files.write_json(made / name, content)
         write_predictions(made / FILE, {"test": predictions})
-        files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": figures})
-    return figures
+        files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": evaluation})
+    return evaluation
 
 
 def _finished(path: Path) -> _Finished:
@@ -226,17 +226,20 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
     return result, read_predictions(folder / FILE)
 
 
-def differences(published: Figures, computed: Figures) -> list[str]:
-    """Say which published figures are not those computed anew from the predictions."""
+def differences(published: Evaluation, computed: Evaluation) -> list[str]:
+    """Compare published figures with those computed from the predictions; one sentence for each that differs.
+
+    A metric that is newer than the result is not published in it, which is no difference.
+    """
     there, here = dict(_numbers(published)), dict(_numbers(computed))
-    found = []
-    for path in sorted(there.keys() | here.keys()):
-        old, new = there.get(path), here.get(path)
+    sentences = []
+    for path, old in sorted(there.items()):
+        new = here.get(path)
         # Calibration is fitted by iteration, whose last digits other machines round differently.
         tolerance = ITERATED if path.startswith("calibrated") else SAME
-        if old is None or new is None or not math.isclose(old, new, rel_tol=0, abs_tol=tolerance):
-            found.append(f"{path}: {old} is published, {new} follows from the predictions")
-    return found
+        if new is None or not math.isclose(old, new, rel_tol=0, abs_tol=tolerance):
+            sentences.append(f"{path}: {old} is published, {new} follows from the predictions")
+    return sentences
 
 
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from ecg_rhythm import files, networks
-from ecg_rhythm.data.splits import load_split
+from ecg_rhythm.data.splits import Fold, load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions, write_predictions
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.training.environment import accelerator_for, describe
-from ecg_rhythm.training.progress import Progress, write_hotlog, write_progress
-from ecg_rhythm.training.trainer import Parts, Trained, Trainer
+from ecg_rhythm.training.fold import Parts, Trained
+from ecg_rhythm.training.trainer import Report, Trainer
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.quantise import RECORDINGS
 from ecg_rhythm.weights.run_files import RunFiles
@@ -32,7 +32,7 @@ def train(
     *,
     device: str = "auto",
     replaces: str | None = None,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Report = lambda progress: None,
 ) -> dict[str, Any]:
     """Do a run, or what is left of it.
 
@@ -75,13 +75,6 @@ def train(
             "start fewer, or raise batch_size in the model file"
         )
     writes = accelerator.is_main_process
-
-    def keep(progress: Progress) -> None:
-        if writes and not progress.within_epoch:
-            write_hotlog(run.hotlog, trainer.state.hotlog)
-            write_progress(run.progress, progress)
-        report(progress)
-
     with run.claim() if writes else nullcontext():
         if writes:
             run.begin(spec, identity, replaces=replaces)
@@ -92,24 +85,7 @@ def train(
             files.write_json(run.environment, describe(accelerator, spec.job.seed))
         if spec.job.log_en:
             accelerator.init_trackers("tensorboard")
-        indices = (np.array(part, dtype=np.int64) - 1 for part in (fold.train, fold.valid, fold.test))
-        trainer = Trainer(
-            spec.model,
-            Parts(store, store.targets(spec.job.labels), *indices),
-            run,
-            Metadata(
-                config=spec.model,
-                phase=0,
-                classes=store.classes,
-                fs=store.fs,
-                scores={"job": spec.job_name, "fold": spec.fold},
-                origin=store.origin,
-            ),
-            accelerator,
-            seed=spec.job.seed,
-            score_test=spec.job.log_test_score,
-            report=keep,
-        )
+        trainer = _trainer(spec, store, fold, run, accelerator, report)
         try:
             trained = trainer.fit()
         except BadInput as error:
@@ -122,6 +98,30 @@ def train(
         if writes:
             run.checkpoint.unlink(missing_ok=True)
         return scores
+
+
+def _trainer(
+    spec: RunSpec, store: Store, fold: Fold, run: RunFiles, accelerator: Accelerator, report: Report
+) -> Trainer:
+    train, valid, test = (np.array(numbers, dtype=np.int64) - 1 for numbers in (fold.train, fold.valid, fold.test))
+    metadata = Metadata(
+        config=spec.model,
+        phase=0,
+        classes=store.classes,
+        fs=store.fs,
+        scores={"job": spec.job_name, "fold": spec.fold},
+        origin=store.origin,
+    )
+    return Trainer(
+        spec.model,
+        Parts(store, store.targets(spec.job.labels), train, valid, test),
+        run,
+        metadata,
+        accelerator,
+        seed=spec.job.seed,
+        score_test=spec.job.log_test_score,
+        report=report,
+    )
 
 
 def _predictions(spec: RunSpec, parts: Parts, trained: Trained) -> dict[str, Predictions]:

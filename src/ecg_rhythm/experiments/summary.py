@@ -1,4 +1,4 @@
-"""Every `scores.json` -> tables: each fold, mean +- standard deviation, difference to the best."""
+"""Every `scores.json` -> tables: each fold, mean ± standard deviation, difference to the best."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import Scores, Spread, spread
+from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.weights.run_files import RunFiles, folds_of
-
-F1 = "F1 "
-"""What comes before a class's name where its F1 is meant."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +25,10 @@ class Configuration:
     phase: int
     last_phase: bool
     data: tuple[str, str, str]
-    """Data set, split and labels: only what agrees in them can be compared."""
+    """Data set, split and labels: only configurations that agree in them can be compared."""
     classes: list[str]
-    folds: dict[int, Scores]
+    scores: dict[int, dict[str, Any]]
+    """Fold -> scores on its test part, as `scores.json` has them."""
     missing: list[int] = field(default_factory=list)
     """Folds of the job that are not finished."""
 
@@ -39,34 +37,24 @@ class Configuration:
         """Architecture and job."""
         return f"{self.architecture}/{self.job}"
 
-    def values(self, measure: str) -> dict[int, float]:
-        """Return a measure of each fold: one of `measures`."""
-        return {k: _value(scores, measure) for k, scores in sorted(self.folds.items())}
+    @property
+    def folds(self) -> dict[int, Metrics]:
+        """Fold -> name of each metric -> its value."""
+        return {fold: metrics_from_file(scores, self.classes) for fold, scores in sorted(self.scores.items())}
 
-    def spread(self, measure: str) -> Spread:
-        """Return mean and standard deviation of a measure."""
-        return spread(list(self.values(measure).values()))
+    @property
+    def spreads(self) -> dict[str, Spread]:
+        """Name of each metric -> its mean and standard deviation over the folds."""
+        folds = list(self.folds.values())
+        return {name: spread([metrics[name] for metrics in folds]) for name in folds[0]}
 
     def difference(self, other: Configuration) -> Spread | None:
-        """Return by how much the challenge score exceeds another's, paired by fold; None if no fold is common."""
+        """By how much the challenge score exceeds another's, paired by fold; None if they share no fold."""
         if self.data != other.data:
             return None
-        own, others = self.values("challenge"), other.values("challenge")
-        pairs = [own[k] - others[k] for k in own if k in others]
+        own, others = self.folds, other.folds
+        pairs = [own[k]["challenge"] - others[k]["challenge"] for k in own if k in others]
         return spread(pairs) if pairs else None
-
-
-def _value(scores: Scores, measure: str) -> float:
-    if measure == "challenge":
-        return scores["challenge"]
-    if measure == "accuracy":
-        return scores["accuracy"]
-    return scores["f1"][measure.removeprefix(F1)]
-
-
-def measures(configuration: Configuration) -> list[str]:
-    """Return what is reported: challenge score, F1 of every class, accuracy."""
-    return ["challenge", *(F1 + name for name in configuration.classes), "accuracy"]
 
 
 def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configuration], list[str]]:
@@ -84,26 +72,26 @@ def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configu
     configurations : list of Configuration
         By architecture, job and phase.
     problems : list of str
-        One sentence for each job or run that had to be left out.
+        One sentence for each job or run that is left out.
 
     Raises
     ------
     BadInput
         If there is no finished run.
     """
-    found: list[Configuration] = []
+    configurations: list[Configuration] = []
     problems: list[str] = []
     for job in _jobs(logs, architecture):
         try:
-            found += _job_configurations(job)
+            configurations += _configurations_of(job)
         except BadInput as error:
             problems.append(str(error))
-    if not found:
+    if not configurations:
         known = ", ".join(sorted(path.name for path in logs.glob("*") if path.is_dir()))
         beside = f"; there are logs of {known}" if architecture and known else ""
         why = problems[0] if problems else f"there is no finished run in it; run some jobs first{beside}"
         raise BadInput(f"{logs / (architecture or '')}: {why}")
-    return found, problems
+    return configurations, problems
 
 
 def _jobs(logs: Path, architecture: str | None) -> list[Path]:
@@ -111,14 +99,14 @@ def _jobs(logs: Path, architecture: str | None) -> list[Path]:
     return sorted(job for path in chosen for job in path.iterdir() if job.is_dir())
 
 
-def _job_configurations(job: Path) -> list[Configuration]:
-    """Return the phases of one job, whose folds must all be made from the same model and data."""
+def _configurations_of(job: Path) -> list[Configuration]:
+    """The phases of one job, whose folds must all be made from the same model and data."""
     folds = folds_of(job)
     finished = {fold: run for fold, run in folds.items() if run.is_done}
     expected = {fold for run in folds.values() for fold in _expected_folds(run)}
     scores = {fold: run.read_scores() for fold, run in finished.items()}
     check_together(finished.values())
-    return list(_configurations(scores, sorted(expected - scores.keys()))) if scores else []
+    return list(_phases(scores, sorted(expected - scores.keys()))) if scores else []
 
 
 def _expected_folds(run: RunFiles) -> list[int]:
@@ -128,7 +116,7 @@ def _expected_folds(run: RunFiles) -> list[int]:
         return []
 
 
-def _configurations(finished: dict[int, dict[str, Any]], missing: list[int]) -> Iterator[Configuration]:
+def _phases(finished: dict[int, dict[str, Any]], missing: list[int]) -> Iterator[Configuration]:
     first = next(iter(finished.values()))
     n_phases = len(first["phases"])
     for phase in range(n_phases):
@@ -139,13 +127,13 @@ def _configurations(finished: dict[int, dict[str, Any]], missing: list[int]) -> 
             last_phase=phase == n_phases - 1,
             data=(first["data"], first["split"], first["labels"]),
             classes=first["classes"],
-            folds={k: scores["phases"][phase]["test"] for k, scores in finished.items()},
+            scores={k: scores["phases"][phase]["test"] for k, scores in finished.items()},
             missing=missing,
         )
 
 
 def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Spread | None]]]:
-    """Return the last phase of each job, best first, with its difference to the best, paired by fold.
+    """Rank the last phase of each job, best first, with its difference to the best, paired by fold.
 
     There is one list for each data set, split and label version; jobs with missing folds come last.
     """
@@ -154,12 +142,12 @@ def rankings(configurations: list[Configuration]) -> list[list[tuple[Configurati
         if c.last_phase:
             groups.setdefault(c.data, []).append(c)
     for group in groups.values():
-        group.sort(key=lambda c: (bool(c.missing), -c.spread("challenge").mean))
+        group.sort(key=lambda c: (bool(c.missing), -c.spreads["challenge"].mean))
     return [[(c, c.difference(group[0])) for c in group] for group in groups.values()]
 
 
 def as_json(configurations: list[Configuration]) -> str:
-    """Return everything as JSON text."""
+    """All configurations as JSON text."""
     rows = [
         {
             "architecture": c.architecture,
@@ -168,9 +156,9 @@ def as_json(configurations: list[Configuration]) -> str:
             "split": c.data[1],
             "labels": c.data[2],
             "missing_folds": c.missing,
-            "folds": {str(k): scores for k, scores in sorted(c.folds.items())},
-            "mean": {m: c.spread(m).mean for m in measures(c)},
-            "sd": {m: c.spread(m).sd for m in measures(c)},
+            "folds": {str(k): scores for k, scores in sorted(c.scores.items())},
+            "mean": {name: over_folds.mean for name, over_folds in c.spreads.items()},
+            "sd": {name: over_folds.sd for name, over_folds in c.spreads.items()},
         }
         for c in configurations
     ]
@@ -178,12 +166,14 @@ def as_json(configurations: list[Configuration]) -> str:
 
 
 def as_csv(configurations: list[Configuration]) -> str:
-    """Return one line per phase, job, fold and measure as CSV text."""
+    """One line per phase, job, metric and fold as CSV text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["architecture", "job", "phase", "split", "labels", "fold", "measure", "value"])
     for c in configurations:
-        for measure in measures(c):
-            for fold, value in c.values(measure).items():
-                writer.writerow([c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, measure, f"{value:.6f}"])
+        folds = c.folds
+        for name in c.spreads:
+            for fold, metrics in folds.items():
+                row = [c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name, f"{metrics[name]:.6f}"]
+                writer.writerow(row)
     return text.getvalue()

@@ -10,7 +10,7 @@ from ecg_rhythm.evaluation.metrics import NOISE
 UNREADABLE = NOISE
 """Label of what cannot be told, be it for noise or for a lack of samples."""
 MEAN_MINUTES = 40.0
-"""How long a rhythm lasts on average, as smoothing sees it: the shortest that `benchmarks/smoothing.py` finds as good
+"""How long a rhythm lasts on average, as smoothing sees it: the shortest that `studies/smoothing.py` finds as good
 as any."""
 TRUST = 0.7
 """Power of a step's probabilities in smoothing: windows overlap, so they are no independent witnesses."""

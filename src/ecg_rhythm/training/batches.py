@@ -178,10 +178,10 @@ def training_batches(
     drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
     # What changes lengths comes first: they decide which recordings share a batch.
     whole = recordings.lengths[torch.from_numpy(chosen)]
-    starts, lengths = augment.crops(whole, fs, drawn["crop"], options.crop, options.window)
-    speeds = augment.random_speeds(drawn["speed"], options.speed)
+    starts, lengths = augment.crop(whole, fs, drawn[:, augment.CROP], options.crop, options.window)
+    speeds = augment.random_speeds(drawn[:, augment.SPEED], options.speed)
     if options.resampling:
-        speeds = speeds * augment.heart_rate_speeds(drawn["heart_rate"])
+        speeds = speeds * augment.heart_rate_speeds(drawn[:, augment.HEART_RATE])
     new_lengths = (lengths / speeds).long().clamp_min(1)
     if options.resampling:  # as in the original, which cuts what becomes longer
         new_lengths = torch.minimum(new_lengths, lengths)
@@ -191,33 +191,17 @@ def training_batches(
         if options.crop or options.window:
             new_lengths[positions] = _common(new_lengths[positions])
         share = positions[process::processes]
-        u = {name: numbers[share] for name, numbers in drawn.items()}
         generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
         batch = recordings.batch(chosen[share], starts[share], lengths[share])
-        signals, real = batch.signals, new_lengths[share]
+        signals, real, u = batch.signals, new_lengths[share], drawn[share]
         if (speeds[share] != 1).any():
             signals = augment.resample(signals, batch.lengths, speeds[share], real)
-        if options.polarity:
-            signals = augment.flip(signals, u["polarity"], options.polarity)
-        if options.gain:
-            signals = augment.scale(signals, u["gain"], options.gain)
-        if options.noise:
-            signals = augment.add_noise(signals, real, generators, u["noise"], options.noise)
-        if options.wander:
-            signals = augment.add_wander(signals, real, fs, u["wander"], options.wander)
-        if options.hum:
-            signals = augment.add_hum(signals, real, fs, u["hum"], options.hum)
         empty = None
-        if options.empty:
-            signals, empty = augment.without_heart(signals, real, fs, generators, u["empty"], options.empty)
-        if options.stuck:
-            signals = augment.stick(signals, real, u["stuck"], options.stuck)
-        if options.gaps:
-            signals = augment.cut_gaps(signals, real, fs, u["gaps"], options.gaps)
-        if options.zero_filter:
-            signals = augment.dropout_bursts(signals, real, generators)
-        if options.awgn:
-            signals = augment.white_noise(signals, real, generators)
+        for name, numbers, change in augment.AUGMENTATIONS:
+            if chance := float(getattr(options, name)):
+                signals = change(augment.Padded(signals, real, fs, generators), u[:, numbers], chance)
+                if name == "empty":
+                    empty = augment.is_changed(u[:, numbers], chance)
         signals = signals[:, : int(real.max())]
         yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions), empty)
 

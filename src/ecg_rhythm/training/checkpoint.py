@@ -16,7 +16,7 @@ from ecg_rhythm.weights.metadata import KEY
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return the state of an optimizer as named tensors, for a checkpoint without pickles."""
+    """The state of an optimizer as named tensors, for a checkpoint without pickles."""
     state = optimizer.state_dict()["state"]
     return {
         f"optimizer.{i}.{name}": value.detach().cpu().contiguous()
@@ -26,7 +26,7 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what `flatten_optimizer` returned."""
+    """Load what `flatten_optimizer` gave."""
     whole = optimizer.state_dict()
     whole["state"] = {}
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -42,7 +42,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
 def checkpoint_tensors(
     network: networks.Network, average: networks.Network | None, optimizer: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
-    """Return all that a phase under way needs to go on."""
+    """All tensors that a phase under way needs to go on."""
     state = {f"network.{name}": t for name, t in network.state_dict().items()}
     if average is not None:
         state |= {f"average.{name}": t for name, t in average.state_dict().items()}
@@ -56,7 +56,7 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the progress and the tensors of a checkpoint.
+    """Read the progress and the tensors of a checkpoint.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def restore_checkpoint(
     optimizer: torch.optim.Optimizer,
     tensors: dict[str, torch.Tensor],
 ) -> None:
-    """Put a checkpoint's tensors back where they were."""
+    """Load a checkpoint's tensors into the network, its average and the optimizer."""
     network.load_state_dict(_below("network.", tensors))
     if average is not None:
         average.load_state_dict(_below("average.", tensors))

@@ -11,8 +11,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks import Network
 from ecg_rhythm.version import __version__
 
 
@@ -37,7 +40,7 @@ def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Return commit and cleanliness of the program's checkout, if it is one; a user's, around it, is none."""
+    """Commit of the program's checkout and whether files in it changed; None where it is installed otherwise."""
     here = ["git", "-C", str(Path(__file__).parent)]
     try:
         subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True, timeout=10)
@@ -51,7 +54,7 @@ def _git_state() -> dict[str, Any] | None:
 
 
 def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: bool = False) -> Accelerator:
-    """Return what places tensors, picks number formats and joins processes; anew for every run.
+    """What places tensors, picks number formats and joins processes; made anew for every run.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     Raises
     ------
     BadInput
-        If the device is not there, or has not got that number format.
+        If the device is missing or does not support that number format.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
@@ -81,8 +84,17 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     )
 
 
+def shared(network: Network, accelerator: Accelerator) -> nn.Module:
+    """The network as processes that train it together call it: their gradients are averaged."""
+    if accelerator.num_processes == 1:
+        return network
+    # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted.
+    rests = any(phase.frozen or phase.unused for phase in network.phases)
+    return DistributedDataParallel(network, find_unused_parameters=rests)
+
+
 def _precision(precision: str, on_cpu: bool) -> str:
-    """Return accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
+    """Accelerate's name of a number format; auto is bf16 where the hardware computes in it."""
     if precision == "auto":
         native = cpu_has_bf16() if on_cpu else torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if native else "fp32"
@@ -92,5 +104,5 @@ def _precision(precision: str, on_cpu: bool) -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """Tell whether the processor computes in bfloat16 itself."""
+    """Whether the processor itself computes in bfloat16."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

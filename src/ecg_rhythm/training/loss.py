@@ -7,6 +7,8 @@ in `config.LossFunctionParameters.loss`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -40,7 +42,9 @@ class WeightedCrossEntropy(nn.Module):
         return (losses * self.weights[targets]).mean()
 
 
-LOSSES: dict[str, type[WeightedCrossEntropy]] = {"weighted_cross_entropy": WeightedCrossEntropy}
+Build = Callable[[LossFunctionParameters, NDArray[np.int64], int], nn.Module]
+
+LOSSES: dict[str, Build] = {"weighted_cross_entropy": WeightedCrossEntropy}
 """Name in the model file -> loss."""
 
 

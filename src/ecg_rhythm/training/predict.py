@@ -17,14 +17,14 @@ from ecg_rhythm.training.batches import Batch
 def probabilities(
     network: nn.Module, batches: Iterable[Batch], device: torch.device | str = "cpu"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the probabilities of every recording of some batches.
+    """Class probabilities of every recording in some batches.
 
     Parameters
     ----------
     network : Module
         Signals in mV and lengths -> logits; it is left in evaluation mode.
     batches : iterable of Batch
-        Whatever is to be classified; of a recording that is there in several windows, their mean is taken.
+        The recordings; the probabilities of a recording in several windows are averaged.
     device : device
         Where the network is.
 

@@ -1,9 +1,7 @@
-"""How far a run is: what its checkpoint keeps beside tensors."""
+"""How far a run is, and what its checkpoint keeps besides tensors."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,7 +35,7 @@ class State:
 
     @classmethod
     def of_checkpoint(cls, progress: dict[str, Any], path: Path) -> State:
-        """Return the state that a checkpoint holds.
+        """The state that a checkpoint holds.
 
         Raises
         ------
@@ -55,22 +53,26 @@ class State:
         return sum(int(phase["epochs"]) for phase in self.phases) + self.epoch
 
     def of_next_phase(self, seconds: float) -> State:
-        """Return the state in which the next phase begins, so many seconds after the run did."""
+        """The state in which the next phase begins, so many seconds after the run did."""
         return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
 
     def has_stalled(self, options: TrainingParameters) -> bool:
-        """Tell whether to stop early: nothing improved for long, and enough epochs have passed."""
+        """Whether to stop early: the score has not improved for long, and enough epochs have passed."""
         waited = self.epoch - self.best_epoch
         validated = self.best_score is not None  # else there is nothing that could improve
         return validated and self.epoch > options.early_stop_after and waited >= options.early_stop_wait
 
     def progress(self, epochs: Sequence[int], seconds: float, part_of_epoch: float = 0.0) -> Progress:
-        """Say how far the run is, `part_of_epoch` of the way through the next epoch, after so many seconds.
+        """How far the run is.
 
         Parameters
         ----------
         epochs : sequence of int
-            Of each phase.
+            Epochs of each phase.
+        seconds : float
+            Time spent so far.
+        part_of_epoch : float
+            Share of the next epoch that is done.
         """
         done = sum(epochs[: self.phase]) + self.epoch + part_of_epoch
         phase = min(self.phase, len(epochs) - 1)
@@ -95,11 +97,10 @@ HOTLOG = (
 
 def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a row for each validation as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HOTLOG, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(path, text.getvalue())
+    import pandas as pd  # takes long to load
+
+    table = pd.DataFrame(rows, columns=HOTLOG, dtype=object)  # so that no number changes its type
+    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ class Progress:
 
     @property
     def ends_epoch(self) -> bool:
-        """Tell whether an epoch was finished just now."""
+        """Whether an epoch has just ended."""
         return self.loss is not None and self.within_epoch == 0
 
     def __str__(self) -> str:
-        """Say in one line how far the run is."""
+        """One line: phase, epoch, loss, best score, time left."""
         parts = [f"phase {self.phase + 1}/{self.phases}", f"epoch {self.epoch}/{self.epochs}"]
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
@@ -138,18 +139,18 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as h:mm:ss."""
+    """Seconds as h:mm:ss."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
 
 
 def write_progress(path: Path, progress: Progress) -> None:
-    """Say how far a run is, for whoever watches."""
+    """Write how far a run is, for whoever watches it."""
     files.write_json(path, asdict(progress))
 
 
 def read_progress(path: Path) -> Progress | None:
-    """Return how far a run is, or None if it has not said."""
+    """Read how far a run is; None if the file is missing or damaged."""
     try:
         return Progress(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,68 +18,27 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
-from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, Scores, score
+from ecg_rhythm.evaluation.metrics import NOISE, metrics_from_file, scores_for_file
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
+from ecg_rhythm.training.environment import shared
+from ecg_rhythm.training.fold import Indices, Parts, Trained
 from ecg_rhythm.training.loss import l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
-from ecg_rhythm.training.progress import HOTLOG, Progress, State
+from ecg_rhythm.training.progress import HOTLOG, Progress, State, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles
 
 EVALUATION_BATCH = 32
 
-Indices = NDArray[np.int64]
 Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A fold of a data set: which recordings are trained on, which choose the weights, which judge.
-
-    Attributes
-    ----------
-    store : Store
-        The data set.
-    targets : ndarray of int64, shape (n,)
-        Class of every recording of it, as a position in `store.classes`.
-    train, valid, test : ndarray of int64
-        Positions of recordings. Without a validation part, the weights of the last epoch are kept.
-    """
-
-    store: Store
-    targets: NDArray[np.int64]
-    train: Indices
-    valid: Indices
-    test: Indices
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training gives, beside the weights it has kept.
-
-    Attributes
-    ----------
-    phases : list of dict
-        Scores of the best weights of each phase, on the validation and the test part.
-    predictions : dict
-        Name of a part -> positions of its recordings and their probabilities, by the last phase's best weights.
-    seconds : float
-        Time spent, interruptions left out.
-    """
-
-    phases: list[dict[str, Any]]
-    predictions: dict[str, tuple[Indices, NDArray[np.float64]]]
-    seconds: float
 
 
 class Trainer:
@@ -92,7 +51,7 @@ class Trainer:
     parts : Parts
         The recordings.
     place : RunFiles
-        Where the checkpoint and the best weights of each phase are kept.
+        Where the checkpoint, the best weights of each phase, a row for each validation and the progress are kept.
     metadata : Metadata
         What the weights say of themselves; phase, epoch and score are added.
     accelerator : Accelerator
@@ -126,11 +85,7 @@ class Trainer:
         self.bare.to(accelerator.device)
         decay = self.options.weight_average
         self.average = average_of(self.bare, decay) if decay else None
-        self.network: nn.Module = self.bare
-        if accelerator.num_processes > 1:
-            # Without `device_ids`, which would make it move lengths from the CPU, where they are wanted.
-            rests = any(phase.frozen or phase.unused for phase in self.bare.phases)
-            self.network = DistributedDataParallel(self.bare, find_unused_parameters=rests)
+        self.network = shared(self.bare, accelerator)
         self.recordings = on_device(parts.store, accelerator.device)
         loss_options = config.loss_function_parameters
         self.loss = loss_of(loss_options, parts.targets[parts.train], classes).to(accelerator.device)
@@ -185,7 +140,7 @@ class Trainer:
         optimizer: Any = self.accelerator.prepare(optimizer_of(self.bare, self.options))
         averaged = None if self.average is None else self.kept
         if tensors:
-            restore_checkpoint(self.bare, averaged, _inner(optimizer), tensors)
+            restore_checkpoint(self.bare, averaged, optimizer, tensors)
         scaler = self.accelerator.scaler
         if scaler is not None and state.scaler:
             scaler.load_state_dict(state.scaler)
@@ -195,7 +150,7 @@ class Trainer:
                 self.validate()
             if scaler is not None:
                 state.scaler = scaler.state_dict()
-            self._save(checkpoint_tensors(self.bare, averaged, _inner(optimizer)))
+            self._save(checkpoint_tensors(self.bare, averaged, optimizer))
         if self.epochs[phase] == 0:  # such a phase hands on what it was given
             self.validate()
         self._load_best(phase)
@@ -277,7 +232,7 @@ class Trainer:
         valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
         test = self._score(parts.test, self.kept) if self.score_test else None
         if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
-            state.best_score, state.best_epoch = valid and valid["challenge"], state.epoch
+            state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
             if self.accelerator.is_main_process:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
                 metadata = self.metadata.model_copy(update={"phase": state.phase, "scores": scores})
@@ -288,10 +243,14 @@ class Trainer:
             valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.seconds,
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        metrics = {name: value for name, value in state.hotlog[-1].items() if value is not None}
-        self.accelerator.log(
-            {name: value for name, value in metrics.items() if name not in HOTLOG[:3]}, step=state.epochs_so_far
-        )
+        logged = {"learning_rate": rate, "seconds": self.seconds}
+        if state.loss is not None:
+            logged["loss"] = state.loss
+        for part, scored in (("valid", valid), ("test", test)):
+            if scored is not None:
+                metrics = metrics_from_file(scored, parts.store.classes)
+                logged |= {f"{part}/{name}": value for name, value in metrics.items()}
+        self.accelerator.log(logged, step=state.epochs_so_far)
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
         """Positions of recordings, ascending, and their probabilities; each process computes its share."""
@@ -304,9 +263,9 @@ class Trainer:
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
 
-    def _score(self, indices: Indices, network: networks.Network) -> Scores:
+    def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         positions, predicted = self.predict(indices, network)
-        return score(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
+        return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
 
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase
@@ -318,15 +277,12 @@ class Trainer:
         self.state.seconds = self.seconds
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, asdict(self.state))
-            self.report(self.state.progress(self.epochs, self.state.seconds))
+            write_hotlog(self.place.hotlog, self.state.hotlog)
+            progress = self.state.progress(self.epochs, self.state.seconds)
+            write_progress(self.place.progress, progress)
+            self.report(progress)
 
     def _load_best(self, phase: int) -> None:
         self.accelerator.wait_for_everyone()  # until it is written
         best, _ = torch_model.load(self.place.weights(phase))
         self.bare.load_state_dict(best.state_dict())
-
-
-def _inner(optimizer: Any) -> torch.optim.Optimizer:
-    """The optimizer inside accelerate's wrapper."""
-    inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
-    return inner

@@ -80,7 +80,7 @@ def _refused(path: Path, error: BaseException) -> BadInput:
 
 
 def _noise(count: int, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return noise of several lengths, padded."""
+    """Noise of several lengths, padded."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.linspace(samples, samples // 2, count).long()
     signals = torch.randn(count, samples, generator=generator) * (torch.arange(samples) < lengths[:, None])

@@ -22,20 +22,20 @@ SHIPPED = {name: Path(__file__).parents[1] / "assets" / f"{name}.onnx" for name 
 
 
 class Model(Protocol):
-    """What answers: a network in torch, or one that was exported to ONNX."""
+    """A trained network, in torch or ONNX."""
 
     @property
     def metadata(self) -> Metadata:
-        """What it says about itself."""
+        """What the file says about itself."""
         ...
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
         ...
 
 
 def _known(model: Path | str) -> Path:
-    """Return the file of a model that comes with the program, or the path that was given."""
+    """The file of a model that comes with the program, or the path that was given."""
     path = SHIPPED.get(str(model))
     if path is not None and not path.exists():
         raise BadInput(f"no model {model} comes with this installation; name another, on the command line with --model")
@@ -58,7 +58,7 @@ def _model(file: Path) -> Model:
 
 
 def weights_of(path: Path) -> list[Path]:
-    """Return the weights files that a weights file, a run's folder or a job's folder stands for."""
+    """The weights files that a weights file, a run's folder or a job's folder stands for."""
     if not path.is_dir():
         if path.suffix not in (".onnx", ".safetensors"):
             raise BadInput(f"{path}: this is no model; name an .onnx or .safetensors file, or a run's or job's folder")

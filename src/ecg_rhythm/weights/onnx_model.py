@@ -34,7 +34,7 @@ class OnnxModel:
     metadata: Metadata
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
         padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
         found: NDArray[np.float32] = self.session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
         return found

@@ -12,6 +12,9 @@ from typing import Any
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions
 
+FOLD = "fold"
+"""What comes before the number of a fold in the name of its folder."""
+
 PARTS_OF_SCORES = {"architecture", "job", "fold", "classes", "data", "split", "labels", "phases"}
 
 
@@ -87,8 +90,8 @@ class RunFiles:
 
 def folds_of(job: Path) -> dict[int, RunFiles]:
     """The runs in a job's folder, fold -> run, in the order of folds."""
-    folders = {int(path.name[4:]): path for path in job.glob("fold*") if path.name[4:].isdecimal()}
-    return {fold: RunFiles(folders[fold]) for fold in sorted(folders)}
+    numbers = (path.name.removeprefix(FOLD) for path in job.glob(f"{FOLD}*"))
+    return {int(k): RunFiles(job / f"{FOLD}{k}") for k in sorted(filter(str.isdecimal, numbers), key=int)}
 
 
 def finished_folds(job: Path) -> dict[int, RunFiles]:

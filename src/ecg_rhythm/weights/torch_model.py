@@ -63,7 +63,7 @@ class TorchModel:
 
     @torch.inference_mode()
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
+        """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
         logits: NDArray[np.float32] = (
             self.network.eval()(torch.from_numpy(signals), torch.from_numpy(lengths)).float().numpy()
         )

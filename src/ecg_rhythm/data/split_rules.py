@@ -1,0 +1,214 @@
+"""Making folds: rules that deal recordings out, found by name, and the splits made with them.
+
+A rule takes record numbers, the label of every record, the class names in order, the share of each part and a seed, and
+gives the record numbers of each part. Adding one takes a function here and its name in `RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import reduce
+from math import gcd
+from typing import Any
+
+import numpy as np
+
+from ecg_rhythm.data.splits import Fold, Split, check_split
+from ecg_rhythm.data.store import Store
+from ecg_rhythm.errors import BadInput
+
+PUBLISHED_LABELS = "v2"
+"""Labels that the published split is stratified by, although its networks were trained on v3."""
+
+Rule = Callable[[list[int], Sequence[str], Sequence[str], list[int], int], list[list[int]]]
+
+
+def published(
+    pool: list[int], labels: Sequence[str], classes: Sequence[str], shares: list[int], seed: int
+) -> list[list[int]]:
+    """Deal record numbers out class by class, so that every part holds its share of each class.
+
+    Each class is shuffled by a generator seeded afresh and cut into sum(shares) pieces; every part
+    gets one piece in turn, then each takes the rest of its share in order.
+
+    References
+    ----------
+    Zihlmann, Perekrestenko, Tschannen, "Convolutional Recurrent Neural Networks for
+    Electrocardiogram Classification", Computing in Cardiology 44, 2017 (its code's split).
+    """
+    parts: list[list[int]] = [[] for _ in shares]
+    for name in classes:
+        members = np.array([n for n in pool if labels[n - 1] == name], dtype=np.int64)
+        np.random.RandomState(seed).shuffle(members)
+        pieces = iter(np.array_split(members, sum(shares)))
+        for part in parts:
+            part.extend(next(pieces).tolist())
+        for part, share in zip(parts, shares, strict=True):
+            for _ in range(share - 1):
+                part.extend(next(pieces).tolist())
+    return [sorted(part) for part in parts]
+
+
+PUBLISHED = "published"
+RULES: dict[str, Rule] = {PUBLISHED: published}
+"""Name -> rule."""
+
+
+def make_split(
+    labels: Sequence[str],
+    classes: Sequence[str],
+    *,
+    folds: int = 5,
+    ratio: int = 6,
+    seed: int = 14,
+    holdout: bool = False,
+    refit: bool = False,
+    together: Sequence[Sequence[int]] = (),
+    rule: str = PUBLISHED,
+    name: str | None = None,
+) -> Split:
+    """Divide a data set into folds.
+
+    With five folds, ratio 6, seed 14 and the v2 labels of the 2017 challenge set, this gives the
+    `split_5_6_14` published with the paper, number by number.
+
+    Parameters
+    ----------
+    labels : sequence of str, shape (n,)
+        Label of record 1, 2, ..., n.
+    classes : sequence of str
+        Class names in the order in which they are dealt out.
+    folds : int
+        Number of folds; each record is in the test part of one of them.
+    ratio : int
+        (train + valid) / valid.
+    seed : int
+        Seed of the shuffling.
+    holdout : bool
+        Keep one further part, as large as a test part, out of all folds.
+    refit : bool
+        Give the validation parts to training, for recipes that are chosen already: the last epoch is kept then.
+    together : sequence of sequences of int
+        Groups of record numbers that must not be separated (copies of one signal); each goes where
+        its first member is dealt.
+    rule : str
+        Name of the rule that deals the recordings out, one of `RULES`.
+    name : str, optional
+        Default: `split_{folds}_{ratio}_{seed}`, then a rule other than the published one, then `_holdout` if there is
+        one and `_refit` without validation parts.
+
+    Raises
+    ------
+    BadInput
+        If the rule is unknown, or there are too few records of a class for so many folds.
+    """
+    if folds < 2 or ratio < 2:
+        raise BadInput(f"a split needs at least 2 folds and a ratio of at least 2 (found {folds} and {ratio})")
+    if not 0 <= seed < 2**32:
+        raise BadInput(f"seed {seed}: it must be from 0 to {2**32 - 1}")
+    if rule not in RULES:
+        raise BadInput(f"split rule {rule!r} is unknown; choose one of {', '.join(sorted(RULES))}")
+    if unknown := sorted(set(labels) - set(classes)):
+        raise BadInput(f"label {unknown[0]!r} is not one of the classes {', '.join(classes)}; correct the labels")
+    grouped = [number for group in together for number in group]
+    if len(grouped) != len(set(grouped)) or not set(grouped) <= set(range(1, len(labels) + 1)):
+        raise BadInput("groups to keep together must not overlap and must name records of the data set")
+    followers = {number: group[0] for group in map(sorted, together) for number in group[1:]}
+    numbers = [n for n in range(1, len(labels) + 1) if n not in followers]
+    least, rarest = min((sum(labels[n - 1] == name for n in numbers), name) for name in classes)
+    if least < (needed := max(folds + holdout, 2 if refit else ratio + 1)):
+        raise BadInput(f"class {rarest} has {least} recordings, too few for this split; it needs at least {needed}")
+
+    def deal(pool: list[int], shares: list[int]) -> list[list[int]]:
+        return RULES[rule](pool, labels, classes, shares, seed)
+
+    def complete(part: list[int]) -> list[int]:
+        chosen = set(part)
+        return sorted(part + [follower for follower, leader in followers.items() if leader in chosen])
+
+    parts = deal(numbers, [1] * (folds + holdout))
+    kept_out = parts.pop(0) if holdout else []
+    made = []
+    for test in parts:
+        rest = sorted(set(numbers) - set(test) - set(kept_out))
+        train, valid = (rest, []) if refit else deal(rest, [ratio - 1, 1])
+        made.append(Fold(train=complete(train), valid=complete(valid), test=complete(test)))
+    name = name or _name(folds, ratio, seed, rule, holdout=holdout, refit=refit)
+    properties = _properties(name, folds, ratio, seed, rule, holdout=holdout, refit=refit)
+    split = Split(name=name, folds=made, holdout=complete(kept_out), properties=properties)
+    for k, fold in enumerate(made):
+        if not (fold.train and fold.test and (fold.valid or refit)):
+            raise BadInput(f"fold {k} would have no recordings to train, validate or test on; use fewer folds")
+    check_split(split, len(labels))
+    return split
+
+
+def make_for_store(
+    store: Store,
+    *,
+    folds: int = 5,
+    ratio: int = 6,
+    seed: int = 14,
+    holdout: bool = False,
+    refit: bool = False,
+    labels: str | None = None,
+    keep_together: bool = False,
+    rule: str = PUBLISHED,
+    name: str | None = None,
+) -> Split:
+    """Divide a packed data set into folds; see `make_split`.
+
+    Parameters
+    ----------
+    labels : str, optional
+        Label version to stratify by. Default: v2 if there is one, as the published split does, else
+        the data set's default. Another one is part of the split's name.
+    keep_together : bool
+        Put recordings of the same signal into one part; part of the split's name too.
+    name : str, optional
+        Name of the split, instead of one made of its options.
+    """
+    usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
+    version = labels or usual
+    marks = f"_{version}" * (version != usual) + "_together" * keep_together
+    return make_split(
+        store.labels_of(version),
+        store.classes,
+        folds=folds,
+        ratio=ratio,
+        seed=seed,
+        holdout=holdout,
+        refit=refit,
+        together=store.duplicates() if keep_together else (),
+        rule=rule,
+        name=name or _name(folds, ratio, seed, rule, holdout=holdout, refit=refit, marks=marks),
+    )
+
+
+def _name(folds: int, ratio: int, seed: int, rule: str, *, holdout: bool, refit: bool, marks: str = "") -> str:
+    """Name a split after its options; `marks` are those of the data set."""
+    other = "" if rule == PUBLISHED else f"_{rule}"
+    return f"split_{folds}_{ratio}_{seed}" + other + "_holdout" * holdout + marks + "_refit" * refit
+
+
+def _properties(
+    name: str, folds: int, ratio: int, seed: int, rule: str, *, holdout: bool, refit: bool
+) -> dict[str, Any]:
+    """Describe a split as the published `properties.json` does, and its rule if it is another one."""
+    one = Fraction(1, folds + holdout)
+    rest = 1 - one * (1 + holdout)
+    sizes = {
+        "holdout": one * holdout,
+        "test": one,
+        "train": rest if refit else rest * Fraction(ratio - 1, ratio),
+        "valid": 0 * rest if refit else rest / ratio,
+    }
+    unit = reduce(gcd, (int(size * folds * ratio * (folds + 1)) for size in sizes.values()))
+    inputs = {"(train+valid)/valid": ratio, "holdout": holdout, "number of folds": folds, "seed": seed}
+    return {
+        "inputs": inputs if rule == PUBLISHED else inputs | {"rule": rule},
+        "name": name,
+        "relative size": {part: int(size * folds * ratio * (folds + 1)) // unit for part, size in sizes.items()},
+        "relative size fraction": {part: round(float(size), 5) for part, size in sizes.items()},
+    }
