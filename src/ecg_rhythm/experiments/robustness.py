@@ -18,7 +18,7 @@ from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.records import Record, fill_gaps
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
 from ecg_rhythm.weights.run_files import finished_folds
 
@@ -122,7 +122,7 @@ def _applied(kind: Perturbation, strength: float) -> Callable[[Record, int], Rec
 def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
     found = []
     for part in classifier.batched(recordings, AT_ONCE):
-        found += model.classify([bridged(record, record.name) for record in part])
+        found += model.classify([fill_gaps(record, record.name) for record in part])
     return np.array([model.classes.index(prediction.label) for prediction in found])
 
 
