@@ -21,7 +21,8 @@ from hypothesis.strategies import SearchStrategy
 
 from ecg_rhythm.config import load_model, shipped
 from ecg_rhythm.networks.registry import build
-from ecg_rhythm.web.app import Limits, create_app
+from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.service import Limits
 from ecg_rhythm.weights import export
 from ecg_rhythm.weights.metadata import Metadata
 from fuzzing.inputs import WRITERS

@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
-from ecg_rhythm.web.app import Limits, create_app
+from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.service import Limits
 from tests.helpers import onnx_model
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

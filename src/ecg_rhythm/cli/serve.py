@@ -32,10 +32,11 @@ def serve(
     try:
         import uvicorn
 
-        from ecg_rhythm.web import app as web
+        from ecg_rhythm.web.app import create_app
+        from ecg_rhythm.web.service import Limits
     except ModuleNotFoundError as error:
         raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
-    served = web.create_app(model, coverage, web.Limits(workers=workers))
+    served = create_app(model, coverage, Limits(workers=workers))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:

@@ -1,4 +1,5 @@
 """The classifier as a web service and one page; needs the extra `web`.
 
-`app.py` is what speaks HTTP, `work.py` what its worker processes do, `page/` what a browser gets.
+`app.py` has routes and headers, `service.py` takes requests in, `worker.py` is what worker processes do, `openapi.py`
+documents the interface, `page/` is what a browser gets.
 """

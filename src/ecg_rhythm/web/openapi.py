@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ecg_rhythm.inference import answers
 from ecg_rhythm.inference.fields import published
-
-NAME_LENGTH = 100
+from ecg_rhythm.web.service import NAME_LENGTH
 
 Name = Annotated[str | None, Query(description="Name of the recording in the answer.")]
 Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
