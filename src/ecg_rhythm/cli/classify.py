@@ -12,14 +12,14 @@ from typing import Annotated
 import typer
 
 from ecg_rhythm.cli.answers import counting, print_answers, print_csv, print_json, write_parquet
-from ecg_rhythm.cli.console import app, complain, err, note, out
+from ecg_rhythm.cli.console import USE, app, complain, err, note, out
 from ecg_rhythm.errors import BadInput
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
 
 
-@app.command(short_help="Classify ECG recordings.")
+@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE)
 def classify(
     files: Annotated[
         list[str], typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")

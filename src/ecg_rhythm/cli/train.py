@@ -1,4 +1,4 @@
-"""Commands that train networks and compare them."""
+"""Verbs that train networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from ecg_rhythm.cli.console import Data, Logs, app, err, new_table, out
+from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
 from ecg_rhythm.config import Job
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import metrics_from_file
@@ -30,29 +30,29 @@ from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
 
-Epochs = Annotated[str | None, typer.Option(help="For a quick look: epochs of each phase, 5 for all or 5,3,2,0,0.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Make runs anew that have begun or are done.")]
+Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick look: 5 for all, or 5,3,2,0,0.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start again, even runs that are finished.")]
 
 
-@app.command(short_help="Train one model on one fold, here and now.")
+@app.command(short_help="Train one model on one fold.", rich_help_panel=TRAIN)
 def train(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
     split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
-    labels: Annotated[str | None, typer.Option(help="Label version to train on; v3 for the challenge set.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to train on; challenge set: v3.")] = None,
     epochs: Epochs = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     test_scores: Annotated[
-        bool, typer.Option("--test-scores", help="Score the test fold at every validation too; never used to choose.")
+        bool, typer.Option("--test-scores", help="Score the test part at every validation, too; never used to choose.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the run's folder; MODEL_single if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the job; default: MODEL_single.")] = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Train one model on one fold, here and now; interrupted, the same command goes on."""
+    """Train one model on one fold. After an interruption, the same command resumes."""
     # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
     out.quiet = os.environ.get("RANK", "0") != "0"
     job = _job(
@@ -81,20 +81,20 @@ def train(
     out.print(f"all of it is in {there.path}", markup=False)
 
 
-@app.command(short_help="Do all runs of a job file that are not done.")
+@app.command(short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
-    devices: Annotated[str, typer.Option(help="One worker each: cpu, cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    devices: Annotated[str, typer.Option(help="A worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and list the runs, but do none.")
+        bool, typer.Option("--dry-run", help="Check everything and list the runs, but train none.")
     ] = False,
     epochs: Epochs = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Do all runs of a job file that are not done yet, on the devices there are."""
+    """Train all unfinished runs of a job file, in parallel on several devices."""
     workers = parse_devices(devices)
     if strange := sorted(set(workers) - {"cpu", *gpus()}):
         raise BadInput(
