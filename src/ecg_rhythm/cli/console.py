@@ -13,7 +13,6 @@ import typer.core
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from typer.core import TyperGroup
 
 from ecg_rhythm.version import __version__
 

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
-from ecg_rhythm.data import splits
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
 from ecg_rhythm.schema import checked_name
 
@@ -74,7 +75,7 @@ def split(
     data: Data = Path("data"),
 ) -> None:
     """Divide the data set into folds; the defaults make the published split_5_6_14."""
-    made = splits.make_for_store(
+    made = make_for_store(
         open_store(data),
         folds=folds,
         ratio=ratio,
