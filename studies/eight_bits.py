@@ -1,4 +1,4 @@
-"""What computing in eight bits costs: `python -m benchmarks.eight_bits logs/ResGRU/default`.
+"""What computing in eight bits costs: `python -m studies.eight_bits logs/ResGRU/default`.
 
 Each fold's network is exported with `--int8` and classifies its test part; writes results/fast.
 """
@@ -46,7 +46,7 @@ def main() -> None:
         print(f"{fold.path.name}: probabilities differ by {mean:.4f} on average, {most:.2f} at most")
         parts.append(predictions.Predictions(table.records, table.folds, table.targets, found, table.classes))
     made_from = {key: str(scores[key]) for key in ("data", "split", "labels")}
-    title = f"{job.name.capitalize()} network in eight bits, `python -m benchmarks.eight_bits`"
+    title = f"{job.name.capitalize()} network in eight bits, `python -m studies.eight_bits`"
     figures = results.write(RESULT, title, made_from, {"fast": {"seconds": seconds}}, predictions.joined(parts))
     challenge = figures["measures"]["challenge"]
     print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")

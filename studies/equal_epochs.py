@@ -1,4 +1,4 @@
-"""Does speed cost score? `python -m benchmarks.equal_epochs`: after equal epochs, with and without what makes it fast.
+"""Does speed cost score? `python -m studies.equal_epochs`: after equal epochs, with and without what makes it fast.
 
 Trains the default network on a quarter of the challenge set, with batches of similar length or of random
 company, in bfloat16 or float32, three seeds each, and prints the test score of the best epoch by
@@ -55,7 +55,7 @@ def small_store(data: Path) -> Store:
 
 
 def variant(precision: str) -> ModelConfig:
-    """Return the default network with another number format, uncropped: cropping cuts a batch to its shortest."""
+    """The default network with another number format, uncropped: cropping cuts a batch to its shortest."""
     model = config.load_model(MODELS / "default.json").with_epochs([EPOCHS])
     options = model.training_parameters.model_copy(update={"precision": precision, "batch_size": 16})
     augmentation = model.data_augmentation.model_copy(update={"crop": 0.0})

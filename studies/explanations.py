@@ -1,4 +1,4 @@
-"""Do explanations point at what counts? `python -m benchmarks.explanations logs/ResGRU/default`.
+"""Do explanations point at what counts? `python -m studies.explanations logs/ResGRU/default`.
 
 A deletion test: of recordings that a fold has not seen and gets right, the seconds that its explanation weighs
 most are hidden, then the same pattern shifted by a random time, then those it weighs least: the first must cost most.
@@ -27,7 +27,7 @@ SHARES = (0.1, 0.2, 0.4)
 
 
 def stretches(found: Explanation, order: NDArray[np.int64], share: float) -> list[tuple[float, float]]:
-    """Return the first stretches of an order, together a share of the recording."""
+    """The first stretches of an order, together a share of the recording."""
     chosen = order[: max(round(share * len(order)), 1)]
     return [(i * found.step, (i + 1) * found.step) for i in chosen.tolist()]
 

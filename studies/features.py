@@ -1,4 +1,4 @@
-"""Beats and their intervals, and boosted trees, on the same folds: `python -m benchmarks.features`.
+"""Beats and their intervals, and boosted trees, on the same folds: `python -m studies.features`.
 
 What a network on the signal may miss and a vote can use. Needs the challenge set in data/; writes results/features. Two
 minutes on one core. What the features are was written down once, after what entries to the challenge used, and neither
@@ -35,7 +35,7 @@ BINS = np.arange(0.4, 1.7, 0.1)
 
 
 def features(signal: NDArray[np.float32], fs: float) -> list[float]:
-    """Return what is told of a recording's length, intervals and shapes; NaN where too few beats were found."""
+    """What is told of a recording's length, intervals and shapes; NaN where too few beats were found."""
     beats = heartbeats(signal, fs)
     told = [len(signal) / fs, float(len(beats))]
     if len(beats) < FEWEST:
@@ -44,7 +44,7 @@ def features(signal: NDArray[np.float32], fs: float) -> list[float]:
 
 
 def of_intervals(rr: NDArray[np.float64]) -> list[float]:
-    """Return how long the intervals between beats are, in s, and how irregular."""
+    """How long the intervals between beats are, in s, and how irregular."""
     change = np.abs(np.diff(rr))
     median = float(np.median(rr))
     shares = np.histogram(rr / median, bins=BINS)[0] / len(rr)
@@ -59,7 +59,7 @@ def of_intervals(rr: NDArray[np.float64]) -> list[float]:
 
 
 def of_shapes(signal: NDArray[np.float32], beats: NDArray[np.int64], fs: float) -> list[float]:
-    """Return how alike the beats are, and how large their waves."""
+    """How alike the beats are, and how large their waves."""
     width = round(AROUND * fs)
     shapes = np.array([signal[b - width : b + width] for b in beats if width <= b <= len(signal) - width])
     if len(shapes) < FEWEST:
@@ -103,7 +103,7 @@ def main() -> None:
         names = [store.names[i] for i in test]
         parts.append(predictions.Predictions(names, np.full(len(test), number), targets[test], found, store.classes))
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
-    title = "Boosted trees on intervals and shapes of beats, `python -m benchmarks.features`"
+    title = "Boosted trees on intervals and shapes of beats, `python -m studies.features`"
     training = {"features": {"seconds": seconds, "device": "cpu"}}
     challenge = results.write(RESULT, title, made_from, training, predictions.joined(parts))["measures"]["challenge"]
     print(f"challenge score {challenge['mean']:.3f} ± {challenge['sd']:.3f}; see {RESULT}")

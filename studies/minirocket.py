@@ -1,4 +1,4 @@
-"""The floor for every network: MiniRocket and ridge regression on the same folds. `python -m benchmarks.minirocket`.
+"""The floor for every network: MiniRocket and ridge regression on the same folds. `python -m studies.minirocket`.
 
 Needs the extra `baseline` and the challenge set in data/; writes results/minirocket. Ten minutes on one core.
 
@@ -37,7 +37,7 @@ ALPHAS = np.logspace(-1, 5, 13)
 
 
 def series(store: Store) -> NDArray[np.float32]:
-    """Return all recordings as series of one length with mean 0 and deviation 1, shape (recordings, 1, samples)."""
+    """All recordings as series of one length with mean 0 and deviation 1, shape (recordings, 1, samples)."""
     width = int(SECONDS * store.fs)
     rows = []
     for i in range(len(store)):
@@ -79,7 +79,7 @@ def main() -> None:
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
     figures = results.write(
         RESULT,
-        "MiniRocket and ridge regression, `python -m benchmarks.minirocket`",
+        "MiniRocket and ridge regression, `python -m studies.minirocket`",
         made_from,
         {"minirocket": {"seconds": seconds, "device": "cpu"}},
         predictions.joined(parts),

@@ -89,13 +89,13 @@ def print_answers(out: Console, found: Iterator[tuple[Path, Prediction | Timelin
 
 
 def _names(page: Sequence[tuple[Path, Prediction | Timeline]]) -> list[str]:
-    """Return the names of recordings; of those that share one, their files."""
+    """The names of recordings; of those that share one, their files."""
     often = Counter(answer.record for _, answer in page)
     return [answer.record if often[answer.record] == 1 else str(path) for path, answer in page]
 
 
 def _predictions(page: Sequence[tuple[str, Prediction]]) -> Table:
-    """Return label, probability per class and prediction set of each recording."""
+    """Label, probability per class and prediction set of each recording."""
     first = page[0][1]
     sets = first.prediction_set is not None
     reasons = any(prediction.because is not None for _, prediction in page)
@@ -117,7 +117,7 @@ def _predictions(page: Sequence[tuple[str, Prediction]]) -> Table:
 
 
 def _timelines(page: Sequence[tuple[str, Timeline]]) -> Table:
-    """Return how much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
+    """How much of each recording each rhythm takes, and its episodes of atrial fibrillation."""
     rhythms = [rhythm for rhythm in page[0][1].classes if rhythm != NOISE]
     of_fibrillation = ["episodes of A", "longest"] if FIBRILLATION in rhythms else []
     table = new_table("record", *rhythms, "unreadable", *of_fibrillation, "read as")
@@ -133,7 +133,7 @@ def _timelines(page: Sequence[tuple[str, Timeline]]) -> Table:
 
 
 def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
-    """Return when the longest episodes of a recording begin and end."""
+    """When the longest episodes of a recording begin and end."""
     shown = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
     which = "" if len(shown) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
     table = new_table(

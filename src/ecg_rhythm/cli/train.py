@@ -127,7 +127,7 @@ def run_one() -> None:
 
 
 def _job(**values: object) -> Job:
-    """Return a job from the command line's options, refused like one from a file."""
+    """A job from the command line's options, refused like one from a file."""
     job: Job = parse(Job, json.dumps(values), "command line")
     return job
 
@@ -157,7 +157,7 @@ def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], 
 
 
 def queue_table(queue: Sequence[QueuedRun]) -> Table:
-    """Return a table of what runs, waits, is done and has failed."""
+    """A table of what runs, waits, is done and has failed."""
     table = new_table("run", "status", "device", "progress")
     for column in table.columns[1:]:
         column.justify = "left"
