@@ -132,7 +132,7 @@ def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -
 
 
 def _is_same(path: Path | str, other: Path | int) -> bool:
-    """Tell whether two files are one; the second may be an open one's descriptor."""
+    """Whether two files are one; the second may be an open one's descriptor."""
     try:
         return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 -- takes descriptors, too
     except (OSError, ValueError):  # there is no such file yet

@@ -54,6 +54,7 @@ def evaluate(
     logs: Annotated[Path, typer.Option(help="Folder for the runs of --rerun.")] = Path("rerun"),
 ) -> None:
     """Compute all metrics of a result from its out-of-fold predictions and compare them with the published ones."""
+    from ecg_rhythm.evaluation.evaluate import differences
     from ecg_rhythm.evaluation.evaluate import evaluate as evaluated
     from ecg_rhythm.experiments import results
 
@@ -62,7 +63,7 @@ def evaluate(
     published, predictions = results.read(result)
     spec = None if rerun is None else results.spec(result, rerun, data)
     computed = evaluated(predictions)
-    wrong = results.differences(published["figures"], computed)
+    wrong = differences(published["figures"], computed)
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
