@@ -83,7 +83,7 @@ def test_a_file_without_permission_is_listed(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Path, "stat", refusing)
     for name in (tmp_path, tmp_path / "*"):
         assert records.expand([str(name)]) == [path]
-    assert refusal(lambda: open_recording(path)) == f"{path}: there is no permission to read it; change that"
+    assert refusal(lambda: open_recording(path)) == f"{path}: there is no permission to read it; change its permissions"
 
 
 def test_all_recordings_below_a_folder_are_found_once(tmp_path: Path) -> None:

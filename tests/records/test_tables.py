@@ -58,7 +58,7 @@ def test_times_that_jump_far_are_refused(tmp_path: Path) -> None:
     times = np.arange(2000) / FS + 3600 * np.floor(np.arange(2000) / 50)
     pd.DataFrame({"time": times, "II_mV": LEAD}).to_csv(tmp_path / "r.csv", index=False)
     message = refusal(lambda: read(tmp_path / "r.csv"))
-    assert "more than half of the time its rows span is missing" in message
+    assert "over half of the time that its rows span is missing" in message
 
 
 def test_missing_values_in_a_table_are_gaps(tmp_path: Path) -> None:

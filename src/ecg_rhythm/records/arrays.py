@@ -61,7 +61,8 @@ def recording_of_arrays(
     BadInput
         If there is no signal, nothing tells the rate, or the unit is not one of voltage.
     """
-    by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))  # of lead `I` and a loop's `i`, the larger counts
+    # Of names that differ only in case, such as a lead `I` and a counter `i`, the larger array counts.
+    by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))
     originals = {key.strip().lower(): key for key in by_size}
     by_name = {key: arrays[original] for key, original in originals.items()}
     numbers = {
@@ -70,7 +71,7 @@ def recording_of_arrays(
         if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.ndim in (1, 2) and value.size
     }
     if _first(by_name, ("datastart",)) is not None and np.size(by_name["datastart"]) > 1:
-        raise BadInput(f"{source}: this is LabChart's form of several channels in a row; export one channel alone")
+        raise BadInput(f"{source}: LabChart has saved several channels in one row; export a single channel")
     key, signal, own_names = _signal(numbers, source)
     number = _first(by_name, RATES)
     if number is not None and np.issubdtype(number.dtype, np.number) and number.size == 1:
@@ -88,7 +89,7 @@ def recording_of_arrays(
     leads = signal.shape[1] if signal.ndim == 2 else 1
     if options.lead is None and len(names) != leads and leads > MOST_UNNAMED:
         shape = " x ".join(str(size) for size in signal.shape)
-        raise BadInput(f"{source}: {shape} numbers are many recordings rather than leads; choose with --lead")
+        raise BadInput(f"{source}: {shape} numbers are many recordings, not leads; choose one with --lead")
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
     table = signal.reshape(len(signal), leads)
     lead, samples, remarks = read_lead(

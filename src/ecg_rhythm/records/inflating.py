@@ -28,7 +28,7 @@ def check(path: Path, size: int) -> None:
         If these are too many.
     """
     if size > limit(path):
-        raise BadInput(f"{path}: what is packed in it is over {TIMES} times as large as the file; save it uncompressed")
+        raise BadInput(f"{path}: its content is over {TIMES} times as large as the file; save it uncompressed")
 
 
 def inflated_size(file: IO[bytes], compressed: int, most: int, wbits: int = zlib.MAX_WBITS) -> int:

@@ -1,4 +1,4 @@
-"""Which of several leads is read: the one that the user names, else the first that is known as one of an ECG."""
+"""Which of several leads is read: the one that the user names, else the first with a name of an ECG lead."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _varies(samples: NDArray[np.generic]) -> bool:
 
 
 def _position(names: Sequence[str], lead: str, source: str) -> int:
-    """The position of a lead by its name, by what is its own in it, or by its number."""
+    """The position of a lead by its name, by the part of its name that is its own, or by its number."""
     for position, name in enumerate(names):
         if name.strip().lower() == lead.strip().lower():
             return position
@@ -169,7 +169,7 @@ def _position(names: Sequence[str], lead: str, source: str) -> int:
 
 
 def is_lead(name: str) -> bool:
-    """Whether a name is known as one of a lead of an ECG."""
+    """Whether a name is known as one of an ECG lead."""
     if is_something_else(name):
         return False
     return plain_name(name) in (*PREFERRED, *OTHERS, *AMBIGUOUS) or ECG.search(name) is not None

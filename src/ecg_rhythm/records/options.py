@@ -37,4 +37,4 @@ class ReadOptions:
             raise BadInput(f"fs {self.fs!r}: give the sampling rate as a number of Hz")
         for name, value in (("lead", self.lead), ("unit", self.unit)):
             if not (value is None or isinstance(value, str)):
-                raise BadInput(f"{name} {value!r}: give it as a text")
+                raise BadInput(f"{name} {value!r}: give it as text")

@@ -1,4 +1,4 @@
-"""Questions about paths. None of them raises an error: what cannot be looked at is not there, but for `is_closed`."""
+"""What a path is. No function raises an error: a path that cannot be looked at is no file, folder or pipe."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def rate(of_file: float | None, options: ReadOptions, source: str) -> float:
             raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
     fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else options.fs
     if fs is None:
-        raise BadInput(f"{source}: nothing in it tells its sampling rate; give it in Hz with --fs")
+        raise BadInput(f"{source}: its sampling rate is unknown; give it in Hz with --fs")
     return float(fs)
 
 
@@ -131,7 +131,9 @@ def _positions(
     if of_packets:
         return fs, rows, [*remarks, UNEVEN]
     if times[-1] - times[0] > 2 * len(times) * step:
-        raise BadInput(f"{source}: more than half of the time its rows span is missing; give its parts as files apart")
+        raise BadInput(
+            f"{source}: over half of the time that its rows span is missing; save its parts as separate files"
+        )
     passed = np.where(usual, 1, np.rint(steps / step)).astype(np.int64)
     positions = np.concatenate([[0], np.cumsum(passed)])
     off = abs((times - times[0]) / step - positions).max()  # each gap may end between two samples

@@ -66,7 +66,7 @@ def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Re
 def _open_path(path: Path, options: ReadOptions) -> Recording:
     header = wfdb_header(path)
     if is_empty(header or path):
-        raise BadInput(f"{header or path}: this file is empty; get it anew")
+        raise BadInput(f"{header or path}: this file is empty; get a new copy")
     try:
         if header is not None:
             return WFDB.load()(header, options)
@@ -78,7 +78,7 @@ def _open_path(path: Path, options: ReadOptions) -> Recording:
             opener = find_opener(path, file.read(LONGEST_MAGIC))
         return opener(path, options)
     except PermissionError:
-        raise BadInput(f"{path}: there is no permission to read it; change that") from None
+        raise BadInput(f"{path}: there is no permission to read it; change its permissions") from None
     except OSError as error:
         raise BadInput(f"{path}: it cannot be read: {error.strerror or error}") from None
 
@@ -86,7 +86,7 @@ def _open_path(path: Path, options: ReadOptions) -> Recording:
 def _why_not(path: Path) -> str:
     """Why a path is no file."""
     if is_closed(path):
-        return "there is no permission to read it; change that"
+        return "there is no permission to read it; change its permissions"
     if is_dir(path):
         return "this folder is no recording; name a file, or a folder with recordings in it"
     return "there is no such file or WFDB record; check the name"

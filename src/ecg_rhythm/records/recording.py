@@ -1,4 +1,4 @@
-"""One lead of an ECG: a `Record` is in memory, a `Recording` is read part by part; and what is done with both."""
+"""One lead of an ECG, in memory (`Record`) or read part by part (`Recording`), and what can be done with it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
     """
     times, leads = _columns(table)
     if not leads:
-        raise BadInput(f"{source}: there is no column of voltages in it; give one with an ECG")
+        raise BadInput(f"{source}: there is no column of voltages in it; give a table with an ECG")
     labels = [_label(table.names[i]) or (str(number) if len(leads) > 1 else "ECG") for number, i in enumerate(leads, 1)]
     if table.lead and len(leads) == 1:
         labels = [table.lead]
@@ -77,9 +77,7 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
             fs = table.perhaps_fs
             remarks.append("rate from the only frequency in its header")
         elif of_times:
-            raise BadInput(
-                f"{source}: {of_times[0]}, and nothing else tells its sampling rate; give it in Hz with --fs"
-            )
+            raise BadInput(f"{source}: {of_times[0]}, and its sampling rate is unknown; give it in Hz with --fs")
     factor, assumed = scale(units[chosen] or table.unit, options, source, size_of(samples))
     samples = samples.astype(np.float32)
     return in_memory(name, samples, rate(fs, options, source), labels[chosen], factor, [*assumed, *remarks])

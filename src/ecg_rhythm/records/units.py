@@ -87,7 +87,7 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 
         if unit and unit.strip() and known is None:
             raise BadInput(
                 f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
-                "mV, uV, nV, V, or how many are a mV, such as 200/mV"
+                "mV, uV, nV, V, or how many units are one mV, such as 200/mV"
             )
     if own is not None:
         return own, [f"in {of_file}, not {options.unit}, by its own word"] if given not in (None, own) else []

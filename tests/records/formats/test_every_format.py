@@ -78,7 +78,7 @@ def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_
 def test_an_empty_file_is_refused_as_such(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"r{suffix}"
     path.touch()
-    assert refusal(lambda: read(path)) == f"{path}: this file is empty; get it anew"
+    assert refusal(lambda: read(path)) == f"{path}: this file is empty; get a new copy"
 
 
 @pytest.mark.parametrize("name", ["r.edf", "r.bdf", "r.npy", "r.npz", "r.parquet", "r.dcm", "r.mat"])

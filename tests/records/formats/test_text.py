@@ -65,7 +65,7 @@ def test_text_without_numbers_is_refused(tmp_path: Path, content: bytes) -> None
 def test_the_sampling_rate_is_told_from_other_frequencies(tmp_path: Path, header: str, fs: float | None) -> None:
     (tmp_path / "r.txt").write_text(header + "\n".join(f"{value:.4f}" for value in LEAD))
     if fs is None:
-        assert "nothing in it tells its sampling rate" in refusal(lambda: read(tmp_path / "r.txt"))
+        assert "its sampling rate is unknown" in refusal(lambda: read(tmp_path / "r.txt"))
     else:
         assert read(tmp_path / "r.txt").fs == fs
 
@@ -123,7 +123,8 @@ def test_a_line_of_text_may_be_a_lead(tmp_path: Path, delimiter: str, seconds: i
     np.testing.assert_allclose(read(tmp_path / "two.csv", replace(options, lead="2")).signal, -signal, atol=6e-5)
     (tmp_path / "bad.csv").write_text(f"{header}{one}{delimiter}abc\n")
     assert re.search(
-        "no lines of numbers|not rows of as many numbers each", refusal(lambda: read(tmp_path / "bad.csv", options))
+        "no lines of numbers|its lines do not have equally many numbers",
+        refusal(lambda: read(tmp_path / "bad.csv", options)),
     )
 
 
@@ -182,7 +183,7 @@ def test_a_rate_is_found_in_chinese(tmp_path: Path) -> None:
 def test_a_line_of_too_long_a_field_is_refused(tmp_path: Path) -> None:
     row = ",".join(["1.5"] * 300)
     (tmp_path / "r.csv").write_text(f"{row}\n" * 100 + '"' + "x" * 140_000 + f"\n{row}\n")
-    assert "not rows of as many numbers each" in refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS)))
+    assert "its lines do not have equally many numbers" in refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS)))
 
 
 def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) -> None:

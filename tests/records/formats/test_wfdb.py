@@ -58,12 +58,12 @@ def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(
     path.write_text(text)
     (tmp_path / "r.dat").rename(tmp_path / "Müller.dat")
     path.write_text(path.read_text().replace("r.dat", "Müller.dat"))
-    assert "it names Müller.dat, but WFDB knows ASCII letters alone" in refusal(lambda: read(path))
+    assert "it names Müller.dat, but WFDB needs names in ASCII" in refusal(lambda: read(path))
     (tmp_path / "a::b").mkdir()
     path = as_wfdb(tmp_path / "a::b")
     monkeypatch.chdir(path.parent)
     for name in (path, Path("r.hea")):
-        assert "takes the '::' in this path for something else; rename it" in refusal(partial(read, name))
+        assert "misreads '::' in this path; rename the file or its folder" in refusal(partial(read, name))
 
 
 @pytest.mark.parametrize(("fmt", "resolution"), [("16", 2**16), ("212", 2**12), ("24", 2**24), ("80", 2**8)])

@@ -29,13 +29,13 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
     try:
         import pydicom
     except ModuleNotFoundError:
-        raise BadInput(f"{path}: DICOM needs a further library; `pip install 'ecg-rhythm[dicom]'`") from None
+        raise BadInput(f"{path}: reading DICOM needs another library; `pip install 'ecg-rhythm[dicom]'`") from None
     try:
         _check_deflated(path)
         dataset = pydicom.dcmread(path)
         groups = list(dataset.get("WaveformSequence", []))
         if not groups:
-            raise BadInput(f"{path}: this DICOM file holds no waveform; give one of an ECG")
+            raise BadInput(f"{path}: this DICOM file holds no waveform; give one with an ECG")
         position = max(range(len(groups)), key=lambda i: (_is_ecg(groups[i]), groups[i].NumberOfWaveformSamples))
         group = groups[position]
         channels = list(group.ChannelDefinitionSequence)
@@ -51,7 +51,7 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
     except BadInput:
         raise
     except Exception:  # the library's errors have no common base
-        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get it anew") from None
+        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get a new copy") from None
     lead, chosen = choose_lead(names, options.lead, str(path), units)
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
     factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))

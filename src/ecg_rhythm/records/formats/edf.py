@@ -34,12 +34,12 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
     with path.open("rb") as begin:
         header = begin.read(HEADER)
     is_bdf = header[:1] == b"\xff"
-    damaged = f"{path}: this EDF or BDF file is damaged; get it anew"
+    damaged = f"{path}: this EDF or BDF file is damaged; get a new copy"
     try:
         file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
-            raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")
+            raise BadInput(f"{path}: there are only annotations in it, no signal; give a file with an ECG")
         # Where the library finds no ASCII, a micro sign was meant.
         units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
         lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units)
@@ -63,9 +63,9 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
     length = samples // len(positions)  # of a data record
     if (np.diff(positions) < length).any():
-        raise BadInput(f"{path}: its data records are not in the order of time; get the file anew")
+        raise BadInput(f"{path}: its data records are not in order of time; get a new copy")
     if positions[-1] / fs > MOST_DAYS * 86400:
-        raise BadInput(f"{path}: more than {MOST_DAYS} days lie between its beginning and its end; divide it")
+        raise BadInput(f"{path}: it spans more than {MOST_DAYS} days; divide it into several files")
 
     def read_stored(start: int, stop: int) -> NDArray[np.float32]:
         """Read samples as the file stores them, without gaps."""

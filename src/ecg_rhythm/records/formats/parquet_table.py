@@ -21,7 +21,7 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError:
-        raise BadInput(f"{path}: Parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
+        raise BadInput(f"{path}: reading Parquet needs another library; `pip install 'ecg-rhythm[parquet]'`") from None
 
     def holds_numbers(field: pyarrow.Field) -> bool:
         types = pyarrow.types
@@ -40,7 +40,7 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         fs = next((float(metadata[key]) for key in RATES if key in metadata), None)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
     except (OSError, ValueError, KeyError, pyarrow.ArrowException):
-        raise BadInput(f"{path}: this Parquet file is damaged; save it anew") from None
+        raise BadInput(f"{path}: this Parquet file is damaged; save it again") from None
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field = fields[position]
@@ -55,7 +55,7 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
                 return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
             return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
         except (OSError, ValueError, KeyError, IndexError, TypeError, pyarrow.ArrowException):
-            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file anew") from None
+            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file again") from None
 
     names = ["time (s)" if is_moment(field) else field.name for field in fields]
     return recording_of_table(Table(names, column, fs, unit=unit), path.stem, options, str(path))

@@ -103,7 +103,9 @@ def _head(path: Path) -> tuple[list[str], str]:
         encoding = "latin-1"
         text = begin.decode(encoding)
     if "\0" in text or "\ufffd" in text:
-        raise BadInput(f"{path}: unknown format; it is neither text nor one of the ECG formats that are read")
+        raise BadInput(
+            f"{path}: unknown format; it is neither text nor a known ECG format; save it as WFDB, EDF or CSV"
+        )
     lines = re.split(r"\r\n|\n|\r", text)
     if not is_all:
         last = lines.pop()  # which is cut off
@@ -127,7 +129,7 @@ def _layout(lines: list[str]) -> _Layout | None:
 
 
 def _rows(lines: list[str], delimiter: str | None, decimal: str) -> _Layout | None:
-    """A layout if in it some dozens of lines, or all to the last, are rows of as many numbers each."""
+    """A layout, if some dozens of lines, or all up to the last, are rows of equally many numbers in it."""
     last = next((line for line in reversed(lines) if _has_content(line)), "")
     if not _is_row(_fields(last, delimiter), decimal):
         return None
@@ -198,7 +200,7 @@ def _leads_in_lines(path: Path, layout: _Layout, encoding: str) -> NDArray[np.fl
         plain = [[missing.get(field.lower(), field.replace(layout.decimal, ".")) for field in row] for row in rows]
         return np.array(plain, dtype=np.float64)
     except (ValueError, csv.Error):
-        raise BadInput(f"{path}: its lines are not rows of as many numbers each; correct it") from None
+        raise BadInput(f"{path}: its lines do not have equally many numbers; correct them") from None
 
 
 def _names(header: list[str], layout: _Layout) -> list[str]:
@@ -240,9 +242,8 @@ def _column(path: Path, layout: _Layout, encoding: str, position: int, rows: int
 
     def read(kind: type[str] | type[np.float64]) -> pd.Series[Any]:
         with path.open(encoding=encoding, errors="replace") as file:
-            for _ in range(
-                layout.start
-            ):  # not `skiprows`, for which a quote in a header may open a field of many lines
+            # Not by `skiprows`, with which a quote in a header may begin a field of many lines.
+            for _ in range(layout.start):
                 file.readline()
             table = pd.read_csv(
                 file, sep=layout.delimiter or r"\s+", decimal=layout.decimal, header=None, nrows=rows,
@@ -265,7 +266,7 @@ def _column(path: Path, layout: _Layout, encoding: str, position: int, rows: int
         wrong = ~words.str.fullmatch(NUMBER[layout.decimal]) & ~words.str.lower().isin(MISSING)
         first = int(np.flatnonzero(wrong)[0])
     except (OSError, ValueError, IndexError, MemoryError, OverflowError):
-        raise BadInput(f"{path}: its lines are not rows of {layout.columns} numbers throughout; correct it") from None
+        raise BadInput(f"{path}: some of its lines are not rows of {layout.columns} numbers; correct them") from None
     raise BadInput(f"{path}, line {layout.start + first + 1}: {words[first][:40]!r} is not a number; correct this line")
 
 

@@ -33,19 +33,21 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
             return wfdb.rdrecord(str(header.with_suffix("")), sampfrom=start, sampto=stop, smooth_frames=not framed)
         except FileNotFoundError as error:
             name = Path(error.filename).name
-            raise BadInput(f"{header}: its signal file {name} is missing; put it beside it") from None
+            raise BadInput(f"{header}: its signal file {name} is missing; put it beside the header") from None
         except PermissionError as error:
-            raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
+            raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
         except LIBRARY_ERRORS:
-            raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
+            raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy") from None
 
     framed = False
     if "::" in str(header.absolute()):
-        raise BadInput(f"{header}: the WFDB library takes the '::' in this path for something else; rename it")
+        raise BadInput(f"{header}: the WFDB library misreads '::' in this path; rename the file or its folder")
     try:
         text = _text(header)
         if other := next(_files_of_other_letters(header), None):
-            raise BadInput(f"{header}: it names {other}, but WFDB knows ASCII letters alone; rename file and header")
+            raise BadInput(
+                f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
+            )
         as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes that it skips cannot hide a number
         if _leads_in(as_library) > MOST_LEADS:
             raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
@@ -55,9 +57,9 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         framed = any(samples != 1 for samples in in_frame)
         large = length is not None and length * sum(in_frame) > SMALL
     except PermissionError as error:
-        raise BadInput(f"{error.filename}: there is no permission to read it; change that") from None
+        raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
     except LIBRARY_ERRORS:
-        raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get it anew") from None
+        raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy") from None
     record = read_frames(0, 1 if large else None)
     signals = record.e_p_signal if framed else None if record.p_signal is None else list(record.p_signal.T)
     if not signals:
