@@ -53,7 +53,7 @@ def result(process: subprocess.Popen[str]) -> Figures:
 
 
 def medians(rounds: list[Figures]) -> Figures:
-    """Return the median of each figure."""
+    """The median of each figure."""
     return {key: median(figures[key] for figures in rounds) for key in rounds[0]}
 
 

@@ -43,7 +43,7 @@ class Baseline(nn.Module):
         self.classifier = nn.Linear(hidden, n_classes)
 
     def forward(self, images: Tensor, steps: Tensor) -> Tensor:
-        """Return logits of images of shape (batch, 1, steps, bins)."""
+        """Logits of images of shape (batch, 1, steps, bins)."""
         x = self.blocks(images).permute(0, 2, 3, 1).flatten(2)
         for _ in range(self.shrinks):
             steps = (steps + 1) // 2
@@ -56,7 +56,7 @@ class Baseline(nn.Module):
 
 
 def images(signals: Tensor, lengths: Tensor, config: ModelConfig, longest: int, fs: float) -> tuple[Tensor, Tensor]:
-    """Return the log spectrograms of a batch padded to the longest recording of the set, and their steps."""
+    """The log spectrograms of a batch padded to the longest recording of the set, and their steps."""
     padded = torch.zeros(len(signals), longest)
     padded[:, : min(signals.shape[1], longest)] = signals[:, :longest]
     found, steps = LogSpectrogram(fs, config.preprocessing)(padded, lengths)

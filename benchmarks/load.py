@@ -29,7 +29,7 @@ OVERSIZED = bytes(200 * 2**20 + 1)
 
 
 def strips() -> list[tuple[bytes, str]]:
-    """Return bodies of requests, NumPy's files and CSV, and the right answer to each."""
+    """Bodies of requests, NumPy's files and CSV, and the right answer to each."""
     model, found = classifier.load(), []
     for number in range(STRIPS):
         rng = np.random.default_rng(number)
@@ -50,12 +50,12 @@ def strips() -> list[tuple[bytes, str]]:
 
 
 def malformed(rng: random.Random, body: bytes) -> bytes:
-    """Return a body that cannot be read."""
+    """A body that cannot be read."""
     return rng.choice([b"", b"\0" + body, rng.randbytes(20_000), b"{", b"[" * 10_000])
 
 
 def memory_of(process: int) -> int:
-    """Return the resident memory in bytes of a process and its children."""
+    """The resident memory in bytes of a process and its children."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     own = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
     return own + sum(memory_of(int(child)) for child in children)
@@ -98,7 +98,7 @@ async def client(
 
 
 async def load(address: str, good: list[tuple[bytes, str]], clients: int, bad: float) -> dict[str, object]:
-    """Return what came of so many clients."""
+    """What came of so many clients."""
     seen: Counter[str] = Counter()
     latencies: list[float] = []
     began = time.monotonic()

@@ -52,7 +52,7 @@ def _setting(part: str) -> tuple[config.ModelConfig, int, Store, Indices, Indice
 
 
 def _timed(batches: Iterator[Any], step: Callable[[Any], int], count: int) -> dict[str, float]:
-    """Return recordings per second of processor time over `count` batches."""
+    """Recordings per second of processor time over `count` batches."""
     for batch in itertools.islice(batches, WARM_UP):
         step(batch)
     _finish()
@@ -138,7 +138,7 @@ def floor(part: str, device: str, count: str) -> dict[str, float]:
 
 
 def _matrix_rate(device: str) -> float:
-    """Return operations per second of a large bfloat16 matrix product."""
+    """Operations per second of a large bfloat16 matrix product."""
     size, times = (8192, 20) if device == "cuda" else (2048, 6)
     a, b = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
     for _ in range(2):
@@ -152,7 +152,7 @@ def _matrix_rate(device: str) -> float:
 
 
 def _padded(store: Store, indices: Indices, model: config.ModelConfig, count: int) -> Iterator[Any]:
-    """Return the baseline's batches: random company, padded to the longest of the set, spectrogram done."""
+    """The baseline's batches: random company, padded to the longest of the set, spectrogram done."""
     size, longest = model.training_parameters.batch_size, int(store.lengths.max())
     recordings = on_device(store)
     prepared = []

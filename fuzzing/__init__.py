@@ -1,1 +1,1 @@
-"""Inputs that nobody means well with, for readers and the web service."""
+"""Malformed and hostile input for the readers and the web service."""

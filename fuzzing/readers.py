@@ -1,12 +1,13 @@
-"""Mutated files for one reader: `python -m fuzzing.readers edf --inputs 20000`, or `all` of them.
+"""Fuzz one reader with mutated files, or all: `python -m fuzzing.readers edf --inputs 20000`. Needs the extra `fuzz`.
 
-Atheris (libFuzzer) mutates files that other libraries wrote, led by which lines of the reader and its library a
-mutation reaches. A file may be read or refused with `BadInput`; anything else, more than 5 s or more than 1 GB
-is a finding, kept with its traceback in `fuzzing/findings/`. Needs the extra `fuzz`.
+Atheris (libFuzzer) mutates files that other libraries wrote and favours mutations that reach new lines of the reader or
+its library. Each file must be read or refused with `BadInput`. Any other error, more than 5 s and more than 1 GB are
+findings: they are kept in `fuzzing/findings/`, with their traceback.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import subprocess
 import sys
@@ -25,17 +26,18 @@ with atheris.instrument_imports(include=["ecg_rhythm", "edfio", "pydicom", "wfdb
 
     from ecg_rhythm import records
     from ecg_rhythm.errors import BadInput
-    from ecg_rhythm.records.formats import (
-        wfdb_record,  # noqa: F401
-    )
+    from ecg_rhythm.records.formats import FORMATS
 
-from tests.records import test_formats
+    for form in FORMATS:
+        form.load()
+
+from fuzzing.inputs import LEAD, WRITERS
 
 FINDINGS = Path(__file__).parent / "findings"
 SECONDS, MEGABYTES = 5, 1024
-"""Most that a file may take to read."""
+"""The most that reading a file may take."""
 SEPARATOR = b"\n#--- signal ---\n"
-"""Between header and signal file of a WFDB record, which are fuzzed as one input."""
+"""Between the header and the signal file of a WFDB record, which are fuzzed as one input."""
 READERS = {
     "apple": ["apple", "apple-comma"],
     "bdf": ["bdf"],
@@ -49,26 +51,25 @@ READERS = {
     "unnamed": ["apple", "bdf", "csv", "dicom", "edf", "mat-4", "npz", "parquet"],
     "wfdb": ["wfdb", "wfdb-flac"],
 }
-"""Which of the tests' writers give the files that are mutated; unnamed files have no suffix to tell their format."""
+"""Writers of the files that are mutated for each reader; unnamed files have no suffix that tells their format."""
 
 
 def seeds(reader: str, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield files to begin with, and the suffix of each."""
+    """Yield the suffix and the content of each file that is mutated."""
     for name in READERS[reader]:
-        made = folder / name
-        made.mkdir()
-        path = test_formats.WRITERS[name](made)
+        (folder / name).mkdir()
+        path = WRITERS[name](folder / name)
         content = path.read_bytes()
         if reader == "wfdb":
             content += SEPARATOR + path.with_suffix(".dat").read_bytes()
         yield "" if reader == "unnamed" else path.suffix, content
     if reader == "npz":
-        np.save(folder / "r.npy", test_formats.LEAD)
+        np.save(folder / "r.npy", LEAD)
         yield ".npz", (folder / "r.npy").read_bytes()
 
 
 def target(suffix: str, folder: Path) -> Callable[[bytes], None]:
-    """Return what reads one input and keeps what goes wrong with it."""
+    """Make the function that reads one input and keeps it if it is a finding."""
     path = folder / f"input{suffix}"
 
     def read(content: bytes) -> None:
@@ -78,50 +79,54 @@ def target(suffix: str, folder: Path) -> Callable[[bytes], None]:
         path.write_bytes(content)
         try:
             if not np.isfinite(records.read(path).signal).all():
-                keep(content, "samples that are no numbers")
+                keep(content, "samples that are not numbers")
         except BadInput as error:
             if path.stem not in str(error):
-                keep(content, f"does not name the file: {error}")
+                keep(content, f"a message that does not name the file: {error}")
         except Exception:
             keep(content, traceback.format_exc())
 
     def keep(content: bytes, what: str) -> None:
-        where = hashlib.sha256("".join(what.splitlines()[-3:]).encode()).hexdigest()[:12]
-        if not (FINDINGS / where).exists():
-            (FINDINGS / where).mkdir(parents=True)
-            (FINDINGS / where / path.name).write_bytes(content)
-            (FINDINGS / where / "what.txt").write_text(what)
-            print(f"FINDING in {FINDINGS / where}: {what.splitlines()[-1]}", flush=True)
+        finding = FINDINGS / hashlib.sha256("".join(what.splitlines()[-3:]).encode()).hexdigest()[:12]
+        if not finding.exists():
+            finding.mkdir(parents=True)
+            (finding / path.name).write_bytes(content)
+            (finding / "what.txt").write_text(what)
+            print(f"FINDING in {finding}: {what.splitlines()[-1]}", flush=True)
 
     return read
 
 
 def fuzz(reader: str, inputs: int) -> None:
-    """Give one reader so many inputs; does not return."""
+    """Fuzz one reader. It does not come back: libFuzzer ends the process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        corpus = folder / "corpus"
+        corpus, written = folder / "corpus", folder / "written"
         corpus.mkdir()
-        (folder / "made").mkdir()
-        made = list(seeds(reader, folder / "made"))
-        for number, (_, content) in enumerate(made):
+        written.mkdir()
+        files = list(seeds(reader, written))
+        for number, (_, content) in enumerate(files):
             (corpus / str(number)).write_bytes(content)
         FINDINGS.mkdir(exist_ok=True)
         options = [f"-runs={inputs}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", "-max_len=100000",
                    f"-artifact_prefix={FINDINGS}/{reader}-", "-seed=1", "-print_final_stats=1"]  # fmt: skip
-        atheris.Setup([sys.argv[0], *options, str(corpus)], target(made[-1][0], folder))
+        atheris.Setup([sys.argv[0], *options, str(corpus)], target(files[-1][0], folder))
         atheris.Fuzz()
 
 
 def main() -> None:
     """Fuzz one reader, or all, each in a process of its own."""
-    reader, inputs = sys.argv[1], int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
-    if reader != "all":
-        fuzz(reader, inputs)
+    parser = argparse.ArgumentParser(description="Fuzz one reader with mutated files, or all.")
+    parser.add_argument("reader", choices=["all", *READERS])
+    parser.add_argument("--inputs", type=int, default=20_000, help="mutated files for each reader")
+    arguments = parser.parse_args()
+    if arguments.reader != "all":
+        fuzz(arguments.reader, arguments.inputs)
         return
     for name in READERS:
-        print(f"{name}: {inputs} inputs", flush=True)
-        subprocess.run([sys.executable, "-m", "fuzzing.readers", name, "--inputs", str(inputs)], check=False)
+        print(f"{name}: {arguments.inputs} inputs", flush=True)
+        command = [sys.executable, "-m", "fuzzing.readers", name, "--inputs", str(arguments.inputs)]
+        subprocess.run(command, check=False)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,12 @@
-"""What was tried and what came of it; each module says what it measures."""
+"""What was tried and what came of it; the answers stand in `docs/background/experiments.md` and `results.md`.
+
+eight_bits: what does computing in eight bits cost in score and speed? (experiments)
+equal_epochs: does what makes training fast cost score? (performance)
+explanations: do explanations point at the seconds that count? A deletion test. (experiments)
+features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
+minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)
+smoothing: how is a timeline best smoothed? (experiments)
+
+Each is started as `python -m studies.NAME` from the repository with the packed challenge set in data/;
+`eight_bits`, `explanations` and `smoothing` take the folder of a finished job, such as logs/ResGRU/default.
+"""

@@ -56,7 +56,7 @@ def small_store(data: Path) -> Store:
 
 
 def variant(precision: str) -> ModelConfig:
-    """Return the default network with another number format, uncropped: cropping cuts a batch to its shortest."""
+    """The default network with another number format, uncropped: cropping cuts a batch to its shortest."""
     model = config.load_model(MODELS / "default.json").with_epochs([EPOCHS])
     options = model.training_parameters.model_copy(update={"precision": precision, "batch_size": 16})
     augmentation = model.data_augmentation.model_copy(update={"crop": 0.0})

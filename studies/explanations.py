@@ -27,7 +27,7 @@ SHARES = (0.1, 0.2, 0.4)
 
 
 def stretches(found: Explanation, order: NDArray[np.int64], share: float) -> list[tuple[float, float]]:
-    """Return the first stretches of an order, together a share of the recording."""
+    """The first stretches of an order, together a share of the recording."""
     chosen = order[: max(round(share * len(order)), 1)]
     return [(i * found.step, (i + 1) * found.step) for i in chosen.tolist()]
 

@@ -35,7 +35,7 @@ BINS = np.arange(0.4, 1.7, 0.1)
 
 
 def features(signal: NDArray[np.float32], fs: float) -> list[float]:
-    """Return what is told of a recording's length, intervals and shapes; NaN where too few beats were found."""
+    """What is told of a recording's length, intervals and shapes; NaN where too few beats were found."""
     beats = heartbeats(signal, fs)
     told = [len(signal) / fs, float(len(beats))]
     if len(beats) < FEWEST:
@@ -44,7 +44,7 @@ def features(signal: NDArray[np.float32], fs: float) -> list[float]:
 
 
 def of_intervals(rr: NDArray[np.float64]) -> list[float]:
-    """Return how long the intervals between beats are, in s, and how irregular."""
+    """How long the intervals between beats are, in s, and how irregular."""
     change = np.abs(np.diff(rr))
     median = float(np.median(rr))
     shares = np.histogram(rr / median, bins=BINS)[0] / len(rr)
@@ -59,7 +59,7 @@ def of_intervals(rr: NDArray[np.float64]) -> list[float]:
 
 
 def of_shapes(signal: NDArray[np.float32], beats: NDArray[np.int64], fs: float) -> list[float]:
-    """Return how alike the beats are, and how large their waves."""
+    """How alike the beats are, and how large their waves."""
     width = round(AROUND * fs)
     shapes = np.array([signal[b - width : b + width] for b in beats if width <= b <= len(signal) - width])
     if len(shapes) < FEWEST:

@@ -37,7 +37,7 @@ ALPHAS = np.logspace(-1, 5, 13)
 
 
 def series(store: Store) -> NDArray[np.float32]:
-    """Return all recordings as series of one length with mean 0 and deviation 1, shape (recordings, 1, samples)."""
+    """All recordings as series of one length with mean 0 and deviation 1, shape (recordings, 1, samples)."""
     width = int(SECONDS * store.fs)
     rows = []
     for i in range(len(store)):

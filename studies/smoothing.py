@@ -49,7 +49,7 @@ Method = Callable[[NDArray[np.float64]], NDArray[np.int64]]
 def spliced(
     store: Store, of_class: dict[int, list[int]], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return a signal of `HOURS` and the true class of each of its samples."""
+    """A signal of `HOURS` and the true class of each of its samples."""
     length, parts, truth = int(HOURS * 3600 * store.fs), [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
     names = [name for name in SHARES if store.classes.index(name) in of_class]
     odds = np.array([SHARES[name] for name in names])
@@ -84,12 +84,12 @@ def days_of(fold: RunFiles, store: Store) -> Iterator[Day]:
 
 
 def median(width: int) -> Method:
-    """Return a median filter of each class's probability over so many steps."""
+    """A median filter of each class's probability over so many steps."""
     return lambda steps: np.asarray(median_filter(steps, size=(width, 1), mode="nearest").argmax(axis=1))
 
 
 def markov(minutes: float, trust: float) -> Method:
-    """Return a hidden Markov model's smoothing."""
+    """A hidden Markov model's smoothing."""
     return lambda steps: np.asarray(smoothing.smoothed(steps, sliding.STRIDE, minutes, trust).argmax(axis=1))
 
 
@@ -101,7 +101,7 @@ METHODS: dict[str, dict[str, Method]] = {
 
 
 def judged(days: list[Day], method: Method, store: Store) -> dict[str, float]:
-    """Return the challenge score of steps, the mean error of AF burden, and how many episodes are found for each."""
+    """The challenge score of steps, the mean error of AF burden, and how many episodes are found for each."""
     found = [method(day.steps) for day in days]
     fibrillation = store.classes.index("A")
     truths = [day.truth for day in days]

@@ -377,6 +377,19 @@ main()"""
     assert "AUROC A" in result.stdout and "all figures published are those of the predictions" in result.stdout
 
 
+def test_help_groups_the_verbs_in_plain_text() -> None:
+    printed = run("--help").stdout
+    groups = dict(part.split("\n", 1) for part in printed.rstrip().split("\n\n")[3:])
+    assert {group: [line.split()[0] for line in verbs.splitlines()] for group, verbs in groups.items()} == {
+        "Data:": ["fetch", "pack", "info", "split"],
+        "Train:": ["train", "queue"],
+        "Compare:": ["summarize", "evaluate", "publish", "vote", "robustness", "suspects"],
+        "Use:": ["classify", "serve", "schema", "export", "demo"],
+    }
+    assert printed.isascii() and max(map(len, printed.splitlines())) <= 80
+    assert "..." not in printed.partition("Data:")[2]
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     assert run("--version").stdout.split() == ["ecg-rhythm", importlib.metadata.version("ecg-rhythm")]
 

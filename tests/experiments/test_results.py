@@ -14,7 +14,7 @@ from sklearn import metrics
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder
-from ecg_rhythm.evaluation.evaluate import calibration_error, evaluate
+from ecg_rhythm.evaluation.evaluate import calibration_error, differences, evaluate
 from ecg_rhythm.evaluation.predictions import Predictions, joined, read_predictions, write_predictions
 from ecg_rhythm.experiments import results, robustness
 from ecg_rhythm.experiments.run import train
@@ -134,7 +134,7 @@ def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
     result, predictions = results.read(tmp_path / "vote")
     assert result["title"] == "two seeds"
     assert list(result["training"]) == ["seed0", "seed1"]
-    assert results.differences(published, evaluate(predictions)) == []
+    assert differences(published, evaluate(predictions)) == []
     assert sorted(predictions.records) == sorted(open_store(data).names)
     for fold in (0, 1):
         tables = [read_predictions(job / f"fold{fold}" / "predictions.csv") for job in jobs]
@@ -186,14 +186,14 @@ def test_a_result_that_no_job_made_is_checked_but_not_made_anew(tmp_path: Path) 
     made_from = {"data": "x", "split": "s", "labels": "v3"}
     published = results.write(tmp_path / "ridge", "by hand", made_from, {"ridge": {"seconds": [1]}}, predictions)
     _, found = results.read(tmp_path / "ridge")
-    assert results.differences(published, evaluate(found)) == []
+    assert differences(published, evaluate(found)) == []
     assert "no job made it" in refusal(lambda: results.spec(tmp_path / "ridge", 0, tmp_path))
 
 
 @pytest.mark.parametrize("result", sorted(PUBLISHED.glob("*/result.json")), ids=lambda path: path.parent.name)
 def test_published_figures_are_those_of_the_published_predictions(result: Path) -> None:
     published, predictions = results.read(result.parent)
-    assert results.differences(published["figures"], evaluate(predictions)) == []
+    assert differences(published["figures"], evaluate(predictions)) == []
     assert len(set(predictions.records)) == 8528
     f1 = [metrics.f1_score(f.targets, f.labels, average=None)[:3].mean() for f in folds_of(predictions)]
     assert published["figures"]["measures"]["challenge"]["mean"] == pytest.approx(np.mean(f1))
@@ -212,16 +212,16 @@ def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, t
     results.publish(jobs[0], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
-    (sentence,) = results.differences(result["figures"], evaluate(predictions))
+    (sentence,) = differences(result["figures"], evaluate(predictions))
     assert sentence.startswith("measures, F1 A, mean: ")
     result["figures"]["measures"]["forgotten"] = {"mean": 0.5}
-    assert len(results.differences(result["figures"], evaluate(predictions))) == 2
+    assert len(differences(result["figures"], evaluate(predictions))) == 2
     for newer in ("F1 A", "forgotten"):
         result["figures"]["measures"].pop(newer)
-    assert results.differences(result["figures"], evaluate(predictions)) == []
+    assert differences(result["figures"], evaluate(predictions)) == []
     result, _ = results.read(tmp_path / "one")
     turned = replace(predictions, probabilities=predictions.probabilities[:, ::-1])
-    assert results.differences(result["figures"], evaluate(turned))
+    assert differences(result["figures"], evaluate(turned))
 
 
 def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:
@@ -257,4 +257,4 @@ def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
     for rows in ([], [["a"]], *not_one):
         with table.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
-        assert "no predictions of a run" in refusal(lambda: read_predictions(table))
+        assert "no table of predictions" in refusal(lambda: read_predictions(table))

@@ -11,7 +11,7 @@ from scipy.signal import periodogram
 from ecg_rhythm.cli.results import robustness as robustness_command
 from ecg_rhythm.experiments import robustness
 from ecg_rhythm.experiments.run import train
-from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.records import Record, fill_gaps
 from ecg_rhythm.signals import perturbations
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation
 from tests.helpers import model, refusal, spec
@@ -36,7 +36,7 @@ def test_a_perturbation_follows_from_its_seed_and_leaves_a_signal(one: Perturbat
     for strength in one.strengths:
         changed = applied(one, strength, seed=3)
         np.testing.assert_array_equal(changed.signal, applied(one, strength, seed=3).signal)
-        assert np.isfinite(bridged(changed, "r").signal).all()
+        assert np.isfinite(fill_gaps(changed, "r").signal).all()
     np.testing.assert_array_equal(WAVE, np.sin(2 * np.pi * np.arange(6000) / 250).astype(np.float32))
 
 

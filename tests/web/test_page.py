@@ -115,9 +115,7 @@ def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:
 def test_lead_rate_and_unit_apply_to_the_file_that_is_shown(page: Page, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "r.csv", np.sin(np.arange(3000) / 9))
     page.set_input_files("#file", tmp_path / "r.csv")
-    expect(page.get_by_role("alert")).to_have_text(
-        "r.csv: nothing in it tells its sampling rate; give it in Hz with fs"
-    )
+    expect(page.get_by_role("alert")).to_have_text("r.csv: its sampling rate is unknown; give it in Hz with fs")
     page.locator("#fs").fill("300")
     page.keyboard.press("Enter")
     expect(page.locator("#title")).to_contain_text("r.csv")

@@ -179,7 +179,7 @@ def test_a_picture_shades_what_influenced_the_prediction_most(client: TestClient
     [
         (b"", "application/octet-stream", "", 422, "the body is empty"),
         (b"garbage \x00\xff", "application/octet-stream", "?name=x.edf", 422, "x.edf: unknown format"),
-        (b"1\n2\n3\n", "application/octet-stream", "?name=x.csv", 422, "x.csv: nothing in it tells its sampling rate"),
+        (b"1\n2\n3\n", "application/octet-stream", "?name=x.csv", 422, "x.csv: its sampling rate is unknown"),
         (b"1\n2\n3\n", "application/octet-stream", "?fs=-1", 422, "not one of an ECG"),
         (
             b"a 1 300 9\n../../etc/passwd 16 1 16 0 0 0 0 I\n",
@@ -197,7 +197,7 @@ def test_a_picture_shades_what_influenced_the_prediction_most(client: TestClient
         (b'{"samples": [true, true], "fs": 1}', "application/json", "", 422, "this JSON cannot be read"),
         (b'{"samples": [1], "fs": 1%s}' % (b"0" * 400), "application/json", "", 422, "this JSON cannot be read"),
         (b'{"samples": [1], "fs": 1}', "application/json", "", 422, "a single sample is too short"),
-        (b'{"samples": [1, 2]}', "application/json", "", 422, "nothing in it tells its sampling rate"),
+        (b'{"samples": [1, 2]}', "application/json", "", 422, "its sampling rate is unknown"),
         (b'{"samples": [1, 2], "fs": 300, "unit": "kg"}', "application/json", "", 422, "which is no voltage"),
         (b'{"samples": [1, 2], "fs": 300}', "application/json", "", 422, "is too short"),
         (b'{"samples": [1, 2], "fs": true}', "application/json", "", 422, "this JSON cannot be read"),

@@ -8,8 +8,8 @@ from ecg_rhythm.cli.console import app, complain, err
 from ecg_rhythm.errors import BadInput
 
 # isort: off
-# In the order in which --help lists their commands.
-from ecg_rhythm.cli import data, train, results, export, classify, serve, demo
+# In the order in which --help lists their verbs.
+from ecg_rhythm.cli import data, train, results, classify, serve, export, demo
 # isort: on
 
 __all__ = ["classify", "data", "demo", "export", "main", "results", "serve", "train"]
@@ -17,8 +17,8 @@ __all__ = ["classify", "data", "demo", "export", "main", "results", "serve", "tr
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
-TRAINING = ("train", "queue", "evaluate")
-"""Commands whose work is kept when they are interrupted."""
+RESUMABLE = ("train", "queue", "evaluate")
+"""Verbs that resume their runs after an interruption."""
 
 EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensors", "tensorboard"), "train") | {
     "neurokit2": "demo"
@@ -27,7 +27,7 @@ EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensor
 
 
 def main() -> None:
-    """Run the command; what a user did wrong ends with one sentence and exit code 2."""
+    """Run the command; bad input ends it with one sentence and exit code 2."""
     try:
         app()
     except BadInput as error:
@@ -41,8 +41,8 @@ def main() -> None:
         _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            go_on = "; runs that have begun go on where they were if started again without --restart"
-            err.print(f"interrupted{go_on if {*TRAINING} & {*sys.argv[1:2]} else ''}")
+            resume = "; the same command resumes the runs that have begun, unless --restart is given"
+            err.print(f"interrupted{resume if {*RESUMABLE} & {*sys.argv[1:2]} else ''}")
         raise
 
 

@@ -19,7 +19,7 @@ STANDARD_OUTPUT = 1
 """Its file descriptor."""
 
 
-@app.command(rich_help_panel=USE, short_help="Classify ECG recordings.")
+@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE)
 def classify(
     files: Annotated[
         list[str], typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")

@@ -1,4 +1,4 @@
-"""What all commands share: the program, where it prints, options that mean the same everywhere."""
+"""What all verbs share: the program, where it prints, options that mean the same everywhere."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
+import typer.core
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from typer.core import TyperGroup
 
 from ecg_rhythm.version import __version__
 
@@ -21,7 +21,7 @@ WIDE = 200
 
 
 def console(stream: TextIO) -> Console:
-    """Make a console as wide as the terminal, or wide enough for every table where there is none."""
+    """A console as wide as the terminal, or, without a terminal, wide enough for every table."""
     return Console(file=stream, width=None if stream.isatty() else WIDE)
 
 
@@ -34,41 +34,41 @@ def new_table(*columns: str, title: str | None = None) -> Table:
 
 
 DATA, TRAIN, COMPARE, USE = "Data", "Train", "Compare", "Use"
-"""Groups of verbs, in the order in which `--help` lists them."""
+"""Groups of verbs in `--help`: the `rich_help_panel` of each."""
 
 
-class Grouped(TyperGroup):
-    """Lists verbs by their groups; the library does so only with boxes around them."""
+class Verbs(typer.core.TyperGroup):
+    """The verbs, grouped in plain text: rich's boxes would take longer and are hard to read without a terminal."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # whose types are private to the library
-        """Write a section for each group."""
-        verbs = [(name, verb) for name in self.list_commands(ctx) if (verb := self.get_command(ctx, name))]
-        for group in (DATA, TRAIN, COMPARE, USE):
-            own = [
-                (name, verb.get_short_help_str(80))
-                for name, verb in verbs
-                if group == getattr(verb, "rich_help_panel", "")
-            ]
-            with formatter.section(group):
-                formatter.write_dl(own)
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group of verbs, in the order in which they were added."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, verb in self.commands.items():
+            if not verb.hidden and isinstance(verb, typer.core.TyperCommand):
+                group = groups.setdefault(str(verb.rich_help_panel), [])
+                group.append((name, verb.get_short_help_str(formatter.width)))
+        width = max(len(name) for verbs in groups.values() for name, _ in verbs)
+        for title, verbs in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in verbs])
 
 
 app = typer.Typer(
-    cls=Grouped,
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-# Where these are closed, as in a service without a console, Python has None: nobody reads what is printed.
+# Python has None for a stream that is closed, as in a service without a console: nobody reads what is printed.
 sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
 for stream in (sys.stdout, sys.stderr):
-    if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is escaped: a file's name must not end a batch
+    if isinstance(stream, io.TextIOWrapper):  # escapes what the encoding lacks: a file's name must not end a batch
         stream.reconfigure(errors="backslashreplace")
 out, err = console(sys.stdout), console(sys.stderr)
 
-Data = Annotated[Path, typer.Option(help="Data folder, with the packed data set and its splits.")]
-Logs = Annotated[Path, typer.Option(help="Folder with the runs.")]
+Data = Annotated[Path, typer.Option(help="Folder of the packed data set and its splits.")]
+Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
 
 def complain(message: object, console: Console = err) -> None:
@@ -90,7 +90,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Train, compare and use neural networks that classify heart rhythm in single-lead ECGs."""

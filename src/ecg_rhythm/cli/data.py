@@ -1,41 +1,33 @@
-"""Commands that make data sets and folds."""
+"""Verbs that make data sets and folds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from rich.console import Console
-
-from ecg_rhythm.data.store import Store
-
-if TYPE_CHECKING:
-    pass
-
 from typing import Annotated
 
+import numpy as np
 import typer
+from rich.console import Console
 
 from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
-from ecg_rhythm.data.store import open_store, splits_folder, store_folder
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
 from ecg_rhythm.schema import checked_name
 
 
-@app.command(rich_help_panel=DATA, short_help="Get and pack the 2017 challenge set.")
+@app.command(short_help="Download, verify and pack the 2017 challenge set.", rich_help_panel=DATA)
 def fetch(
     archive: Annotated[
-        Path | None, typer.Option(help="training2017.zip on this machine; without it, it is downloaded.")
+        Path | None, typer.Option(help="Local copy of training2017.zip; nothing is downloaded for it.")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="REFERENCE-v3.csv on this machine; without it, it is downloaded.")
+        Path | None, typer.Option(help="Local copy of REFERENCE-v3.csv; nothing is downloaded for it.")
     ] = None,
-    mirror: Annotated[str | None, typer.Option(help="Address to try first.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="URL of a folder to download from first.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Download, verify and pack the 2017 challenge set; make the published split with and without validation parts."""
+    """Download, verify and pack the PhysioNet/CinC Challenge 2017, and make its published folds."""
     from ecg_rhythm.data import challenge
 
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
@@ -44,14 +36,14 @@ def fetch(
     out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
 
 
-@app.command(rich_help_panel=DATA, short_help="Pack your own labelled recordings.")
+@app.command(short_help="Pack your own labelled recordings.", rich_help_panel=DATA)
 def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
     labels: Annotated[Path, typer.Option(help="CSV file with a line `record,label` for each recording.")],
-    fs: Annotated[float, typer.Option(help="Sampling rate in Hz to which all are resampled.")] = 300.0,
+    fs: Annotated[float, typer.Option(help="Sampling rate to resample all recordings to, in Hz.")] = 300.0,
     data: Data = Path("data"),
 ) -> None:
-    """Pack your own labelled recordings. All other commands then work on them."""
+    """Pack your own labelled recordings, for all other verbs to use."""
     from ecg_rhythm.data import packing
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
@@ -59,30 +51,30 @@ def pack(
     out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
 
 
-@app.command(rich_help_panel=DATA, short_help="Describe the packed data set.")
+@app.command(rich_help_panel=DATA)
 def info(data: Data = Path("data")) -> None:
-    """Describe the packed data set: recordings, classes, label versions, durations."""
+    """Show classes, lengths and duplicates of a data set."""
     print_store(out, open_store(data))
 
 
-@app.command(rich_help_panel=DATA, short_help="Divide the data set into folds.")
+@app.command(short_help="Divide the data set into folds.", rich_help_panel=DATA)
 def split(
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    ratio: Annotated[int, typer.Option(help="Training and validation part together, over the validation part.")] = 6,
+    ratio: Annotated[int, typer.Option(help="(training + validation part) / validation part.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
-    holdout: Annotated[bool, typer.Option("--holdout", help="Keep one further part out of all folds.")] = False,
+    holdout: Annotated[bool, typer.Option("--holdout", help="Keep a further part out of all folds.")] = False,
     refit: Annotated[
         bool,
-        typer.Option("--refit", help="Train on the validation parts too, for a recipe that is already chosen."),
+        typer.Option("--refit", help="Train on the validation parts, too: for a recipe that is already chosen."),
     ] = False,
-    labels: Annotated[str | None, typer.Option(help="Label version to stratify by. The challenge set: v2.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; challenge set: v2.")] = None,
     keep_together: Annotated[
-        bool, typer.Option("--keep-together", help="Keep recordings with the same signal in one part.")
+        bool, typer.Option("--keep-together", help="Put recordings with the same signal into one part.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the split. Without it, the options make the name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the split; default: made from its options.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Divide the data set into folds. The defaults give the published split_5_6_14."""
+    """Divide the data set into folds; the defaults make the published split_5_6_14."""
     made = make_for_store(
         open_store(data),
         folds=folds,
@@ -100,7 +92,7 @@ def split(
         f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
     )
     if made.holdout:
-        out.print(f"{len(made.holdout)} recordings are held out of all folds")
+        out.print(f"{len(made.holdout)} recordings are in no fold")
 
 
 BAR = 40
@@ -108,7 +100,7 @@ BAR = 40
 
 
 def print_store(out: Console, data: Store) -> None:
-    """Print what a data set holds: counts per class and label version, lengths, duplicates."""
+    """Print counts per class and label version, lengths and duplicates of a data set."""
     seconds = data.lengths / data.fs
     out.print(
         f"{len(data)} recordings at {data.fs:g} Hz, {seconds.min():.1f} to {seconds.max():.1f} s, "

@@ -1,4 +1,4 @@
-"""The verb that shows the whole way on synthetic recordings."""
+"""The verb that tries all steps on synthetic recordings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from ecg_rhythm.cli.train import queue
 from ecg_rhythm.errors import BadInput
 
 
-@app.command(rich_help_panel=USE, short_help="Show the whole way on synthetic recordings.")
+@app.command(short_help="Try everything on synthetic recordings.", rich_help_panel=USE)
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to make. What an earlier demo made is removed.")] = Path(
-        "demo"
-    ),
+    folder: Annotated[Path, typer.Argument(help="Folder to make; an earlier demo is removed first.")] = Path("demo"),
 ) -> None:
-    """Show the whole way on synthetic recordings in about a minute. It needs no data and no network connection."""
-    from ecg_rhythm.data import synthetic as story
+    """Pack, split, train, compare and classify synthetic recordings in about a minute; needs no data and no network."""
+    from ecg_rhythm.data import synthetic
 
     marker = folder / ".ecg-rhythm-demo"
     if folder.exists():
@@ -40,9 +38,9 @@ def demo(
         out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
 
     out.print("Synthesising recordings of four rhythms:")
-    for label, text in story.DESCRIPTIONS.items():
+    for label, text in synthetic.DESCRIPTIONS.items():
         out.print(f"  {label}  {text}", highlight=False)
-    labels = story.synthesise(recordings)
+    labels = synthetic.synthesise(recordings)
     jobs = config.shipped("jobs") / "demo.json"
     show(f"pack {recordings} --labels {labels} --data {data}")
     pack(recordings, labels, data=data)
@@ -53,8 +51,8 @@ def demo(
     show(f"summarize --logs {logs}")
     summarize(logs=logs)
     strip, vote = folder / "strip", logs / "CNN" / "CNN_demo"
-    story.write_record(strip, story.rhythm("A", np.random.default_rng(1)))
-    out.print("\nA recording of atrial fibrillation that no network has seen, and the vote of both folds:")
+    synthetic.write_record(strip, synthetic.rhythm("A", np.random.default_rng(1)))
+    out.print("\nA recording of atrial fibrillation that no network was trained on, classified by both folds together:")
     show(f"classify {strip} --model {vote}")
     classify([str(strip)], [vote])
     out.print(
@@ -68,5 +66,5 @@ def demo(
 
 
 def _demo_devices() -> str:
-    """Return two workers on the CPU: enough to show a queue, and the networks are small."""
+    """Two workers on the CPU: enough to show a queue, and the networks are small."""
     return "cpu,cpu"

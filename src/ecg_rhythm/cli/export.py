@@ -12,31 +12,31 @@ from ecg_rhythm.cli.console import USE, Data, app, out
 from ecg_rhythm.errors import BadInput
 
 
-@app.command(rich_help_panel=USE, short_help="Write a trained network as an ONNX file.")
+@app.command(short_help="Write a trained network as an ONNX file.", rich_help_panel=USE)
 def export(
     source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="ONNX file to write.")],
     calibrate: Annotated[
-        Path | None, typer.Option(help="Folder of a result of the same model: its predictions calibrate the file.")
+        Path | None, typer.Option(help="Folder of a result of the same model; its predictions calibrate the file.")
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Compute convolutions in eight bits: faster, slightly less exact.")
+        bool, typer.Option("--int8", help="Compute convolutions with 8-bit integers: faster, a little less exact.")
     ] = False,
     data: Data = Path("data"),
 ) -> None:
-    """Write a trained network as one ONNX file, which `classify` runs without PyTorch."""
+    """Write a trained network as one ONNX file, which `classify` runs without torch."""
     from ecg_rhythm.experiments import results
     from ecg_rhythm.weights import export as exporting
     from ecg_rhythm.weights import torch_model
     from ecg_rhythm.weights.loading import weights_of
     from ecg_rhythm.weights.run_files import RunFiles
 
-    found = weights_of(source)
-    if len(found) > 1:
-        raise BadInput(f"{source}: this is a job of {len(found)} networks; name one of its folds")
+    weights = weights_of(source)
+    if len(weights) > 1:
+        raise BadInput(f"{source}: this is a job of {len(weights)} networks; name one of its folds")
     if to.suffix != ".onnx":
         raise BadInput(f"--to {to}: name a file that ends in .onnx")
-    network, metadata = torch_model.load(found[0])
+    network, metadata = torch_model.load(weights[0])
     if calibrate is not None:
         fitted = results.calibration_of(calibrate, metadata.config, metadata.classes)
         metadata = metadata.model_copy(update={"calibration": fitted})
@@ -44,7 +44,7 @@ def export(
         from ecg_rhythm.experiments.run import training_recordings
         from ecg_rhythm.weights import quantise
 
-        recordings = training_recordings(RunFiles(found[0].parent), data)
+        recordings = training_recordings(RunFiles(weights[0].parent), data)
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / to.name
             exporting.export(network, metadata, exact)

@@ -1,4 +1,4 @@
-"""Commands that publish results and look into them."""
+"""Verbs that compare: runs with each other, results with their predictions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import typer
 from rich.console import Console
 
+from ecg_rhythm import files
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
+from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
 from ecg_rhythm.experiments import summary
@@ -21,43 +25,27 @@ if TYPE_CHECKING:
     from ecg_rhythm.evaluation.suspects import Suspect
     from ecg_rhythm.experiments.robustness import Robustness
 
-from typing import Annotated
 
-import typer
-
-from ecg_rhythm import files
-from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
-from ecg_rhythm.cli.train import show_progress
-
-
-@app.command(rich_help_panel=COMPARE, short_help="Keep a job's predictions and figures as a result.")
-def publish(
-    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
-    to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
-    title: Annotated[str, typer.Option(help="Title of the result.")],
-    data: Data = Path("data"),
+@app.command(short_help="Compare all finished runs.", rich_help_panel=COMPARE)
+def summarize(
+    architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
+    logs: Logs = Path("logs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each metric and fold.")] = False,
 ) -> None:
-    """Keep the out-of-fold predictions of a job, what made them, and their figures, for anyone to check."""
-    from ecg_rhythm.experiments import results
-
-    print_evaluation(out, results.publish(job, to, title, data), title)
-    out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
-
-
-@app.command(rich_help_panel=COMPARE, short_help="Combine results: the mean of their probabilities.")
-def vote(
-    members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results on the same split.")],
-    to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
-    title: Annotated[str, typer.Option(help="Title of the result.")],
-) -> None:
-    """Combine results into one: the mean of their out-of-fold probabilities."""
-    from ecg_rhythm.experiments import results
-
-    print_evaluation(out, results.vote(members, to, title), title)
-    out.print(f"all of it is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+    """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
+    configurations, problems = summary.summarize(logs, architecture)
+    if as_json or as_csv:
+        typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
+    else:
+        print_summaries(out, configurations)
+    for message in problems:
+        complain(message)
+    if problems:
+        sys.exit(1)
 
 
-@app.command(rich_help_panel=COMPARE, short_help="Recompute the figures of a result and check them.")
+@app.command(short_help="Check a published result against its predictions.", rich_help_panel=COMPARE)
 def evaluate(
     result: Annotated[Path, typer.Argument(help="Folder of a result, such as results/default.")],
     rerun: Annotated[int | None, typer.Option(help="Train this fold again and compare.")] = None,
@@ -65,7 +53,8 @@ def evaluate(
     data: Data = Path("data"),
     logs: Annotated[Path, typer.Option(help="Folder for the runs of --rerun.")] = Path("rerun"),
 ) -> None:
-    """Recompute every figure of a result from its out-of-fold predictions and compare it with the published one."""
+    """Compute all metrics of a result from its out-of-fold predictions and compare them with the published ones."""
+    from ecg_rhythm.evaluation.evaluate import differences
     from ecg_rhythm.evaluation.evaluate import evaluate as evaluated
     from ecg_rhythm.experiments import results
 
@@ -74,7 +63,7 @@ def evaluate(
     published, predictions = results.read(result)
     spec = None if rerun is None else results.spec(result, rerun, data)
     computed = evaluated(predictions)
-    wrong = results.differences(published["figures"], computed)
+    wrong = differences(published["figures"], computed)
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
@@ -98,57 +87,66 @@ def evaluate(
         out.print("all figures published are those of the predictions")
 
 
-@app.command(rich_help_panel=COMPARE, short_help="List recordings whose labels are probably wrong.")
-def suspects(
-    found_in: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results of one data set.")],
-    sure: Annotated[float, typer.Option(min=0, max=1, help="Least probability of every model's prediction.")] = 0.8,
-    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+@app.command(short_help="Publish a finished job: predictions and metrics.", rich_help_panel=COMPARE)
+def publish(
+    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
+    title: Annotated[str, typer.Option(help="Title of the result, in a few words.")],
+    data: Data = Path("data"),
 ) -> None:
-    """List recordings that all models get wrong with high probability. Often their label is wrong."""
-    from ecg_rhythm.evaluation import suspects as looking
+    """Publish a finished job: its out-of-fold predictions, their metrics, and the files that make it anew."""
     from ecg_rhythm.experiments import results
 
-    found = looking.suspects([results.read(folder)[1] for folder in found_in], sure)
-    print_suspects(out, found)
-    if to is not None:
-        looking.write(to, found)
+    print_evaluation(out, results.publish(job, to, title, data), title)
+    out.print(f"the result is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
 
 
-@app.command(rich_help_panel=COMPARE, short_help="Score a job under noise, gaps and other disturbances.")
+@app.command(short_help="Average the probabilities of several results.", rich_help_panel=COMPARE)
+def vote(
+    members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results, all on the same split.")],
+    to: Annotated[Path, typer.Option(help="Folder to make, such as results/ensemble.")],
+    title: Annotated[str, typer.Option(help="Title of the result, in a few words.")],
+) -> None:
+    """Average the out-of-fold probabilities of several results into a new one."""
+    from ecg_rhythm.experiments import results
+
+    print_evaluation(out, results.vote(members, to, title), title)
+    out.print(f"the result is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+
+
+@app.command(short_help="Score a job under noise, gaps and other faults.", rich_help_panel=COMPARE)
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
-    part: Annotated[str, typer.Option(help="Part of each fold to score: test, or valid to choose by.")] = "test",
-    every: Annotated[int, typer.Option(min=1, help="Take only every N-th recording.")] = 1,
+    part: Annotated[str, typer.Option(help="Part to score: test, or valid to choose between models.")] = "test",
+    every: Annotated[int, typer.Option(min=1, help="Use only every N-th recording.")] = 1,
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     data: Data = Path("data"),
 ) -> None:
-    """Score a job under noise, other sampling rates, gaps and other disturbances."""
-    from ecg_rhythm.experiments import robustness as measuring
+    """Score a finished job on perturbed recordings: noise, gaps, other sampling rates, other gains."""
+    from ecg_rhythm.experiments.robustness import measure
 
     with out.status("measuring") as status:
-        found = measuring.measure(job, data, part=part, every=every, report=status.update)
-    print_robustness(out, found)
+        measured = measure(job, data, part=part, every=every, report=status.update)
+    print_robustness(out, measured)
     if to is not None:
-        files.write_json(to, found)
+        files.write_json(to, measured)
 
 
-@app.command(rich_help_panel=COMPARE, short_help="Compare all finished runs.")
-def summarize(
-    architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
-    logs: Logs = Path("logs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line per phase, job, fold and metric.")] = False,
+@app.command(short_help="List recordings whose labels may be wrong.", rich_help_panel=COMPARE)
+def suspects(
+    members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results, all of one data set.")],
+    sure: Annotated[float, typer.Option(min=0, max=1, help="Least probability of each result's answer.")] = 0.8,
+    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
-    """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
-    configurations, problems = summary.summarize(logs, architecture)
-    if as_json or as_csv:
-        typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
-    else:
-        print_summaries(out, configurations)
-    for message in problems:
-        complain(message)
-    if problems:
-        sys.exit(1)
+    """List recordings for which all results confidently agree on another class than the label."""
+    from ecg_rhythm.evaluation.suspects import suspects as suspected
+    from ecg_rhythm.evaluation.suspects import write
+    from ecg_rhythm.experiments import results
+
+    listed = suspected([results.read(folder)[1] for folder in members], sure)
+    print_suspects(out, listed)
+    if to is not None:
+        write(to, listed)
 
 
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
@@ -230,7 +228,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
 
 
 def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
-    """Print how a fold that was trained anew compares with what is published."""
+    """Print how a fold that was trained again compares with the published one."""
     before, after = (score(table.targets, table.labels, table.classes) for table in (published, anew))
     table = new_table("", *before)
     for name, metrics in (("published", before), ("anew", after)):
@@ -244,26 +242,26 @@ def print_comparison(out: Console, published: Predictions, anew: Predictions) ->
     )
 
 
-def print_robustness(out: Console, found: Robustness) -> None:
-    """Print the score under each perturbation, and what signals without a heart are taken for."""
-    before = found["rows"][0]["challenge"]
+def print_robustness(out: Console, measured: Robustness) -> None:
+    """Print the score under each perturbation, and the labels of signals that contain no ECG."""
+    before = measured["rows"][0]["challenge"]
     table = new_table("perturbation", "strength", "challenge, mean ± sd", "difference")
-    for row in found["rows"]:
+    for row in measured["rows"]:
         strength = "" if row["strength"] is None else f"{row['strength']:g} {row['unit']}"
         after = row["challenge"]
         mean_and_sd = str(Spread(after["mean"], after["sd"]))
         table.add_row(row["perturbation"], strength, mean_and_sd, f"{after['mean'] - before['mean']:+.3f}")
     out.print(table)
-    empty = new_table("no ECG at all", *(f"said {name}" for name in next(iter(found["empty"].values()))))
-    for name, shares in found["empty"].items():
+    empty = new_table("no ECG at all", *(f"said {name}" for name in next(iter(measured["empty"].values()))))
+    for name, shares in measured["empty"].items():
         empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
     out.print(empty)
 
 
-def print_suspects(out: Console, found: Sequence[Suspect]) -> None:
-    """Print recordings whose labels are worth a look."""
+def print_suspects(out: Console, suspects: Sequence[Suspect]) -> None:
+    """Print recordings whose labels may be wrong."""
     table = new_table("record", "label", "all models say", "probability", "of the label")
-    for suspect in found:
+    for suspect in suspects:
         values = (f"{suspect.probability:.3f}", f"{suspect.of_label:.3f}")
         table.add_row(suspect.record, suspect.label, suspect.said, *values)
     out.print(table)

@@ -11,11 +11,11 @@ import typer
 
 from ecg_rhythm import config
 from ecg_rhythm import schema as json_schemas
-from ecg_rhythm.cli.console import TRAIN, USE, app, out
+from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.errors import BadInput
 
 
-@app.command(rich_help_panel=USE, short_help="Serve a web page that classifies ECGs, and an HTTP interface.")
+@app.command(rich_help_panel=USE)
 def serve(
     model: Annotated[
         list[Path] | None,
@@ -50,7 +50,7 @@ def serve(
         uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
 
 
-@app.command(rich_help_panel=TRAIN, short_help="Print the JSON Schema of model or job files.")
+@app.command(short_help="Print the JSON Schema of a model or job file.", rich_help_panel=USE)
 def schema(
     kind: Annotated[str, typer.Argument(help="model or job.")] = "model",
 ) -> None:

@@ -1,4 +1,4 @@
-"""Commands that train networks and compare them."""
+"""Verbs that train networks."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
 
-Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick look: 5, or 5,3,2,0,0.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Begin again, also where runs are done.")]
+Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick look: 5 for all, or 5,3,2,0,0.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start again, even runs that are finished.")]
 
 
-@app.command(rich_help_panel=TRAIN, short_help="Train one model on one fold.")
+@app.command(short_help="Train one model on one fold.", rich_help_panel=TRAIN)
 def train(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
     split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
-    labels: Annotated[str | None, typer.Option(help="Label version to train on. The challenge set: v3.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to train on; challenge set: v3.")] = None,
     epochs: Epochs = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     test_scores: Annotated[
-        bool, typer.Option("--test-scores", help="Score the test part at every validation too. It never chooses.")
+        bool, typer.Option("--test-scores", help="Score the test part at every validation, too; never used to choose.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the job. Without it: MODEL_single.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the job; default: MODEL_single.")] = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Train one model on one fold. After an interruption, the same command continues."""
+    """Train one model on one fold. After an interruption, the same command resumes."""
     # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
     out.quiet = os.environ.get("RANK", "0") != "0"
     job = _job(
@@ -81,13 +81,10 @@ def train(
     out.print(f"all of it is in {there.path}", markup=False)
 
 
-@app.command(rich_help_panel=TRAIN, short_help="Train all models and folds of a job file.")
+@app.command(short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
-    devices: Annotated[
-        str,
-        typer.Option(help="A worker for each: cpu, cpu,cpu, or GPU numbers 0,1,..."),
-    ] = "auto",
+    devices: Annotated[str, typer.Option(help="A worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and list the runs, but train none.")
@@ -97,7 +94,7 @@ def queue(
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Train all models and folds of a job file that are not done, on the devices of this machine."""
+    """Train all unfinished runs of a job file, in parallel on several devices."""
     workers = parse_devices(devices)
     if strange := sorted(set(workers) - {"cpu", *gpus()}):
         raise BadInput(

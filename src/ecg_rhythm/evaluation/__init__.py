@@ -1,1 +1,1 @@
-"""Predictions -> figures: pure functions."""
+"""Predictions -> metrics, calibration, suspects: pure functions."""

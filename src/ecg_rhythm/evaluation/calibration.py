@@ -1,6 +1,6 @@
-"""Probabilities that mean what they say, and sets of classes that hold the true one as often as asked.
+"""Calibrated probabilities, and prediction sets with the coverage you choose (conformal prediction).
 
-Both are fitted on predictions of recordings that the models did not train on.
+Both are fitted to predictions for recordings that the models did not train on.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pydantic import Field
 from ecg_rhythm.schema import Section
 
 SMALLEST = 1e-7
-"""Stands for a probability of 0, which has no logarithm."""
+"""Smallest probability: 0 has no logarithm."""
 TEMPERATURES = (0.05, 20.0)
-"""Between which one is looked for."""
+"""Range in which the temperature is fitted."""
 GRID = np.linspace(0.0, 1.0, 201)
-"""Shares of calibration recordings for which thresholds are kept."""
+"""Coverages for which thresholds are kept."""
 
 
 class Calibration(Section):
-    """What turns a model's probabilities into calibrated ones and into prediction sets."""
+    """Temperature and thresholds that calibrate a model's probabilities and make its prediction sets."""
 
     temperature: float = Field(gt=0)
     """Logarithms of probabilities are divided by it."""
     thresholds: dict[str, list[float]]
     """For each class, quantiles of 1 - p(class) over recordings of that class, at 0, 0.5, ..., 100 %."""
     counts: dict[str, int]
-    """Recordings of each class that the thresholds are from."""
+    """Number of recordings of each class that the thresholds are fitted to."""
 
 
 def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes: list[str]) -> Calibration:
@@ -50,7 +50,7 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
     of inductive conformal predictors", Machine Learning 92, 2013; Sadinle et al., "Least ambiguous set-valued
     classifiers with bounded error levels", JASA 114, 2019 (one threshold per class).
     """
-    from scipy.optimize import minimize_scalar  # what only predicts does not wait for SciPy
+    from scipy.optimize import minimize_scalar  # prediction alone does not wait for SciPy
     from scipy.special import log_softmax
 
     logs = np.log(np.maximum(probabilities, SMALLEST))
@@ -74,22 +74,22 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
 
 
 def apply_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Return probabilities, shape (..., classes), made less or, below 1, more certain."""
+    """Probabilities, shape (..., classes), flattened by a temperature above 1, sharpened by one below."""
     logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST))
     return softmax(logs / temperature)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return probabilities, shape (..., classes); SciPy has the same but takes longer to load than a first answer."""
+    """Probabilities, shape (..., classes); SciPy's takes longer to load than a first prediction."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, coverage: float) -> NDArray[np.bool_]:
-    """Return which classes belong to each recording's set, shape (n, classes).
+    """Prediction set of each recording, as a mask of shape (n, classes).
 
-    Of recordings like those of the calibration, of each class, at least a share `coverage` has its true class
-    in its set. A set that would be empty is the most probable class alone.
+    For recordings like those of the calibration, the sets contain the true class with at least the given coverage, in
+    each class. A set that would be empty contains the most probable class.
 
     Parameters
     ----------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypedDict
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ from ecg_rhythm.evaluation.predictions import Predictions
 
 ECE_BINS = 15
 COVERAGES = (0.8, 0.9, 0.95)
+SAME = 1e-9
+"""Largest difference between a published figure and the one computed anew."""
+ITERATED = 1e-3
+"""The same for what is fitted by iteration."""
 
 
 class OverFolds(TypedDict):
@@ -129,3 +134,28 @@ def calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.in
         bins, weights=right, minlength=ECE_BINS
     )
     return float(np.abs(gaps).sum() / len(targets))
+
+
+def differences(published: Evaluation, computed: Evaluation) -> list[str]:
+    """Compare published figures with those computed from the predictions; one sentence for each that differs.
+
+    A metric that is newer than the result is not published in it, which is no difference.
+    """
+    there, here = dict(_numbers(published)), dict(_numbers(computed))
+    sentences = []
+    for path, old in sorted(there.items()):
+        new = here.get(path)
+        # Calibration is fitted by iteration, whose last digits other machines round differently.
+        tolerance = ITERATED if path.startswith("calibrated") else SAME
+        if new is None or not math.isclose(old, new, rel_tol=0, abs_tol=tolerance):
+            sentences.append(f"{path}: {old} is published, {new} follows from the predictions")
+    return sentences
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Yield all numbers in nested figures, each with its path."""
+    if isinstance(value, int | float):
+        yield path, float(value)
+    elif isinstance(value, Mapping | list):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _numbers(part, f"{path}, {key}" if path else str(key))

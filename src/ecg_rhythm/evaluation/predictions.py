@@ -1,4 +1,4 @@
-"""The tables a run leaves: scores by epoch, and a prediction for every recording it did not train on."""
+"""Tables of predictions: a row for each recording that a model did not train on."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 
 FILE = "predictions.csv"
-"""What a table of predictions is called in the folder of a run or a result."""
+"""Name of the table in the folder of a run or a result."""
 COLUMNS = ("record", "fold", "set", "label")
-"""Of a table of predictions, before those of the probabilities."""
+"""Columns before those of the probabilities."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What models say of recordings they did not train on.
+    """Predictions of models for recordings they did not train on.
 
     Attributes
     ----------
     records : list of str
         Names of the n recordings.
     folds : ndarray of int64, shape (n,)
-        The fold whose model said it.
+        The fold whose model predicted the recording.
     targets : ndarray of int64, shape (n,)
         The recordings' true classes, as positions in `classes`.
     probabilities : ndarray of float64, shape (n, classes)
@@ -51,7 +51,7 @@ class Predictions:
         return labels
 
     def __getitem__(self, chosen: NDArray[Any] | slice) -> Predictions:
-        """Return some of them, by position, mask or slice."""
+        """Select some of them by position, mask or slice."""
         positions = np.arange(len(self.records))[chosen]
         return Predictions(
             [self.records[i] for i in positions],
@@ -63,7 +63,7 @@ class Predictions:
 
 
 def joined(parts: Iterable[Predictions]) -> Predictions:
-    """Return several tables of the same classes as one, ordered by recording."""
+    """Join tables of the same classes into one, ordered by recording."""
     tables = list(parts)
     whole = Predictions(
         records=[record for table in tables for record in table.records],
@@ -101,7 +101,7 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
     Raises
     ------
     BadInput
-        If there is no such file, it is another kind of table, or it has none of this set.
+        If there is no such file, it is another kind of table, or it has no predictions of this set.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -126,4 +126,4 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file; name the folder of a finished run or result") from None
     except (StopIteration, IndexError, ValueError, csv.Error):
-        raise BadInput(f"{path}: these are no predictions of a run; make them anew") from None
+        raise BadInput(f"{path}: this is no table of predictions; run the job again to make one") from None

@@ -1,4 +1,4 @@
-"""Recordings that every model gets wrong and is sure about: often it is the label that is wrong."""
+"""Find recordings whose labels may be wrong: all models confidently agree on another class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecg_rhythm.evaluation.predictions import Predictions
 
 @dataclass(frozen=True)
 class Suspect:
-    """A recording whose label is worth a look.
+    """A recording whose label may be wrong.
 
     Attributes
     ----------
@@ -24,13 +24,13 @@ class Suspect:
     label : str
         The label it has.
     said : str
-        What all models say.
+        The class that all models predict.
     probability : float
-        The mean probability of that.
+        Its mean probability.
     of_label : float
-        The mean probability of the label it has.
+        The mean probability of the label.
     least : float
-        The least probability of its own answer that any of the models has.
+        The lowest probability that any of the models gives its prediction.
     """
 
     record: str
@@ -42,7 +42,7 @@ class Suspect:
 
 
 def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
-    """Find recordings of which all models say the same, which is wrong, each with a probability of at least `sure`.
+    """Find recordings for which all models predict another class than the label, each with `sure` or more.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
     mean = np.mean([table.probabilities for table in tables], axis=0)
     agreed = (answers == answers[0]).all(axis=0)
     chosen = np.flatnonzero(agreed & (answers[0] != first.targets) & (confidences >= sure))
-    found = [
+    listed = [
         Suspect(
             record=first.records[i],
             label=first.classes[first.targets[i]],
@@ -82,12 +82,12 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
         )
         for i in chosen
     ]
-    return sorted(found, key=lambda suspect: (suspect.of_label, suspect.record))
+    return sorted(listed, key=lambda suspect: (suspect.of_label, suspect.record))
 
 
-def write(path: Path, found: Sequence[Suspect]) -> None:
+def write(path: Path, suspects: Sequence[Suspect]) -> None:
     """Write a CSV with a line for each."""
     import pandas as pd  # takes long to load
 
-    table = pd.DataFrame(found, columns=[field.name for field in fields(Suspect)])
+    table = pd.DataFrame(suspects, columns=[field.name for field in fields(Suspect)])
     files.write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -1,15 +1,14 @@
-"""Finished jobs -> a folder anyone can check: predictions, what made them, and every figure.
+"""Finished jobs -> folders that anyone can check: predictions, what made them, and their metrics.
 
 `results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` makes it anew;
-`predictions.csv`, one per recording by a model (or the mean of several) that did not train on it; and
-`result.json`, with the figures that follow from them.
+`predictions.csv`, one for each recording by a model (or the mean of several) that did not train on it; and
+`result.json`, with the metrics of these predictions.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -33,15 +32,11 @@ from ecg_rhythm.weights.run_files import finished_folds
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
-"""What results must share to be of the same recordings and folds."""
+"""Keys that agree in results of the same recordings and folds."""
 ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
-"""What is told of where a result was made."""
+"""Keys of a run's environment that a result keeps."""
 DIGITS = 6
-"""Of a probability, as it is written."""
-SAME = 1e-9
-"""Largest difference between a published figure and the one computed anew."""
-ITERATED = 1e-3
-"""The same for what is fitted by iteration."""
+"""Decimal places of a probability in a file."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class _Finished:
     """Data set, split and labels."""
     predictions: Predictions
     training: dict[str, Any]
-    """Seconds of each fold, and where they were spent: of each, where that differs."""
+    """Seconds of each fold, and the environment; a list where folds differ in it."""
 
 
 def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
@@ -68,7 +63,7 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
     folder : Path
         Folder to make.
     title : str
-        What this is, in a few words.
+        Title of the result, in a few words.
     data : Path
         Data folder with the split, which says how many folds there are.
 
@@ -98,7 +93,7 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
 
 
 def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
-    """Write the result that others have together: the mean of their probabilities.
+    """Average the probabilities of several results into a new one.
 
     As its members share the split, no recording is scored by a model that trained on it.
 
@@ -109,31 +104,31 @@ def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
     folder : Path
         Folder to make.
     title : str
-        What this is, in a few words.
+        Title of the result, in a few words.
 
     Raises
     ------
     BadInput
-        If there is but one, they differ in data, split or labels, or the folder is there already.
+        If there is only one, they differ in data, split or labels, or the folder is there already.
     """
     if len({member.resolve() for member in members}) < max(len(members), 2):
         raise BadInput("a vote is of two different results or more; name their folders")
-    found = [read(member) for member in members]
-    first, predictions = found[0]
+    results = [read(member) for member in members]
+    first, predictions = results[0]
     made_from = {key: first[key] for key in MADE_FROM}
-    for member, (result, others) in zip(members, found, strict=True):
+    for member, (result, others) in zip(members, results, strict=True):
         same = (others.records, others.classes) == (predictions.records, predictions.classes)
         if not same or any(result[key] != made_from[key] for key in MADE_FROM):
             raise BadInput(
                 f"{members[0]} and {member} were made from different data, splits or labels; such results cannot vote"
             )
     training = {}
-    for member, (result, _) in zip(members, found, strict=True):
+    for member, (result, _) in zip(members, results, strict=True):
         for name, spent in result["training"].items():
             if name in training:
-                raise BadInput(f"{member}: {name} has a vote already; name each result but once")
+                raise BadInput(f"{member}: {name} has a vote already; name each result only once")
             training[name] = spent
-    mean = np.mean([others.probabilities for _, others in found], axis=0)
+    mean = np.mean([others.probabilities for _, others in results], axis=0)
     return write(folder, title, made_from, training, replace(predictions, probabilities=mean))
 
 
@@ -152,11 +147,11 @@ def write(
     folder : Path
         Folder to make.
     title : str
-        What this is, in a few words.
+        Title of the result, in a few words.
     made_from : mapping
         Data set, split and labels.
     training : mapping
-        Name of each model -> seconds of each fold, and where they were spent.
+        Name of each model -> seconds of each fold, and the environment.
     predictions : Predictions
         Each recording's by a model that did not train on it.
     recipe : mapping
@@ -208,7 +203,7 @@ def _finished(path: Path) -> _Finished:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
-    """Return what a result's folder says of itself, and its predictions.
+    """Read a result's folder: the content of `result.json`, and the predictions.
 
     Raises
     ------
@@ -226,31 +221,6 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
     return result, read_predictions(folder / FILE)
 
 
-def differences(published: Evaluation, computed: Evaluation) -> list[str]:
-    """Compare published figures with those computed from the predictions; one sentence for each that differs.
-
-    A metric that is newer than the result is not published in it, which is no difference.
-    """
-    there, here = dict(_numbers(published)), dict(_numbers(computed))
-    sentences = []
-    for path, old in sorted(there.items()):
-        new = here.get(path)
-        # Calibration is fitted by iteration, whose last digits other machines round differently.
-        tolerance = ITERATED if path.startswith("calibrated") else SAME
-        if new is None or not math.isclose(old, new, rel_tol=0, abs_tol=tolerance):
-            sentences.append(f"{path}: {old} is published, {new} follows from the predictions")
-    return sentences
-
-
-def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """Yield all numbers in nested figures, each with its path."""
-    if isinstance(value, int | float):
-        yield path, float(value)
-    elif isinstance(value, Mapping | list):
-        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from _numbers(part, f"{path}, {key}" if path else str(key))
-
-
 def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
     """Fit a calibration to all predictions of a result that a job has made from the same model file.
 
@@ -266,7 +236,7 @@ def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Cali
 
 
 def spec(folder: Path, fold: int, data: Path) -> RunSpec:
-    """Return the run that made one fold of a result, and makes it anew with the data set that it was made from.
+    """The run that made one fold of a result, and makes it anew with the data set that it was made from.
 
     Raises
     ------
@@ -284,21 +254,21 @@ def spec(folder: Path, fold: int, data: Path) -> RunSpec:
 
 
 def _tested(store: Store, data: Path, split: str) -> dict[str, int]:
-    """Return the fold of a split that tests each recording."""
+    """The fold of a split that tests each recording."""
     folds = load_split(splits_folder(data) / split, len(store)).folds
     return {store.names[number - 1]: k for k, fold in enumerate(folds) for number in fold.test}
 
 
 def _folds(predictions: Predictions) -> dict[str, int]:
-    """Return the fold whose model predicted each recording."""
+    """The fold whose model predicted each recording."""
     return dict(zip(predictions.records, predictions.folds.tolist(), strict=True))
 
 
 def _recipe(folder: Path) -> tuple[str, Job, ModelConfig]:
-    """Return the name of the job that made a result, the job and its model."""
+    """The name of the job that made a result, the job and its model."""
     jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
     if len(jobs) != 1:
         title = read(folder)[0]["title"]
-        raise BadInput(f"{folder}: no job made it, so there is none to go by; it says: {title}")
+        raise BadInput(f"{folder}: no job made it, so it has no model to train or calibrate; its title: {title}")
     ((name, job),) = jobs.items()
     return name, job, load_model(find_model(job.model, folder / JOBS))

@@ -1,4 +1,4 @@
-"""How much a trained model suffers under perturbations, each recording judged by a fold that did not train on it."""
+"""Score of a finished job on perturbed recordings, each classified by a fold that did not train on it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation import predictions
 from ecg_rhythm.evaluation.evaluate import OverFolds, over_folds
 from ecg_rhythm.evaluation.metrics import score
+from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.records import Record, bridged
+from ecg_rhythm.records import Record, fill_gaps
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
 from ecg_rhythm.weights.run_files import finished_folds
 
@@ -37,20 +37,20 @@ class Row(TypedDict):
 
 
 class Robustness(TypedDict):
-    """All that is measured; every value goes into JSON as it is."""
+    """Scores under all perturbations; every value goes into JSON as it is."""
 
     part: str
     recordings: int
     rows: list[Row]
-    """The first is without any change."""
+    """The first is without a perturbation."""
     empty: dict[str, dict[str, float]]
-    """What is no ECG at all -> shares of the classes it is taken for."""
+    """Kind of signal that contains no ECG -> how often it is labelled as each class."""
 
 
 def measure(
     job: Path, data: Path, *, part: str = "test", every: int = 1, report: Callable[[str], None] = lambda what: None
 ) -> Robustness:
-    """Measure all finished folds of a job.
+    """Score all finished folds of a job under every perturbation.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def measure(
     part : {'test', 'valid'}
         The recordings to judge by: those of the test part, or, to choose between models, of the validation part.
     every : int
-        Of each fold's part only every such recording is taken.
+        Use only every such recording of each fold's part.
     report : callable
-        Told what is measured next.
+        Called with the name of what is measured next.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def measure(
             raise BadInput(
                 f"{fold.path}: it was trained on another data set than {data}; name the one it was trained on"
             )
-        tables.append(predictions.read_predictions(fold.predictions, part)[::every])
+        tables.append(read_predictions(fold.predictions, part)[::every])
     models = [classifier.load(fold.path) for fold in folds.values()]
     positions = {name: i for i, name in enumerate(store.names)}
     chosen = [[positions[name] for name in table.records] for table in tables]
@@ -97,18 +97,18 @@ def measure(
             for model, table, own in zip(models, tables, chosen, strict=True)
         ]
         rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=over_folds(values)))
-    report("what is no ECG")
+    report("signals that contain no ECG")
     return Robustness(part=part, recordings=sum(map(len, chosen)), rows=rows, empty=_empty(models, store.fs))
 
 
 def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Record]]]:
-    found: list[tuple[str, str, float | None, Callable[[Record, int], Record]]] = [
+    changes: list[tuple[str, str, float | None, Callable[[Record, int], Record]]] = [
         ("none", "", None, lambda record, seed: record)
     ]
     for kind in PERTURBATIONS:
         for strength in kind.strengths:
-            found.append((kind.name, kind.unit, strength, _applied(kind, strength)))
-    return found
+            changes.append((kind.name, kind.unit, strength, _applied(kind, strength)))
+    return changes
 
 
 def _applied(kind: Perturbation, strength: float) -> Callable[[Record, int], Record]:
@@ -120,10 +120,11 @@ def _applied(kind: Perturbation, strength: float) -> Callable[[Record, int], Rec
 
 
 def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
-    found = []
+    labels: list[int] = []
     for part in classifier.batched(recordings, AT_ONCE):
-        found += model.classify([bridged(record, record.name) for record in part])
-    return np.array([model.classes.index(prediction.label) for prediction in found])
+        predictions = model.classify([fill_gaps(record, record.name) for record in part])
+        labels += [model.classes.index(prediction.label) for prediction in predictions]
+    return np.array(labels, dtype=np.int64)
 
 
 def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -167,13 +165,13 @@ def as_json(configurations: list[Configuration]) -> str:
 
 def as_csv(configurations: list[Configuration]) -> str:
     """One line per phase, job, metric and fold as CSV text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["architecture", "job", "phase", "split", "labels", "fold", "measure", "value"])
-    for c in configurations:
-        folds = c.folds
-        for name in c.spreads:
-            for fold, metrics in folds.items():
-                row = [c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name, f"{metrics[name]:.6f}"]
-                writer.writerow(row)
-    return text.getvalue()
+    import pandas as pd  # takes long to load
+
+    columns = ["architecture", "job", "phase", "split", "labels", "fold", "measure", "value"]
+    rows = [
+        (c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name, f"{metrics[name]:.6f}")
+        for c in configurations
+        for name in c.spreads
+        for fold, metrics in c.folds.items()
+    ]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")

@@ -83,7 +83,7 @@ class Classifier:
         return [
             Prediction(
                 record=recording.name,
-                reading=records.reading(_remarked(recording), self.fs),
+                reading=records.describe(_remarked(recording), self.fs),
                 lead=recording.lead,
                 fs=recording.fs,
                 seconds=recording.seconds,

@@ -146,7 +146,7 @@ def _prepared(
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
         return timeline(classifier, long, window=windows.window or WINDOW, stride=windows.stride)
-    record = recording if isinstance(recording, Record) else records.whole(recording, source)
+    record = recording if isinstance(recording, Record) else records.to_record(recording, source)
     records.check_length(record, source)
     return record
 

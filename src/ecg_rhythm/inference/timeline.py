@@ -61,7 +61,7 @@ def timeline(
     def windows() -> Iterator[NDArray[np.float32]]:
         nonlocal gaps, missing, in_gap
         for start in range(0, recording.samples, length):
-            part = recording.stretch(start, min(start + length, recording.samples))
+            part = recording.read(start, min(start + length, recording.samples))
             gone = ~np.isfinite(part)
             gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # a gap that goes on is the same gap
             missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
@@ -82,7 +82,7 @@ def timeline(
     )
     return Timeline(
         record=recording.name,
-        reading=records.reading(record, classifier.fs, recording.seconds),
+        reading=records.describe(record, classifier.fs, recording.seconds),
         lead=recording.lead,
         fs=recording.fs,
         seconds=recording.seconds,

@@ -1,30 +1,29 @@
 """ECG files -> recordings in mV: the only package that knows file formats.
 
-`read` returns a `Record`, all of it in memory; `open_recording` a `Recording`, of which any stretch can be read. A
-format is a function (path, `ReadOptions`) -> `Recording` in a file of its own in `formats/`; `reading.py` knows which
-is for which file.
+`read` gives a `Record`, all of it in memory; `open_recording` a `Recording`, of which any part can be read. Data flow
+from folders and patterns (`finding`) and a path (`reading`) to a module of `formats/`, whose `__init__` lists them all.
+It chooses the lead (`leads`), the rate (`rates`) and the unit (`units`), and makes a `Recording` (`recording`).
 """
 
-from ecg_rhythm.records.finding import expand, files_in, find
-from ecg_rhythm.records.reading import open_recording, read, said_otherwise, standard_input, whole
+from ecg_rhythm.records.finding import expand, find
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
+from ecg_rhythm.records.reading import open_recording, read
 from ecg_rhythm.records.recording import (
-    FASTEST,
-    SLOWEST,
-    ReadOptions,
     Record,
     Recording,
-    bridged,
     check_length,
+    describe,
+    fill_gaps,
     in_memory,
     numbers_of,
     of_record,
     of_signal,
-    rate,
-    reading,
+    remark_on_rate,
     resample,
-    scale,
+    to_record,
 )
-from ecg_rhythm.signals.gaps import count_gaps, fill
+from ecg_rhythm.records.units import scale
 
 __all__ = [
     "FASTEST",
@@ -32,12 +31,10 @@ __all__ = [
     "ReadOptions",
     "Record",
     "Recording",
-    "bridged",
     "check_length",
-    "count_gaps",
+    "describe",
     "expand",
-    "files_in",
-    "fill",
+    "fill_gaps",
     "find",
     "in_memory",
     "numbers_of",
@@ -46,10 +43,8 @@ __all__ = [
     "open_recording",
     "rate",
     "read",
-    "reading",
+    "remark_on_rate",
     "resample",
-    "said_otherwise",
     "scale",
-    "standard_input",
-    "whole",
+    "to_record",
 ]

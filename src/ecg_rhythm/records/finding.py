@@ -1,4 +1,4 @@
-"""Folders and patterns -> the recordings in them."""
+"""Folders and patterns -> the paths of the recordings in them."""
 
 from __future__ import annotations
 
@@ -8,74 +8,80 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.reading import _SUFFIXES, _is_dir, _is_file, _is_told, _plugins, _wfdb_header
+from ecg_rhythm.records.formats import known_suffixes
+from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
 
 
 def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
-    """Return all recordings below a folder that `read` understands, but one file: name -> path.
+    """Find the recordings below a folder: name -> path. The file `leaving_out` is none.
 
     Raises
     ------
     BadInput
-        If the folder is missing, holds none, or two of one name.
+        If the folder is missing or holds no recordings, or two of them have one name.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: there is no such folder; check the name")
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for path in files_in(folder):
         if leaving_out is not None and path.resolve() == leaving_out.resolve():
             continue
-        if path.stem in found:
-            raise BadInput(f"{path}: {found[path.stem]} has the same record name; rename one of them")
-        found[path.stem] = path
-    if not found:
+        if path.stem in by_name:
+            raise BadInput(f"{path}: {by_name[path.stem]} has the same record name; rename one of them")
+        by_name[path.stem] = path
+    if not by_name:
         raise BadInput(f"{folder}: there are no recordings in it; put WFDB records or other ECG files there")
-    return found
+    return by_name
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files below a folder that may be recordings, sorted: each WFDB record by its header alone.
+    """List the files below a folder that may be recordings, sorted; a WFDB record is listed once, by its header.
 
-    Hidden files and folders are left out, as patterns leave them out. What cannot be looked at is among them, folders
-    at the end, to be told of like a file that cannot be read.
+    Hidden files and folders are left out, as patterns leave them out. Files that may not be looked at are listed, and
+    folders of that kind come last, so that opening them tells the user.
     """
     closed: list[Path] = []
     files: list[Path] = []
     for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if name[0] != "."]
-        files += (path for name in names if name[0] != "." and _is_told(path := Path(below, name)))
-    known = _SUFFIXES.keys() | _plugins().keys() | {".hea"}
-    return [path for path in _whole_records(sorted(files)) if path.suffix.lower() in known] + closed
+        files += (path for name in names if name[0] != "." and _is_candidate(path := Path(below, name)))
+    known = known_suffixes()
+    return [path for path in _without_parts(sorted(files)) if path.suffix.lower() in known] + closed
 
 
 def expand(names: Iterable[str]) -> list[Path]:
-    """Return the files that names stand for: themselves, folders, patterns with `*` of files and folders.
+    """Expand folders and patterns (`*`, `?`, `[...]`) to the files that they stand for.
 
-    A folder without recordings and a pattern that no file fits stand for themselves, which cannot be read.
+    A folder without recordings and a pattern without matches stand for themselves, so that opening them tells the user.
 
     Raises
     ------
     BadInput
         If a name is empty.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for name in dict.fromkeys(names):
         path = Path(name)
         if not name:
             raise BadInput("a name is empty; give files, folders or patterns")
-        if _is_dir(path) and _wfdb_header(path) is None:
-            found += files_in(path) or [path]
-        elif set(name) & set("*?[") and not _is_file(path) and _wfdb_header(path) is None:
-            fitting = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
-            within = [file for folder in fitting if _is_dir(folder) for file in files_in(folder)]
-            found += dict.fromkeys(_whole_records([file for file in fitting if _is_told(file)]) + within) or [path]
+        if is_dir(path) and wfdb_header(path) is None:
+            paths += files_in(path) or [path]
+        elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
+            matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
+            within = [file for folder in matches if is_dir(folder) for file in files_in(folder)]
+            paths += dict.fromkeys(_without_parts([file for file in matches if _is_candidate(file)]) + within) or [path]
         else:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
-def _whole_records(files: list[Path]) -> list[Path]:
-    """Leave out what belongs to a WFDB record of which the header is among the files: signals and segments."""
+def _is_candidate(path: Path) -> bool:
+    """Whether a path is a file, or may not be looked at."""
+    return is_file(path) or is_closed(path)
+
+
+def _without_parts(files: list[Path]) -> list[Path]:
+    """Leave out the signal files and segments of WFDB records whose headers are among the files."""
     headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
     segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path)}
     return [
@@ -86,7 +92,7 @@ def _whole_records(files: list[Path]) -> list[Path]:
 
 
 def _segments(header: Path) -> Iterator[Path]:
-    """Yield the headers of the segments that a WFDB record consists of, if it does."""
+    """Yield the headers of the segments of a WFDB record, if it has any."""
     try:
         lines = header.read_bytes().splitlines()
     except OSError:

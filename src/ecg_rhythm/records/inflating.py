@@ -1,4 +1,4 @@
-"""Compressed files may not hold far more than an ECG of their size would."""
+"""The bound on compressed files: what they hold must not be far larger than the file."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import IO
 from ecg_rhythm.errors import BadInput
 
 TIMES, LEAST = 16, 128 * 2**20
-"""How many times its own size a file may hold, and how many bytes any may: ECGs shrink to a third or so."""
+"""A file may hold this many times its own size, and any file this many bytes. ECGs shrink to about a third."""
 CHUNK = 2**16
+"""Bytes that are inflated at once."""
 
 
-def most(path: Path) -> int:
-    """Return how many bytes a compressed file may hold."""
+def limit(path: Path) -> int:
+    """How many bytes a compressed file may hold."""
     return max(TIMES * path.stat().st_size, LEAST)
 
 
 def check(path: Path, size: int) -> None:
-    """Refuse a file that holds so many bytes, if they are too many.
+    """Check that a file may hold `size` bytes.
 
     Raises
     ------
     BadInput
-        If they are.
+        If these are too many.
     """
-    if size > most(path):
-        raise BadInput(f"{path}: what is packed in it is over {TIMES} times as large as the file; save it uncompressed")
+    if size > limit(path):
+        raise BadInput(f"{path}: its content is over {TIMES} times as large as the file; save it uncompressed")
 
 
-def inflated(file: IO[bytes], compressed: int, limit: int, wbits: int = zlib.MAX_WBITS) -> int:
-    """Return how many bytes the next `compressed` bytes of a file inflate to, or the first number above a limit.
+def inflated_size(file: IO[bytes], compressed: int, most: int, wbits: int = zlib.MAX_WBITS) -> int:
+    """How many bytes the next `compressed` bytes of a file inflate to; counting ends at the first number above `most`.
 
     Raises
     ------
@@ -39,9 +40,9 @@ def inflated(file: IO[bytes], compressed: int, limit: int, wbits: int = zlib.MAX
         If they are damaged.
     """
     stream, size, left = zlib.decompressobj(wbits), 0, compressed
-    while size <= limit and left > 0 and (part := file.read(min(CHUNK, left))):
+    while size <= most and left > 0 and (part := file.read(min(CHUNK, left))):
         left -= len(part)
-        while part and size <= limit:
+        while part and size <= most:
             size += len(stream.decompress(part, CHUNK))
             part = stream.unconsumed_tail
     return size

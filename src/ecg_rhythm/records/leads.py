@@ -1,4 +1,4 @@
-"""Which of several leads is read."""
+"""Which of several leads is read: the one that the user names, else the first with a name of an ECG lead."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.units import is_voltage
+from ecg_rhythm.records.units import may_be_voltage
 
 PREFERRED = ("i", "ii", "mlii")
-"""Which lead is read of several: the first of these that is there, else the first that calls itself an ECG."""
+"""Leads that are read before all others, in this order."""
 OTHERS = frozenset(
     ["iii", "avr", "avl", "avf", "mli", "mliii", "mcl1", "mcl6", "cm5", "cc5"] + [f"v{i}" for i in range(1, 10)]
 )
-"""Further names of leads of an ECG."""
+"""Names of further leads of an ECG."""
 AMBIGUOUS = frozenset({"x", "y", "z", "v"})
-"""Names of leads of an ECG that other things have too, such as an accelerometer's."""
+"""Names of leads of an ECG that other signals have too, such as those of an accelerometer."""
 ECG = re.compile("ecg|ekg|экг|心电|心電", re.IGNORECASE)
 NO_ECG = frozenset(
     {
@@ -33,41 +33,61 @@ NO_ECG = frozenset(
         "bpm", "hr", "ibi", "ppm", "pulse", "rate", "rpm", "rr",
     }
 )  # fmt: skip
-"""Words of what else is recorded beside an ECG, and of what is told about one."""
+"""Words in the names of other signals that are recorded beside an ECG, or computed from one."""
 LEAD = frozenset(
     {
         "lead", "abl", "ableitung", "derivation", "dérivation", "derivación", "derivacion", "derivazione", "derivação",
         "afleiding", "avledning", "отведение", "导联", "誘導",
     }
 )  # fmt: skip
-"""What a lead is called, which says nothing of which."""
+"""Words for a lead, which do not tell which one it is."""
 PROCESSING = frozenset({"raw", "filtered", "filt", "clean"})
-"""What was done to a lead, by which two of one name differ."""
-AROUND = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
-"""What else is written around a lead's name."""
-TRIED = 8
-"""How many leads that hold one value throughout are passed over."""
+"""Words for what was done to a lead; they distinguish two leads of one name."""
+FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
+"""Words around a lead's name that do not belong to it."""
+MOST_FLAT = 8
+"""How many leads that hold one value throughout are skipped at most."""
 NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 
 
 def choose_lead(
     names: Sequence[str], lead: str | None, source: str, units: Sequence[str] = (), flat: Collection[int] = ()
 ) -> tuple[int, list[str]]:
-    """Return the position of the lead to read, and what has to be said of that choice.
+    """Choose the lead to read by the leads' names.
 
-    It is the one wanted, by name or by number from 1 on; else I, else II or MLII, else the first whose name says
-    that it is an ECG, else the first. What is called by the name of something else is taken only if there is nothing
-    else; of names that say as much, those in units of voltage go before others, and what is `flat` comes last.
+    It is the one that the user asks for; else I, else II or MLII, else the first with a name of an ECG, else the first.
+    A name of some other signal comes after all others. Of names that tell equally much, those in units of voltage come
+    first, and flat leads last.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the leads.
+    lead : str or None
+        The lead that the user asks for: its name, or its number from 1 on.
+    source : str
+        What messages call the file.
+    units : sequence of str
+        Units of the leads, if they are known.
+    flat : collection of int
+        Positions of leads that hold one value throughout.
+
+    Returns
+    -------
+    position : int
+        Of the lead, from 0 on.
+    remarks : list of str
+        What is uncertain about the choice.
 
     Raises
     ------
     BadInput
-        If the file has no such lead.
+        If there is no such lead.
     """
     if lead is not None:
-        return _named(names, lead, source), []
+        return _position(names, lead, source), []
     everything = [i for i in range(len(names)) if i not in flat] or list(range(len(names)))
-    everything.sort(key=lambda i: bool(units) and not is_voltage(units[i]))
+    everything.sort(key=lambda i: bool(units) and not may_be_voltage(units[i]))
     candidates = [i for i in everything if not is_something_else(names[i])]
     plain = [plain_name(name) for name in names]
     for preferred in PREFERRED:
@@ -91,44 +111,54 @@ def read_lead(
     units: Sequence[str],
     read: Callable[[int], NDArray[np.generic]],
 ) -> tuple[int, NDArray[np.generic], list[str]]:
-    """Return the position of the lead to read, its samples, and what has to be said of that choice.
+    """Choose a lead as `choose_lead` does and read its samples, given by `read` for a position.
 
-    `read` gives the samples of a lead by its position. What holds one value throughout, as a column of states may, is
-    passed over for a lead whose name says as much, unless it is wanted.
+    A lead that holds one value throughout, as a column of states may, is skipped for one whose name tells equally much,
+    unless the user asks for it.
+
+    Returns
+    -------
+    position : int
+        Of the lead, from 0 on.
+    samples : ndarray, shape (n,)
+        Its samples.
+    remarks : list of str
+        What is uncertain about the choice.
 
     Raises
     ------
     BadInput
-        If the file has no such lead.
+        If there is no such lead.
     """
     chosen, remarks = choose_lead(names, lead, source, units)
     samples = read(chosen)
     flat = [] if lead is not None or _varies(samples) else [chosen]
-    while flat and len(flat) < min(TRIED, len(names)):
+    while flat and len(flat) < min(MOST_FLAT, len(names)):
         other, further = choose_lead(names, None, source, units, flat)
         if is_something_else(names[other]) or (is_lead(names[chosen]) and not is_lead(names[other])):
             break
-        if _varies(found := read(other)):
-            return other, found, further
+        if _varies(others := read(other)):
+            return other, others, further
         flat.append(other)
     return chosen, samples, remarks
 
 
 def _varies(samples: NDArray[np.generic]) -> bool:
-    """Tell whether samples are not all the same, or none."""
+    """Whether samples have more than one value."""
     real = samples[np.isfinite(samples)]
     return bool(len(real) and (real != real[0]).any())
 
 
-def _named(names: Sequence[str], lead: str, source: str) -> int:
+def _position(names: Sequence[str], lead: str, source: str) -> int:
+    """The position of a lead by its name, by the part of its name that is its own, or by its number."""
     for position, name in enumerate(names):
         if name.strip().lower() == lead.strip().lower():
             return position
     words = set(_words(lead))
-    done = words & PROCESSING
-    alike = [i for i, name in enumerate(names) if done <= set(_words(name))]
-    if asked := plain_name(lead):
-        same = [i for i in alike if plain_name(names[i]) == asked]
+    processing = words & PROCESSING
+    alike = [i for i, name in enumerate(names) if processing <= set(_words(name))]
+    if plain := plain_name(lead):
+        same = [i for i in alike if plain_name(names[i]) == plain]
         within = [i for i in alike if words <= set(_words(names[i]))]
         if same or len(within) == 1:
             return (same or within)[0]
@@ -139,26 +169,26 @@ def _named(names: Sequence[str], lead: str, source: str) -> int:
 
 
 def is_lead(name: str) -> bool:
-    """Tell whether a name is known as that of a lead of an ECG."""
+    """Whether a name is known as one of an ECG lead."""
     if is_something_else(name):
         return False
     return plain_name(name) in (*PREFERRED, *OTHERS, *AMBIGUOUS) or ECG.search(name) is not None
 
 
 def is_something_else(name: str) -> bool:
-    """Tell whether a name is one of something that is recorded beside an ECG, or told about one."""
+    """Whether a name is one of another signal that is recorded beside an ECG, or computed from one."""
     return not NO_ECG.isdisjoint(_words(_outside(name)))
 
 
 def plain_name(name: str) -> str:
-    """Return a lead's name without what else is written around it: `SNUADC/ECG_II`, `ECG Lead II (Einthoven)`."""
+    """The plain name of a lead, such as ii for `SNUADC/ECG_II` or `ECG Lead II (Einthoven)`."""
     within = " ".join(re.findall(r"[(\[](.*?)[)\]]", name))
     outside = _outside(name).rpartition("/")[2]  # without the device
     return _plain(_words(outside)) or _plain(_words(within))
 
 
 def _outside(name: str) -> str:
-    """Return a name without what is in brackets."""
+    """A name without what is in brackets."""
     return re.sub(r"\(.*?\)|\[.*?\]", " ", name)
 
 
@@ -167,7 +197,7 @@ def _words(name: str) -> list[str]:
 
 
 def _plain(words: list[str]) -> str:
-    rest = "".join(word for word in words if word not in AROUND)
+    rest = "".join(word for word in words if word not in FILLER)
     if not LEAD.isdisjoint(words):
         return NUMBERS.get(rest, rest)
     # Lead2, D2, DII, L2; but not the second channel of a file, which may be any lead.

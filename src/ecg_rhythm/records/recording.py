@@ -1,66 +1,24 @@
-"""What a recording is, whatever file it comes from, and which lead, rate and unit are taken."""
+"""One lead of an ECG, in memory (`Record`) or read part by part (`Recording`), and what can be done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import FASTEST, SLOWEST
+from ecg_rhythm.records.units import scale
 from ecg_rhythm.signals import resampling
 from ecg_rhythm.signals.gaps import count_gaps, fill
 
-SLOWEST, FASTEST = 1.0, 100_000.0
-"""Sampling rates in Hz that a recording may have."""
 SHORTEST = 1.0
 """Least duration of a recording in s."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
-SMALLEST, LARGEST, LOOKED_AT = 0.005, 20.0, 100_000
-"""Between which sizes in mV every ECG is, wander included; on how many samples that is judged."""
-
-LIBRARY_ERRORS = (
-    OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, EOFError,
-    RuntimeError, SyntaxError, NameError,
-)  # fmt: skip
-"""What libraries raise at files that are not as they should be."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What a user says about files that do not say it themselves, and which lead is to be read.
-
-    Attributes
-    ----------
-    lead : str or None
-        Name of the lead to read, or its number from 1 on.
-    fs : float or None
-        Sampling rate in Hz.
-    unit : str or None
-        Unit of the samples: mV, uV, nV, V, or how many of them are a mV, such as `200/mV`.
-
-    Raises
-    ------
-    BadInput
-        If one of them is of another type.
-    """
-
-    lead: str | None = None
-    fs: float | None = None
-    unit: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is of another type."""
-        if not (self.fs is None or (isinstance(self.fs, Real) and not isinstance(self.fs, bool))):
-            raise BadInput(f"fs {self.fs!r}: give the sampling rate as a number of Hz")
-        for name, value in (("lead", self.lead), ("unit", self.unit)):
-            if not (value is None or isinstance(value, str)):
-                raise BadInput(f"{name} {value!r}: give it as a text")
 
 
 @dataclass(frozen=True)
@@ -70,7 +28,7 @@ class Record:
     Attributes
     ----------
     name : str
-        Name of the recording, without folder and extension.
+        Name of the recording, without folder and suffix.
     signal : ndarray of float32, shape (n,)
         Voltage in mV, finite everywhere.
     fs : float
@@ -78,9 +36,9 @@ class Record:
     lead : str
         Name of the lead as the file gives it.
     missing : float
-        Share of the samples that were no numbers and that `bridged` has filled.
+        Share of the samples that were missing and that `fill_gaps` has filled.
     gaps : int
-        How many stretches these were.
+        How many gaps these were.
     remarks : tuple of str
         What was assumed in reading it.
     """
@@ -101,35 +59,35 @@ class Record:
 
 @dataclass(frozen=True)
 class Recording:
-    """One lead of an ECG recording in a file, of which any stretch can be read.
+    """One lead of an ECG recording, of which any part can be read.
 
     Attributes
     ----------
     name : str
-        Name of the recording, without folder and extension.
+        Name of the recording, without folder and suffix.
     fs : float
         Sampling rate in Hz.
     lead : str
-        Name of the lead that is read, as the file gives it.
+        Name of the lead as the file gives it.
     samples : int
         How many there are.
-    stretch : callable
-        Given the first sample and the one after the last, returns these in mV, float32, NaN where there are none.
+    read : callable
+        Given the first sample and the one after the last, these samples: mV, float32, NaN where they are missing.
     remarks : tuple of str
-        What was assumed in reading it.
+        What was assumed in opening it.
     """
 
     name: str
     fs: float
     lead: str
     samples: int
-    stretch: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
+    read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
 
     @property
     def signal(self) -> NDArray[np.float32]:
         """All samples in mV, shape (samples,), NaN where they are missing."""
-        return self.stretch(0, self.samples)
+        return self.read(0, self.samples)
 
     @property
     def seconds(self) -> float:
@@ -140,26 +98,26 @@ class Recording:
 def in_memory(
     name: str, signal: NDArray[np.generic], fs: float, lead: str, scale: float, remarks: Sequence[str] = ()
 ) -> Recording:
-    """Return a recording whose samples are an array, in units of `scale` mV; it may be memory-mapped."""
+    """Make a recording of an array, shape (n,), in units of `scale` mV; it may be memory-mapped."""
 
-    def stretch(start: int, stop: int) -> NDArray[np.float32]:
-        found = np.empty(stop - start, dtype=np.float32)
-        with np.errstate(over="ignore"):  # what is too large for a number is a gap
-            for first in range(0, len(found), PIECE):  # in double precision, but not all of it at once
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        part = np.empty(stop - start, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is a gap
+            for first in range(0, len(part), PIECE):  # converted in double precision, but not all of it at once
                 piece = signal[start + first : min(start + first + PIECE, stop)]
-                found[first : first + PIECE] = piece.astype(np.float64) * scale
-        return found
+                part[first : first + PIECE] = piece.astype(np.float64) * scale
+        return part
 
-    return Recording(name, fs, lead, len(signal), stretch, tuple(remarks))
+    return Recording(name, fs, lead, len(signal), read, tuple(remarks))
 
 
 def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | None = None) -> Recording:
-    """Make a recording of a signal in mV or another unit, shape (n,), at `fs` Hz, NaN where samples are missing.
+    """Make a recording of a signal, shape (n,), at `fs` Hz, in mV or another unit, NaN where samples are missing.
 
     Raises
     ------
     BadInput
-        If it is no row of numbers, `fs` is no rate of an ECG, or the unit is none of voltage.
+        If it is no row of numbers, an ECG cannot have the rate `fs`, or the unit is not one of voltage.
     """
     try:
         samples, hertz = numbers_of(signal), float(fs)  # type: ignore[arg-type]
@@ -174,12 +132,18 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
 
 
 def of_record(record: Record) -> Recording:
-    """Make a recording, which is read part by part, of one in memory."""
+    """Make a recording of a record, where one that is read part by part is needed."""
     return in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
 
 
 def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
-    """Return a signal as numbers, NaN where it is masked; what is none raises ValueError or TypeError."""
+    """Convert a signal to float64, NaN where it is masked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not consist of real numbers.
+    """
     if isinstance(signal, np.ma.MaskedArray):
         signal = np.ma.filled(signal.astype(np.float64), np.nan)
     numbers = np.asarray(signal)
@@ -188,84 +152,34 @@ def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
     return numbers.astype(np.float64)
 
 
-def reading(record: Record, fs: float, seconds: float | None = None) -> str:
-    """Say in a line how a record was read: its lead, its rate and the one it is brought to, duration, gaps.
-
-    Of a record that was read in stretches, `seconds` is the duration.
-    """
-    seconds = record.seconds if seconds is None else seconds
-    hours, minutes = seconds / 3600, seconds / 60
-    duration = f"{hours:.3g} h" if hours >= 2 else f"{minutes:.3g} min" if minutes >= 2 else f"{seconds:.3g} s"
-    parts = [
-        f"lead {record.lead}" if record.lead else "",
-        f"{record.fs:g} Hz" if record.fs == fs else f"{record.fs:g} -> {fs:g} Hz",
-        duration,
-        f"{record.gaps} gap{'s' * (record.gaps > 1)} ({record.missing:.2g} of it)" if record.gaps else "",
-        *record.remarks,
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def rate(of_file: float | None, options: ReadOptions, source: str) -> float:
-    """Return the sampling rate: the file's word if it is one of an ECG, else the user's.
+def to_record(recording: Recording, source: str) -> Record:
+    """Read all of a recording and fill its gaps.
 
     Raises
     ------
     BadInput
-        If there is none, or it is not one of an ECG.
+        If it is empty, or less than half of its samples are numbers; `source` is what the message calls it.
     """
-    for fs in (options.fs, of_file if options.fs is None else None):
-        if fs is not None and not SLOWEST <= fs <= FASTEST:
-            raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
-    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else options.fs
-    if fs is None:
-        raise BadInput(f"{source}: nothing in it tells its sampling rate; give it in Hz with --fs")
-    return float(fs)
+    signal = recording.read(0, recording.samples)
+    if len(signal) == 0:
+        raise BadInput(f"{source}: the recording is empty; give one with at least a few seconds of signal")
+    record = Record(
+        name=recording.name,
+        signal=np.ascontiguousarray(signal),
+        fs=recording.fs,
+        lead=recording.lead,
+        remarks=recording.remarks,
+    )
+    return fill_gaps(record, source)
 
 
-def size_of(samples: NDArray[Any]) -> float:
-    """Return how large a signal is, in its own unit: half the span of all but a fiftieth of its first minutes."""
-    part = samples[:LOOKED_AT].astype(np.float64)
-    part = part[np.isfinite(part)]
-    low, high = np.percentile(part, [1, 99]) if len(part) else (0.0, 0.0)
-    return float(high - low) / 2
-
-
-def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 1.0) -> tuple[float, list[str]]:
-    """Return what one unit is in mV, and what had to be assumed.
-
-    Where nothing tells the unit, it is mV if the signal's `size` is one that an ECG can have in mV, else uV or V.
+def fill_gaps(record: Record, source: str) -> Record:
+    """Fill gaps, where samples are NaN or infinite, with straight lines; a gap at an end with the nearest sample.
 
     Raises
     ------
     BadInput
-        If the unit is not one of voltage.
-    """
-    given = None if options.unit is None else in_millivolts(options.unit)
-    own = in_millivolts(of_file) if of_file and of_file.strip() else None
-    for unit, known in ((options.unit, given), (of_file, own or given)):
-        if unit and unit.strip() and known is None:
-            raise BadInput(
-                f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
-                "mV, uV, nV, V, or how many are a mV, such as 200/mV"
-            )
-    if own is not None:
-        return own, [f"in {of_file}, not {options.unit}, by its own word"] if given not in (None, own) else []
-    if given is not None:
-        return given, []
-    assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
-    return MILLIVOLTS[assumed.lower()], [f"unit unknown, taken as {assumed}"]
-
-
-def bridged(record: Record, source: str) -> Record:
-    """Return a record whose samples are all numbers: straight lines bridge gaps (NaN or infinite).
-
-    A gap at either end is filled with the nearest sample.
-
-    Raises
-    ------
-    BadInput
-        If less than half of its samples are numbers; `source` is what the message calls it.
+        If less than half of the samples are numbers; `source` is what the message calls the record.
     """
     real = np.isfinite(record.signal)
     if real.all():
@@ -279,7 +193,7 @@ def bridged(record: Record, source: str) -> Record:
 
 
 def check_length(record: Record, source: str = "") -> None:
-    """Refuse a recording that holds hardly a heart beat.
+    """Check that a record is long enough to hold a heart beat.
 
     Raises
     ------
@@ -294,7 +208,7 @@ def check_length(record: Record, source: str = "") -> None:
 
 
 def resample(record: Record, fs: float) -> Record:
-    """Bring a record to another rate; see `signals.resampling.resample`.
+    """Resample a record to `fs` Hz; see `signals.resampling.resample`.
 
     Raises
     ------
@@ -307,3 +221,29 @@ def resample(record: Record, fs: float) -> Record:
         return replace(record, signal=resampling.resample(record.signal, record.fs, fs), fs=fs)
     except BadInput as error:
         raise BadInput(f"{record.name}: {error}") from None
+
+
+def remark_on_rate(recording: Recording, options: ReadOptions) -> Recording:
+    """Add a remark to a recording whose own rate is not the one that the user gives."""
+    if options.fs is None or options.fs == recording.fs:
+        return recording
+    own = f"at {recording.fs:g} Hz, not {options.fs:g}, by its own word"
+    return replace(recording, remarks=(*recording.remarks, own))
+
+
+def describe(record: Record, fs: float, seconds: float | None = None) -> str:
+    """Describe in a line how a record was read: lead, rate and the `fs` of the model, duration, gaps, remarks.
+
+    `seconds` is the duration of a recording that was read part by part, of which the record holds no signal.
+    """
+    seconds = record.seconds if seconds is None else seconds
+    hours, minutes = seconds / 3600, seconds / 60
+    duration = f"{hours:.3g} h" if hours >= 2 else f"{minutes:.3g} min" if minutes >= 2 else f"{seconds:.3g} s"
+    parts = [
+        f"lead {record.lead}" if record.lead else "",
+        f"{record.fs:g} Hz" if record.fs == fs else f"{record.fs:g} -> {fs:g} Hz",
+        duration,
+        f"{record.gaps} gap{'s' * (record.gaps > 1)} ({record.missing:.2g} of it)" if record.gaps else "",
+        *record.remarks,
+    ]
+    return ", ".join(part for part in parts if part)

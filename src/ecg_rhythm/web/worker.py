@@ -182,7 +182,7 @@ def _samples(upload: Upload) -> Recording:
         raise BadInput(f"{upload.name}: this JSON cannot be read; send it like {example}") from None
     rate = records.rate(fs, upload.options, upload.name)
     factor, remarks = records.scale(unit or upload.options.unit or "mV", upload.options, upload.name)
-    return records.said_otherwise(in_memory(upload.name, samples, rate, "", factor, remarks), upload.options)
+    return records.remark_on_rate(in_memory(upload.name, samples, rate, "", factor, remarks), upload.options)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _shown(recording: Recording) -> dict[str, Any]:
     ]
     parts: list[NDArray[np.int16]] = []
     for start, stop in pairwise([*starts, recording.samples]):
-        part = recording.stretch(start, stop)
+        part = recording.read(start, stop)
         if fs != recording.fs:
             gone = ~np.isfinite(part)
             part = records.resample(Record("", fill(part), recording.fs, ""), fs).signal

@@ -12,27 +12,30 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.leads import choose_lead, is_lead
-from ecg_rhythm.records.recording import ReadOptions, Recording, in_memory, rate, scale, size_of
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import rate
+from ecg_rhythm.records.recording import Recording, in_memory
+from ecg_rhythm.records.units import scale, size_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 PREAMBLE, LENGTH_ELEMENT = 132, 12
-"""Bytes before a file's meta information, and of its first element, which tells the length of the others."""
+"""Bytes before a file's meta information, and of its first element, which gives the length of the others."""
 
 
 def open_dicom(path: Path, options: ReadOptions) -> Recording:
-    """Open the longest of a file's groups of leads."""
+    """Open the longest group of channels with an ECG, else the longest."""
     try:
         import pydicom
     except ModuleNotFoundError:
-        raise BadInput(f"{path}: DICOM needs a further library; `pip install 'ecg-rhythm[dicom]'`") from None
+        raise BadInput(f"{path}: reading DICOM needs another library; `pip install 'ecg-rhythm[dicom]'`") from None
     try:
         _check_deflated(path)
         dataset = pydicom.dcmread(path)
         groups = list(dataset.get("WaveformSequence", []))
         if not groups:
-            raise BadInput(f"{path}: this DICOM file holds no waveform; give one of an ECG")
+            raise BadInput(f"{path}: this DICOM file holds no waveform; give one with an ECG")
         position = max(range(len(groups)), key=lambda i: (_is_ecg(groups[i]), groups[i].NumberOfWaveformSamples))
         group = groups[position]
         channels = list(group.ChannelDefinitionSequence)
@@ -48,7 +51,7 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
     except BadInput:
         raise
     except Exception:  # the library's errors have no common base
-        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get it anew") from None
+        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get a new copy") from None
     lead, chosen = choose_lead(names, options.lead, str(path), units)
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
     factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))
@@ -56,13 +59,13 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
 
 
 def _name(channel: Dataset) -> str:
-    """Return what a channel is called: by its source, else by its label, else by its source's code."""
+    """A channel's name: that of its source, else its label, else the code of its source."""
     source = (channel.get("ChannelSourceSequence") or [{}])[0]
     return str(source.get("CodeMeaning") or channel.get("ChannelLabel") or source.get("CodeValue", ""))
 
 
 def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:
-    """Tell which samples of a group stand for none, shape (samples, channels)."""
+    """Which samples of a group are padding, shape (samples, channels)."""
     from pydicom.waveforms.numpy_handler import multiplex_array
 
     group = dataset.WaveformSequence[position]
@@ -74,12 +77,12 @@ def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:
 
 
 def _is_ecg(group: Dataset) -> bool:
-    """Tell whether a group has a lead of an ECG."""
+    """Whether a group has a lead of an ECG."""
     return any(is_lead(_name(channel)) for channel in group.ChannelDefinitionSequence)
 
 
 def _check_deflated(path: Path) -> None:
-    """Refuse a deflated file that holds far more than its size lets expect."""
+    """Check that a deflated file does not hold far more than its own size."""
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -87,5 +90,5 @@ def _check_deflated(path: Path) -> None:
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         with path.open("rb") as file:
             file.seek(PREAMBLE + LENGTH_ELEMENT + int(meta.FileMetaInformationGroupLength))
-            limit = inflating.most(path)
-            inflating.check(path, inflating.inflated(file, path.stat().st_size, limit, -zlib.MAX_WBITS))
+            size = inflating.inflated_size(file, path.stat().st_size, inflating.limit(path), -zlib.MAX_WBITS)
+            inflating.check(path, size)

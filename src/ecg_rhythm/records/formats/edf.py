@@ -8,34 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.formats import LIBRARY_ERRORS
 from ecg_rhythm.records.leads import choose_lead
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, LOOKED_AT, ReadOptions, Recording, rate, scale, size_of
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import rate
+from ecg_rhythm.records.recording import Recording
+from ecg_rhythm.records.units import SIZED, scale, size_of
 
 HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
-"""Bytes of the header before those of the signals (and as many for each of these), and what stands where in it."""
+"""Bytes of the file's header, and of each signal's, and where the numbers of data records and signals stand in it."""
 LABEL_BYTES, SAMPLES_AT, SAMPLES_BYTES = 16, 216, 8
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
 MOST_DAYS = 31
 CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
-"""In samples, or as a part of it, by how much the clock of a data record may be off."""
+"""How far the clock of a data record may be off: in samples, or as a share of the record."""
 
 
 def open_edf(path: Path, options: ReadOptions) -> Recording:
-    """Open a file; EDF is read stretch by stretch, BDF at once.
+    """Open a file; EDF is read part by part, BDF at once.
 
-    Where a recording was interrupted (EDF+D, BDF+D), samples are missing for as long as it was.
+    Where a recording was interrupted (EDF+D, BDF+D), samples are missing for that time.
     """
     import edfio
 
     with path.open("rb") as begin:
         header = begin.read(HEADER)
     is_bdf = header[:1] == b"\xff"
-    damaged = f"{path}: this EDF or BDF file is damaged; get it anew"
+    damaged = f"{path}: this EDF or BDF file is damaged; get a new copy"
     try:
         file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
-            raise BadInput(f"{path}: there is no signal in it, only annotations; give one with an ECG")
+            raise BadInput(f"{path}: there are only annotations in it, no signal; give a file with an ECG")
         # Where the library finds no ASCII, a micro sign was meant.
         units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
         lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units)
@@ -48,7 +52,7 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
         starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
         positions = _positions(starts * fs, samples // len(starts))
-        size = size_of(chosen.get_data_slice(0, min(samples, LOOKED_AT) / fs))
+        size = size_of(chosen.get_data_slice(0, min(samples, SIZED) / fs))
     except LIBRARY_ERRORS:
         raise BadInput(damaged) from None
     factor, assumed = scale(units[lead], options, f"{path}: lead {label}", size)
@@ -59,40 +63,40 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
     length = samples // len(positions)  # of a data record
     if (np.diff(positions) < length).any():
-        raise BadInput(f"{path}: its data records are not in the order of time; get the file anew")
+        raise BadInput(f"{path}: its data records are not in order of time; get a new copy")
     if positions[-1] / fs > MOST_DAYS * 86400:
-        raise BadInput(f"{path}: more than {MOST_DAYS} days lie between its beginning and its end; divide it")
+        raise BadInput(f"{path}: it spans more than {MOST_DAYS} days; divide it into several files")
 
-    def joined(start: int, stop: int) -> NDArray[np.float32]:
-        """Return samples as the file has them, one after the other."""
+    def read_stored(start: int, stop: int) -> NDArray[np.float32]:
+        """Read samples as the file stores them, without gaps."""
         try:
             part: NDArray[np.float32] = chosen.get_data_slice(start / fs, stop / fs).astype(np.float32)
         except LIBRARY_ERRORS:
             raise BadInput(damaged) from None
         return part * np.float32(factor)
 
-    def stretch(start: int, stop: int) -> NDArray[np.float32]:
-        found = np.full(stop - start, np.nan, dtype=np.float32)
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        part = np.full(stop - start, np.nan, dtype=np.float32)
         first = max(int(np.searchsorted(positions, start, side="right")) - 1, 0)
         last = int(np.searchsorted(positions, stop, side="left"))
-        # Records that follow one another are read at once.
+        # Data records that follow one another are read at once.
         breaks = first + 1 + np.flatnonzero(np.diff(positions[first:last]) > length)
         for a, b in zip([first, *breaks.tolist()], [*breaks.tolist(), last], strict=True):
             begin = max(int(positions[a]), start)
             end = min(int(positions[b - 1]) + length, stop)
             if begin < end:
                 shift = a * length - int(positions[a])
-                found[begin - start : end - start] = joined(begin + shift, end + shift)
-        return found
+                part[begin - start : end - start] = read_stored(begin + shift, end + shift)
+        return part
 
     total = int(positions[-1]) + length
-    return Recording(path.stem, rate(fs, options, str(path)), label, total, stretch, tuple(remarks))
+    return Recording(path.stem, rate(fs, options, str(path)), label, total, read, tuple(remarks))
 
 
 def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:
-    """Return at which sample each data record begins, given when its clock says so, in samples.
+    """The first sample of each data record, given when it starts by its clock, in samples.
 
-    Clocks round and drift: what follows within a few samples follows at once.
+    Clocks round and drift: a record that starts within a few samples of the end of the one before follows at once.
     """
     steps = np.rint(np.diff(starts)).astype(np.int64)
     steps[abs(steps - length) <= max(CLOCK_SAMPLES, CLOCK_SHARE * length)] = length
@@ -100,7 +104,7 @@ def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:
 
 
 def _starts(path: Path, count: int, width: int) -> NDArray[np.float64]:
-    """Return when each data record begins, in s from the first; it is the first annotation of each.
+    """When each data record starts, in s from the first: the first annotation of each.
 
     The library reads these but tells only whether they are contiguous.
 
@@ -116,12 +120,12 @@ def _starts(path: Path, count: int, width: int) -> NDArray[np.float64]:
         sizes = [width * int(numbers[i * SAMPLES_BYTES :][:SAMPLES_BYTES]) for i in range(signals)]
         own = [label in ANNOTATIONS for label in labels].index(True)
         before, after = sum(sizes[:own]), sum(sizes[own + 1 :])
-        starts = []
+        times = []
         for _ in range(count):
             file.seek(before, 1)
-            starts.append(float(file.read(sizes[own]).split(b"\x14")[0]))
+            times.append(float(file.read(sizes[own]).split(b"\x14")[0]))
             file.seek(after, 1)
-    found = np.array(starts)
-    if not np.isfinite(found).all():
+    starts = np.array(times)
+    if not np.isfinite(starts).all():
         raise ValueError
-    return np.asarray(found - found[0])
+    return np.asarray(starts - starts[0])

@@ -1,4 +1,4 @@
-"""MATLAB's `.mat`: those of the 2017 challenge, and others with a signal in them."""
+"""MATLAB files, those of the 2017 challenge among them, with `scipy`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
-from ecg_rhythm.records.arrays import recording_of
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, ReadOptions, Recording
+from ecg_rhythm.records.arrays import recording_of_arrays
+from ecg_rhythm.records.formats import LIBRARY_ERRORS
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.recording import Recording
 
 CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
-"""Of a challenge `.mat` without its header, which tells neither."""
-
-
+"""What holds for a `.mat` file of the challenge without its header; the file itself gives neither."""
 HEADER, BYTE_ORDER_AT, COMPRESSED = 128, 126, 15
-"""Bytes before the first variable of a version 5 file, where in them its byte order stands, a variable's type."""
+"""Of version 5: bytes before the first variable, where in them the byte order stands, type of a compressed variable."""
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:
-    """Open a file of version 4 to 7.2."""
+    """Open the signal of a file of version 4 to 7.2."""
     import scipy.io
     from scipy.io.matlab import MatReadError, matfile_version
 
@@ -32,36 +32,36 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
                 f"{path}: this is a .mat of version 7.3; save it in MATLAB with `save(..., '-v7')`, or as WFDB or EDF"
             )
         if version == 1:
-            inflating.check(path, _unpacked(path))
+            inflating.check(path, _inflated_size(path))
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
     except (*LIBRARY_ERRORS, MatReadError, zlib.error):
-        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get it anew") from None
+        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get a new copy") from None
     # Later challenges have several leads, at 500 Hz.
     challenge = version == 0 and list(arrays) == ["val"] and 1 in arrays["val"].shape
     if not challenge:
-        return recording_of(arrays, path.stem, options, str(path))
-    # What the user says goes before what is only assumed.
+        return recording_of_arrays(arrays, path.stem, options, str(path))
+    # What the user says comes before what is only assumed.
     fs = CHALLENGE_FS if options.fs is None else None
     unit = CHALLENGE_UNIT if options.unit is None else None
-    recording = recording_of(arrays, path.stem, options, str(path), fs, unit)
+    recording = recording_of_arrays(arrays, path.stem, options, str(path), fs, unit)
     if options.fs is not None and options.unit is not None:
         return recording
     return replace(recording, remarks=(*recording.remarks, "no header, taken as the 2017 challenge's"))
 
 
-def _unpacked(path: Path) -> int:
-    """Return how many bytes the variables of a file of version 5 to 7.2 hold, or the first number that is too large.
+def _inflated_size(path: Path) -> int:
+    """How many bytes the variables of a file of version 5 to 7.2 hold; counting ends when there are too many.
 
     References
     ----------
     MathWorks, "MAT-File Format", chapter 1.
     """
-    limit, size = inflating.most(path), 0
+    limit, size = inflating.limit(path), 0
     with path.open("rb") as file:
         order = ">" if file.read(HEADER)[BYTE_ORDER_AT:] == b"MI" else "<"
         while size <= limit and len(tag := file.read(8)) == 8:
             kind, length = struct.unpack(f"{order}II", tag)
             after = file.tell() + length
-            size += inflating.inflated(file, length, limit - size) if kind == COMPRESSED else length
+            size += inflating.inflated_size(file, length, limit - size) if kind == COMPRESSED else length
             file.seek(after)
     return size

@@ -1,4 +1,4 @@
-"""NumPy's `.npy` and `.npz`."""
+"""NumPy files: one array (`.npy`) or several (`.npz`)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import numpy as np
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
-from ecg_rhythm.records.arrays import recording_of
-from ecg_rhythm.records.recording import LIBRARY_ERRORS, ReadOptions, Recording
+from ecg_rhythm.records.arrays import recording_of_arrays
+from ecg_rhythm.records.formats import LIBRARY_ERRORS
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.recording import Recording
 
 
 def open_numpy(path: Path, options: ReadOptions) -> Recording:
-    """Open an array, memory-mapped, or a signal among several arrays."""
+    """Open an array, memory-mapped, or the signal among several arrays."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -25,6 +27,6 @@ def open_numpy(path: Path, options: ReadOptions) -> Recording:
         arrays = {"signal": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (*LIBRARY_ERRORS, tokenize.TokenError, zipfile.BadZipFile, zlib.error):
         raise BadInput(
-            f"{path}: this NumPy file is damaged or holds more than numbers and texts; save it anew"
+            f"{path}: this NumPy file is damaged or holds more than numbers and text; save the signal again"
         ) from None
-    return recording_of(arrays, path.stem, options, str(path))
+    return recording_of_arrays(arrays, path.stem, options, str(path))

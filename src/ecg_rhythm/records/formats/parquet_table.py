@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import RATES, UNITS
-from ecg_rhythm.records.recording import ReadOptions, Recording
-from ecg_rhythm.records.tables import Table, recording_of
+from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.recording import Recording
+from ecg_rhythm.records.tables import Table, recording_of_table
 
 
 def open_parquet(path: Path, options: ReadOptions) -> Recording:
-    """Open a table with a row per sample; its metadata may tell `fs` and `unit`."""
+    """Open a table with a row per sample; its metadata may give the rate and the unit."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError:
-        raise BadInput(f"{path}: Parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
+        raise BadInput(f"{path}: reading Parquet needs another library; `pip install 'ecg-rhythm[parquet]'`") from None
 
-    def kind(field: pyarrow.Field) -> bool:
+    def holds_numbers(field: pyarrow.Field) -> bool:
         types = pyarrow.types
         kinds = types.is_integer, types.is_floating, types.is_timestamp, types.is_duration
         return any(of_kind(field.type) for of_kind in kinds)
@@ -33,14 +34,13 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
     try:
         file = parquet.ParquetFile(path, memory_map=True)
         inflating.check(path, 8 * file.metadata.num_rows)
-        fields = [field for field in file.schema_arrow if kind(field)]
-        told = {
-            key.decode().strip().lower(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()
-        }
-        fs = next((float(told[key]) for key in RATES if key in told), None)
-        unit = next((told[key] for key in UNITS if key in told), None)
+        fields = [field for field in file.schema_arrow if holds_numbers(field)]
+        pairs = (file.schema_arrow.metadata or {}).items()
+        metadata = {key.decode().strip().lower(): value.decode() for key, value in pairs}
+        fs = next((float(metadata[key]) for key in RATES if key in metadata), None)
+        unit = next((metadata[key] for key in UNITS if key in metadata), None)
     except (OSError, ValueError, KeyError, pyarrow.ArrowException):
-        raise BadInput(f"{path}: this Parquet file is damaged; save it anew") from None
+        raise BadInput(f"{path}: this Parquet file is damaged; save it again") from None
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field = fields[position]
@@ -49,13 +49,13 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         try:
             values = file.read([field.name]).column(0)[:rows]
             if is_moment(field):
-                whole = pyarrow.duration if pyarrow.types.is_duration(field.type) else pyarrow.timestamp
-                nanoseconds = values.cast(whole("ns")).cast(pyarrow.int64())
+                kind = pyarrow.duration if pyarrow.types.is_duration(field.type) else pyarrow.timestamp
+                nanoseconds = values.cast(kind("ns")).cast(pyarrow.int64())
                 first = nanoseconds[0].as_py()
                 return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
             return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
         except (OSError, ValueError, KeyError, IndexError, TypeError, pyarrow.ArrowException):
-            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file anew") from None
+            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file again") from None
 
     names = ["time (s)" if is_moment(field) else field.name for field in fields]
-    return recording_of(Table(names, column, fs, unit=unit), path.stem, options, str(path))
+    return recording_of_table(Table(names, column, fs, unit=unit), path.stem, options, str(path))

@@ -1,0 +1,56 @@
+"""What a path is. No function raises an error: a path that cannot be looked at is no file, folder or pipe."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file."""
+    return _holds(path.is_file)
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is a folder."""
+    return _holds(path.is_dir)
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether there is a named pipe."""
+    return _holds(path.is_fifo)
+
+
+def is_empty(path: Path) -> bool:
+    """Whether there is a file of no bytes."""
+    return _holds(lambda: path.is_file() and path.stat().st_size == 0)
+
+
+def is_closed(path: Path) -> bool:
+    """Whether a file or folder is there that the user may not look at."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode) and not os.access(path, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def wfdb_header(path: Path) -> Path | None:
+    """The header of the WFDB record that a path names, by the record's name or one of its files; None without one."""
+    if path.suffix == ".hea":
+        header = path
+    elif path.suffix in (".dat", ".mat"):
+        header = path.with_suffix(".hea")
+    else:
+        header = Path(f"{path}.hea")
+    return header if is_file(header) else None
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return False

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzzing.inputs import as_csv, as_segments, as_wfdb
+
+from ecg_rhythm import records
+from ecg_rhythm.records import find, open_recording
+from ecg_rhythm.records.finding import files_in
+from tests.helpers import refusal
+from tests.records.writers import write_mat, write_wfdb
+
+
+def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
+    as_segments(tmp_path)
+    (tmp_path / "sub").mkdir()
+    csv = as_csv()(tmp_path / "sub")
+    assert files_in(tmp_path) == [tmp_path / "r.hea", csv]
+
+
+def test_a_pattern_takes_each_recording_once(tmp_path: Path) -> None:
+    as_segments(tmp_path)
+    assert records.expand([f"{tmp_path}/*"]) == [tmp_path / "r.hea"]
+    as_wfdb(tmp_path)
+    assert records.expand([f"{tmp_path}/*.dat"]) == sorted(tmp_path.glob("*.dat"))
+
+
+def test_a_name_with_brackets_is_no_pattern_where_a_record_has_it(tmp_path: Path) -> None:
+    (tmp_path / "d[1]").mkdir()
+    as_wfdb(tmp_path / "d[1]")
+    name = str(tmp_path / "d[1]" / "r")
+    assert records.expand([name, name]) == [Path(name)]
+    assert "a name is empty" in refusal(lambda: records.expand([""]))
+
+
+def test_a_folder_without_permission_is_listed_beside_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    path = as_wfdb(tmp_path)
+    scandir, access = os.scandir, os.access
+
+    def refusing(folder: str) -> Any:
+        if Path(folder).name == "sub":
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
+    assert records.expand([str(tmp_path)]) == [path, tmp_path / "sub"]
+    assert "sub: there is no permission to read it" in refusal(lambda: open_recording(tmp_path / "sub"))
+
+
+def test_names_without_files_are_listed_beside_the_rest(tmp_path: Path) -> None:
+    path = as_wfdb(tmp_path)
+    (tmp_path / "empty").mkdir()
+    names = [str(tmp_path / "empty"), str(tmp_path / "*.xyz"), str(path)]
+    assert records.expand(names) == [Path(name) for name in names]
+    assert "empty: this folder is no recording" in refusal(lambda: open_recording(names[0]))
+    assert "*.xyz: there is no such file" in refusal(lambda: open_recording(names[1]))
+
+
+def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
+    (tmp_path / "sub" / ".checkpoints").mkdir(parents=True)
+    path = as_csv()(tmp_path / "sub")
+    for hidden in ("._r.csv", ".checkpoints/r.csv"):
+        shutil.copy(path, tmp_path / "sub" / hidden)
+    for pattern in ("s*", "**", "sub"):
+        assert records.expand([str(tmp_path / pattern)]) == [path]
+
+
+def test_a_file_without_permission_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = as_csv()(tmp_path)
+    stat = Path.stat
+
+    def refusing(self: Path, **options: Any) -> os.stat_result:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    for name in (tmp_path, tmp_path / "*"):
+        assert records.expand([str(name)]) == [path]
+    assert refusal(lambda: open_recording(path)) == f"{path}: there is no permission to read it; change its permissions"
+
+
+def test_all_recordings_below_a_folder_are_found_once(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    header = write_wfdb(tmp_path, "b")
+    (tmp_path / "b.mat").write_bytes(b"beside its header, so no recording of its own")
+    deep = write_wfdb(tmp_path / "sub" / "deep", "c")
+    mat = write_mat(tmp_path / "sub" / "a.mat", [1, 2])
+    (tmp_path / "labels.csv").write_text("a,N\n")
+    assert find(tmp_path, leaving_out=tmp_path / "labels.csv") == {"a": mat, "b": header, "c": deep}
+
+
+def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    first, second = write_wfdb(tmp_path), write_wfdb(tmp_path / "sub")
+    message = refusal(lambda: find(tmp_path))
+    assert str(first) in message
+    assert str(second) in message
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "readme.md").write_text("")
+    assert refusal(lambda: find(tmp_path)).startswith(f"{tmp_path}: there are no recordings in it")
+    assert refusal(lambda: find(tmp_path / "none")) == f"{tmp_path / 'none'}: there is no such folder; check the name"
