@@ -14,13 +14,13 @@ test: lint  ## Style, types, import contract, tests
 docs: $(READY)  ## The documentation site, in build/docs; strict: a broken link or a failing notebook ends it
 	$(BIN)/python -m scripts.site
 
-outputs: $(READY)  ## What commands print in the documentation, anew; some minutes
+outputs: $(READY)  ## What commands print in the documentation, updated; some minutes
 	$(BIN)/python -m scripts.outputs
 
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
 
-model: $(READY)  ## The networks that come with the program, anew: three quarters of an hour on one core; needs data/
+model: $(READY)  ## The networks that come with the program, trained again: three quarters of an hour on one core; needs data/
 	test -d data/splits/split_100_6_14_refit || $(BIN)/ecg-rhythm split --folds 100 --refit
 	$(BIN)/ecg-rhythm queue jobs/shipped.json
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --to src/ecg_rhythm/assets/default.onnx

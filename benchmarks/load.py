@@ -98,7 +98,7 @@ async def client(
 
 
 async def load(address: str, good: list[tuple[bytes, str]], clients: int, bad: float) -> dict[str, object]:
-    """What came of so many clients."""
+    """What a number of clients got."""
     seen: Counter[str] = Counter()
     latencies: list[float] = []
     began = time.monotonic()

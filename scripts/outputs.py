@@ -1,4 +1,4 @@
-"""Write anew what commands and Python blocks print in the documentation: `python -m scripts.outputs [PAGE...]`.
+"""Update what commands and Python blocks print in the documentation: `python -m scripts.outputs [PAGE...]`.
 
 Without pages, all of them; that takes some minutes, as blocks run in full and not at the size of the tests.
 """

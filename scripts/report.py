@@ -58,9 +58,9 @@ recording is classified by a network that did not train on it. [The score](score
 * **Possible optimism.** The 1139 recordings on which the recipe was chosen (13 % of all) are test recordings in folds 1
   to 4. Fold 0 tests none of them. It has {fold0}, so no gain from the choice is visible.
 * **`default_seed1`** was trained from sources with changes that no commit holds.
-* **`CNN_short` and `CRNN_short`** are the paper's architectures with a short recipe of ours, for about half an hour of
+* **`CNN_short` and `CRNN_short`** are the paper's architectures with our own short recipe, for about half an hour of
   one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s, small batches, no dropout,
-  averaged weights, weighted classes and augmentation of ours; the CRNN runs only the first two of its five phases. The
+  averaged weights, weighted classes and augmentation. The CRNN runs only the first two of its five phases. The
   learning rate was chosen by the training loss on fold 2. Classification in windows of 8 s was decided when the test
   scores of folds 0 to 2 were known. The commit named in `result.json` trained the networks; a later one made the
   predictions from the kept weights."""

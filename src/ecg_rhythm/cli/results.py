@@ -94,7 +94,7 @@ def publish(
     title: Annotated[str, typer.Option(help="Title of the result, in a few words.")],
     data: Data = Path("data"),
 ) -> None:
-    """Publish a finished job: its out-of-fold predictions, their metrics, and the files that make it anew."""
+    """Publish a finished job: its out-of-fold predictions, their metrics, and the files that reproduce it."""
     from ecg_rhythm.experiments import results
 
     print_evaluation(out, results.publish(job, to, title, data), title)

@@ -74,7 +74,7 @@ def train(
     there = Run(run.folder(logs))
     replaces = there.state if restart else None
     if there.is_done and not restart:
-        out.print("this run is done already; --restart makes it anew")
+        out.print("this run is done already; --restart trains it again")
     with show_progress(out, run.title) as report:
         scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
     print_scores(out, scores)
@@ -177,7 +177,7 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
 def _done(run: QueuedRun) -> str:
     try:
         scores = run.run.read_scores()
-    except BadInput:  # another queue is making it anew
+    except BadInput:  # another queue is training it again
         return ""
     return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
 

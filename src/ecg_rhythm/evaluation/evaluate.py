@@ -17,7 +17,7 @@ from ecg_rhythm.evaluation.predictions import Predictions
 ECE_BINS = 15
 COVERAGES = (0.8, 0.9, 0.95)
 SAME = 1e-9
-"""Largest difference between a published figure and the one computed anew."""
+"""Largest difference between a published figure and the one computed again."""
 ITERATED = 1e-3
 """The same for what is fitted by iteration."""
 

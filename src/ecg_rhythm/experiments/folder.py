@@ -1,4 +1,4 @@
-"""A run and its folder: what it was made from, who is at work on it, and whether it is to be made anew."""
+"""A run and its folder: what it was made from, who is at work on it, and whether it is to be replaced."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Run(RunFiles):
 
     @property
     def state(self) -> str:
-        """What is there: the run's id, and whether it is done. It changes when the run is made anew or finished."""
+        """What is there: the run's id, and whether it is done. It changes when the run is replaced or finished."""
         try:
             content = self.identity.read_bytes()
         except OSError:
@@ -99,12 +99,12 @@ class Run(RunFiles):
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise BadInput(f"{self.identity}: this is damaged; make the run anew with --restart") from None
+            raise BadInput(f"{self.identity}: this is damaged; train it again with --restart") from None
         if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
             more = len(differences) - MOST_DIFFERENCES
             raise BadInput(
                 f"{self.path}: this run was made from something else: {', '.join(differences[:MOST_DIFFERENCES])}"
-                f"{f' (and {more} more)' * (more > 0)}; give the job another name, or make the run anew with --restart"
+                f"{f' (and {more} more)' * (more > 0)}; give the job another name, or train it again with --restart"
             )
 
     def begin(self, spec: RunSpec, identity: dict[str, Any], *, replaces: str | None = None) -> None:

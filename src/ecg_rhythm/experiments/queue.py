@@ -47,7 +47,7 @@ class QueuedRun:
     error : str
         Why it failed.
     replaces : str or None
-        State of the folder that is to be made anew; None where what is there goes on.
+        State of the folder that is to be replaced; None where what is there goes on.
     """
 
     spec: RunSpec
@@ -93,7 +93,7 @@ def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> l
     logs : Path
         Where run folders are made.
     restart : bool
-        Make runs anew that have begun or are done by now, but for those that another process makes anew meanwhile.
+        Train runs again that have begun or are done by now, except those that another process replaces meanwhile.
         Else those that are done are marked as such.
     """
     queue = [QueuedRun(spec, Run(spec.folder(logs))) for spec in specs]

@@ -1,6 +1,6 @@
 """Finished jobs -> folders that anyone can check: predictions, what made them, and their metrics.
 
-`results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` makes it anew;
+`results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` reproduces it;
 `predictions.csv`, one for each recording by a model (or the mean of several) that did not train on it; and
 `result.json`, with the metrics of these predictions.
 """
@@ -155,7 +155,7 @@ def write(
     predictions : Predictions
         Each recording's by a model that did not train on it.
     recipe : mapping
-        Names of JSON files -> what is in them: the jobs and models that `ecg-rhythm queue` makes it anew from.
+        Names of JSON files -> what is in them: the jobs and models that `ecg-rhythm queue` reproduces it from.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Cali
 
 
 def spec(folder: Path, fold: int, data: Path) -> RunSpec:
-    """The run that made one fold of a result, and makes it anew with the data set that it was made from.
+    """The run that made one fold of a result, and reproduces it with the data set that it was made from.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def train(
     device : {'auto', 'cpu', 'cuda'}
         Where to compute; auto takes a GPU where there is one.
     replaces : str, optional
-        Begin anew if the folder is still in this `Run.state`. Else what is there goes on, or is left if it is done.
+        Begin again if the folder is still in this `Run.state`. Else what is there goes on, or is left if it is done.
     report : callable
         Called with the progress after every step and epoch.
 

@@ -20,7 +20,7 @@ from ecg_rhythm.inference.answers import Prediction
 from ecg_rhythm.records import Record
 from ecg_rhythm.signals import windows
 from ecg_rhythm.signals.heartbeats import heart_rate
-from ecg_rhythm.weights.loading import DEFAULT, Model, _known, _model, weights_of
+from ecg_rhythm.weights.loading import DEFAULT, Model, file_of, load_file, weights_of
 
 BATCH_SECONDS = 320.0
 """Seconds of signal, padding included, in one batch: ten recordings of 30 s. With more, the values between layers no
@@ -174,7 +174,7 @@ def load(models: Path | str | Iterable[Path | str] = DEFAULT, coverage: float | 
     paths = [models] if isinstance(models, Path | str) else list(models) if isinstance(models, Iterable) else []
     if not paths or not all(isinstance(path, Path | str) for path in paths):
         raise BadInput(f"models {models!r}: this is no model; give the name or path of a model, or a list of them")
-    return Classifier([_model(file) for path in paths for file in weights_of(_known(path))], coverage)
+    return Classifier([load_file(file) for path in paths for file in weights_of(file_of(path))], coverage)
 
 
 def loaded(model: Classifier | Path | str | Iterable[Path | str], coverage: float | None = None) -> Classifier:

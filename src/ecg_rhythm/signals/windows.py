@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 def samples_of(seconds: float, fs: float) -> int:
-    """Number of samples of a window of so many seconds."""
+    """Number of samples of a window of a given duration."""
     return int(seconds * fs)
 
 

@@ -27,7 +27,7 @@ The paper's batches then hold 3 % padding; with windows of 16 batches they held 
 """
 
 WIDTH_STEP = 300
-"""Batches are padded to multiples of so many samples, as libraries prepare and keep kernels for each width."""
+"""Batches are padded to multiples of this many samples, as libraries prepare and keep kernels for each width."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
 def sorted_batches(
     recordings: Recordings, indices: NDArray[np.int64], batch_size: int, window: float | None = None
 ) -> Iterator[Batch]:
-    """Yield all recordings unchanged, or windows of so many seconds over each.
+    """Yield all recordings unchanged, or windows of a given duration over each.
 
     The longest come first, so that a lack of memory shows at once.
     """

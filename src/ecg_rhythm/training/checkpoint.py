@@ -68,7 +68,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             progress: dict[str, Any] = json.loads(file.metadata()[KEY])
     except (SafetensorError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{path}: this checkpoint is damaged; make the run anew with --restart") from None
+        raise BadInput(f"{path}: this checkpoint is damaged; train it again with --restart") from None
     return progress, tensors
 
 

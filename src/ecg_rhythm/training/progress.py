@@ -45,7 +45,7 @@ class State:
         try:
             return cls(**progress)
         except TypeError:
-            raise BadInput(f"{path}: another version wrote this checkpoint; make the run anew with --restart") from None
+            raise BadInput(f"{path}: another version wrote this checkpoint; train it again with --restart") from None
 
     @property
     def epochs_so_far(self) -> int:
@@ -53,7 +53,7 @@ class State:
         return sum(int(phase["epochs"]) for phase in self.phases) + self.epoch
 
     def of_next_phase(self, seconds: float) -> State:
-        """The state in which the next phase begins, so many seconds after the run did."""
+        """The state in which the next phase begins, with the seconds spent so far."""
         return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
 
     def has_stalled(self, options: TrainingParameters) -> bool:

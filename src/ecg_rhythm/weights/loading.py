@@ -34,7 +34,7 @@ class Model(Protocol):
         ...
 
 
-def _known(model: Path | str) -> Path:
+def file_of(model: Path | str) -> Path:
     """The file of a model that comes with the program, or the path that was given."""
     path = SHIPPED.get(str(model))
     if path is not None and not path.exists():
@@ -48,7 +48,8 @@ def _known(model: Path | str) -> Path:
     return path
 
 
-def _model(file: Path) -> Model:
+def load_file(file: Path) -> Model:
+    """Load a network from an ONNX file, or from a weights file, which needs PyTorch."""
     if file.suffix == ".onnx":
         return onnx_model.load(file)
     from ecg_rhythm.weights import torch_model  # loads torch

@@ -23,7 +23,7 @@ SIGNALS, LENGTHS, LOGITS = "signals", "lengths", "logits"
 THREADS = "OMP_NUM_THREADS"
 """What limits the threads of most libraries; this one does not know it."""
 SAMPLES_STEP = 1536
-"""Signals are padded to multiples of so many samples: the exporter can follow the shapes of no others."""
+"""Signals are padded to multiples of this many samples: the exporter can follow the shapes of no others."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def load(path: Path) -> OnnxModel:
     Raises
     ------
     BadInput
-        If it is missing, damaged, or not one of ours.
+        If it is missing, damaged, or not from this program.
     """
     if not path.is_file():
         raise BadInput(f"{path}: there is no such ONNX file; check the name")
@@ -57,7 +57,7 @@ def load(path: Path) -> OnnxModel:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
     except Exception:  # the library's errors have no common base
-        raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get it anew") from None
+        raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get a new copy") from None
     if text is None:
         raise BadInput(f"{path}: this ONNX file does not describe an ECG model; use one that `ecg-rhythm export` wrote")
     metadata: Metadata = parse(Metadata, text, str(path))

@@ -32,7 +32,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
     Raises
     ------
     BadInput
-        If the file is missing, damaged, or not one of ours.
+        If the file is missing, damaged, or not from this program.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -41,7 +41,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such weights file; check the name") from None
     except (SafetensorError, OSError) as error:
-        raise BadInput(f"{path}: this is not a weights file, or a damaged one ({error}); get it anew") from None
+        raise BadInput(f"{path}: this is not a weights file, or a damaged one ({error}); get a new copy") from None
     if KEY not in header:
         raise BadInput(f"{path}: this safetensors file does not describe an ECG model; use one that training wrote")
     metadata: Metadata = parse(Metadata, header[KEY], str(path))
@@ -50,7 +50,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
         network.load_state_dict(state)
         network.enter_phase(metadata.phase)
     except (RuntimeError, IndexError):
-        raise BadInput(f"{path}: its weights do not fit its own metadata; get it anew") from None
+        raise BadInput(f"{path}: its weights do not fit its own metadata; get a new copy") from None
     return network.eval(), metadata
 
 

@@ -16,7 +16,7 @@ LOW_PASS_HZ, LOW_PASS_SECONDS = 40.0, 0.2
 FLAT = 1e-4
 """Size in mV below which a signal counts as flat: a tenth of the challenge's unit."""
 WINSORISED, TIMES = 4.0, 3
-"""Limit of a sample, in mean sizes, and how often the mean is taken anew: a few spikes then hardly count."""
+"""Limit of a sample, in mean sizes, and how often the mean is taken again: a few spikes then hardly count."""
 MOST = 8.0
 """Largest absolute value of the output."""
 
