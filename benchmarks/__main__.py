@@ -62,11 +62,11 @@ def against_baseline(rounds: int) -> list[dict[str, Any]]:
     rows = []
     for kind in ("train", "predict"):
         for part in PARTS:
-            found: dict[str, list[Figures]] = {"baseline": [], "ours": []}
+            measured: dict[str, list[Figures]] = {"baseline": [], "ours": []}
             for seed in range(rounds):
-                for side, figures in found.items():
+                for side, figures in measured.items():
                     figures.append(result(start(kind, part, side, BATCHES[kind, side], str(seed))))
-            ours, baseline = medians(found["ours"]), medians(found["baseline"])
+            ours, baseline = medians(measured["ours"]), medians(measured["baseline"])
             rows.append(
                 {
                     "what": kind,

@@ -59,5 +59,5 @@ def images(signals: Tensor, lengths: Tensor, config: ModelConfig, longest: int, 
     """The log spectrograms of a batch padded to the longest recording of the set, and their steps."""
     padded = torch.zeros(len(signals), longest)
     padded[:, : min(signals.shape[1], longest)] = signals[:, :longest]
-    found, steps = LogSpectrogram(fs, config.preprocessing)(padded, lengths)
-    return found.transpose(2, 3).contiguous(), steps.lengths
+    image, steps = LogSpectrogram(fs, config.preprocessing)(padded, lengths)
+    return image.transpose(2, 3).contiguous(), steps.lengths

@@ -2,7 +2,7 @@
 
 For each number of clients, half a minute of strips, one request after the other for each client, as files of
 several formats; then the same with malformed and oversized bodies among them. Every answer to a strip is compared with
-the classifier's own; a client that is told to come again does so. Clients and service share the machine.
+the classifier's own; a client whose request is refused with 503 tries again. Clients and service share the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OVERSIZED = bytes(200 * 2**20 + 1)
 
 def strips() -> list[tuple[bytes, str]]:
     """Bodies of requests, NumPy's files and CSV, and the right answer to each."""
-    model, found = classifier.load(), []
+    model, bodies = classifier.load(), []
     for number in range(STRIPS):
         rng = np.random.default_rng(number)
         impulses = np.zeros(9000)
@@ -45,8 +45,8 @@ def strips() -> list[tuple[bytes, str]]:
         else:
             body = b"# fs = 300 Hz\necg mV\n" + b"\n".join(b"%.9g" % value for value in signal)
         (prediction,) = model.classify([Record("", signal, FS, "")])
-        found.append((body, prediction.label))
-    return found
+        bodies.append((body, prediction.label))
+    return bodies
 
 
 def malformed(rng: random.Random, body: bytes) -> bytes:
@@ -85,7 +85,7 @@ async def client(
                     break
                 if response.status_code != 503:
                     break
-                seen["told to come again"] += 1
+                seen["tried again"] += 1
                 await asyncio.sleep(float(response.headers["retry-after"]))
             else:
                 continue
@@ -130,9 +130,9 @@ def main() -> None:
             httpx.post(f"{address}/api/classify", content=body, timeout=60)
         for bad in (0.0, BAD):
             for clients in CLIENTS:
-                found = asyncio.run(load(address, good, clients, bad))
-                found["memory in MB"] = memory_of(server.pid) // 10**6
-                print(json.dumps(found), flush=True)
+                measured = asyncio.run(load(address, good, clients, bad))
+                measured["memory in MB"] = memory_of(server.pid) // 10**6
+                print(json.dumps(measured), flush=True)
     finally:
         server.terminate()
         server.wait()

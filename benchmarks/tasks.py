@@ -209,8 +209,8 @@ def load(part: str, seed: str) -> dict[str, float]:
         seed=int(seed),
         epoch=0,
     )
-    found = sum(len(batch.indices) for batch in batches)
-    return {"per_cpu_second": found / (time.process_time() - began)}
+    seen = sum(len(batch.indices) for batch in batches)
+    return {"per_cpu_second": seen / (time.process_time() - began)}
 
 
 def _small(store: Store) -> TorchModel:
@@ -225,8 +225,8 @@ def grow(files: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         paths = _written(store, Path(folder), 64)
         began = time.process_time()
-        found = answers(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
-        return {"files": sum(1 for _ in found), "cpu_seconds": time.process_time() - began}
+        answered = answers(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
+        return {"files": sum(1 for _ in answered), "cpu_seconds": time.process_time() - began}
 
 
 def _written(store: Store, folder: Path, count: int) -> list[Path]:

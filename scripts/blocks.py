@@ -104,7 +104,7 @@ def blocks_of(page: Path) -> list[Block]:
     Wrong
         If a comment above a block is none of the marks.
     """
-    found, above = [], ""
+    blocks, above = [], ""
     for token in MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8")):
         if token.type == "html_block":
             above += token.content
@@ -114,11 +114,11 @@ def blocks_of(page: Path) -> list[Block]:
             for name, _ in block.marks:
                 if name not in MARKS:
                     raise Wrong(f"{block.where}: {name!r} is no mark; choose one of {', '.join(MARKS)}")
-            found.append(block)
+            blocks.append(block)
             above = ""
         elif token.type not in ("list_item_open", "bullet_list_open", "ordered_list_open"):
             above = ""
-    return found
+    return blocks
 
 
 def setup_of(page: Path) -> str | None:

@@ -78,8 +78,8 @@ def job_file() -> str:
 def wing(name: str) -> str:
     """The page of one wing of the package, `data` for example: what its modules offer to code outside."""
     package = import_module(f"ecg_rhythm.{name}")
-    found = sorted(module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
-    parts = [f"# {package.__name__}", *(f"::: {module}" for module in found if "._" not in module)]
+    modules = sorted(module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    parts = [f"# {package.__name__}", *(f"::: {module}" for module in modules if "._" not in module)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,8 +98,8 @@ def section(owner: type, own: dict[str, Any], root: dict[str, Any]) -> Iterator[
 
 def resolved(value: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """What a reference inside a schema points to."""
-    found: dict[str, Any] = root["$defs"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
-    return found
+    section: dict[str, Any] = root["$defs"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+    return section
 
 
 def kind(value: dict[str, Any], root: dict[str, Any]) -> str:
@@ -125,18 +125,18 @@ def kind(value: dict[str, Any], root: dict[str, Any]) -> str:
 def bounds(value: dict[str, Any]) -> str:
     """The range of a number, in words."""
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {value[name]}" for name, sign in limits.items() if name in value]
-    return f" {', '.join(found)}" if found else ""
+    shown = [f"{sign} {value[name]}" for name, sign in limits.items() if name in value]
+    return f" {', '.join(shown)}" if shown else ""
 
 
 def texts(owner: type) -> dict[str, str]:
     """Docstrings of the attributes of a class and of those it inherits from."""
-    found: dict[str, str] = {}
+    docstrings: dict[str, str] = {}
     for each in reversed(inspect.getmro(owner)):
         if each.__module__.startswith("ecg_rhythm"):
             members = griffe.load(f"{each.__module__}.{each.__qualname__}", search_paths=[SOURCE]).members
-            found |= {name: member.docstring.value for name, member in members.items() if member.docstring}
-    return found
+            docstrings |= {name: member.docstring.value for name, member in members.items() if member.docstring}
+    return docstrings
 
 
 def sentence(thing: type) -> str:

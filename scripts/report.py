@@ -99,10 +99,10 @@ def fill(page: Path, blocks: dict[str, str]) -> None:
 
 def calibrated(predictions: Predictions) -> NDArray[np.float64]:
     """Probabilities of each fold, calibrated on all other folds."""
-    found = np.empty_like(predictions.probabilities)
+    calibrated = np.empty_like(predictions.probabilities)
     for own, fitted in evaluate.calibrations(predictions):
-        found[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
-    return found
+        calibrated[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
+    return calibrated
 
 
 def draw_reliability(predictions: Predictions) -> None:
@@ -114,9 +114,9 @@ def draw_reliability(predictions: Predictions) -> None:
         right = probabilities.argmax(axis=1) == predictions.targets
         edges = np.quantile(confidence, np.linspace(0, 1, BINS + 1))
         bins = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, BINS - 1)
-        said = [confidence[bins == k].mean() for k in range(BINS)]
+        expected = [confidence[bins == k].mean() for k in range(BINS)]
         was = [right[bins == k].mean() for k in range(BINS)]
-        axis.plot(said, was, marker="o", label=title)
+        axis.plot(expected, was, marker="o", label=title)
     axis.set(xlim=(0.3, 1), ylim=(0.3, 1), xlabel="mean probability of the predicted class", ylabel="accuracy")
     axis.legend()
     figure.savefig(PICTURES / "reliability.png", dpi=100)
@@ -128,7 +128,7 @@ def draw_suspects(rows: list[dict[str, str]], store: Store) -> None:
     for axis, row in zip(axes[:, 0], rows, strict=True):
         signal = store.signal(store.names.index(row["record"]))[: int(SECONDS * store.fs)]
         axis.plot(np.arange(len(signal)) / store.fs, signal, color="#1a1a2e", linewidth=0.7)
-        predicted = f"all models predict {row['said']} ({float(row['probability']):.2f})"
+        predicted = f"all models predict {row['predicted']} ({float(row['probability']):.2f})"
         axis.set_title(f"{row['record']}: labelled {row['label']}, {predicted}", loc="left", fontsize=9)
         axis.set(xlim=(0, SECONDS), yticks=[])
     axes[-1, 0].set_xlabel("s")
@@ -139,18 +139,18 @@ def main() -> None:
     """Write the page, the tables of other pages and the pictures."""
     store = open_store(DATA)
     read = {path.parent.name: results.read(path.parent) for path in sorted(RESULTS.glob("*/result.json"))}
-    found = dict(sorted(read.items(), key=lambda item: -item[1][0]["figures"]["measures"]["challenge"]["mean"]))
+    by_name = dict(sorted(read.items(), key=lambda item: -item[1][0]["figures"]["measures"]["challenge"]["mean"]))
     measured = {
         path.stem.removeprefix("robustness_"): json.loads(path.read_text())
         for path in sorted(RESULTS.glob("robustness_*.json"))
     }
     with (RESULTS / "suspects.csv").open(newline="") as file:
         suspects = list(csv.DictReader(file))
-    published, predictions = found[MAIN]
+    published, predictions = by_name[MAIN]
     classes = predictions.classes
     draw_reliability(predictions)
     draw_suspects(suspects[:SUSPECTS], store)
-    challenge = {name: result["figures"]["measures"]["challenge"] for name, (result, _) in found.items()}
+    challenge = {name: result["figures"]["measures"]["challenge"] for name, (result, _) in by_name.items()}
     fold0 = [f"{challenge[name]['folds'][0]:.3f} (`{name}`)" for name in (MAIN, "default_seed1", "ensemble")]
     lengths = tables.by_length(predictions, store)
     sections = [
@@ -159,18 +159,18 @@ def main() -> None:
             ensemble=plus_minus(challenge["ensemble"]),
             fold0=f"{fold0[0]}, {fold0[1]} and {fold0[2]}",
         ),
-        "## Scores\n\n" + tables.comparison(found) + "\n\n" + ELSEWHERE,
-        "## Areas under the curves\n\n" + tables.areas(found, classes),
+        "## Scores\n\n" + tables.comparison(by_name) + "\n\n" + ELSEWHERE,
+        "## Areas under the curves\n\n" + tables.areas(by_name, classes),
         f"## Confusion matrix of `{MAIN}`\n\n" + tables.confusion((published, predictions)),
         f"## `{MAIN}` by duration\n\n" + lengths,
         "## Calibration and coverage\n\nEach fold is calibrated on the others. [Calibration](calibration.md) explains "
-        "the columns.\n\n" + tables.trust(found, classes) + "\n\n![Reliability diagram](../pictures/reliability.png)",
+        "the columns.\n\n" + tables.trust(by_name, classes) + "\n\n![Reliability diagram](../pictures/reliability.png)",
         "## Under perturbations\n\n" + tables.robustness(measured),
         WRONG_LABELS.format(len(suspects)),
     ]
     (PAGES / "results.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    shipped = {name: found[name] for name in (MAIN, "fast")}
-    beside = {name: found[name] for name in (MAIN, "CRNN_short", "CNN_short")}
+    shipped = {name: by_name[name] for name in (MAIN, "fast")}
+    beside = {name: by_name[name] for name in (MAIN, "CRNN_short", "CNN_short")}
     fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}
     fill(

@@ -78,19 +78,19 @@ class Loaded(HTMLParser):
 
 def foreign(site: Path) -> list[str]:
     """What pages and styles of a site load from other hosts; a line for each."""
-    found = []
+    broken = []
     for page in sorted(site.glob("**/*.html")):
         parser = Loaded()
         parser.feed(page.read_text(encoding="utf-8"))
-        found += [f"{page.relative_to(site)} loads {a}" for a in parser.addresses if a.startswith(("http", "//"))]
+        broken += [f"{page.relative_to(site)} loads {a}" for a in parser.addresses if a.startswith(("http", "//"))]
     for style in sorted(site.glob("**/*.css")):
         text = style.read_text(encoding="utf-8").replace(" ", "")
-        found += [
+        broken += [
             f"{style.relative_to(site)} loads from another host"
             for mark in ("url(http", "url(//", "@import")
             if mark in text
         ]
-    return found
+    return broken
 
 
 def main() -> None:
@@ -101,8 +101,8 @@ def main() -> None:
     )
     if built.returncode:
         sys.exit("the site has warnings, see above")
-    if found := foreign(SITE):
-        sys.exit("\n".join(found))
+    if broken := foreign(SITE):
+        sys.exit("\n".join(broken))
     print(f"open {SITE.relative_to(ROOT) / 'index.html'}")
 
 

@@ -60,21 +60,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def challenge_scores(found: dict[str, Result]) -> str:
+def challenge_scores(results: dict[str, Result]) -> str:
     """Challenge score, F1 of every class and accuracy of every result."""
-    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in found.items()]
+    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in results.items()]
     return table(["", *MEASURES], rows)
 
 
-def comparison(found: dict[str, Result]) -> str:
+def comparison(results: dict[str, Result]) -> str:
     """Scores of every result with its title, and the published ones of the same protocol."""
-    rows = [[f"`results/{name}`: {result['title']}", *_scores(result)] for name, (result, _) in found.items()]
+    rows = [[f"`results/{name}`: {result['title']}", *_scores(result)] for name, (result, _) in results.items()]
     return table(["", *MEASURES], [*rows, *_published()])
 
 
-def beside_the_paper(found: dict[str, Result]) -> str:
+def beside_the_paper(results: dict[str, Result]) -> str:
     """Challenge score and F1 of the rhythms, of results and of the paper."""
-    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in found.items()]
+    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in results.items()]
     return table(["", *MEASURES[:4]], [row[:5] for row in (*rows, *_published())])
 
 
@@ -92,11 +92,12 @@ def _scores(result: dict[str, Any]) -> list[str]:
     return [plus_minus(result["figures"]["measures"][measure]) for measure in MEASURES]
 
 
-def areas(found: dict[str, Result], classes: list[str]) -> str:
+def areas(results: dict[str, Result], classes: list[str]) -> str:
     """AUROC and AUPRC of every class."""
     measures = [f"{kind} {name}" for kind in ("AUROC", "AUPRC") for name in classes]
     rows = [
-        [name, *(plus_minus(result["figures"]["measures"][m]) for m in measures)] for name, (result, _) in found.items()
+        [name, *(plus_minus(result["figures"]["measures"][m]) for m in measures)]
+        for name, (result, _) in results.items()
     ]
     return table(["", *measures], rows)
 
@@ -111,10 +112,10 @@ def confusion(result: Result) -> str:
     return table(["true class \\ predicted", *predictions.classes], rows)
 
 
-def trust(found: dict[str, Result], classes: list[str]) -> str:
+def trust(results: dict[str, Result], classes: list[str]) -> str:
     """Calibration error and coverage, each fold calibrated on the others."""
     rows = []
-    for name, (result, _) in found.items():
+    for name, (result, _) in results.items():
         figures = result["figures"]
         calibrated = figures["calibrated"]
         for asked, share in calibrated["coverage"].items():
@@ -205,6 +206,6 @@ def strongest(measured: dict[str, Any]) -> str:
     """Cost of each perturbation at its greatest strength, a column for each job."""
     rows = []
     for label, perturbation, strength in STRONGEST:
-        found = [costs(m, perturbation)[strength] for m in measured.values()]
-        rows.append([label, *(f"{signed(cost.mean)} ± {cost.sd:.3f}" for cost in found)])
+        drops = [costs(m, perturbation)[strength] for m in measured.values()]
+        rows.append([label, *(f"{signed(cost.mean)} ± {cost.sd:.3f}" for cost in drops)])
     return table(["", *(f"`{name}`" for name in measured)], rows)

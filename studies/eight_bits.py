@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from benchmarks import DATA
 
+from benchmarks import DATA
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.evaluation import predictions
 from ecg_rhythm.experiments import results
@@ -39,12 +39,12 @@ def main() -> None:
             export.export(*torch_model.load(fold.last_weights), exact)
             quantise.quantise(exact, training_recordings(fold, DATA), quick)
             recordings = [Record(name, store.signal(store.names.index(name)), store.fs, "") for name in table.records]
-            found = classifier.load(quick).probabilities(recordings)
+            probabilities = classifier.load(quick).probabilities(recordings)
         seconds.append(round(time.monotonic() - began, 1))
-        difference = np.abs(found - table.probabilities)
+        difference = np.abs(probabilities - table.probabilities)
         mean, most = difference.mean(), difference.max()
         print(f"{fold.path.name}: probabilities differ by {mean:.4f} on average, {most:.2f} at most")
-        parts.append(predictions.Predictions(table.records, table.folds, table.targets, found, table.classes))
+        parts.append(predictions.Predictions(table.records, table.folds, table.targets, probabilities, table.classes))
     made_from = {key: str(scores[key]) for key in ("data", "split", "labels")}
     title = f"{job.name.capitalize()} network in eight bits, `python -m studies.eight_bits`"
     figures = results.write(RESULT, title, made_from, {"fast": {"seconds": seconds}}, predictions.joined(parts))

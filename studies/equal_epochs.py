@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarks import DATA
-from benchmarks.tasks import MODELS
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import DATA
+from benchmarks.tasks import MODELS
 from ecg_rhythm import config
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from benchmarks import DATA
 from numpy.typing import NDArray
 
+from benchmarks import DATA
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.evaluation import metrics, predictions
 from ecg_rhythm.inference import classifier, explain
@@ -26,10 +26,10 @@ SHARES = (0.1, 0.2, 0.4)
 """Parts of a recording that are hidden."""
 
 
-def stretches(found: Explanation, order: NDArray[np.int64], share: float) -> list[tuple[float, float]]:
+def stretches(explanation: Explanation, order: NDArray[np.int64], share: float) -> list[tuple[float, float]]:
     """The first stretches of an order, together a share of the recording."""
     chosen = order[: max(round(share * len(order)), 1)]
-    return [(i * found.step, (i + 1) * found.step) for i in chosen.tolist()]
+    return [(i * explanation.step, (i + 1) * explanation.step) for i in chosen.tolist()]
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
             for i in rng.permutation(right)[:EACH].tolist():
                 signal = store.signal(store.names.index(table.records[i]))
                 record = Record(table.records[i], signal, store.fs, "ECG")
-                found = explain.explain(model, record)
-                ranked = np.argsort(-found.weights)
+                explanation = explain.explain(model, record)
+                ranked = np.argsort(-explanation.weights)
                 shifted = (ranked + rng.integers(len(ranked))) % len(ranked)
                 orders = {"weightiest": ranked, "shifted": shifted, "lightest": ranked[::-1]}
                 keys = [(share, kind) for share in SHARES for kind in orders]
-                variants = [explain.hide(record, stretches(found, orders[kind], share)) for share, kind in keys]
+                variants = [explain.hide(record, stretches(explanation, orders[kind], share)) for share, kind in keys]
                 before, *after = model.probabilities([record, *variants])[:, target].tolist()
                 for key, probability in zip(keys, after, strict=True):
                     of_class.setdefault(key, []).append(before - probability)

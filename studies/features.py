@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from benchmarks import DATA
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from benchmarks import DATA
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation import predictions
@@ -25,7 +25,7 @@ from ecg_rhythm.signals.heartbeats import heartbeats
 
 RESULT, SPLIT = Path("results/features"), "split_5_6_14_refit"
 FEWEST = 4
-"""Beats without which nothing is said of their intervals."""
+"""Fewest beats for which features of their intervals are computed."""
 AROUND = 0.3
 """Seconds of signal before and after a beat that are its shape."""
 QRS, P, T = (-0.1, 0.1), (-0.25, -0.08), (0.08, 0.3)
@@ -35,12 +35,12 @@ BINS = np.arange(0.4, 1.7, 0.1)
 
 
 def features(signal: NDArray[np.float32], fs: float) -> list[float]:
-    """What is told of a recording's length, intervals and shapes; NaN where too few beats were found."""
+    """Features of a recording's length, intervals and shapes; NaN where there are too few beats."""
     beats = heartbeats(signal, fs)
-    told = [len(signal) / fs, float(len(beats))]
+    overall = [len(signal) / fs, float(len(beats))]
     if len(beats) < FEWEST:
-        return [*told, *[np.nan] * 24]
-    return told + of_intervals(np.diff(beats) / fs) + of_shapes(signal - np.median(signal), beats, fs)
+        return [*overall, *[np.nan] * 24]
+    return overall + of_intervals(np.diff(beats) / fs) + of_shapes(signal - np.median(signal), beats, fs)
 
 
 def of_intervals(rr: NDArray[np.float64]) -> list[float]:
@@ -66,8 +66,8 @@ def of_shapes(signal: NDArray[np.float32], beats: NDArray[np.int64], fs: float) 
         return [np.nan] * 8
 
     def part(of: NDArray[np.float32], where: tuple[float, float]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = of[..., width + round(where[0] * fs) : width + round(where[1] * fs)]
-        return found
+        windows: NDArray[np.float32] = of[..., width + round(where[0] * fs) : width + round(where[1] * fs)]
+        return windows
 
     template = np.median(shapes, axis=0)
     size = max(float(np.ptp(template)), 1e-6)
@@ -98,10 +98,10 @@ def main() -> None:
             l2_regularization=5,
             random_state=0,
         )
-        found = trees.fit(table[train], targets[train]).predict_proba(table[test])
+        given = trees.fit(table[train], targets[train]).predict_proba(table[test])
         seconds.append(round(time.monotonic() - began, 1))
         names = [store.names[i] for i in test]
-        parts.append(predictions.Predictions(names, np.full(len(test), number), targets[test], found, store.classes))
+        parts.append(predictions.Predictions(names, np.full(len(test), number), targets[test], given, store.classes))
     made_from = {"data": store.fingerprint, "split": split.name, "labels": store.default_labels}
     title = "Boosted trees on intervals and shapes of beats, `python -m studies.features`"
     training = {"features": {"seconds": seconds, "device": "cpu"}}

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 from aeon.transformations.collection.convolution_based import MiniRocket
-from benchmarks import DATA
 from numpy.typing import NDArray
 from scipy.signal import decimate
 from scipy.special import softmax
@@ -24,6 +23,7 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import DATA
 from ecg_rhythm.data import challenge
 from ecg_rhythm.data.splits import Fold, load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder

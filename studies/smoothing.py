@@ -15,10 +15,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from benchmarks import DATA
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from benchmarks import DATA
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.evaluation import metrics, predictions
 from ecg_rhythm.inference import classifier, sliding, smoothing
@@ -77,9 +77,9 @@ def days_of(fold: RunFiles, store: Store) -> Iterator[Day]:
     for _ in range(DAYS):
         signal, truth = spliced(store, of_class, rng)
         cutter = SlidingWindow(store.fs, sliding.WINDOW, sliding.STRIDE)
-        found = np.array(list(sliding.classify_windows(model, cutter.push(signal), store.fs)))
+        windows = np.array(list(sliding.classify_windows(model, cutter.push(signal), store.fs)))
         step = round(sliding.STRIDE * store.fs)
-        steps = smoothing.merged(found, len(signal) // step, round(sliding.WINDOW / sliding.STRIDE))
+        steps = smoothing.merged(windows, len(signal) // step, round(sliding.WINDOW / sliding.STRIDE))
         yield Day(truth[step // 2 :: step][: len(steps)], steps)
 
 
@@ -101,17 +101,19 @@ METHODS: dict[str, dict[str, Method]] = {
 
 
 def judged(days: list[Day], method: Method, store: Store) -> dict[str, float]:
-    """The challenge score of steps, the mean error of AF burden, and how many episodes are found for each."""
-    found = [method(day.steps) for day in days]
+    """The challenge score of steps, the mean error of AF burden, and the number of episodes for each that is real."""
+    smoothed = [method(day.steps) for day in days]
     fibrillation = store.classes.index("A")
     truths = [day.truth for day in days]
-    burden = [abs((a == fibrillation).mean() - (b == fibrillation).mean()) for a, b in zip(found, truths, strict=True)]
-    changes = [int((np.diff(part) != 0).sum()) + 1 for part in found]
+    burden = [
+        abs((a == fibrillation).mean() - (b == fibrillation).mean()) for a, b in zip(smoothed, truths, strict=True)
+    ]
+    changes = [int((np.diff(part) != 0).sum()) + 1 for part in smoothed]
     true_changes = [int((np.diff(part) != 0).sum()) + 1 for part in truths]
     return {
-        "score": metrics.score(np.concatenate(truths), np.concatenate(found), store.classes)["challenge"],
+        "score": metrics.score(np.concatenate(truths), np.concatenate(smoothed), store.classes)["challenge"],
         "burden error": float(np.mean(burden)),
-        "episodes found per episode": sum(changes) / sum(true_changes),
+        "episodes per real episode": sum(changes) / sum(true_changes),
     }
 
 

@@ -87,7 +87,7 @@ class TrainingParameters(Section):
 
 
 class DataAugmentation(Section):
-    """Changes made to the training recordings, drawn anew every `reload_step` epochs."""
+    """Changes made to the training recordings, drawn again every `reload_step` epochs."""
 
     resampling: Flag
     """Resample as if a heart at 80 bpm beat at a random rate of 60 to 120 bpm."""

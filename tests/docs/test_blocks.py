@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from scripts import blocks, examples
 from scripts.story import Story
 

@@ -25,13 +25,14 @@ def test_only_what_all_models_are_sure_of_and_wrong_about_is_suspect(tmp_path: P
     first = table([0.99, 0.99, 0.99, 0.99, 0.10], labels.replace(" ", ""))
     second = table([0.95, 0.99, 0.05, 0.60, 0.05], labels.replace(" ", ""))
     found = suspects([first, second], sure=0.8)
-    assert [(s.record, s.label, s.said) for s in found] == [("r0", "N", "A"), ("r4", "A", "N")]
-    assert (found[0].probability, found[0].of_label, found[0].least) == (0.97, 0.03, 0.95)
+    assert [(s.record, s.label, s.predicted) for s in found] == [("r0", "N", "A"), ("r4", "A", "N")]
+    assert (found[0].probability, found[0].label_probability, found[0].lowest_probability) == (0.97, 0.03, 0.95)
     write(tmp_path / "suspects.csv", found)
     with (tmp_path / "suspects.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[1] == {
-        "record": "r4", "label": "A", "said": "N", "probability": "0.925", "of_label": "0.075", "least": "0.9",
+        "record": "r4", "label": "A", "predicted": "N", "probability": "0.925",
+        "label_probability": "0.075", "lowest_probability": "0.9",
     }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_models_that_are_wrong_in_different_ways_do_not_agree() -> None:
         Predictions(["r0"], np.array([0]), np.array([1]), np.array([row]), ["A", "N", "O"]) for row in rows
     )
     assert suspects([says_a, says_o], sure=0.5) == []
-    assert [one.said for one in suspects([says_a, says_a], sure=0.5)] == ["A"]
+    assert [one.predicted for one in suspects([says_a, says_a], sure=0.5)] == ["A"]
 
 
 def test_results_of_different_labels_are_not_compared() -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
-from fuzzing.inputs import FS, LEAD, OTHER, TIMES
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import FS, LEAD, OTHER, TIMES
 from tests.helpers import refusal
 from tests.records.writers import RESP
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fuzzing.inputs import as_csv, as_segments, as_wfdb
 
 from ecg_rhythm import records
 from ecg_rhythm.records import find, open_recording
 from ecg_rhythm.records.finding import files_in
+from fuzzing.inputs import as_csv, as_segments, as_wfdb
 from tests.helpers import refusal
 from tests.records.writers import write_mat, write_wfdb
 

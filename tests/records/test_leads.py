@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fuzzing.inputs import LEAD, OTHER, TIMES, as_rows, as_wfdb
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import LEAD, OTHER, TIMES, as_rows, as_wfdb
 from tests.helpers import refusal
 from tests.records.writers import WAVE, write_wfdb
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from fuzzing.inputs import FS, LEAD, as_csv
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import FS, LEAD, as_csv
 from tests.helpers import refusal
 from tests.records.writers import write_mat, write_wfdb
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fuzzing.inputs import FS, LEAD, OTHER, SECONDS, TIMES, as_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import FS, LEAD, OTHER, SECONDS, TIMES, as_rows
 from tests.helpers import refusal
 from tests.records.writers import COUNT, RESP, STILL
 

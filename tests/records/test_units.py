@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing.inputs import FS, LEAD
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import FS, LEAD
 from tests.helpers import refusal
 
 

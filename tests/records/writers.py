@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 import wfdb
-from fuzzing.inputs import LEAD, TIMES
 from numpy.typing import ArrayLike
+
+from fuzzing.inputs import LEAD, TIMES
 
 RESP = np.cos(2 * np.pi * 0.2 * TIMES)
 COUNT, STILL = np.arange(len(LEAD)), np.zeros(len(LEAD))

@@ -13,6 +13,7 @@ import typer.core
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ecg_rhythm.version import __version__
 
@@ -27,7 +28,8 @@ def console(stream: TextIO) -> Console:
 
 def new_table(*columns: str, title: str | None = None) -> Table:
     """Make an empty table; its first column is a name, the others are numbers."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    line = Text(title, "table.title", no_wrap=True, overflow="ignore") if title else None  # may be wider than the table
+    table = Table(title=line, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
         table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
     return table

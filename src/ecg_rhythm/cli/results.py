@@ -77,8 +77,8 @@ def evaluate(
 
         with show_progress(out, spec.title) as report:
             train(spec, data, logs, report=report)
-        anew = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
-        print_comparison(out, predictions[predictions.folds == spec.fold], anew)
+        again = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
+        print_comparison(out, predictions[predictions.folds == spec.fold], again)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")
     if wrong:
@@ -207,7 +207,7 @@ def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
         table.add_row(name, *values, str(Spread(over_folds["mean"], over_folds["sd"])))
     out.print(table)
     classes = [name.removeprefix("F1 ") for name in metrics if name.startswith("F1 ")]
-    confusion = new_table("actual", *(f"said {name}" for name in classes), title="all folds together")
+    confusion = new_table("actual", *(f"predicted {name}" for name in classes), title="all folds together")
     for name, row in zip(classes, evaluation["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
     out.print(confusion)
@@ -227,15 +227,15 @@ def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
     out.print(coverage)
 
 
-def print_comparison(out: Console, published: Predictions, anew: Predictions) -> None:
+def print_comparison(out: Console, published: Predictions, again: Predictions) -> None:
     """Print how a fold that was trained again compares with the published one."""
-    before, after = (score(table.targets, table.labels, table.classes) for table in (published, anew))
+    before, after = (score(table.targets, table.labels, table.classes) for table in (published, again))
     table = new_table("", *before)
-    for name, metrics in (("published", before), ("anew", after)):
+    for name, metrics in (("published", before), ("trained again", after)):
         table.add_row(name, *(f"{value:.3f}" for value in metrics.values()))
     out.print(table)
-    furthest = np.abs(published.probabilities - anew.probabilities).max()
-    same = (published.labels == anew.labels).mean()
+    furthest = np.abs(published.probabilities - again.probabilities).max()
+    same = (published.labels == again.labels).mean()
     out.print(
         f"the same label for {100 * same:.1f} % of recordings, probabilities at most {furthest:.4f} apart",
         highlight=False,
@@ -252,7 +252,7 @@ def print_robustness(out: Console, measured: Robustness) -> None:
         mean_and_sd = str(Spread(after["mean"], after["sd"]))
         table.add_row(row["perturbation"], strength, mean_and_sd, f"{after['mean'] - before['mean']:+.3f}")
     out.print(table)
-    empty = new_table("no ECG at all", *(f"said {name}" for name in next(iter(measured["empty"].values()))))
+    empty = new_table("no ECG at all", *(f"predicted {name}" for name in next(iter(measured["empty"].values()))))
     for name, shares in measured["empty"].items():
         empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
     out.print(empty)
@@ -260,8 +260,8 @@ def print_robustness(out: Console, measured: Robustness) -> None:
 
 def print_suspects(out: Console, suspects: Sequence[Suspect]) -> None:
     """Print recordings whose labels may be wrong."""
-    table = new_table("record", "label", "all models say", "probability", "of the label")
+    table = new_table("record", "label", "all models predict", "probability", "probability of the label")
     for suspect in suspects:
-        values = (f"{suspect.probability:.3f}", f"{suspect.of_label:.3f}")
-        table.add_row(suspect.record, suspect.label, suspect.said, *values)
+        values = (f"{suspect.probability:.3f}", f"{suspect.label_probability:.3f}")
+        table.add_row(suspect.record, suspect.label, suspect.predicted, *values)
     out.print(table)

@@ -159,9 +159,9 @@ def score_probabilities(
     probabilities : ndarray of float64, shape (n, classes)
         Of each class.
     """
-    found: dict[str, float | None] = {}
+    areas: dict[str, float | None] = {}
     for title, metric in OF_PROBABILITIES.items():
         for position, name in enumerate(classes):
             own = actual == position
-            found[f"{title} {name}"] = metric(own, probabilities[:, position]) if 0 < own.sum() < len(own) else None
-    return found
+            areas[f"{title} {name}"] = metric(own, probabilities[:, position]) if 0 < own.sum() < len(own) else None
+    return areas

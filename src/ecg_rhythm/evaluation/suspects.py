@@ -23,22 +23,22 @@ class Suspect:
         Name of the recording.
     label : str
         The label it has.
-    said : str
+    predicted : str
         The class that all models predict.
     probability : float
         Its mean probability.
-    of_label : float
+    label_probability : float
         The mean probability of the label.
-    least : float
+    lowest_probability : float
         The lowest probability that any of the models gives its prediction.
     """
 
     record: str
     label: str
-    said: str
+    predicted: str
     probability: float
-    of_label: float
-    least: float
+    label_probability: float
+    lowest_probability: float
 
 
 def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
@@ -75,14 +75,14 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
         Suspect(
             record=first.records[i],
             label=first.classes[first.targets[i]],
-            said=first.classes[answers[0, i]],
+            predicted=first.classes[answers[0, i]],
             probability=round(float(mean[i, answers[0, i]]), 4),
-            of_label=round(float(mean[i, first.targets[i]]), 4),
-            least=round(float(confidences[i]), 4),
+            label_probability=round(float(mean[i, first.targets[i]]), 4),
+            lowest_probability=round(float(confidences[i]), 4),
         )
         for i in chosen
     ]
-    return sorted(listed, key=lambda suspect: (suspect.of_label, suspect.record))
+    return sorted(listed, key=lambda suspect: (suspect.label_probability, suspect.record))
 
 
 def write(path: Path, suspects: Sequence[Suspect]) -> None:

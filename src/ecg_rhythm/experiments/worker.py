@@ -1,4 +1,4 @@
-"""The process of one run: it is told what to do on its standard input, does it, and ends with an exit code."""
+"""The process of one run: it reads a request from standard input, carries it out, and ends with an exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUSY = 75
 
 
 class Request(Section):
-    """What a run's process is told on its standard input."""
+    """A request to a run's process, one line of JSON on its standard input."""
 
     spec: RunSpec
     data: str

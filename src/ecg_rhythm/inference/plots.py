@@ -104,17 +104,17 @@ def _title(answer: Answer) -> str:
     """The answer in a line: the label and what belongs to it, or the share of each rhythm."""
     if isinstance(answer, Prediction):
         probabilities = ", ".join(f"{name} {p:.2f}" for name, p in answer.probabilities.items())
-        said = f"{answer.label} ({probabilities})"
+        text = f"{answer.label} ({probabilities})"
         if answer.prediction_set is not None:
-            said += f"; prediction set: {' or '.join(answer.prediction_set)}"
+            text += f"; prediction set: {' or '.join(answer.prediction_set)}"
         if answer.heart_rate is not None:
-            said += f"; {answer.heart_rate:.0f} beats/min"
+            text += f"; {answer.heart_rate:.0f} beats/min"
     else:
         assert isinstance(answer, Timeline)
         burdens = {name: answer.burden(name) for name in answer.rhythms}
         shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
-        said = f"{f'{shares} of the readable time; ' if shares else ''}unreadable {answer.unreadable:.1%}"
-    return f"{files.shown(answer.record) or 'signal'}: {said}"
+        text = f"{f'{shares} of the readable time; ' if shares else ''}unreadable {answer.unreadable:.1%}"
+    return f"{files.shown(answer.record) or 'signal'}: {text}"
 
 
 def _strip(record: Record, prediction: Prediction) -> Figure:

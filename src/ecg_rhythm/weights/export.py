@@ -93,6 +93,6 @@ def _difference(network: networks.Network, model: onnx_model.OnnxModel) -> float
     for count, blocks in ((1, 2), (4, 7), (2, 18)):
         signals, lengths = _noise(count, blocks * SAMPLES_STEP)
         expected = network(signals, lengths).softmax(dim=1)
-        found = torch.from_numpy(model.logits(signals.numpy(), lengths.numpy())).softmax(dim=1)
-        furthest = max(furthest, float((expected - found).abs().max()))
+        given = torch.from_numpy(model.logits(signals.numpy(), lengths.numpy())).softmax(dim=1)
+        furthest = max(furthest, float((expected - given).abs().max()))
     return furthest

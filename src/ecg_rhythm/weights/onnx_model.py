@@ -36,8 +36,8 @@ class OnnxModel:
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
         padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
-        found: NDArray[np.float32] = self.session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
-        return found
+        logits: NDArray[np.float32] = self.session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
+        return logits
 
 
 def load(path: Path) -> OnnxModel:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from fuzzing.inputs import LEAD, as_dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ecg_rhythm.records import read
+from fuzzing.inputs import LEAD, as_dicom
 
 
 def test_a_deflated_dicom_file_is_read(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing.inputs import FS, LEAD, SECONDS, WRITERS, as_bdf, as_edf
 
 from ecg_rhythm.records import open_recording, read
+from fuzzing.inputs import FS, LEAD, SECONDS, WRITERS, as_bdf, as_edf
 from tests.helpers import refusal
 
 

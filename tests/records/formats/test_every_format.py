@@ -10,7 +10,6 @@ import pydicom
 import pytest
 import scipy.io
 import scipy.sparse
-from fuzzing.inputs import FS, LEAD, OTHER, WRITERS, as_csv, as_dicom, as_edf, as_wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -18,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, formats, open_recording, read
+from fuzzing.inputs import FS, LEAD, OTHER, WRITERS, as_csv, as_dicom, as_edf, as_wfdb
 from tests.helpers import refusal
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing.inputs import LEAD
 
 from ecg_rhythm.records import read
+from fuzzing.inputs import LEAD
 from tests.helpers import refusal
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from fuzzing.inputs import FS, LEAD, OTHER
 from pyarrow import parquet
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import FS, LEAD, OTHER
 from tests.helpers import refusal
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fuzzing.inputs import APPLE, FS, LEAD, TIMES, as_rows, as_text
 
 from ecg_rhythm.records import ReadOptions, read
+from fuzzing.inputs import APPLE, FS, LEAD, TIMES, as_rows, as_text
 from tests.helpers import refusal
 from tests.records.writers import RESP
 

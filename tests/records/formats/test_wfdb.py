@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from fuzzing.inputs import FS, LEAD, as_segments, as_wfdb, as_wfdb_flac
 
 from ecg_rhythm.records import find, open_recording, read
+from fuzzing.inputs import FS, LEAD, as_segments, as_wfdb, as_wfdb_flac
 from tests.helpers import refusal
 from tests.records.writers import WAVE, edit_header, write_wfdb
 

@@ -70,7 +70,7 @@ class _Layout:
 
 
 def open_text(path: Path, options: ReadOptions) -> Recording:
-    """Open a table of numbers, whose delimiter, decimal sign, header, times, rate and unit are found in the file."""
+    """Open a table of numbers, and detect its delimiter, decimal sign, header, times, rate and unit."""
     lines, encoding = _head(path)
     layout = _layout(lines)
     if layout is None:
