@@ -32,39 +32,39 @@ HEADER = """<!-- This page is written by scripts/report.py: change it there. -->
 
 # Results
 
-The default network has a challenge score of {default}. Two seeds and boosted trees on heartbeat features, voting
-together, have {ensemble}. The paper's own networks are published with 0.790 (CNN) and 0.792 (CRNN).
+The default network has a challenge score of {default}. The average of two seeds and boosted trees on heartbeat
+features has {ensemble}. The [paper](paper.md) reports 0.790 (CNN) and 0.792 (CRNN) for its networks.
 
 All figures are the mean ± standard deviation over the five test folds of `split_5_6_14`, with label version v3. Each
 recording is classified by a network that did not train on it. [The score](score.md) explains every column.
 
 ## How to check these figures
 
-* **Compute them again**: `ecg-rhythm evaluate results/NAME` computes every figure from the kept out-of-fold
-  predictions and compares.
-* **Train again**: `ecg-rhythm queue results/NAME/jobs.json`, then `ecg-rhythm publish`. A result without a
-  `jobs.json` names its command in its title. Of those, `eight_bits` needs the finished job `logs/ResGRU/default`, and
-  `minirocket` needs the extra `baseline`.
+* **Recompute them**: `ecg-rhythm evaluate results/NAME` computes every figure from the stored out-of-fold predictions
+  and compares it with the published one.
+* **Train again**: `ecg-rhythm queue results/NAME/jobs.json`, then `ecg-rhythm publish`. The title of a result without
+  a `jobs.json` names its command. Of these commands, `studies.eight_bits` needs the finished job
+  `logs/ResGRU/default`, and `studies.minirocket` needs `pip install '.[baseline]'`.
 * **Train one fold again and compare**: `ecg-rhythm evaluate results/NAME --rerun 0`. The present program reproduced
   the published probabilities of `CNN_short` and `CRNN_short` on the machine that had trained them. `default` was
-  trained on another machine. Trained again, it had 0.850 on fold 0 where 0.855 is published, and the same label for
-  97.2 % of the recordings. Two seeds agree on 96 %.
+  trained on another machine. Retrained here, it scored 0.850 on fold 0 (published: 0.855) and gave the same label for
+  97.2 % of the recordings. For comparison, two seeds agree on 96 %.
 
 ## What to know before comparing
 
 * **No validation part.** Results on `split_5_6_14_refit` have the same test parts as `split_5_6_14`, but the networks
-  were also trained on the validation parts, and the weights of the last epoch are kept. Nothing was left to choose:
-  the recipe had been chosen on the validation part of fold 0 ([Experiments](experiments.md)).
-* **Possible optimism.** The 1139 recordings on which the recipe was chosen (13 % of all) are test recordings in folds 1
-  to 4. Fold 0 tests none of them. It has {fold0}, so no gain from the choice is visible.
-* **`default_seed1`** was trained from sources with changes that no commit holds.
-* **`CNN_short` and `CRNN_short`** are the paper's architectures with our own short recipe, for about half an hour of
-  one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s, small batches, no dropout,
-  averaged weights, weighted classes and augmentation. The CRNN runs only the first two of its five phases. The
-  learning rate was chosen by the training loss on fold 2. Classification in windows of 8 s was decided when the test
-  scores of folds 0 to 2 were known. The commit named in `result.json` trained the networks; a later one made the
-  predictions from the kept weights."""
-ELSEWHERE = """Other groups publish the following figures. Their protocols differ, so small differences mean nothing.
+  were also trained on the validation parts, and the weights of the last epoch are kept. No choice depended on them
+  any more: the recipe had been chosen on the validation part of fold 0 ([Experiments](experiments.md)).
+* **Possible optimism.** The 1139 recordings on which the recipe was chosen (13 % of all) are test recordings in folds
+  1 to 4. Fold 0 tests none of them. Its scores are {fold0}: no gain from the choice is visible.
+* **`default_seed1`** was trained with source code that contained changes which were never committed.
+* **`CNN_short` and `CRNN_short`** are the paper's architectures with our own short recipe, trained for about half an
+  hour on one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s, small batches,
+  no dropout, averaged weights, weighted classes and augmentation. The CRNN runs only the first two of its five
+  phases. The learning rate was chosen by the training loss on fold 2. When we decided to classify in windows of 8 s,
+  we already knew the test scores of folds 0 to 2. The networks were trained with the commit named in `result.json`;
+  the predictions were made later from the stored weights, with a newer commit."""
+ELSEWHERE = """The following scores were published elsewhere. Their protocols differ, so small differences mean nothing.
 
 | | challenge score |
 | --- | --- |

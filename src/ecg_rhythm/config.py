@@ -54,7 +54,7 @@ class LossFunctionParameters(Section):
 
 
 class TrainingParameters(Section):
-    """How a network is trained; here and elsewhere keys with a default are ours, all others the original's."""
+    """How a network is trained. Here and elsewhere, keys without a default are those of the 2017 system."""
 
     learning_rate: float = Field(gt=0)
     """Learning rate, before schedule, decay and the factor of the phase."""
@@ -65,7 +65,7 @@ class TrainingParameters(Section):
     exponential_decay: Flag
     """Multiply the learning rate by 0.9999 after every step."""
     dataset_compensation: float = Field(ge=0)
-    """Repetition of rare classes: each class comes int(100 x this / its share in percent) + 1 times per epoch."""
+    """Repetition of rare classes: a class comes int(100 x this / its share in percent) + 1 times per epoch."""
     validation_step: int = Field(ge=1)
     """Epochs between two validations; the last epoch of a phase is always validated."""
     early_stop_wait: int = Field(ge=1)
@@ -104,7 +104,7 @@ class DataAugmentation(Section):
     window: float | None = Field(default=None, ge=1, le=3600)
     """Length in seconds of a random window that longer recordings are cut to; each batch is also cut to its shortest.
 
-    The trained network then predicts windows of that length too, and its probabilities are averaged."""
+    The trained network then classifies windows of that length, too, and their probabilities are averaged."""
     speed: Chance = 0.0
     """Chance that a recording is played at 0.88 to 1.14 times its speed."""
     polarity: Chance = 0.0
@@ -144,7 +144,7 @@ class ModelConfig(Section):
 
 
 class Job(Section):
-    """One entry of a job file: a model, the split it is tried on and the folds to run."""
+    """One entry of a job file: a model, the split on which it is trained and tested, and the folds to run."""
 
     description: str = ""
     """Text for people; it changes nothing."""

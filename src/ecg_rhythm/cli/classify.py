@@ -27,29 +27,29 @@ def classify(
     model: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A network of the program: default, or fast, which computes in eight bits. Or an ONNX file, a weights "
-            "file, the folder of a run or of a job. Several vote: the mean of their probabilities."
+            help="An included network: default, or fast (computes in eight bits). Or an ONNX file, a weights "
+            "file, the folder of a run or of a job. With several models, their probabilities are averaged."
         ),
     ] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Coverage of the prediction sets: the share that contain the true class; 0.9."),
+        typer.Option(min=0, max=1, help="Share of prediction sets that contain the true class. Default: 0.9."),
     ] = None,
     lead: Annotated[
         str | None, typer.Option(help="Name or number of the lead to read. Without it: I, else II, else the first ECG.")
     ] = None,
-    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, where the file does not say it.")] = None,
+    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the file does not give it.")] = None,
     unit: Annotated[
-        str | None, typer.Option(help="Unit of the samples, where the file does not say it: mV, uV, or 200/mV.")
+        str | None, typer.Option(help="Unit of the samples, if the file does not give it: mV, uV, 200/mV.")
     ] = None,
     window: Annotated[
         float | None,
         typer.Option(
-            help="Seconds of a window. Without it: 30 for recordings of more than two minutes, else no windows."
+            help="Length of a window in s. Default: 30 for recordings of more than two minutes, else no windows."
         ),
     ] = None,
     stride: Annotated[
-        float | None, typer.Option(help="Seconds from one window to the next; 15, or half a shorter window.")
+        float | None, typer.Option(help="Time from one window to the next in s. Default: 15, or half a shorter window.")
     ] = None,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -19,12 +19,12 @@ from ecg_rhythm.schema import checked_name
 @app.command(short_help="Download, verify and pack the 2017 challenge set.", rich_help_panel=DATA)
 def fetch(
     archive: Annotated[
-        Path | None, typer.Option(help="Local copy of training2017.zip; nothing is downloaded for it.")
+        Path | None, typer.Option(help="Local copy of training2017.zip, used instead of a download.")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Local copy of REFERENCE-v3.csv; nothing is downloaded for it.")
+        Path | None, typer.Option(help="Local copy of REFERENCE-v3.csv, used instead of a download.")
     ] = None,
-    mirror: Annotated[str | None, typer.Option(help="URL of a folder to download from first.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="URL of a folder to try first for the download.")] = None,
     data: Data = Path("data"),
 ) -> None:
     """Download, verify and pack the PhysioNet/CinC Challenge 2017, and make its published folds."""
@@ -43,7 +43,7 @@ def pack(
     fs: Annotated[float, typer.Option(help="Sampling rate to resample all recordings to, in Hz.")] = 300.0,
     data: Data = Path("data"),
 ) -> None:
-    """Pack your own labelled recordings, for all other verbs to use."""
+    """Pack your own labelled recordings into a data set for the other commands."""
     from ecg_rhythm.data import packing
 
     store = packing.pack_folder(folder, labels, data, fs=fs)
@@ -60,14 +60,14 @@ def info(data: Data = Path("data")) -> None:
 @app.command(short_help="Divide the data set into folds.", rich_help_panel=DATA)
 def split(
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    ratio: Annotated[int, typer.Option(help="(training + validation part) / validation part.")] = 6,
+    ratio: Annotated[int, typer.Option(help="With 6, a sixth of what is not tested is for validation.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling.")] = 14,
-    holdout: Annotated[bool, typer.Option("--holdout", help="Keep a further part out of all folds.")] = False,
+    holdout: Annotated[bool, typer.Option("--holdout", help="Set aside a further part that is in no fold.")] = False,
     refit: Annotated[
         bool,
-        typer.Option("--refit", help="Train on the validation parts, too: for a recipe that is already chosen."),
+        typer.Option("--refit", help="Add the validation parts to training, for a recipe that is already chosen."),
     ] = False,
-    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; challenge set: v2.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to stratify by; for the challenge set v2.")] = None,
     keep_together: Annotated[
         bool, typer.Option("--keep-together", help="Put recordings with the same signal into one part.")
     ] = False,

@@ -22,7 +22,7 @@ from ecg_rhythm.errors import BadInput
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to make; an earlier demo is removed first.")] = Path("demo"),
 ) -> None:
-    """Pack, split, train, compare and classify synthetic recordings in about a minute; needs no data and no network."""
+    """Pack, split, train, compare and classify synthetic recordings in about a minute; needs no data."""
     from ecg_rhythm.data import synthetic
 
     marker = folder / ".ecg-rhythm-demo"
@@ -37,7 +37,7 @@ def demo(
     def show(command: str) -> None:
         out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
 
-    out.print("Synthesising recordings of four rhythms:")
+    out.print("Synthesising recordings of four classes:")
     for label, text in synthetic.DESCRIPTIONS.items():
         out.print(f"  {label}  {text}", highlight=False)
     labels = synthetic.synthesise(recordings)

@@ -17,7 +17,7 @@ def export(
     source: Annotated[Path, typer.Argument(help="Weights file, or folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="ONNX file to write.")],
     calibrate: Annotated[
-        Path | None, typer.Option(help="Folder of a result of the same model; its predictions calibrate the file.")
+        Path | None, typer.Option(help="Published result of the same model, to calibrate with its predictions.")
     ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Compute convolutions with 8-bit integers: faster, a little less exact.")

@@ -117,7 +117,7 @@ def vote(
 @app.command(short_help="Score a job under noise, gaps and other faults.", rich_help_panel=COMPARE)
 def robustness(
     job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
-    part: Annotated[str, typer.Option(help="Part to score: test, or valid to choose between models.")] = "test",
+    part: Annotated[str, typer.Option(help="Part to score: test, or valid (for choosing between models).")] = "test",
     every: Annotated[int, typer.Option(min=1, help="Use only every N-th recording.")] = 1,
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     data: Data = Path("data"),
@@ -135,10 +135,10 @@ def robustness(
 @app.command(short_help="List recordings whose labels may be wrong.", rich_help_panel=COMPARE)
 def suspects(
     members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results, all of one data set.")],
-    sure: Annotated[float, typer.Option(min=0, max=1, help="Least probability of each result's answer.")] = 0.8,
+    sure: Annotated[float, typer.Option(min=0, max=1, help="Minimum probability of each prediction.")] = 0.8,
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
 ) -> None:
-    """List recordings for which all results confidently agree on another class than the label."""
+    """List recordings for which all results confidently predict the same class, but not that of the label."""
     from ecg_rhythm.evaluation.suspects import suspects as suspected
     from ecg_rhythm.evaluation.suspects import write
     from ecg_rhythm.experiments import results
@@ -173,7 +173,7 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
-        "(n - 1); differences are paired by fold, and one within its ± is not a finding.",
+        "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
         highlight=False,
     )
 

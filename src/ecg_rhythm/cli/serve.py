@@ -22,7 +22,7 @@ def serve(
         typer.Option(help="As in `classify`."),
     ] = None,
     coverage: Annotated[float | None, typer.Option(min=0, max=1, help="As in `classify`.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on. The default is reached from this machine only.")] = (
+    host: Annotated[str, typer.Option(help="Address to listen on; the default only serves this machine.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,

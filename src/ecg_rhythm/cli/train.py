@@ -30,8 +30,8 @@ from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
 
-Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick look: 5 for all, or 5,3,2,0,0.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Start again, even runs that are finished.")]
+Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick trial: 5, or 5,3,2,0,0.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Train again from the beginning, even if a run is finished.")]
 
 
 @app.command(short_help="Train one model on one fold.", rich_help_panel=TRAIN)
@@ -39,12 +39,12 @@ def train(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     fold: Annotated[int, typer.Option(help="Fold to train and test on.")] = 0,
     split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
-    labels: Annotated[str | None, typer.Option(help="Label version to train on; challenge set: v3.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label version to train on; for the challenge set v3.")] = None,
     epochs: Epochs = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     test_scores: Annotated[
-        bool, typer.Option("--test-scores", help="Score the test part at every validation, too; never used to choose.")
+        bool, typer.Option("--test-scores", help="Also score the test part at every validation; never used to choose.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
     name: Annotated[str | None, typer.Option(help="Name of the job; default: MODEL_single.")] = None,
@@ -84,10 +84,10 @@ def train(
 @app.command(short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
-    devices: Annotated[str, typer.Option(help="A worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and list the runs, but train none.")
+        bool, typer.Option("--dry-run", help="Check everything and list the runs without training.")
     ] = False,
     epochs: Epochs = None,
     restart: Restart = False,
