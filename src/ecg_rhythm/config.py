@@ -17,6 +17,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import Flag, Name, Section, parse, read_text
 
 Chance = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=1, le=3600)]
 
 
 class Preprocessing(Section):
@@ -72,12 +73,21 @@ class TrainingParameters(Section):
     """Stop a phase early when the validation score has not risen for this many epochs."""
     early_stop_after: int = Field(default=300, ge=0)
     """Do not stop a phase early before more than this many epochs have passed."""
+    choose_from: float = Field(default=0, ge=0, lt=1)
+    """Share of the epochs of a phase after which validation may choose; earlier weights are never kept."""
     epochs: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     """Largest number of epochs of each phase, or one number for all; null takes those of the architecture."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient, which is clipped to it; null does not clip."""
     rate_schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
     """Schedule of the learning rate within a phase."""
+    optimizer: Literal["adam", "adamw", "muon"] = "adamw"
+    """Optimizer; `weight_decay` is part of the gradient with adam. `muon` moves the kernels of convolutions that have
+    several input channels, each by 30 x `learning_rate` of its norm; adamw moves all other weights."""
+    auxiliary_heads: Flag = False
+    """Let a linear classifier learn the labels after each of the network's `blocks` but the first.
+
+    The mean of their losses is added to the loss. They are not part of the trained network."""
     weight_decay: float = Field(default=0, ge=0)
     """Decoupled weight decay, as in AdamW."""
     weight_average: float = Field(default=0, ge=0, lt=1)
@@ -101,10 +111,13 @@ class DataAugmentation(Section):
     """Add white Gaussian noise with a third of the signal's power."""
     crop: Chance = 0.0
     """Chance that 60 to 100 % of a recording longer than 10 s is taken; each batch is also cut to its shortest."""
-    window: float | None = Field(default=None, ge=1, le=3600)
+    window: Seconds | None = None
     """Length in seconds of a random window that longer recordings are cut to; each batch is also cut to its shortest.
 
     The trained network then classifies windows of that length, too, and their probabilities are averaged."""
+    window_schedule: list[Seconds] = Field(default_factory=list)
+    """Lengths of the window in equal parts of the epochs of a phase, in place of `window`: [8, 8, 15, 30], for example,
+    is 8 s in the first half of them. What the trained network then classifies depends on `window` alone."""
     speed: Chance = 0.0
     """Chance that a recording is played at 0.88 to 1.14 times its speed."""
     polarity: Chance = 0.0
@@ -124,6 +137,25 @@ class DataAugmentation(Section):
     gaps: Chance = 0.0
     """Chance that 1 to 5 short parts of a recording, of 0.03 to 0.5 s, are set to 0."""
 
+    def in_epoch(self, epoch: int, epochs: int) -> DataAugmentation:
+        """What holds in an epoch, counted from 0, of a phase of so many: the window that its schedule has then."""
+        if not self.window_schedule:
+            return self
+        window = self.window_schedule[epoch * len(self.window_schedule) // epochs]
+        return self.model_copy(update={"window": window})
+
+
+class Distillation(Section):
+    """Learning from another network, the teacher, which is trained on the same part of the data.
+
+    The teacher is the run of its model file on the same split, labels, seed and fold.
+    """
+
+    teacher: Name
+    """Name of the teacher's model file, without `.json`."""
+    share: float = Field(default=0.7, gt=0, le=1)
+    """Share of the cross-entropy with the teacher's probabilities in the loss; the rest is the loss of the labels."""
+
 
 class ModelConfig(Section):
     """A model file: an architecture, its parameters and how to train it."""
@@ -136,6 +168,7 @@ class ModelConfig(Section):
     loss_function_parameters: LossFunctionParameters
     training_parameters: TrainingParameters
     data_augmentation: DataAugmentation
+    distillation: Distillation | None = None
 
     def with_epochs(self, epochs: list[int]) -> ModelConfig:
         """Copy the model with other numbers of epochs per phase."""

@@ -75,8 +75,9 @@ def evaluate(
         from ecg_rhythm.experiments.run import train
         from ecg_rhythm.weights.run_files import RunFiles
 
-        with show_progress(out, spec.title) as report:
-            train(spec, data, logs, report=report)
+        for run in filter(None, (spec.teacher, spec)):
+            with show_progress(out, run.title) as report:
+                train(run, data, logs, report=report)
         again = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
         print_comparison(out, predictions[predictions.folds == spec.fold], again)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
@@ -190,6 +191,7 @@ def _difference(difference: Spread | None) -> str:
 
 RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
     "configuration": lambda c, difference: c.name,
+    "teacher": lambda c, difference: "yes" if c.teacher else "no",
     "folds": lambda c, difference: _folds(c),
     "challenge score": lambda c, difference: str(c.spreads["challenge"]),
     "difference to the best": lambda c, difference: _difference(difference),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +19,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
-from ecg_rhythm.config import Job
+from ecg_rhythm.config import Job, find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
-from ecg_rhythm.experiments.jobs import plan, single
+from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
 from ecg_rhythm.experiments.queue import QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.schema import parse
@@ -64,13 +65,15 @@ def train(
         log_en=tensorboard,
         log_test_score=test_scores,
     )
-    run = single(model, job, fold, epochs=_epochs(epochs), name=name)
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
     from ecg_rhythm.experiments.run import train as train_run
     from ecg_rhythm.networks.registry import check
 
-    check(run.model, str(model))
+    run = single(model, job, fold, epochs=_epochs(epochs), name=name, check=check)
+    if run.teacher is not None and not Run(run.teacher.folder(logs)).is_done:
+        command = _command_of(run.teacher, find_model(run.teacher.job.model, model), epochs, data, logs)
+        raise BadInput(f"{model}: its teacher is not trained on fold {fold} yet; run `{command}` first")
     there = Run(run.folder(logs))
     replaces = there.state if restart else None
     if there.is_done and not restart:
@@ -130,6 +133,22 @@ def _job(**values: object) -> Job:
     """Make a job of the command line's options, checked like one from a file."""
     job: Job = parse(Job, json.dumps(values), "command line")
     return job
+
+
+def _command_of(spec: RunSpec, model: Path, epochs: str | None, data: Path, logs: Path) -> str:
+    """The command that does a run."""
+    options = {
+        "--name": (spec.job_name, None),
+        "--fold": (spec.fold, None),
+        "--split": (spec.job.split, "split_5_6_14"),
+        "--labels": (spec.job.labels, None),
+        "--seed": (spec.job.seed, 0),
+        "--epochs": (epochs if epochs and epochs.strip().isdecimal() else None, None),
+        "--data": (data, Path("data")),
+        "--logs": (logs, Path("logs")),
+    }
+    words = [word for name, (value, usual) in options.items() if value != usual for word in (name, str(value))]
+    return shlex.join(["ecg-rhythm", "train", str(model), *words])
 
 
 def _epochs(text: str | None) -> list[int] | None:

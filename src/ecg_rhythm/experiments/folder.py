@@ -82,8 +82,9 @@ class Run(RunFiles):
         """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
         made_from: dict[str, Any] = json.loads(self.identity.read_text())
         made_from.pop(ID, None)
-        if "model" in made_from:
-            made_from["model"] = ModelConfig.model_validate_json(json.dumps(made_from["model"])).model_dump()
+        for part in (made_from, made_from.get("teacher", {})):
+            if "model" in part:
+                part["model"] = ModelConfig.model_validate_json(json.dumps(part["model"])).model_dump()
         return made_from
 
     def check_same(self, identity: dict[str, Any]) -> None:
@@ -156,13 +157,15 @@ class Run(RunFiles):
             ) from None
 
 
-def identity_of(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
-    """All that decides the result of a run, as JSON values.
+def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[str, Any]:
+    """All that decides the result of a run, as JSON values; of its teacher, which is in `logs`, a hash of the weights.
 
     Raises
     ------
     BadInput
-        If the split has no such fold, or the data set no such label version or no class for empty recordings.
+        If the split has no such fold, the data set has no such label version or no class for empty recordings, or
+        the teacher is not trained yet, or on anything but the same fold of the same split: else it might know
+        recordings that validate or test this run.
     """
     if spec.fold >= len(split.folds):
         last = len(split.folds) - 1
@@ -174,7 +177,7 @@ def identity_of(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
         )
     store.labels_of(spec.job.labels)
     parts = [[fold.train, fold.valid, fold.test] for fold in split.folds]
-    return {
+    identity = {
         "model": spec.model.model_dump(),
         "job": {
             "split": spec.job.split,
@@ -188,6 +191,14 @@ def identity_of(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
             "split": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
         },
     }
+    if spec.teacher is None:
+        return identity
+    made_from, teacher = identity_of(spec.teacher, store, split, logs), Run(spec.teacher.folder(logs))
+    if not teacher.is_done:
+        raise BadInput(f"{spec.title}: its teacher {teacher.path} is not trained yet; train that first")
+    teacher.check_same(made_from)
+    weights = hashlib.sha256(teacher.last_weights.read_bytes()).hexdigest()
+    return {**identity, "teacher": {"model": made_from["model"], "job": made_from["job"], "weights": weights}}
 
 
 def check_together(folds: Iterable[RunFiles]) -> None:
@@ -203,6 +214,8 @@ def check_together(folds: Iterable[RunFiles]) -> None:
         try:
             identity = Run(fold.path).read_identity()
             del identity["job"]["fold"]
+            if "teacher" in identity:
+                del identity["teacher"]["job"]["fold"], identity["teacher"]["weights"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(
                 f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import Section, checked_name
 from ecg_rhythm.weights.run_files import FOLD
 
@@ -30,24 +32,24 @@ def plan(
         If a file is missing or wrong.
     """
     jobs = load_jobs(job_file)
-    models: dict[str, ModelConfig] = {}
+    recipes: dict[str, Recipe] = {}
     for job in jobs.values():
-        if job.model not in models:
-            path = find_model(job.model, job_file)
-            models[job.model] = model = with_epochs(load_model(path), epochs)
-            check(model, str(path))
+        if job.model not in recipes:
+            recipes[job.model] = read_recipe(find_model(job.model, job_file), epochs=epochs, check=check)
     return sorted(
-        (
-            RunSpec(job_name=name, job=job, model=models[job.model], fold=fold)
-            for name, job in jobs.items()
-            for fold in dict.fromkeys(job.cvids)
-        ),
+        (recipes[job.model].spec(name, job, fold) for name, job in jobs.items() for fold in dict.fromkeys(job.cvids)),
         key=lambda spec: spec.fold,
     )
 
 
 def single(
-    model_file: Path, job: Job, fold: int, *, epochs: list[int] | None = None, name: str | None = None
+    model_file: Path,
+    job: Job,
+    fold: int,
+    *,
+    epochs: list[int] | None = None,
+    name: str | None = None,
+    check: Callable[[ModelConfig, str], object],
 ) -> RunSpec:
     """The run of one model on one fold outside a job file; its job is called `<model>_single` unless named.
 
@@ -56,23 +58,72 @@ def single(
     BadInput
         If the model file is missing or wrong, or the name cannot be a folder's.
     """
-    model = with_epochs(load_model(model_file), epochs)
     job_name = checked_name(name or f"{model_file.stem}_single")
-    return RunSpec(job_name=job_name, job=job, model=model, fold=fold)
+    return read_recipe(model_file, epochs=epochs, check=check).spec(job_name, job, fold)
 
 
-def with_epochs(model: ModelConfig, epochs: list[int] | None) -> ModelConfig:
-    """The model with these epochs per phase, if any are given."""
-    return model if epochs is None else model.with_epochs(epochs)
+@dataclass(frozen=True)
+class Recipe:
+    """A model, and that of its teacher where it has one."""
+
+    model: ModelConfig
+    teacher: ModelConfig | None
+
+    def spec(self, name: str, job: Job, fold: int) -> RunSpec:
+        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold."""
+        teacher = None
+        if self.teacher is not None and self.model.distillation is not None:
+            of = self.model.distillation.teacher
+            lesson = Job(model=of, split=job.split, labels=job.labels, seed=job.seed, cvids=[fold])
+            teacher = RunSpec(job_name=of, job=lesson, model=self.teacher, fold=fold)
+        return RunSpec(job_name=name, job=job, model=self.model, fold=fold, teacher=teacher)
+
+
+def read_recipe(
+    path: Path, *, epochs: list[int] | None = None, check: Callable[[ModelConfig, str], object] = lambda *_: None
+) -> Recipe:
+    """Read a model file, and its teacher's, which is looked for from there as `config.find_model` says.
+
+    `epochs` takes the place of the files' epochs; that of a teacher only if it is one number for all phases.
+
+    Raises
+    ------
+    BadInput
+        If a file is missing or wrong, or the teacher has a teacher.
+    """
+    model = _read(path, epochs, check)
+    if model.distillation is None:
+        return Recipe(model, None)
+    place = find_model(model.distillation.teacher, path)
+    teacher = _read(place, epochs if epochs is not None and len(epochs) == 1 else None, check)
+    if teacher.distillation is not None:
+        raise BadInput(f"{place}: the teacher of {path} has a teacher itself; remove its distillation")
+    return Recipe(model, teacher)
+
+
+def _read(path: Path, epochs: list[int] | None, check: Callable[[ModelConfig, str], object]) -> ModelConfig:
+    model = load_model(path)
+    model = model if epochs is None else model.with_epochs(epochs)
+    check(model, str(path))
+    return model
 
 
 class RunSpec(Section):
-    """One model on one fold of a job."""
+    """One model on one fold of a job, and the run of its teacher, where it has one."""
 
     job_name: str
     job: Job
     model: ModelConfig
     fold: int
+    teacher: RunSpec | None = None
+
+    def trains_like(self, other: RunSpec) -> bool:
+        """Whether both give the same network."""
+        mine, theirs = (
+            (s.model, s.job.split, s.job.labels, s.job.seed, s.fold, s.teacher and s.teacher.model)
+            for s in (self, other)
+        )
+        return mine == theirs
 
     def folder(self, logs: Path) -> Path:
         """The run's folder."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 
@@ -48,6 +49,8 @@ class QueuedRun:
         Why it failed.
     replaces : str or None
         State of the folder that is to be replaced; None where what is there goes on.
+    teacher : QueuedRun or None
+        The run that must be done before.
     """
 
     spec: RunSpec
@@ -56,6 +59,7 @@ class QueuedRun:
     place: str = ""
     error: str = ""
     replaces: str | None = None
+    teacher: QueuedRun | None = None
 
 
 class Attempt(Protocol):
@@ -84,7 +88,7 @@ class Engine(Protocol):
 
 
 def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> list[QueuedRun]:
-    """Put runs in a queue.
+    """Put runs in a queue, and before them the teachers of those that are not done.
 
     Parameters
     ----------
@@ -95,14 +99,32 @@ def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> l
     restart : bool
         Train runs again that have begun or are done by now, except those that another process replaces meanwhile.
         Else those that are done are marked as such.
+
+    Raises
+    ------
+    BadInput
+        If a job has the name of a teacher's run, but is another.
     """
-    queue = [QueuedRun(spec, Run(spec.folder(logs))) for spec in specs]
-    for queued in queue:
+    queue: dict[str, QueuedRun] = {}
+
+    def add(spec: RunSpec) -> QueuedRun:
+        if (queued := queue.get(spec.title)) is not None:
+            if not spec.trains_like(queued.spec):
+                raise BadInput(f"{spec.title}: a teacher is trained under this name; give the job another")
+            return queued
+        queued = QueuedRun(spec, Run(spec.folder(logs)))
         if restart:
             queued.replaces = queued.run.state
         elif queued.run.is_done:
             queued.status = Status.DONE
-    return queue
+        if spec.teacher is not None and queued.status is not Status.DONE:
+            queued.teacher = add(spec.teacher)
+        queue[spec.title] = queued
+        return queued
+
+    for spec in specs:
+        add(spec)
+    return list(queue.values())
 
 
 def check_fit(specs: Sequence[RunSpec], data: Path, logs: Path, *, restart: bool = False) -> None:
@@ -116,9 +138,12 @@ def check_fit(specs: Sequence[RunSpec], data: Path, logs: Path, *, restart: bool
     store = open_store(data)
     splits = {name: load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
     for spec in specs:
-        identity = identity_of(spec, store, splits[spec.job.split])
-        if not restart:
-            Run(spec.folder(logs)).check_same(identity)
+        for each in filter(None, (spec.teacher, spec)):
+            if each.teacher is not None and (restart or not Run(each.teacher.folder(logs)).is_done):
+                continue  # the weights that it will learn from are not there yet
+            identity = identity_of(each, store, splits[each.job.split], logs)
+            if not restart:
+                Run(each.folder(logs)).check_same(identity)
 
 
 def work_off(
@@ -152,6 +177,9 @@ def work_off(
                 if (result := attempt.result()) is not None:
                     queued.status, queued.error = result
                     del under_way[place]
+            for queued in queue:
+                if queued.status is Status.WAITING and queued.teacher and queued.teacher.status is Status.FAILED:
+                    queued.status, queued.error = Status.FAILED, f"its teacher {queued.teacher.spec.title} failed"
             for place, name in enumerate(engine.places):
                 if place not in under_way and (free := _next(queue)) is not None:
                     free.status, free.place = Status.RUNNING, name
@@ -170,6 +198,10 @@ def work_off(
 
 def _next(queue: Sequence[QueuedRun]) -> QueuedRun | None:
     """The run to begin next; what another queue holds is looked at last, and again and again."""
-    waiting = (queued for queued in queue if queued.status is Status.WAITING)
+    waiting = (
+        queued
+        for queued in queue
+        if queued.status is Status.WAITING and (queued.teacher is None or queued.teacher.status is Status.DONE)
+    )
     left = (queued for queued in queue if queued.status is Status.ELSEWHERE and not queued.run.is_claimed)
     return next(waiting, None) or next(left, None)

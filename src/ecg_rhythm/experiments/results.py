@@ -25,10 +25,10 @@ from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
 from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, joined, read_predictions, write_predictions
-from ecg_rhythm.experiments.folder import check_together
-from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.experiments.folder import Run, check_together
+from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.run_files import finished_folds
+from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
@@ -45,7 +45,7 @@ class _Finished:
 
     name: str
     job: Job
-    model: ModelConfig
+    recipe: Recipe
     made_from: dict[str, str]
     """Data set, split and labels."""
     predictions: Predictions
@@ -87,9 +87,17 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
         done.predictions,
         {
             JOBS: {done.name: done.job.model_dump(exclude_defaults=True)},
-            f"{done.job.model}.json": done.model.model_dump(),
+            **_model_files(done.job, done.recipe),
         },
     )
+
+
+def _model_files(job: Job, recipe: Recipe) -> dict[str, Any]:
+    """Name -> content of the model files that a job needs."""
+    files = {f"{job.model}.json": recipe.model.model_dump()}
+    if recipe.teacher is not None and recipe.model.distillation is not None:
+        files[f"{recipe.model.distillation.teacher}.json"] = recipe.teacher.model_dump()
+    return files
 
 
 def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
@@ -192,14 +200,21 @@ def _finished(path: Path) -> _Finished:
     return _Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
-        model=load_model(folds[0].model),
+        recipe=Recipe(load_model(folds[0].model), _teacher(folds[0])),
         made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
         training={
             "seconds": [s["seconds"] for s in scores],
+            **({"teacher": {"seconds": [s["teacher"]["seconds"] for s in scores]}} if "teacher" in scores[0] else {}),
             **{key: each[0] if each.count(each[0]) == len(each) else each for key, each in machines.items()},
         },
     )
+
+
+def _teacher(run: RunFiles) -> ModelConfig | None:
+    """The model of a run's teacher."""
+    teacher = Run(run.path).read_identity().get("teacher")
+    return None if teacher is None else parse(ModelConfig, json.dumps(teacher["model"]), str(run.identity))
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
@@ -230,7 +245,7 @@ def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Cali
         If they are of other classes or models, or no job made it.
     """
     _, predictions = read(folder)
-    if predictions.classes != classes or _recipe(folder)[2] != model:
+    if predictions.classes != classes or _recipe(folder)[2].model != model:
         raise BadInput(f"{folder}: this is no result of the same model and classes; calibrate on one")
     return calibration.fit(predictions.probabilities, predictions.targets, classes)
 
@@ -243,14 +258,14 @@ def spec(folder: Path, fold: int, data: Path) -> RunSpec:
     BadInput
         If it has no such fold, no job made it, or the data folder holds another data set or split.
     """
-    name, job, model = _recipe(folder)
+    name, job, recipe = _recipe(folder)
     if fold not in job.cvids:
         raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
     published, predictions = read(folder)
     store = open_store(data)
     if store.fingerprint != published["data"] or _tested(store, data, job.split) != _folds(predictions):
         raise BadInput(f"{folder}: it was made from another data set or split than is in {data}; name that with --data")
-    return RunSpec(job_name=name, job=job, model=model, fold=fold)
+    return recipe.spec(name, job, fold)
 
 
 def _tested(store: Store, data: Path, split: str) -> dict[str, int]:
@@ -264,11 +279,11 @@ def _folds(predictions: Predictions) -> dict[str, int]:
     return dict(zip(predictions.records, predictions.folds.tolist(), strict=True))
 
 
-def _recipe(folder: Path) -> tuple[str, Job, ModelConfig]:
-    """The name of the job that made a result, the job and its model."""
+def _recipe(folder: Path) -> tuple[str, Job, Recipe]:
+    """The name of the job that made a result, the job, and its model with that of the teacher."""
     jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
     if len(jobs) != 1:
         title = read(folder)[0]["title"]
         raise BadInput(f"{folder}: no job made it, so it has no model to train or calibrate; its title: {title}")
     ((name, job),) = jobs.items()
-    return name, job, load_model(find_model(job.model, folder / JOBS))
+    return name, job, read_recipe(find_model(job.model, folder / JOBS))

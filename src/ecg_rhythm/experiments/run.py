@@ -20,6 +20,7 @@ from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.training.environment import accelerator_for, describe
 from ecg_rhythm.training.fold import Parts, Trained
 from ecg_rhythm.training.trainer import Report, Trainer
+from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.quantise import RECORDINGS
 from ecg_rhythm.weights.run_files import RunFiles
@@ -64,7 +65,7 @@ def train(
     networks.check(spec.model, spec.job.model)
     store = open_store(data)
     split = load_split(splits_folder(data) / spec.job.split, len(store))
-    identity = identity_of(spec, store, split)
+    identity = identity_of(spec, store, split, logs)
     run = Run(spec.folder(logs))
     precision = spec.model.training_parameters.precision
     accelerator = accelerator_for(device, precision, run.path, tensorboard=spec.job.log_en)
@@ -85,12 +86,13 @@ def train(
             files.write_json(run.environment, describe(accelerator, spec.job.seed))
         if spec.job.log_en:
             accelerator.init_trackers("tensorboard")
-        trainer = _trainer(spec, store, fold, run, accelerator, report)
+        teacher = None if spec.teacher is None else Run(spec.teacher.folder(logs))
+        trainer = _trainer(spec, store, fold, run, teacher, accelerator, report)
         try:
             trained = trainer.fit()
         except BadInput as error:
             raise BadInput(f"{spec.title}: {error}") from None
-        scores = _scores(spec, store, trained)
+        scores = _scores(spec, store, trained, teacher)
         if writes:
             write_predictions(run.predictions, _predictions(spec, trainer.parts, trained))
             files.write_json(run.scores, scores)
@@ -101,7 +103,13 @@ def train(
 
 
 def _trainer(
-    spec: RunSpec, store: Store, fold: Fold, run: RunFiles, accelerator: Accelerator, report: Report
+    spec: RunSpec,
+    store: Store,
+    fold: Fold,
+    run: RunFiles,
+    teacher: RunFiles | None,
+    accelerator: Accelerator,
+    report: Report,
 ) -> Trainer:
     train, valid, test = (np.array(numbers, dtype=np.int64) - 1 for numbers in (fold.train, fold.valid, fold.test))
     metadata = Metadata(
@@ -118,6 +126,7 @@ def _trainer(
         run,
         metadata,
         accelerator,
+        teacher=None if teacher is None else torch_model.load(teacher.last_weights)[0],
         seed=spec.job.seed,
         score_test=spec.job.log_test_score,
         report=report,
@@ -137,8 +146,8 @@ def _predictions(spec: RunSpec, parts: Parts, trained: Trained) -> dict[str, Pre
     }
 
 
-def _scores(spec: RunSpec, store: Store, trained: Trained) -> dict[str, Any]:
-    return {
+def _scores(spec: RunSpec, store: Store, trained: Trained, teacher: RunFiles | None) -> dict[str, Any]:
+    scores = {
         "architecture": spec.model.model_name,
         "job": spec.job_name,
         "fold": spec.fold,
@@ -149,6 +158,7 @@ def _scores(spec: RunSpec, store: Store, trained: Trained) -> dict[str, Any]:
         "seconds": round(trained.seconds, 1),
         "phases": trained.phases,
     }
+    return scores if teacher is None else {**scores, "teacher": {"seconds": teacher.read_scores()["seconds"]}}
 
 
 def training_recordings(run: RunFiles, data: Path) -> list[NDArray[np.float32]]:

@@ -29,6 +29,8 @@ class Configuration:
     """Fold -> scores on its test part, as `scores.json` has them."""
     missing: list[int] = field(default_factory=list)
     """Folds of the job that are not finished."""
+    teacher: bool = False
+    """Whether the networks learned from a teacher."""
 
     @property
     def name(self) -> str:
@@ -127,6 +129,7 @@ def _phases(finished: dict[int, dict[str, Any]], missing: list[int]) -> Iterator
             classes=first["classes"],
             scores={k: scores["phases"][phase]["test"] for k, scores in finished.items()},
             missing=missing,
+            teacher="teacher" in first,
         )
 
 
@@ -154,6 +157,7 @@ def as_json(configurations: list[Configuration]) -> str:
             "split": c.data[1],
             "labels": c.data[2],
             "missing_folds": c.missing,
+            "teacher": c.teacher,
             "folds": {str(k): scores for k, scores in sorted(c.scores.items())},
             "mean": {name: over_folds.mean for name, over_folds in c.spreads.items()},
             "sd": {name: over_folds.sd for name, over_folds in c.spreads.items()},

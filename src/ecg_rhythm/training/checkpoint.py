@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
-from ecg_rhythm import files, networks
+from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.weights.metadata import KEY
 
@@ -40,7 +41,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
 
 
 def checkpoint_tensors(
-    network: networks.Network, average: networks.Network | None, optimizer: torch.optim.Optimizer
+    network: nn.Module, average: nn.Module | None, optimizer: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
     """All tensors that an unfinished phase needs to go on."""
     state = {f"network.{name}": t for name, t in network.state_dict().items()}
@@ -73,8 +74,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
 
 
 def restore_checkpoint(
-    network: networks.Network,
-    average: networks.Network | None,
+    network: nn.Module,
+    average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     tensors: dict[str, torch.Tensor],
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.networks import Network
+from ecg_rhythm.networks import Phase
 from ecg_rhythm.version import __version__
 
 
@@ -84,12 +85,12 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     )
 
 
-def shared(network: Network, accelerator: Accelerator) -> nn.Module:
+def shared(network: nn.Module, phases: Iterable[Phase], accelerator: Accelerator) -> nn.Module:
     """The network as processes that train it together call it: their gradients are averaged."""
     if accelerator.num_processes == 1:
         return network
     # Without `device_ids`, which would make it move lengths from the CPU, where they are needed.
-    rests = any(phase.frozen or phase.unused for phase in network.phases)
+    rests = any(phase.frozen or phase.unused for phase in phases)
     return DistributedDataParallel(network, find_unused_parameters=rests)
 
 

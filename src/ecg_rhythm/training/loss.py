@@ -63,6 +63,25 @@ def loss_of(options: LossFunctionParameters, targets: NDArray[np.int64], n_class
     return LOSSES[options.loss](options, targets, n_classes)
 
 
+def distilled(loss: Tensor, logits: Tensor, taught: Tensor, share: float) -> Tensor:
+    """The loss of a batch, of which a share is the cross-entropy with a teacher's probabilities.
+
+    Parameters
+    ----------
+    loss : Tensor
+        Loss of the labels.
+    logits, taught : Tensor, shape (batch, classes)
+        The network's logits, and the teacher's probabilities.
+    share : float
+        From 0 to 1.
+
+    References
+    ----------
+    Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.
+    """
+    return (1 - share) * loss + share * F.cross_entropy(logits.float(), taught)
+
+
 def l2_penalty(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:
     """`l2_penalty` times half the sum of squares of all weights that learn, biases and batch norm left out."""
     if options.l2_penalty == 0:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ecg_rhythm.config import TrainingParameters
+from ecg_rhythm.training.muon import Muon
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -18,15 +20,39 @@ WARM_UP = 0.2
 """Share of a one-cycle phase in which the rate rises."""
 
 
-def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim.Optimizer:
-    """AdamW for the weights that learn in this phase.
+def adam(network: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+    """Adam (Kingma, Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015)."""
+    return torch.optim.Adam(_learning(network), weight_decay=weight_decay, fused=True)
 
-    References
-    ----------
-    Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
-    """
-    learning = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.AdamW(learning, weight_decay=options.weight_decay, fused=True)
+
+def adamw(network: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019)."""
+    return torch.optim.AdamW(_learning(network), weight_decay=weight_decay, fused=True)
+
+
+def muon(network: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+    """Muon for the kernels of convolutions that have several input channels, AdamW for all else."""
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
+    hidden = {layer.weight for layer in convolutions if layer.in_channels > 1}
+    learning = _learning(network)
+    return Muon([p for p in learning if p in hidden], [p for p in learning if p not in hidden], weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[[nn.Module, float], torch.optim.Optimizer]] = {
+    "adam": adam,
+    "adamw": adamw,
+    "muon": muon,
+}
+"""Name in the model file -> optimizer of the weights that learn in a phase."""
+
+
+def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim.Optimizer:
+    """The optimizer that a model file names, for the weights that learn in this phase."""
+    return OPTIMIZERS[options.optimizer](network, options.weight_decay)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    return [p for p in network.parameters() if p.requires_grad]
 
 
 def rate_at(step: int, steps: int, options: TrainingParameters, factor: float = 1.0) -> float:

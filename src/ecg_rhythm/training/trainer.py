@@ -28,7 +28,8 @@ from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batche
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.environment import shared
 from ecg_rhythm.training.fold import Indices, Parts, Trained
-from ecg_rhythm.training.loss import l2_penalty, loss_of
+from ecg_rhythm.training.heads import WithHeads
+from ecg_rhythm.training.loss import distilled, l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.training.progress import HOTLOG, Progress, State, write_hotlog, write_progress
@@ -56,6 +57,8 @@ class Trainer:
         What the weights say of themselves; phase, epoch and score are added.
     accelerator : Accelerator
         Devices, number format, processes; trackers get each validation's metrics.
+    teacher : Network, optional
+        Where the configuration has a distillation, the trained network to learn from.
     seed : int
         Of everything random.
     score_test : bool
@@ -72,6 +75,7 @@ class Trainer:
         metadata: Metadata,
         accelerator: Accelerator,
         *,
+        teacher: networks.Network | None = None,
         seed: int = 0,
         score_test: bool = False,
         report: Report = lambda progress: None,
@@ -82,13 +86,15 @@ class Trainer:
         classes = len(parts.store.classes)
         torch.manual_seed(seed_of(seed))
         self.bare = networks.build(config, parts.store.fs, classes)
-        self.bare.to(accelerator.device)
         decay = self.options.weight_average
         self.average = average_of(self.bare, decay) if decay else None
-        self.network = shared(self.bare, accelerator)
+        self.learning = WithHeads(self.bare, parts.store.fs, classes) if self.options.auxiliary_heads else self.bare
+        self.learning.to(accelerator.device)
+        self.network = shared(self.learning, self.bare.phases, accelerator)
         self.recordings = on_device(parts.store, accelerator.device)
         loss_options = config.loss_function_parameters
         self.loss = loss_of(loss_options, parts.targets[parts.train], classes).to(accelerator.device)
+        self.teacher = None if teacher is None else teacher.to(accelerator.device).eval()
         self.steps_per_epoch = -(-len(parts.train) // self.options.batch_size)
         self.state = State()
         self.began, self.seconds_before = time.monotonic(), 0.0
@@ -137,20 +143,20 @@ class Trainer:
         if self.average is not None:
             self.average.module.load_state_dict(self.bare.state_dict())
             self.average.n_averaged.fill_(state.step + 1)
-        optimizer: Any = self.accelerator.prepare(optimizer_of(self.bare, self.options))
+        optimizer: Any = self.accelerator.prepare(optimizer_of(self.learning, self.options))
         averaged = None if self.average is None else self.kept
         if tensors:
-            restore_checkpoint(self.bare, averaged, optimizer, tensors)
+            restore_checkpoint(self.learning, averaged, optimizer, tensors)
         scaler = self.accelerator.scaler
         if scaler is not None and state.scaler:
             scaler.load_state_dict(state.scaler)
         while state.epoch < self.epochs[phase] and not state.has_stalled(self.options):
             self.train_epoch(optimizer)
-            if state.epoch % self.options.validation_step == 0 or state.epoch == self.epochs[phase]:
+            if self._is_due:
                 self.validate()
             if scaler is not None:
                 state.scaler = scaler.state_dict()
-            self._save(checkpoint_tensors(self.bare, averaged, optimizer))
+            self._save(checkpoint_tensors(self.learning, averaged, optimizer))
         if self.epochs[phase] == 0:  # such a phase hands on what it was given
             self.validate()
         self._load_best(phase)
@@ -185,7 +191,7 @@ class Trainer:
             self.parts.train,
             batch_size=self.options.batch_size,
             compensation=self.options.dataset_compensation,
-            augmentation=self.config.data_augmentation,
+            augmentation=self.config.data_augmentation.in_epoch(state.epoch, self.epochs[state.phase]),
             seed=seed,
             epoch=state.epoch,
             process=self.accelerator.process_index,
@@ -209,11 +215,14 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate(self.state.step)
         with self.accelerator.autocast():
-            logits = self.network(batch.signals, batch.lengths)
+            outputs = self.network(batch.signals, batch.lengths)
         targets = torch.from_numpy(self.parts.targets[batch.indices])
         if batch.empty is not None:
             targets[batch.empty] = self.parts.store.classes.index(NOISE)
-        loss: Tensor = self.loss(logits, targets.to(logits.device, non_blocking=True))
+        targets = targets.to(batch.signals.device, non_blocking=True)
+        taught = self._taught(batch)
+        main, *heads = (self._loss(logits, targets, taught) for logits in _each(outputs))
+        loss: Tensor = main + torch.stack(heads).mean() if heads else main
         # Gradients are averaged over processes, each of which has its share of the batch.
         loss = loss * (batch.share * self.accelerator.num_processes)
         loss = loss + l2_penalty(self.bare, self.config.loss_function_parameters)
@@ -226,12 +235,28 @@ class Trainer:
             self.average.update_parameters(self.bare)
         return loss.detach()
 
+    def _taught(self, batch: Batch) -> Tensor | None:
+        """The teacher's probabilities of a batch, shape (batch, classes)."""
+        if self.teacher is None:
+            return None
+        with torch.no_grad(), self.accelerator.autocast():
+            logits: Tensor = self.teacher(batch.signals, batch.lengths)
+            return logits.float().softmax(dim=1)
+
+    def _loss(self, logits: Tensor, targets: Tensor, taught: Tensor | None) -> Tensor:
+        loss: Tensor = self.loss(logits, targets)
+        if taught is None:
+            return loss
+        assert self.config.distillation is not None
+        return distilled(loss, logits, taught, self.config.distillation.share)
+
     def validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, parts = self.state, self.parts
         valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
         test = self._score(parts.test, self.kept) if self.score_test else None
-        if valid is None or state.best_score is None or valid["challenge"] > state.best_score:
+        best = valid is None or state.best_score is None or valid["challenge"] > state.best_score
+        if best and self._may_choose:
             state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
             if self.accelerator.is_main_process:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
@@ -263,6 +288,18 @@ class Trainer:
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
 
+    @property
+    def _may_choose(self) -> bool:
+        epochs = self.epochs[self.state.phase]
+        return self.state.epoch > self.options.choose_from * epochs or self.state.epoch == epochs
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether to validate now: every few epochs, and whenever that may choose late in a phase."""
+        state, options = self.state, self.options
+        chooses = self._may_choose if options.choose_from else state.epoch == self.epochs[state.phase]
+        return chooses or state.epoch % options.validation_step == 0
+
     def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         positions, predicted = self.predict(indices, network)
         return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
@@ -286,3 +323,8 @@ class Trainer:
         self.accelerator.wait_for_everyone()  # until it is written
         best, _ = torch_model.load(self.place.weights(phase))
         self.bare.load_state_dict(best.state_dict())
+
+
+def _each(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The logits of a network, and of its heads where it has some."""
+    return outputs if isinstance(outputs, tuple) else (outputs,)
