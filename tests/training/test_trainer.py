@@ -187,15 +187,41 @@ OURS = {
     },
 }
 """All further options of ours."""
+FAST = {
+    **OURS,
+    "training_parameters__optimizer": "muon",
+    "training_parameters__auxiliary_heads": True,
+    "training_parameters__choose_from": 0.5,
+    "data_augmentation__window": 4.0,
+    "data_augmentation__window_schedule": [2.0, 3.0, 4.0],
+    "distillation": {"teacher": "teacher"},
+}
+"""All that makes large networks learn fast."""
 
 
-@pytest.mark.parametrize("name", ["CNN", "CRNN", "ResGRU"])
+def taught(run: RunSpec, data: Path, logs: Path) -> RunSpec:
+    """A run with a teacher, which is trained first."""
+    if run.model.distillation is None:
+        return run
+    teacher = spec(model(training_parameters__epochs=[1]), name="teacher")
+    train(teacher, data, logs, device="cpu")
+    return run.model_copy(update={"teacher": teacher})
+
+
+PLAIN = {"training_parameters__exponential_decay": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("CNN", PLAIN), ("CRNN", PLAIN), ("ResGRU", OURS), ("CNN", FAST), ("CRNN", FAST)]
+)
 @pytest.mark.parametrize("fraction", [0.05, 0.4, 0.75])
-def test_an_interrupted_run_ends_with_the_same_bits(data: Path, tmp_path: Path, name: str, fraction: float) -> None:
+def test_an_interrupted_run_ends_with_the_same_bits(
+    data: Path, tmp_path: Path, name: str, options: dict[str, Any], fraction: float
+) -> None:
     epochs = [2, 1, 2, 1, 0] if name == "CRNN" else [3]
-    changes: dict[str, Any] = OURS if name == "ResGRU" else {"training_parameters__exponential_decay": True}
-    config = model(model_name=name, training_parameters__epochs=epochs, **changes)
-    run = spec(config)
+    run = spec(model(model_name=name, training_parameters__epochs=epochs, **options))
+    run = taught(run, data, tmp_path / "whole")
+    taught(run, data, tmp_path / "cut")
     whole = train(run, data, tmp_path / "whole", device="cpu")
     with pytest.raises(Interrupted):
         train(run, data, tmp_path / "cut", device="cpu", report=interrupt_at(fraction))
@@ -481,15 +507,18 @@ def test_the_originals_own_model_files_run(challenge_files: Path, data: Path, tm
 @pytest.mark.parametrize("architecture", ["CNN", "CRNN", "ResGRU"])
 def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path: Path, architecture: str) -> None:
     options: dict[str, Any] = {
-        **(OURS if architecture == "ResGRU" else {}),
+        **{"CNN": FAST, "CRNN": {}, "ResGRU": OURS}[architecture],
         "training_parameters__drop_rate": 0.0,  # masks are each process's own
         "training_parameters__epochs": [2, 1, 0, 0, 0] if architecture == "CRNN" else [2],
         "training_parameters__batch_size": 5,  # so that shares are not equal
         "training_parameters__gradient_clip": 0.1,  # so that the gradient's scale matters
         "loss_function_parameters__l2_penalty": 0.1,
     }
-    file = tmp_path / "tiny.json"
-    file.write_text(model(model_name=architecture, **options).model_dump_json())
+    file, config = tmp_path / "tiny.json", model(model_name=architecture, **options)
+    file.write_text(config.model_dump_json())
+    (tmp_path / "teacher.json").write_text(model(training_parameters__epochs=[1]).model_dump_json())
+    for logs in ("one", "two"):
+        taught(spec(config), data, tmp_path / logs)
     words = ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
     for logs, command in (("one", words), ("two", TWO_PROCESSES + words)):
         done = subprocess.run(

@@ -58,7 +58,12 @@ class Muon(torch.optim.AdamW):
     def _move(self, kernel: Tensor, gradient: Tensor, rate: float) -> None:
         state = self.state[kernel]
         if not state:
-            state |= {"momentum": torch.zeros_like(kernel), "norm": torch.linalg.vector_norm(kernel)}
+            # `step` is not needed, but AdamW looks for it in all states that it loads.
+            state |= {
+                "step": torch.zeros(()),
+                "momentum": torch.zeros_like(kernel),
+                "norm": torch.linalg.vector_norm(kernel),
+            }
         momentum, norm = state["momentum"], state["norm"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
         direction = orthogonalised(gradient.lerp(momentum, MOMENTUM).flatten(1)).view_as(kernel)
