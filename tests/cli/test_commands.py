@@ -377,7 +377,7 @@ main()"""
     command = [sys.executable, "-c", code, "evaluate", str(PUBLISHED / "default")]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "AUROC A" in result.stdout and "all figures published are those of the predictions" in result.stdout
+    assert "AUROC A" in result.stdout and "all published figures agree with the predictions" in result.stdout
 
 
 def verbs_of(app: typer.Typer) -> dict[str, Any]:

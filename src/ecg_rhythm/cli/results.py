@@ -84,7 +84,7 @@ def evaluate(
     if wrong:
         sys.exit(1)
     if not as_json:
-        out.print("all figures published are those of the predictions")
+        out.print("all published figures agree with the predictions")
 
 
 @app.command(short_help="Publish a finished job: predictions and metrics.", rich_help_panel=COMPARE)

@@ -68,8 +68,8 @@ def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_
         assert record.fs == FS
         assert record.signal.max() == pytest.approx(LEAD.max(), rel=0.01)
         unit, rate = record.remarks
-        assert unit.endswith("V, not nV, by its own word")
-        assert rate == "at 250 Hz, not 125, by its own word"
+        assert unit.endswith("V as the file says, not nV")
+        assert rate == "250 Hz as the file says, not 125"
     scipy.io.savemat(tmp_path / "r.mat", {"val": LEAD, "units": "ADU"})
     assert read(tmp_path / "r.mat", ReadOptions(fs=FS, unit="mV")).signal.max() == pytest.approx(LEAD.max())
 
