@@ -176,6 +176,8 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
         "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
         highlight=False,
     )
+    if any(len(c.folds) == 1 for c in configurations):
+        out.print("A single fold has no ±: whether such a difference is meaningful cannot be said.", highlight=False)
 
 
 def _folds(c: summary.Configuration) -> str:
