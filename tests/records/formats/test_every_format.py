@@ -21,6 +21,11 @@ from fuzzing.inputs import FS, LEAD, OTHER, WRITERS, as_csv, as_dicom, as_edf, a
 from tests.helpers import refusal
 
 
+@pytest.mark.parametrize("suffix", sorted(suffix for form in formats.FORMATS for suffix in form.suffixes))
+def test_the_reference_has_every_suffix(suffix: str) -> None:
+    assert f"`{suffix}`" in (Path(__file__).parents[3] / "docs" / "reference" / "formats.md").read_text()
+
+
 @pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS.keys())
 def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Callable[[Path], Path]) -> None:
     path = writer(tmp_path)
