@@ -37,9 +37,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)  ## Put the code in shape
+format: $(READY)  ## Put the code in shape; update the JSON Schemas
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/ecg-rhythm schema model > schemas/model.schema.json
+	$(BIN)/ecg-rhythm schema job > schemas/job.schema.json
 
 clean:  ## Remove the environment and all caches
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

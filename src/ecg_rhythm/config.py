@@ -87,7 +87,8 @@ class TrainingParameters(Section):
     auxiliary_heads: Flag = False
     """Let a linear classifier learn the labels after each of the network's `blocks` but the first.
 
-    The mean of their losses is added to the loss. They are not part of the trained network."""
+    The mean of their losses is added to the loss. They begin again in each phase, and are not part of the trained
+    network."""
     weight_decay: float = Field(default=0, ge=0)
     """Decoupled weight decay, as in AdamW."""
     weight_average: float = Field(default=0, ge=0, lt=1)

@@ -46,10 +46,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]:
     """Provide a temporary folder beside `path` to fill; on success it becomes `path`.
 
-    Remains of an earlier attempt that was killed are removed first.
+    Remains of an earlier attempt that was killed are removed first. `other` says what to do if `path` exists.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     with held(lock_file, f"{path}: another process is making it; wait for it"):
         try:
             if path.exists():
-                raise BadInput(f"{path}: exists already; remove it or choose another name")
+                raise BadInput(f"{path}: exists already; {other}")
             _remove_left_overs(path)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
             yield temporary

@@ -118,7 +118,7 @@ def test_a_rule_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
     message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, rule="by_patient"))
-    assert message == "split rule 'by_patient' is unknown; choose one of published"
+    assert message == "split rule 'by_patient' is unknown; choose one of " + ", ".join(RULES)
 
 
 def test_too_few_recordings_of_a_class_are_refused() -> None:

@@ -24,13 +24,13 @@ PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, ma
 
 def test_a_small_case_by_hand() -> None:
     actual, predicted = [0, 0, 0, 1, 1, 2, 3, 3], [0, 0, 1, 1, 2, 2, 3, 0]
-    assert score(actual, predicted, CLASSES) == pytest.approx(
-        {
-            "challenge": (4 / 6 + 2 / 4 + 2 / 3) / 3,
-            "F1 N": 4 / 6, "F1 A": 2 / 4, "F1 O": 2 / 3, "F1 ~": 2 / 3,
-            "accuracy": 5 / 8,
-        }
-    )  # fmt: skip
+    expected = {
+        "challenge": (4 / 6 + 2 / 4 + 2 / 3) / 3,
+        "F1 N": 4 / 6, "F1 A": 2 / 4, "F1 O": 2 / 3, "F1 ~": 2 / 3,
+        "accuracy": 5 / 8,
+    }  # fmt: skip
+    got = score(actual, predicted, CLASSES)
+    assert {name: got[name] for name in expected} == pytest.approx(expected)
     assert confusion_matrix(actual, predicted, 4).tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
 
 
@@ -83,7 +83,9 @@ def test_a_class_that_neither_occurs_nor_is_predicted_has_f1_zero() -> None:
 
 
 def test_nothing_to_score_gives_zeros() -> None:
-    assert score([], [], ["N", "A"]) == {"challenge": 0, "F1 N": 0, "F1 A": 0, "accuracy": 0}
+    got = score([], [], ["N", "A"])
+    assert got.keys() >= {"challenge", "F1 N", "F1 A", "accuracy"}
+    assert set(got.values()) == {0}
 
 
 @given(pairs=PAIRS)
@@ -91,7 +93,7 @@ def test_nothing_to_score_gives_zeros() -> None:
 def test_metrics_come_back_from_a_file_to_the_bit(pairs: list[tuple[int, int]]) -> None:
     actual, predicted = zip(*pairs, strict=True)
     written = scores_for_file(actual, predicted, CLASSES)
-    assert list(written) == ["challenge", "accuracy", "f1", "confusion"]
+    assert list(written)[:2] == ["challenge", "accuracy"] and list(written)[-2:] == ["f1", "confusion"]
     read = metrics_from_file(json.loads(json.dumps(written)), CLASSES)
     assert read == score(actual, predicted, CLASSES)
     assert read["challenge"] == written["challenge"] and read["F1 A"] == written["f1"]["A"]

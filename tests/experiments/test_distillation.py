@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecg_rhythm.cli import app
+from ecg_rhythm.cli.console import app
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
@@ -60,26 +60,17 @@ def test_the_teacher_is_the_run_of_its_model_file_on_the_same_fold(models: Path)
 
 def test_a_student_becomes_like_its_teacher(data: Path, models: Path, tmp_path: Path) -> None:
     """With all of the loss from the teacher, its probabilities come closer to the teacher's than without."""
-    apart = {}
-    for share in (None, 1.0):
-        lesson = None if share is None else LESSON | {"share": share}
-        epochs = model(training_parameters__epochs=[8], data_augmentation__zero_filter=False)
-        write(models, "student", epochs, distillation=lesson)
-        run = read_recipe(models / "student.json").spec(f"share_{share}", student(models).job, 0)
-        if run.teacher is not None:
-            train(run.teacher, data, tmp_path, device="cpu")
-        train(run, data, tmp_path, device="cpu")
-        ours, wise = (
-            read_predictions(Run(tmp_path / "CNN" / name / "fold0").predictions).probabilities
-            if (tmp_path / "CNN" / name).exists()
-            else None
-            for name in (f"share_{share}", "wise")
-        )
-        apart[share] = ours, wise
-    teacher = apart[1.0][1]
-    assert teacher is not None
-    far, near = (float(np.abs(apart[share][0] - teacher).mean()) for share in (None, 1.0))
-    assert near < far
+    config = model(training_parameters__epochs=[8], data_augmentation__zero_filter=False)
+    probabilities = {}
+    for name, lesson in (("alone", None), ("taught", LESSON | {"share": 1.0})):
+        write(models, "student", config, distillation=lesson)
+        run = read_recipe(models / "student.json").spec(name, student(models).job, 0)
+        for each in filter(None, (run.teacher, run)):
+            train(each, data, tmp_path, device="cpu")
+            table = read_predictions(Run(each.folder(tmp_path)).predictions)
+            probabilities[each.job_name] = table.probabilities
+    apart = {name: float(np.abs(probabilities[name] - probabilities["wise"]).mean()) for name in ("alone", "taught")}
+    assert apart["taught"] < apart["alone"]
 
 
 def test_a_student_without_a_trained_teacher_is_refused(data: Path, models: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.folder import Busy, Run
+from ecg_rhythm.experiments.folder import Busy, Run, check_together
+from ecg_rhythm.experiments.run import train
 from ecg_rhythm.training.progress import Progress, read_progress, write_progress
-from tests.helpers import model, spec
+from tests.helpers import model, refusal, spec
 
 HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm.experiments.folder import Run\n"
 HOLD += "with Run(Path(sys.argv[1])).claim(): print('held', flush=True); time.sleep(60)"
@@ -108,3 +111,48 @@ def test_progress_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_progress(path) is None
     write_progress(path, progress)
     assert read_progress(path) == progress
+
+
+ARCHITECTURE = '''
+from torch import nn
+
+from ecg_rhythm.networks.base import Network, Phase, register
+from ecg_rhythm.networks.cnn import CNN
+
+
+@register("Changing")
+class Changing(CNN):
+    """A network whose code changes."""
+
+    def forward(self, signals, lengths):
+        """Compute logits."""
+        return super().forward(signals, lengths) * {factor}
+'''
+
+
+def changing(folder: Path, monkeypatch: pytest.MonkeyPatch, factor: str, comment: str = "") -> None:
+    """Import an architecture from a file whose content is changed before."""
+    (folder / "changing.py").write_text(ARCHITECTURE.format(factor=factor) + comment)
+    monkeypatch.syspath_prepend(str(folder))
+    sys.modules.pop("changing", None)
+    importlib.invalidate_caches()
+    linecache.clearcache()
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    importlib.import_module("changing")
+    sys.dont_write_bytecode = before
+
+
+def test_a_run_of_an_architecture_with_other_code_is_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing(tmp_path, monkeypatch, "1.0")
+    config = model().model_copy(update={"model_name": "Changing"})
+    train(spec(config), data, tmp_path, device="cpu")
+    changing(tmp_path, monkeypatch, "1.0", "# a remark\n")
+    train(spec(config), data, tmp_path, device="cpu")
+    changing(tmp_path, monkeypatch, "2.0")
+    message = refusal(lambda: train(spec(config), data, tmp_path, device="cpu"))
+    assert "architecture_code is" in message and "--restart" in message
+    train(spec(config, fold=1), data, tmp_path, device="cpu")
+    folds = [Run(tmp_path / "Changing" / "job" / f"fold{k}") for k in (0, 1)]
+    assert "different code of the architecture" in refusal(lambda: check_together(folds))

@@ -53,7 +53,9 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         if name == "one":
             record = read(pipe, ReadOptions(fs=FS / 2))
             np.testing.assert_allclose(record.signal, LEAD, atol=1e-4)
-            assert record.name == "one" and len([remark for remark in record.remarks if "own word" in remark]) == 1
+            assert (
+                record.name == "one" and len([remark for remark in record.remarks if "as the file says" in remark]) == 1
+            )
         else:
             assert refusal(partial(read, pipe)).startswith(f"{pipe}: there are no lines of numbers")
         writer.join()

@@ -115,7 +115,7 @@ def test_the_query_gives_what_json_leaves_open(client: TestClient) -> None:
     told = client.post("/api/classify?unit=uV&fs=200&signal=1", json=microvolts).json()
     said = client.post("/api/classify?signal=1", json={**microvolts, "unit": "uV"}).json()
     assert told["signal"] == said["signal"]
-    assert "at 100 Hz, not 200, by its own word" in told["reading"]
+    assert "100 Hz as the file says, not 200" in told["reading"]
 
 
 @pytest.mark.parametrize("query", ["", "?why=1", "?signal=1", "?why=1&signal=1"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from ecg_rhythm.cli.console import app, complain, err
 from ecg_rhythm.errors import BadInput
 
-# isort: off
-# In the order in which --help lists their verbs.
-from ecg_rhythm.cli import data, train, results, classify, serve, export, demo
-# isort: on
+VERBS = ("data", "train", "results", "classify", "serve", "export", "demo")
+"""Modules with verbs, in the order in which --help lists these."""
 
-__all__ = ["classify", "data", "demo", "export", "main", "results", "serve", "train"]
+for _module in VERBS:
+    import_module(f"{__name__}.{_module}")
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""

@@ -85,7 +85,7 @@ def evaluate(
     if wrong:
         sys.exit(1)
     if not as_json:
-        out.print("all figures published are those of the predictions")
+        out.print("all published figures agree with the predictions")
 
 
 @app.command(short_help="Publish a finished job: predictions and metrics.", rich_help_panel=COMPARE)
@@ -177,6 +177,8 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
         "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
         highlight=False,
     )
+    if any(len(c.folds) == 1 for c in configurations):
+        out.print("A single fold has no ±: whether such a difference is meaningful cannot be said.", highlight=False)
 
 
 def _folds(c: summary.Configuration) -> str:

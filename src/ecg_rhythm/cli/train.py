@@ -76,10 +76,11 @@ def train(
         raise BadInput(f"{model}: its teacher is not trained on fold {fold} yet; run `{command}` first")
     there = Run(run.folder(logs))
     replaces = there.state if restart else None
-    if there.is_done and not restart:
-        out.print("this run is done already; --restart trains it again")
+    was_done = there.is_done and not restart
     with show_progress(out, run.title) as report:
         scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
+    if was_done:
+        out.print("this run was done already; --restart trains it again")
     print_scores(out, scores)
     out.print(f"all of it is in {there.path}", markup=False)
 

@@ -71,7 +71,7 @@ def save_split(split: Split, folder: Path) -> None:
     BadInput
         If the folder exists.
     """
-    with files.new_folder(folder) as new:
+    with files.new_folder(folder, "choose another name for the split") as new:
         files.write_json(new / "properties.json", split.properties)
         for k, fold in enumerate(split.folds):
             for part in ("test", "valid", "train"):

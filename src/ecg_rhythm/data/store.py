@@ -157,7 +157,7 @@ def write_store(
     BadInput
         If `DIR/store` exists already, or a recording cannot be kept.
     """
-    with files.new_folder(store_folder(data)) as new:
+    with files.new_folder(store_folder(data), "name another --data folder, or remove it") as new:
         rows: list[list[Any]] = []
         digest = hashlib.sha256()
         offset = 0

@@ -20,7 +20,7 @@ from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.weights.run_files import RunFiles
 
-ID = "id"
+ID, CODE = "id", "architecture_code"
 MOST_DIFFERENCES = 4
 """How many differences between two runs one message names."""
 
@@ -101,6 +101,7 @@ class Run(RunFiles):
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{self.identity}: this is damaged; train it again with --restart") from None
+        made_from.setdefault(CODE, identity.get(CODE))  # an earlier version did not keep it
         if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
             more = len(differences) - MOST_DIFFERENCES
             raise BadInput(
@@ -175,10 +176,13 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
             f"{spec.job.model}: data_augmentation.empty makes recordings of class {NOISE}, which the data set does not "
             "have; set it to 0 in the model file"
         )
+    from ecg_rhythm import networks  # loads torch
+
     store.labels_of(spec.job.labels)
     parts = [[fold.train, fold.valid, fold.test] for fold in split.folds]
     identity = {
         "model": spec.model.model_dump(),
+        CODE: networks.code_of(spec.model.model_name),
         "job": {
             "split": spec.job.split,
             "labels": spec.job.labels or store.default_labels,
@@ -198,11 +202,12 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
         raise BadInput(f"{spec.title}: its teacher {teacher.path} is not trained yet; train that first")
     teacher.check_same(made_from)
     weights = hashlib.sha256(teacher.last_weights.read_bytes()).hexdigest()
-    return {**identity, "teacher": {"model": made_from["model"], "job": made_from["job"], "weights": weights}}
+    del made_from["data"]  # the same as the student's
+    return {**identity, "teacher": {**made_from, "weights": weights}}
 
 
 def check_together(folds: Iterable[RunFiles]) -> None:
-    """Refuse folds of a job that were made from different models, seeds, splits or data: they have no common score.
+    """Refuse folds of a job that were made from different models, seeds, splits, data or code: not to be averaged.
 
     Raises
     ------
@@ -210,23 +215,27 @@ def check_together(folds: Iterable[RunFiles]) -> None:
         Two of them are named.
     """
     made_from: dict[str, Path] = {}
+    code: dict[str, Path] = {}
     for fold in folds:
         try:
             identity = Run(fold.path).read_identity()
             del identity["job"]["fold"]
             if "teacher" in identity:
                 del identity["teacher"]["job"]["fold"], identity["teacher"]["weights"]
+            if own := identity.pop(CODE, None):
+                code.setdefault(own, fold.path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(
                 f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"
             ) from None
         made_from.setdefault(json.dumps(identity, sort_keys=True), fold.path)
-    if len(made_from) > 1:
-        one, other = list(made_from.values())[:2]
-        raise BadInput(
-            f"{one.parent}: {one.name} and {other.name} were made from different models, seeds, splits or data; "
-            "run it again with --restart"
-        )
+    for paths, what in ((made_from, "models, seeds, splits or data"), (code, "code of the architecture")):
+        if len(paths) > 1:
+            one, other = list(paths.values())[:2]
+            raise BadInput(
+                f"{one.parent}: {one.name} and {other.name} were made from different {what}; "
+                "run it again with --restart"
+            )
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,21 @@ from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 @dataclass(frozen=True)
 class Configuration:
-    """Test scores of one phase of one job, fold by fold."""
+    """One phase of one job: its test scores, fold by fold.
 
-    architecture: str
-    job: str
+    Attributes
+    ----------
+    runs : dict of int to dict
+        Fold -> the content of its `scores.json`.
+    phase : int
+        Position of the phase.
+    missing : list of int
+        Folds of the job that are not finished.
+    """
+
+    runs: dict[int, dict[str, Any]]
     phase: int
-    last_phase: bool
-    data: tuple[str, str, str]
-    """Data set, split and labels: only configurations that agree in them can be compared."""
-    classes: list[str]
-    scores: dict[int, dict[str, Any]]
-    """Fold -> scores on its test part, as `scores.json` has them."""
-    missing: list[int] = field(default_factory=list)
-    """Folds of the job that are not finished."""
-    teacher: bool = False
-    """Whether the networks learned from a teacher."""
+    missing: list[int]
 
     @property
     def name(self) -> str:
@@ -38,15 +37,48 @@ class Configuration:
         return f"{self.architecture}/{self.job}"
 
     @property
+    def architecture(self) -> str:
+        """Name of the architecture."""
+        return str(self._any["architecture"])
+
+    @property
+    def job(self) -> str:
+        """Name of the job."""
+        return str(self._any["job"])
+
+    @property
+    def teacher(self) -> bool:
+        """Whether its networks learned from a teacher."""
+        return "teacher" in self._any
+
+    @property
+    def is_last_phase(self) -> bool:
+        """Whether no phase comes after this one."""
+        return self.phase == len(self._any["phases"]) - 1
+
+    @property
+    def data(self) -> tuple[str, str, str]:
+        """Data set, split and labels: only configurations that agree in them can be compared."""
+        return self._any["data"], self._any["split"], self._any["labels"]
+
+    @property
     def folds(self) -> dict[int, Metrics]:
-        """Fold -> name of each metric -> its value."""
-        return {fold: metrics_from_file(scores, self.classes) for fold, scores in sorted(self.scores.items())}
+        """Fold -> name of each metric on the test part -> its value."""
+        return {
+            fold: metrics_from_file(scores["phases"][self.phase]["test"], scores["classes"])
+            for fold, scores in sorted(self.runs.items())
+        }
 
     @property
     def spreads(self) -> dict[str, Spread]:
         """Name of each metric -> its mean and standard deviation over the folds."""
         folds = list(self.folds.values())
         return {name: spread([metrics[name] for metrics in folds]) for name in folds[0]}
+
+    @property
+    def _any(self) -> dict[str, Any]:
+        """The scores of one of the runs, for what all have in common."""
+        return next(iter(self.runs.values()))
 
     def difference(self, other: Configuration) -> Spread | None:
         """By how much the challenge score exceeds another's, paired by fold; None if they share no fold."""
@@ -106,7 +138,10 @@ def _configurations_of(job: Path) -> list[Configuration]:
     expected = {fold for run in folds.values() for fold in _expected_folds(run)}
     scores = {fold: run.read_scores() for fold, run in finished.items()}
     check_together(finished.values())
-    return list(_phases(scores, sorted(expected - scores.keys()))) if scores else []
+    if not scores:
+        return []
+    missing = sorted(expected - scores.keys())
+    return [Configuration(scores, phase, missing) for phase in range(len(next(iter(scores.values()))["phases"]))]
 
 
 def _expected_folds(run: RunFiles) -> list[int]:
@@ -116,23 +151,6 @@ def _expected_folds(run: RunFiles) -> list[int]:
         return []
 
 
-def _phases(finished: dict[int, dict[str, Any]], missing: list[int]) -> Iterator[Configuration]:
-    first = next(iter(finished.values()))
-    n_phases = len(first["phases"])
-    for phase in range(n_phases):
-        yield Configuration(
-            architecture=first["architecture"],
-            job=first["job"],
-            phase=phase,
-            last_phase=phase == n_phases - 1,
-            data=(first["data"], first["split"], first["labels"]),
-            classes=first["classes"],
-            scores={k: scores["phases"][phase]["test"] for k, scores in finished.items()},
-            missing=missing,
-            teacher="teacher" in first,
-        )
-
-
 def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Spread | None]]]:
     """Rank the last phase of each job, best first, with its difference to the best, paired by fold.
 
@@ -140,7 +158,7 @@ def rankings(configurations: list[Configuration]) -> list[list[tuple[Configurati
     """
     groups: dict[tuple[str, str, str], list[Configuration]] = {}
     for c in configurations:
-        if c.last_phase:
+        if c.is_last_phase:
             groups.setdefault(c.data, []).append(c)
     for group in groups.values():
         group.sort(key=lambda c: (bool(c.missing), -c.spreads["challenge"].mean))
@@ -158,7 +176,7 @@ def as_json(configurations: list[Configuration]) -> str:
             "labels": c.data[2],
             "missing_folds": c.missing,
             "teacher": c.teacher,
-            "folds": {str(k): scores for k, scores in sorted(c.scores.items())},
+            "folds": {str(k): scores["phases"][c.phase]["test"] for k, scores in sorted(c.runs.items())},
             "mean": {name: over_folds.mean for name, over_folds in c.spreads.items()},
             "sd": {name: over_folds.sd for name, over_folds in c.spreads.items()},
         }

@@ -27,6 +27,8 @@ MARGIN, ABOVE, BETWEEN = 4.0, 10.0, 3.0
 """Around and between its rows, in mm."""
 ROW_SECONDS, MOST_ROWS = 10.0, 12
 """Seconds of a strip in one row; rows of one picture."""
+LABELLED_SECONDS = 2.0
+"""From one time below a strip to the next."""
 PAPER, GRID, INK, SHADE = "#fff8f6", "#f3b9b0", "#1a1a2e", "#ffe9a8"
 COLOURS = {"N": "#3a9d5d", "A": "#d1495b", "O": "#edae49", UNREADABLE: "#b8b8c0"}
 OTHER_COLOURS = ("#00798c", "#8d5a97", "#6b705c", "#cb997e")
@@ -135,6 +137,8 @@ def _strip(record: Record, prediction: Prediction) -> Figure:
         axis.set_yticks(np.arange(low, high + 0.01, 0.5), labels=[])
         axis.grid(color=GRID, linewidth=0.5)
         axis.tick_params(length=0)
+        for second in np.arange(first, min(first + ROW_SECONDS, record.seconds), LABELLED_SECONDS):
+            axis.text(second, low, f" {second:g} s", fontsize=6, color=INK, va="bottom")
     axes[0].set_title(_title(prediction), loc="left", fontsize=9, parse_math=False)
     cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
     shaded = "; shaded: most influential for the prediction" if prediction.because else ""
@@ -159,7 +163,8 @@ def _timeline(answer: Timeline) -> Figure:
             hours, np.append(probabilities, probabilities[-1:]), where="post", color=colours[name], linewidth=0.8
         )
     band.set(yticks=[], xticks=[])
-    curves.set(ylim=(0, 1), xlabel="h", ylabel="probability")
+    curves.set(ylim=(0, 1), xlabel="h:mm", ylabel="probability")
+    curves.xaxis.set_major_formatter(lambda hour, _: "{}:{:02}".format(*divmod(round(hour * 60), 60)))
     for axis in (band, curves):
         axis.set_xlim(0, hours[-1])
     band.set_title(_title(answer), loc="left", fontsize=9, parse_math=False)

@@ -10,9 +10,19 @@ import pkgutil
 from importlib import import_module
 
 from ecg_rhythm.networks.base import ARCHITECTURES, Network, Phase, register
-from ecg_rhythm.networks.registry import build, check, epochs_per_phase, json_schema
+from ecg_rhythm.networks.registry import build, check, code_of, epochs_per_phase, json_schema
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["ARCHITECTURES", "Network", "Phase", "build", "check", "epochs_per_phase", "json_schema", "register"]
+__all__ = [
+    "ARCHITECTURES",
+    "Network",
+    "Phase",
+    "build",
+    "check",
+    "code_of",
+    "epochs_per_phase",
+    "json_schema",
+    "register",
+]

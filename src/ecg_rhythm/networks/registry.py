@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import inspect
 import json
+import sys
 from typing import Any
 
 import torch
@@ -39,6 +43,12 @@ def check(model: ModelConfig, source: str = "model") -> Any:
             "give one number for all phases or one for each"
         )
     return parameters
+
+
+def code_of(model_name: str) -> str:
+    """A hash of the module of an architecture, which does not depend on comments and layout."""
+    source = inspect.getsource(sys.modules[ARCHITECTURES[model_name].__module__])
+    return hashlib.sha256(ast.unparse(ast.parse(source)).encode()).hexdigest()[:12]
 
 
 def epochs_per_phase(model: ModelConfig) -> list[int]:

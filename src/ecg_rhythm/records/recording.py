@@ -227,7 +227,7 @@ def remark_on_rate(recording: Recording, options: ReadOptions) -> Recording:
     """Add a remark to a recording whose own rate is not the one that the user gives."""
     if options.fs is None or options.fs == recording.fs:
         return recording
-    own = f"at {recording.fs:g} Hz, not {options.fs:g}, by its own word"
+    own = f"{recording.fs:g} Hz as the file says, not {options.fs:g}"
     return replace(recording, remarks=(*recording.remarks, own))
 
 

@@ -90,7 +90,7 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 
                 "mV, uV, nV, V, or how many units are one mV, such as 200/mV"
             )
     if own is not None:
-        return own, [f"in {of_file}, not {options.unit}, by its own word"] if given not in (None, own) else []
+        return own, [f"in {of_file} as the file says, not {options.unit}"] if given not in (None, own) else []
     if given is not None:
         return given, []
     assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"

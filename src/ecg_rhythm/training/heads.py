@@ -55,6 +55,13 @@ class WithHeads(nn.Module):
             features = self._features(torch.zeros(1, length), torch.tensor([length]))[1]
         self.heads = nn.ModuleList(nn.Linear(each.shape[1], n_classes) for each in features)
 
+    def restart(self, seed: int) -> None:
+        """Draw the weights of the heads again."""
+        torch.manual_seed(seed)
+        for head in self.heads:
+            assert isinstance(head, nn.Linear)
+            head.reset_parameters()
+
     def forward(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Compute the network's logits, then each head's, all of shape (batch, classes)."""
         logits, features = self._features(signals, lengths)

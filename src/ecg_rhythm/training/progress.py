@@ -128,11 +128,12 @@ class Progress:
 
     def __str__(self) -> str:
         """One line: phase, epoch, loss, best score, time left."""
-        parts = [f"phase {self.phase + 1}/{self.phases}", f"epoch {self.epoch}/{self.epochs}"]
+        parts = [f"phase {self.phase} of 0 to {self.phases - 1}"] if self.phases > 1 else []
+        parts.append(f"epoch {self.epoch}/{self.epochs}")
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
         if self.best_score is not None:
-            parts.append(f"best {self.best_score:.3f}")
+            parts.append(f"best validation score {self.best_score:.3f}")
         if self.seconds_left is not None:
             parts.append(f"{duration(self.seconds_left)} left")
         return ", ".join(parts)

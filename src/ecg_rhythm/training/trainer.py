@@ -140,6 +140,8 @@ class Trainer:
         self.kept.enter_phase(phase)
         if phase > 0 and not tensors:
             self._load_best(phase - 1)
+        if isinstance(self.learning, WithHeads):
+            self.learning.restart(seed_of(self.seed, phase))
         if self.average is not None:
             self.average.module.load_state_dict(self.bare.state_dict())
             self.average.n_averaged.fill_(state.step + 1)

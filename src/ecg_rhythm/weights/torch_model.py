@@ -50,7 +50,10 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
         network.load_state_dict(state)
         network.enter_phase(metadata.phase)
     except (RuntimeError, IndexError):
-        raise BadInput(f"{path}: its weights do not fit its own metadata; get a new copy") from None
+        raise BadInput(
+            f"{path}: its weights do not fit the architecture {metadata.config.model_name} as it is now; if its code "
+            "was changed, train it again, else get a new copy"
+        ) from None
     return network.eval(), metadata
 
 

@@ -21,6 +21,11 @@ from fuzzing.inputs import FS, LEAD, OTHER, WRITERS, as_csv, as_dicom, as_edf, a
 from tests.helpers import refusal
 
 
+@pytest.mark.parametrize("suffix", sorted(suffix for form in formats.FORMATS for suffix in form.suffixes))
+def test_the_reference_has_every_suffix(suffix: str) -> None:
+    assert f"`{suffix}`" in (Path(__file__).parents[3] / "docs" / "reference" / "formats.md").read_text()
+
+
 @pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS.keys())
 def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Callable[[Path], Path]) -> None:
     path = writer(tmp_path)
@@ -68,8 +73,8 @@ def test_what_the_user_says_of_rate_and_unit_holds_where_the_file_is_silent(tmp_
         assert record.fs == FS
         assert record.signal.max() == pytest.approx(LEAD.max(), rel=0.01)
         unit, rate = record.remarks
-        assert unit.endswith("V, not nV, by its own word")
-        assert rate == "at 250 Hz, not 125, by its own word"
+        assert unit.endswith("V as the file says, not nV")
+        assert rate == "250 Hz as the file says, not 125"
     scipy.io.savemat(tmp_path / "r.mat", {"val": LEAD, "units": "ADU"})
     assert read(tmp_path / "r.mat", ReadOptions(fs=FS, unit="mV")).signal.max() == pytest.approx(LEAD.max())
 
