@@ -539,3 +539,33 @@ def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path:
             assert a["record"] == b["record"]
             assert [float(a[f"p({c})"]) for c in "AN~"] == pytest.approx([float(b[f"p({c})"]) for c in "AN~"], abs=0.02)
     assert json.loads((two / "environment.json").read_text())["processes"] == 2
+
+
+def test_only_late_epochs_are_kept_and_each_of_them_is_validated(data: Path, tmp_path: Path) -> None:
+    options = {"epochs": [6], "choose_from": 0.5, "validation_step": 2}
+    run = spec(model(**{f"training_parameters__{key}": value for key, value in options.items()}))
+    scores = train(run, data, tmp_path, device="cpu")
+    rows = hotlog(run.folder(tmp_path))
+    assert [row["epoch"] for row in rows] == ["2", "4", "5", "6"]
+    assert [row["best_epoch"] for row in rows][0] == "0"
+    late = {int(row["epoch"]): float(row["valid_score"]) for row in rows[1:]}
+    assert late[scores["phases"][0]["best_epoch"]] == max(late.values())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "seen"),
+    [([], 3, [5, 5, 5]), ([2, 3], 4, [2, 2, 3, 3]), ([2, 3, 4], 2, [2, 3]), ([2, 3, 2], 6, [2, 2, 3, 3, 2, 2])],
+)
+def test_windows_follow_their_schedule(schedule: list[float], epochs: int, seen: list[float]) -> None:
+    options = model(data_augmentation__window=5, data_augmentation__window_schedule=schedule).data_augmentation
+    assert [options.in_epoch(epoch, epochs).window for epoch in range(epochs)] == seen
+
+
+def test_processor_time_is_counted_over_interruptions(data: Path, tmp_path: Path) -> None:
+    run = spec(model(training_parameters__epochs=[6]))
+    with pytest.raises(Interrupted):
+        train(run, data, tmp_path, device="cpu", report=interrupt_at(0.6))
+    before = json.loads(run.folder(tmp_path).joinpath("progress.json").read_text())
+    scores = train(run, data, tmp_path, device="cpu")
+    assert before["fraction"] >= 0.5
+    assert scores["cpu_seconds"] > 0 and scores["seconds"] > 0

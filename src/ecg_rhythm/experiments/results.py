@@ -204,11 +204,16 @@ def _finished(path: Path) -> _Finished:
         made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
         training={
-            "seconds": [s["seconds"] for s in scores],
-            **({"teacher": {"seconds": [s["teacher"]["seconds"] for s in scores]}} if "teacher" in scores[0] else {}),
+            **_seconds(scores),
+            **({"teacher": _seconds([s["teacher"] for s in scores])} if "teacher" in scores[0] else {}),
             **{key: each[0] if each.count(each[0]) == len(each) else each for key, each in machines.items()},
         },
     )
+
+
+def _seconds(scores: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Time spent on each fold; earlier versions did not count that of the processor."""
+    return {key: [s[key] for s in scores] for key in ("seconds", "cpu_seconds") if key in scores[0]}
 
 
 def _teacher(run: RunFiles) -> ModelConfig | None:

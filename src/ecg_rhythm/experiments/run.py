@@ -156,9 +156,12 @@ def _scores(spec: RunSpec, store: Store, trained: Trained, teacher: RunFiles | N
         "split": spec.job.split,
         "labels": spec.job.labels or store.default_labels,
         "seconds": round(trained.seconds, 1),
+        "cpu_seconds": round(trained.cpu_seconds, 1),
         "phases": trained.phases,
     }
-    return scores if teacher is None else {**scores, "teacher": {"seconds": teacher.read_scores()["seconds"]}}
+    if teacher is not None:
+        scores["teacher"] = {key: teacher.read_scores()[key] for key in ("seconds", "cpu_seconds")}
+    return scores
 
 
 def training_recordings(run: RunFiles, data: Path) -> list[NDArray[np.float32]]:

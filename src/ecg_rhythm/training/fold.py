@@ -44,10 +44,11 @@ class Trained:
         Scores of the best weights of each phase, on the validation and the test part.
     predictions : dict
         Name of a part -> positions of its recordings and their probabilities, by the last phase's best weights.
-    seconds : float
-        Time spent, interruptions left out.
+    seconds, cpu_seconds : float
+        Time, and time of all cores together, spent without interruptions.
     """
 
     phases: list[dict[str, Any]]
     predictions: dict[str, tuple[Indices, NDArray[np.float64]]]
     seconds: float
+    cpu_seconds: float

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_rhythm.config import LossFunctionParameters
+from ecg_rhythm.config import LossFunctionParameters, ModelConfig
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -63,23 +63,50 @@ def loss_of(options: LossFunctionParameters, targets: NDArray[np.int64], n_class
     return LOSSES[options.loss](options, targets, n_classes)
 
 
-def distilled(loss: Tensor, logits: Tensor, taught: Tensor, share: float) -> Tensor:
-    """The loss of a batch, of which a share is the cross-entropy with a teacher's probabilities.
+class StepLoss(nn.Module):
+    """The loss of a training step: that of the labels, with a teacher's share, and the mean of the auxiliary heads'.
 
     Parameters
     ----------
-    loss : Tensor
-        Loss of the labels.
-    logits, taught : Tensor, shape (batch, classes)
-        The network's logits, and the teacher's probabilities.
-    share : float
-        From 0 to 1.
+    config : ModelConfig
+        It names the loss, and the share of a teacher.
+    targets : ndarray of int64, shape (n,)
+        Classes of the training part.
+    n_classes : int
+        Number of classes.
 
     References
     ----------
     Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.
     """
-    return (1 - share) * loss + share * F.cross_entropy(logits.float(), taught)
+
+    def __init__(self, config: ModelConfig, targets: NDArray[np.int64], n_classes: int) -> None:
+        super().__init__()
+        self.of_labels = loss_of(config.loss_function_parameters, targets, n_classes)
+        self.share = 0.0 if config.distillation is None else config.distillation.share
+
+    def forward(self, outputs: Tensor | tuple[Tensor, ...], targets: Tensor, taught: Tensor | None = None) -> Tensor:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        outputs : Tensor, shape (batch, classes), or several
+            Logits of the network, and of each head.
+        targets : Tensor of int64, shape (batch,)
+            The labels.
+        taught : Tensor, shape (batch, classes), optional
+            The teacher's probabilities.
+        """
+        main, *heads = (
+            self._of(logits, targets, taught) for logits in (outputs if isinstance(outputs, tuple) else (outputs,))
+        )
+        return main + torch.stack(heads).mean() if heads else main
+
+    def _of(self, logits: Tensor, targets: Tensor, taught: Tensor | None) -> Tensor:
+        loss: Tensor = self.of_labels(logits, targets)
+        if taught is None:
+            return loss
+        return (1 - self.share) * loss + self.share * F.cross_entropy(logits.float(), taught)
 
 
 def l2_penalty(network: nn.Module, options: LossFunctionParameters) -> Tensor | float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +27,8 @@ class State:
     best_score: float | None = None
     loss: float | None = None
     seconds: float = 0.0
-    """Time spent on this run so far, in seconds."""
+    cpu_seconds: float = 0.0
+    """Time spent on this run so far, and time of all cores together."""
     scaler: dict[str, Any] = field(default_factory=dict)
     """Loss scale of fp16 training."""
     hotlog: list[dict[str, Any]] = field(default_factory=list)
@@ -52,9 +54,18 @@ class State:
         """Finished epochs of all phases."""
         return sum(int(phase["epochs"]) for phase in self.phases) + self.epoch
 
-    def of_next_phase(self, seconds: float) -> State:
-        """The state in which the next phase begins, with the seconds spent so far."""
-        return State(self.phase + 1, seconds=seconds, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
+    def of_next_phase(self) -> State:
+        """The state in which the next phase begins."""
+        return State(self.phase + 1, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
+
+    def may_choose(self, options: TrainingParameters, epochs: int) -> bool:
+        """Whether the weights may be kept now, after so many of the phase's `epochs`."""
+        return self.epoch > options.choose_from * epochs or self.epoch == epochs
+
+    def is_due(self, options: TrainingParameters, epochs: int) -> bool:
+        """Whether to validate now: every few epochs, at the end, and wherever only late weights may be kept."""
+        late = options.choose_from > 0 and self.may_choose(options, epochs)
+        return late or self.epoch == epochs or self.epoch % options.validation_step == 0
 
     def has_stalled(self, options: TrainingParameters) -> bool:
         """Whether to stop early: the score has not improved for long, and enough epochs have passed."""
@@ -87,6 +98,28 @@ class State:
             fraction=done / max(sum(epochs), 1),
             within_epoch=part_of_epoch,
         )
+
+
+class Clock:
+    """Time spent on a run in s, and time of all cores together, without interruptions."""
+
+    def __init__(self) -> None:
+        self.began, self.cpu_began = time.monotonic(), time.process_time()
+
+    def add(self, state: State) -> None:
+        """Add what was spent before an interruption."""
+        self.began -= state.seconds
+        self.cpu_began -= state.cpu_seconds
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far."""
+        return time.monotonic() - self.began
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Time of this process on all cores."""
+        return time.process_time() - self.cpu_began
 
 
 HOTLOG = (

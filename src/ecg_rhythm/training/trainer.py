@@ -8,7 +8,6 @@ weights are the same to the bit.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -29,10 +28,10 @@ from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, 
 from ecg_rhythm.training.environment import shared
 from ecg_rhythm.training.fold import Indices, Parts, Trained
 from ecg_rhythm.training.heads import WithHeads
-from ecg_rhythm.training.loss import distilled, l2_penalty, loss_of
+from ecg_rhythm.training.loss import StepLoss, l2_penalty
 from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
-from ecg_rhythm.training.progress import HOTLOG, Progress, State, write_hotlog, write_progress
+from ecg_rhythm.training.progress import HOTLOG, Clock, Progress, State, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles
@@ -92,23 +91,17 @@ class Trainer:
         self.learning.to(accelerator.device)
         self.network = shared(self.learning, self.bare.phases, accelerator)
         self.recordings = on_device(parts.store, accelerator.device)
-        loss_options = config.loss_function_parameters
-        self.loss = loss_of(loss_options, parts.targets[parts.train], classes).to(accelerator.device)
+        self.loss = StepLoss(config, parts.targets[parts.train], classes).to(accelerator.device)
         self.teacher = None if teacher is None else teacher.to(accelerator.device).eval()
         self.steps_per_epoch = -(-len(parts.train) // self.options.batch_size)
         self.state = State()
-        self.began, self.seconds_before = time.monotonic(), 0.0
+        self.clock = Clock()
 
     @property
     def kept(self) -> networks.Network:
         """The network that is scored and kept: that of the averaged weights, if there is one."""
         averaged: networks.Network = self.bare if self.average is None else self.average.module  # type: ignore[assignment]
         return averaged
-
-    @property
-    def seconds(self) -> float:
-        """Time spent so far, interruptions left out."""
-        return self.seconds_before + time.monotonic() - self.began
 
     def fit(self) -> Trained:
         """Train all phases, from the checkpoint if there is one, and predict with the best weights of the last.
@@ -123,7 +116,7 @@ class Trainer:
             progress, tensors = read_checkpoint(self.place.checkpoint)
             self.state = State.of_checkpoint(progress, self.place.checkpoint)
         self.accelerator.wait_for_everyone()  # all have read before one writes
-        self.seconds_before = self.state.seconds
+        self.clock.add(self.state)
         while self.state.phase < len(self.epochs):
             self.train_phase(tensors)
             tensors = {}
@@ -131,7 +124,7 @@ class Trainer:
         self._load_best(len(self.epochs) - 1)
         parts = {"valid": self.parts.valid, "test": self.parts.test}
         predictions = {name: self.predict(part, self.bare) for name, part in parts.items() if len(part)}
-        return Trained(self.state.phases, predictions, self.seconds)
+        return Trained(self.state.phases, predictions, self.clock.seconds, self.clock.cpu_seconds)
 
     def train_phase(self, tensors: dict[str, Tensor]) -> None:
         """Train one phase from its beginning, or from a checkpoint's tensors, and score its best weights."""
@@ -154,7 +147,7 @@ class Trainer:
             scaler.load_state_dict(state.scaler)
         while state.epoch < self.epochs[phase] and not state.has_stalled(self.options):
             self.train_epoch(optimizer)
-            if self._is_due:
+            if state.is_due(self.options, self.epochs[phase]):
                 self.validate()
             if scaler is not None:
                 state.scaler = scaler.state_dict()
@@ -171,7 +164,7 @@ class Trainer:
                 "test": self._score(self.parts.test, self.bare),
             }
         )
-        self.state = state.of_next_phase(self.seconds)
+        self.state = state.of_next_phase()
         self.accelerator.free_memory(optimizer)
         self._save({})
 
@@ -203,7 +196,7 @@ class Trainer:
         for number, batch in enumerate(batches):
             losses.append(self.train_step(batch, optimizer))
             state.step += 1
-            self.report(state.progress(self.epochs, self.seconds, (number + 0.5) / self.steps_per_epoch))
+            self.report(state.progress(self.epochs, self.clock.seconds, (number + 0.5) / self.steps_per_epoch))
         state.loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
         state.epoch += 1
         if not math.isfinite(state.loss):
@@ -222,9 +215,7 @@ class Trainer:
         if batch.empty is not None:
             targets[batch.empty] = self.parts.store.classes.index(NOISE)
         targets = targets.to(batch.signals.device, non_blocking=True)
-        taught = self._taught(batch)
-        main, *heads = (self._loss(logits, targets, taught) for logits in _each(outputs))
-        loss: Tensor = main + torch.stack(heads).mean() if heads else main
+        loss: Tensor = self.loss(outputs, targets, self._taught(batch))
         # Gradients are averaged over processes, each of which has its share of the batch.
         loss = loss * (batch.share * self.accelerator.num_processes)
         loss = loss + l2_penalty(self.bare, self.config.loss_function_parameters)
@@ -245,20 +236,13 @@ class Trainer:
             logits: Tensor = self.teacher(batch.signals, batch.lengths)
             return logits.float().softmax(dim=1)
 
-    def _loss(self, logits: Tensor, targets: Tensor, taught: Tensor | None) -> Tensor:
-        loss: Tensor = self.loss(logits, targets)
-        if taught is None:
-            return loss
-        assert self.config.distillation is not None
-        return distilled(loss, logits, taught, self.config.distillation.share)
-
     def validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, parts = self.state, self.parts
         valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
         test = self._score(parts.test, self.kept) if self.score_test else None
         best = valid is None or state.best_score is None or valid["challenge"] > state.best_score
-        if best and self._may_choose:
+        if best and state.may_choose(self.options, self.epochs[state.phase]):
             state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
             if self.accelerator.is_main_process:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
@@ -267,10 +251,10 @@ class Trainer:
         rate = self._learning_rate(max(state.step - 1, 0))
         row = (
             state.phase, state.epoch, state.best_epoch, state.loss, rate, valid and valid["accuracy"],
-            valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.seconds,
+            valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.clock.seconds,
         )  # fmt: skip
         state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        logged = {"learning_rate": rate, "seconds": self.seconds}
+        logged = {"learning_rate": rate, "seconds": self.clock.seconds}
         if state.loss is not None:
             logged["loss"] = state.loss
         for part, scored in (("valid", valid), ("test", test)):
@@ -290,18 +274,6 @@ class Trainer:
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
 
-    @property
-    def _may_choose(self) -> bool:
-        epochs = self.epochs[self.state.phase]
-        return self.state.epoch > self.options.choose_from * epochs or self.state.epoch == epochs
-
-    @property
-    def _is_due(self) -> bool:
-        """Whether to validate now: every few epochs, and whenever that may choose late in a phase."""
-        state, options = self.state, self.options
-        chooses = self._may_choose if options.choose_from else state.epoch == self.epochs[state.phase]
-        return chooses or state.epoch % options.validation_step == 0
-
     def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         positions, predicted = self.predict(indices, network)
         return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
@@ -313,7 +285,7 @@ class Trainer:
 
     def _save(self, tensors: dict[str, Tensor]) -> None:
         """Make what was done so far last; between two phases there are no tensors to keep."""
-        self.state.seconds = self.seconds
+        self.state.seconds, self.state.cpu_seconds = self.clock.seconds, self.clock.cpu_seconds
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, asdict(self.state))
             write_hotlog(self.place.hotlog, self.state.hotlog)
@@ -325,8 +297,3 @@ class Trainer:
         self.accelerator.wait_for_everyone()  # until it is written
         best, _ = torch_model.load(self.place.weights(phase))
         self.bare.load_state_dict(best.state_dict())
-
-
-def _each(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The logits of a network, and of its heads where it has some."""
-    return outputs if isinstance(outputs, tuple) else (outputs,)
