@@ -62,26 +62,35 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def challenge_scores(results: dict[str, Result]) -> str:
     """Challenge score, F1 of every class and accuracy of every result."""
-    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in results.items()]
-    return table(["", *MEASURES], rows)
+    rows = [[f"`{name}`", teacher(result), *_scores(result)] for name, (result, _) in results.items()]
+    return table(["", "teacher", *MEASURES], rows)
 
 
 def comparison(results: dict[str, Result]) -> str:
     """Scores of every result with its title, and the published ones of the same protocol."""
-    rows = [[f"`results/{name}`: {result['title']}", *_scores(result)] for name, (result, _) in results.items()]
-    return table(["", *MEASURES], [*rows, *_published()])
+    rows = [
+        [f"`results/{name}`: {result['title']}", teacher(result), *_scores(result)]
+        for name, (result, _) in results.items()
+    ]
+    return table(["", "teacher", *MEASURES], [*rows, *_published()])
 
 
 def beside_the_paper(results: dict[str, Result]) -> str:
     """Challenge score and F1 of the rhythms, of results and of the paper."""
-    rows = [[f"`{name}`", *_scores(result)] for name, (result, _) in results.items()]
-    return table(["", *MEASURES[:4]], [row[:5] for row in (*rows, *_published())])
+    rows = [[f"`{name}`", teacher(result), *_scores(result)] for name, (result, _) in results.items()]
+    return table(["", "teacher", *MEASURES[:4]], [row[:6] for row in (*rows, *_published())])
+
+
+def teacher(result: dict[str, Any]) -> str:
+    """Whether a network of a result learned from a teacher."""
+    return "yes" if any("teacher" in training for training in result["training"].values()) else "no"
 
 
 def _published() -> list[list[str]]:
     return [
         [
             f"{name}, as published (5-fold, this split)",
+            "no",
             *(f"{value:.3f}" for value in (challenge, n, a, o, noise, right)),
         ]
         for name, (n, a, o, noise, challenge, right) in PUBLISHED

@@ -547,7 +547,7 @@ def test_only_late_epochs_are_kept_and_each_of_them_is_validated(data: Path, tmp
     scores = train(run, data, tmp_path, device="cpu")
     rows = hotlog(run.folder(tmp_path))
     assert [row["epoch"] for row in rows] == ["2", "4", "5", "6"]
-    assert [row["best_epoch"] for row in rows][0] == "0"
+    assert next(row["best_epoch"] for row in rows) == "0"
     late = {int(row["epoch"]): float(row["valid_score"]) for row in rows[1:]}
     assert late[scores["phases"][0]["best_epoch"]] == max(late.values())
 

@@ -70,12 +70,13 @@ class Recipe:
     teacher: ModelConfig | None
 
     def spec(self, name: str, job: Job, fold: int) -> RunSpec:
-        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold."""
+        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold, and is named by these."""
         teacher = None
         if self.teacher is not None and self.model.distillation is not None:
             of = self.model.distillation.teacher
             lesson = Job(model=of, split=job.split, labels=job.labels, seed=job.seed, cvids=[fold])
-            teacher = RunSpec(job_name=of, job=lesson, model=self.teacher, fold=fold)
+            parts = [of, job.split, job.labels or "", f"seed{job.seed}" if job.seed else ""]
+            teacher = RunSpec(job_name="_".join(filter(None, parts)), job=lesson, model=self.teacher, fold=fold)
         return RunSpec(job_name=name, job=job, model=self.model, fold=fold, teacher=teacher)
 
 
