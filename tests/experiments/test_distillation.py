@@ -92,8 +92,8 @@ def test_the_command_line_says_which_command_is_missing(data: Path, models: Path
     assert isinstance(first.exception, Exception)
     message = str(first.exception)
     expected = (
-        f"ecg-rhythm train {models / 'wise.json'} --name wise_split_2_3_14_seed3 --fold 0 --split split_2_3_14 --seed 3 "
-        f"--data {data} --logs {logs}"
+        f"ecg-rhythm train {models / 'wise.json'} --name wise_split_2_3_14_seed3 --fold 0 "
+        f"--split split_2_3_14 --seed 3 --data {data} --logs {logs}"
     )
     assert f"`{expected}`" in message
     for command in (expected.split()[1:], ["train", str(models / "student.json"), *words]):

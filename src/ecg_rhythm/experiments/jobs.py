@@ -70,7 +70,7 @@ class Recipe:
     teacher: ModelConfig | None
 
     def spec(self, name: str, job: Job, fold: int) -> RunSpec:
-        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold, and is named by these."""
+        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold."""
         teacher = None
         if self.teacher is not None and self.model.distillation is not None:
             of = self.model.distillation.teacher
