@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test docs outputs bench model fuzz lint format clean
+.PHONY: demo test docs outputs bench gpu model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -19,6 +19,9 @@ outputs: $(READY)  ## What commands print in the documentation, updated; some mi
 
 bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; needs data/
 	$(BIN)/python -m benchmarks
+
+gpu: $(READY)  ## Checks, speed and a start of the paper's training on a GPU, ten minutes; needs data/
+	$(BIN)/python -m benchmarks.gpu
 
 model: $(READY)  ## The networks that come with the program, trained again: three quarters of an hour on one core; needs data/
 	test -d data/splits/split_100_6_14_refit || $(BIN)/ecg-rhythm split --folds 100 --refit

@@ -40,12 +40,14 @@ Indices = NDArray[np.int64]
 MODELS = Path("models")
 PARTS = {"CNN": ("CNN_paper", 0), "CRNN-0": ("CRNN_paper", 0), "CRNN": ("CRNN_paper", 2)}
 """Network and phase; CRNN-0 is without its LSTMs, CRNN all of it learning together."""
+SETTINGS = {**PARTS, "default": ("default", 0)}
+"""With the default network, which has no baseline."""
 WARM_UP = 2
 """Batches that are not timed: libraries prepare themselves."""
 
 
 def _setting(part: str) -> tuple[config.ModelConfig, int, Store, Indices, Indices]:
-    name, phase = PARTS[part]
+    name, phase = SETTINGS[part]
     store = open_store(DATA)
     fold = load_split(splits_folder(DATA) / challenge.DEFAULT_SPLIT, len(store)).folds[0]
     return config.load_model(MODELS / f"{name}.json"), phase, store, np.array(fold.train) - 1, np.array(fold.test) - 1
