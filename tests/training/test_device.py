@@ -32,7 +32,15 @@ from tests.helpers import model, spec
 
 ON_GPU = torch.cuda.is_available()
 DEVICE, PLACE = ("cuda", "0") if ON_GPU else ("cpu", "cpu")
-MANY_STEPS: dict[str, Any] = {"training_parameters__epochs": [30]}
+OPTIONS: dict[str, Any] = {
+    "training_parameters__auxiliary_heads": True,
+    "training_parameters__weight_average": 0.8,
+    "data_augmentation__window": 4.0,
+    "data_augmentation__window_schedule": [2.0, 4.0],
+    **{f"data_augmentation__{change}": 0.5 for change in ("speed", "gain", "noise", "wander", "hum", "gaps", "stuck")},
+}
+"""What a step may have to do beside the network."""
+MANY_STEPS = {**OPTIONS, "training_parameters__epochs": [30], "training_parameters__optimizer": "muon"}
 
 
 def signals() -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,7 +84,7 @@ def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.skipif(not ON_GPU, reason="a processor never waits for itself: needs a GPU that torch can use")
 def test_no_step_waits_for_the_gpu(data: Path, tmp_path: Path, name: str, optimizer: str) -> None:
-    training = trainer(data, tmp_path, model_name=name, training_parameters__optimizer=optimizer)
+    training = trainer(data, tmp_path, model_name=name, training_parameters__optimizer=optimizer, **OPTIONS)
     training.network.train()
     steps = optimizer_of(training.learning, training.options)
     batches = training_batches(

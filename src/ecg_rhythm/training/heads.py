@@ -49,10 +49,10 @@ class WithHeads(nn.Module):
             )
         self.network, self.blocks = network, list(blocks)
         self.heads: nn.ModuleList | list[Any] = []
-        length = round(SECONDS * fs)
+        length, device = round(SECONDS * fs), next(network.parameters()).device
         with torch.inference_mode():
             network.eval()  # so that this signal enters no statistics
-            features = self._features(torch.zeros(1, length), torch.tensor([length]))[1]
+            features = self._features(torch.zeros(1, length, device=device), torch.tensor([length]))[1]
         self.heads = nn.ModuleList(nn.Linear(each.shape[1], n_classes) for each in features)
 
     def restart(self, seed: int) -> None:

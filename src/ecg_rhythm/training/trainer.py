@@ -84,7 +84,7 @@ class Trainer:
         self.options, self.epochs = config.training_parameters, networks.epochs_per_phase(config)
         classes = len(parts.store.classes)
         torch.manual_seed(seed_of(seed))
-        self.bare = networks.build(config, parts.store.fs, classes)
+        self.bare = networks.build(config, parts.store.fs, classes).to(accelerator.device)
         decay = self.options.weight_average
         self.average = average_of(self.bare, decay) if decay else None
         self.learning = WithHeads(self.bare, parts.store.fs, classes) if self.options.auxiliary_heads else self.bare
