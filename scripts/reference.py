@@ -45,8 +45,8 @@ def model_file() -> str:
         *section(config.ModelConfig, whole, whole),
     ]
     for key, value in whole["properties"].items():
-        if "$ref" in value:
-            own = resolved(value, whole)
+        if (described := next((each for each in (value, *value.get("anyOf", [])) if "$ref" in each), None)) is not None:
+            own = resolved(described, whole)
             parts += [f"## {key}", own["description"], *section(getattr(config, own["title"]), own, whole)]
     parts.append("## model_parameters")
     parts.append("Its keys depend on `model_name`.")

@@ -116,7 +116,7 @@ class DataAugmentation(Section):
     """Length in seconds of a random window that longer recordings are cut to; each batch is also cut to its shortest.
 
     The trained network then classifies windows of that length, too, and their probabilities are averaged."""
-    window_schedule: list[Seconds] = Field(default_factory=list)
+    window_schedule: Annotated[list[Seconds], Field(min_length=1)] | None = None
     """Lengths of the window in equal parts of the epochs of a phase, in place of `window`: [8, 8, 15, 30], for example,
     is 8 s in the first half of them. What the trained network then classifies depends on `window` alone."""
     speed: Chance = 0.0
@@ -140,7 +140,7 @@ class DataAugmentation(Section):
 
     def in_epoch(self, epoch: int, epochs: int) -> DataAugmentation:
         """What holds in an epoch, counted from 0, of a phase of so many: the window that its schedule has then."""
-        if not self.window_schedule:
+        if self.window_schedule is None:
             return self
         window = self.window_schedule[epoch * len(self.window_schedule) // epochs]
         return self.model_copy(update={"window": window})
@@ -170,6 +170,7 @@ class ModelConfig(Section):
     training_parameters: TrainingParameters
     data_augmentation: DataAugmentation
     distillation: Distillation | None = None
+    """Learning from a teacher; null learns from the labels alone."""
 
     def with_epochs(self, epochs: list[int]) -> ModelConfig:
         """Copy the model with other numbers of epochs per phase."""

@@ -554,9 +554,9 @@ def test_only_late_epochs_are_kept_and_each_of_them_is_validated(data: Path, tmp
 
 @pytest.mark.parametrize(
     ("schedule", "epochs", "seen"),
-    [([], 3, [5, 5, 5]), ([2, 3], 4, [2, 2, 3, 3]), ([2, 3, 4], 2, [2, 3]), ([2, 3, 2], 6, [2, 2, 3, 3, 2, 2])],
+    [(None, 3, [5, 5, 5]), ([2, 3], 4, [2, 2, 3, 3]), ([2, 3, 4], 2, [2, 3]), ([2, 3, 2], 6, [2, 2, 3, 3, 2, 2])],
 )
-def test_windows_follow_their_schedule(schedule: list[float], epochs: int, seen: list[float]) -> None:
+def test_windows_follow_their_schedule(schedule: list[float] | None, epochs: int, seen: list[float]) -> None:
     options = model(data_augmentation__window=5, data_augmentation__window_schedule=schedule).data_augmentation
     assert [options.in_epoch(epoch, epochs).window for epoch in range(epochs)] == seen
 
