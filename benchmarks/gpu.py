@@ -4,7 +4,7 @@
    killed run goes on, two runs share the device.
 2. How fast the paper's networks and the default network train: recordings per second, seconds per epoch, and the share
    of the device's measured bfloat16 matrix rate.
-3. As many epochs as the time allows of the paper's CNN as published, on fold 0. The same command goes on with it.
+3. The paper's CNN as published, on fold 0, for as many epochs as the time allows. The same command continues it.
 
 Needs the challenge set in data/. Without a GPU, `--device cpu --small` does the same with a few steps, to see that it
 works.

@@ -58,11 +58,11 @@ recording is classified by a network that did not train on it. [The score](score
 * **Possible optimism.** The 1139 recordings on which the recipe was chosen (13 % of all) are test recordings in folds
   1 to 4. Fold 0 tests none of them. Its scores are {fold0}: no gain from the choice is visible.
 * **`default_seed1`** was trained with source code that contained changes which were never committed.
-* **`CNN_short` and `CRNN_short`** are the paper's architectures with an earlier short recipe of ours, trained for
-  about half an hour on one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s,
-  small batches, no dropout, averaged weights, weighted classes and augmentation. The CRNN runs only the first two of
-  its five phases. The learning rate was chosen by the training loss on fold 2. When we decided to classify in windows
-  of 8 s, we already knew the test scores of folds 0 to 2. The networks were trained with the commit named in
+* **`CNN_short` and `CRNN_short`** are the paper's architectures, trained with our earlier short recipe for about half
+  an hour on one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s, small
+  batches, no dropout, averaged weights, weighted classes and augmentation. The CRNN runs only the first two of its
+  five phases. The learning rate was chosen by the training loss on fold 2. When we decided to classify in windows of
+  8 s, we already knew the test scores of folds 0 to 2. The networks were trained with the commit named in
   `result.json`; the predictions were made later from the stored weights, with a newer commit."""
 ELSEWHERE = """The following scores were published elsewhere. Their protocols differ, so small differences mean nothing.
 

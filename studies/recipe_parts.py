@@ -3,7 +3,7 @@
 Leaves parts of the recipe out, one at a time, at equal processor time, on the training part of fold 0. It scores the
 validation part alone. Then adds parts of it to the default network. Needs the challenge set in data/. Runs are kept in
 logs/recipe_parts and continue after an interruption; the figures go to results/recipe_parts.json.
-Ten hours of one core.
+Many hours of one core.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class DataAugmentation(Section):
     """Chance that 1 to 5 short parts of a recording, of 0.03 to 0.5 s, are set to 0."""
 
     def in_epoch(self, epoch: int, epochs: int) -> DataAugmentation:
-        """What holds in an epoch, counted from 0, of a phase of so many: the window that its schedule has then."""
+        """The augmentation in an epoch, counted from 0, of a phase of `epochs`: with the window of the schedule."""
         if self.window_schedule is None:
             return self
         window = self.window_schedule[epoch * len(self.window_schedule) // epochs]

@@ -101,7 +101,7 @@ def make_split(
     Raises
     ------
     BadInput
-        If the rule is unknown, or there are too few records of a class for so many folds.
+        If the rule is unknown, or a class has fewer records than the folds need.
     """
     if folds < 2 or ratio < 2:
         raise BadInput(f"a split needs at least 2 folds and a ratio of at least 2 (found {folds} and {ratio})")

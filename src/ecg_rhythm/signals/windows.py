@@ -28,7 +28,7 @@ def windows(samples: int, fs: float, seconds: float | None) -> list[slice]:
     fs : float
         Sampling rate in Hz.
     seconds : float or None
-        Length of a window; None stands for the whole recording.
+        Length of a window; None: the whole recording.
     """
     length = samples if seconds is None else min(samples_of(seconds, fs), samples)
     if length == samples:

@@ -59,7 +59,7 @@ class State:
         return State(self.phase + 1, scaler=self.scaler, hotlog=self.hotlog, phases=self.phases)
 
     def may_choose(self, options: TrainingParameters, epochs: int) -> bool:
-        """Whether the weights may be kept now, after so many of the phase's `epochs`."""
+        """Whether the weights of this epoch may be kept, in a phase of `epochs`."""
         return self.epoch > options.choose_from * epochs or self.epoch == epochs
 
     def is_due(self, options: TrainingParameters, epochs: int) -> bool:

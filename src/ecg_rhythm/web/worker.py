@@ -136,7 +136,7 @@ def _classified(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Predi
 
 
 def _write(upload: Upload, path: Path) -> None:
-    """Write a single file as `path`; of several, a WFDB header as `path.hea`, and its signal files under names of ours.
+    """Write a single file as `path`; of several, a WFDB header as `path.hea`, and its signal files under new names.
 
     Raises
     ------
