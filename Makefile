@@ -21,7 +21,7 @@ bench: $(READY)  ## Speed and memory against a baseline, an hour on one core; ne
 	$(BIN)/python -m benchmarks
 
 gpu: $(READY)  ## Checks, speed and a start of the paper's training on a GPU, ten minutes; needs data/
-	$(BIN)/python -m benchmarks.gpu
+	$(BIN)/python -m benchmarks.gpu --to results/gpu.json
 
 model: $(READY)  ## The networks that come with the program, trained again: three quarters of an hour on one core; needs data/
 	test -d data/splits/split_100_6_14_refit || $(BIN)/ecg-rhythm split --folds 100 --refit

@@ -3,7 +3,7 @@
 1. The checks of `tests/training/test_device.py`: probabilities are those of the processor, no step waits for the GPU, a
    killed run goes on, two runs share the device.
 2. How fast the paper's networks and the default network train: recordings per second, seconds per epoch, and the share
-   of the device's measured bfloat16 matrix rate.
+   of the device's measured bfloat16 matrix rate; and how fast several runs train that share the device.
 3. The paper's CNN as published, on fold 0, for as many epochs as the time allows. The same command continues it.
 
 Needs the challenge set in data/. Without a GPU, `--device cpu --small` does the same with a few steps, to see that it
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -30,11 +32,15 @@ from ecg_rhythm.config import Job
 from ecg_rhythm.data import challenge
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import single
+from ecg_rhythm.experiments.local import environment_of
 from ecg_rhythm.experiments.run import train
+from ecg_rhythm.files import write_json
 from ecg_rhythm.training.progress import Progress
 
-STEPS, FEW = 100, 2
+STEPS, FEW = 200, 2
 """Steps that are timed for each network, and where only a look is asked for."""
+RUNS = (1, 2, 4)
+"""How many runs share the device."""
 LOGS = Path("logs")
 
 out = Console(width=120)
@@ -57,6 +63,18 @@ def speeds(device: str, steps: int) -> dict[str, dict[str, float]]:
     return measured
 
 
+def sharing(device: str, steps: int) -> dict[int, float]:
+    """Recordings per second of the paper's CNN in all of so many runs at once."""
+    rates = {}
+    for runs in RUNS:
+        task = [sys.executable, "-m", "benchmarks.tasks", "train", "CNN", "ours", str(steps), "0", device]
+        cores = os.environ | environment_of("0", runs)
+        processes = [subprocess.Popen(task, stdout=subprocess.PIPE, text=True, env=cores) for _ in range(runs)]
+        rates[runs] = sum(json.loads(process.communicate()[0])["per_second"] for process in processes)
+        out.print(f"{runs} runs at once: {rates[runs]:.0f} recordings per second, all together", highlight=False)
+    return rates
+
+
 def train_for(minutes: float, device: str) -> dict[str, Any]:
     """Train the paper's CNN as published on fold 0 until the time is up, and say how far it is."""
     job = Job(model="CNN_paper", split=challenge.DEFAULT_SPLIT, cvids=[0])
@@ -71,9 +89,9 @@ def train_for(minutes: float, device: str) -> dict[str, Any]:
 
     with contextlib.suppress(TimeIsUp):
         train(spec, DATA, LOGS, device=device, report=report)
-    shown = json.loads(run.progress.read_text()) if run.progress.exists() else {}
-    curve = run.hotlog.read_text() if run.hotlog.exists() else ""
-    return {"progress": shown, "curve": curve, "done": run.is_done}
+    lines = run.hotlog.read_text().splitlines() if run.hotlog.exists() else []
+    curve = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
+    return {"curve": curve, "done": run.is_done}
 
 
 def main() -> None:
@@ -82,26 +100,27 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--minutes", type=float, default=5, help="for training")
     parser.add_argument("--small", action="store_true", help="time a few steps only")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/gpu"), help="folder for the figures")
+    parser.add_argument("--to", type=Path, default=Path("build/gpu.json"), help="file for the figures")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("there is no GPU that torch can use here; --device cpu --small shows whether the script works")
     if not (DATA / "store" / "store.json").exists():
         sys.exit(f"{DATA}: there is no packed challenge set; get it with `ecg-rhythm fetch`")
-    options.out.mkdir(parents=True, exist_ok=True)
+    steps = FEW if options.small else STEPS
     tests = [sys.executable, "-m", "pytest", "-q", "-rs", "tests/training/test_device.py"]
     passed = subprocess.run(tests, check=False).returncode == 0
     report: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
         "torch": torch.__version__,
         "checks passed": passed,
-        "speed": speeds(options.device, FEW if options.small else STEPS),
+        "speed": speeds(options.device, steps),
     }
-    (options.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    trained = train_for(options.minutes, options.device)
-    (options.out / "curve.csv").write_text(trained.pop("curve"))
-    (options.out / "report.json").write_text(json.dumps(report | {"training": trained}, indent=1) + "\n")
-    out.print(f"all figures are in {options.out}", markup=False)
+    if options.device == "cuda":
+        report["several runs"] = sharing(options.device, steps)
+    options.to.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.to, report)
+    write_json(options.to, report | {"training": train_for(options.minutes, options.device)})
+    out.print(f"all figures are in {options.to}", markup=False)
     if not passed:
         sys.exit("a check failed; its output is above")
 

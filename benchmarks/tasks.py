@@ -43,7 +43,7 @@ PARTS = {"CNN": ("CNN_paper", 0), "CRNN-0": ("CRNN_paper", 0), "CRNN": ("CRNN_pa
 SETTINGS = {**PARTS, "default": ("default", 0)}
 """With the default network, which has no baseline."""
 WARM_UP = 2
-"""Batches that are not timed: libraries prepare themselves."""
+"""Batches that are not timed, as libraries prepare themselves; on a GPU, as many as are timed."""
 
 
 def _setting(part: str) -> tuple[config.ModelConfig, int, Store, Indices, Indices]:
@@ -53,17 +53,17 @@ def _setting(part: str) -> tuple[config.ModelConfig, int, Store, Indices, Indice
     return config.load_model(MODELS / f"{name}.json"), phase, store, np.array(fold.train) - 1, np.array(fold.test) - 1
 
 
-def _timed(batches: Iterator[Any], step: Callable[[Any], int], count: int) -> dict[str, float]:
-    """Recordings per second of processor time over `count` batches."""
-    for batch in itertools.islice(batches, WARM_UP):
-        step(batch)
+def _timed(batches: Iterator[Any], step: Callable[[Any], int], count: int, warm_up: int = WARM_UP) -> dict[str, float]:
+    """Recordings per second of processor time over `count` batches, after some that are not timed."""
+    before = sum(step(batch) for batch in itertools.islice(batches, warm_up))
     _finish()
     processor, wall, recordings = time.process_time(), time.perf_counter(), 0
     for batch in itertools.islice(batches, count):
         recordings += step(batch)
     _finish()
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
-    return {"per_cpu_second": recordings / processor, "per_second": recordings / wall, "recordings": recordings}
+    rates = {"per_cpu_second": recordings / processor, "per_second": recordings / wall}
+    return {**rates, "recordings": recordings, "not_timed": before}
 
 
 def _finish() -> None:
@@ -86,15 +86,18 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         bare.enter_phase(phase)
         network: Any = bare.to(accelerator.device)
         optimizer = optimizer_of(bare, options)
-        batches: Iterator[Any] = training_batches(
-            recordings,
-            targets,
-            indices,
-            batch_size=options.batch_size,
-            compensation=options.dataset_compensation,
-            augmentation=model.data_augmentation,
-            seed=int(seed),
-            epoch=0,
+        batches: Iterator[Any] = itertools.chain.from_iterable(
+            training_batches(
+                recordings,
+                targets,
+                indices,
+                batch_size=options.batch_size,
+                compensation=options.dataset_compensation,
+                augmentation=model.data_augmentation,
+                seed=int(seed),
+                epoch=epoch,
+            )
+            for epoch in itertools.count()
         )
     else:
         network = baseline.Baseline(model, joint=phase > 0)
@@ -113,7 +116,7 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
         optimizer.zero_grad()
         return len(members)
 
-    return _timed(batches, step, int(count))
+    return _timed(batches, step, int(count), WARM_UP if device == "cpu" else int(count))
 
 
 def floor(part: str, device: str, count: str) -> dict[str, float]:
@@ -123,9 +126,8 @@ def floor(part: str, device: str, count: str) -> dict[str, float]:
     """
     model, phase, _, indices, _ = _setting(part)
     with FlopCounterMode(display=False) as counter:
-        counted = train(part, "ours", count, "0", device)
-    recordings = counted["recordings"] + WARM_UP * model.training_parameters.batch_size
-    operations = counter.get_total_flops() / recordings
+        counted = train(part, "ours", str(-(-int(count) // 4)), "0", device)
+    operations = counter.get_total_flops() / (counted["recordings"] + counted["not_timed"])
     figures = train(part, "ours", count, "0", device)
     rate = _matrix_rate(device)
     seconds_per_epoch = len(indices) / figures["per_second"]

@@ -172,6 +172,11 @@ def main() -> None:
     shipped = {name: by_name[name] for name in (MAIN, "fast")}
     beside = {name: by_name[name] for name in (MAIN, "CRNN_short", "CNN_short")}
     fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
+    gpu = json.loads((RESULTS / "gpu.json").read_text())
+    fill(
+        PAGES / "performance.md",
+        {"GPU": tables.gpu_speeds(gpu), "curve": tables.curve(gpu["training"]["curve"])},
+    )
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}
     fill(
         PAGES / "model-card.md",

@@ -48,6 +48,9 @@ STRONGEST = (
 )
 """Row of the model card -> perturbation and strength."""
 
+GPU_NETWORKS = ("the paper's CNN", "its CRNN without the LSTM", "its CRNN", "`default`")
+"""Networks that `benchmarks/gpu.py` measures, in its order."""
+
 
 def plus_minus(measure: OverFolds) -> str:
     """Mean and standard deviation as text."""
@@ -218,3 +221,33 @@ def strongest(measured: dict[str, Any]) -> str:
         drops = [costs(m, perturbation)[strength] for m in measured.values()]
         rows.append([label, *(f"{signed(cost.mean)} ± {cost.sd:.3f}" for cost in drops)])
     return table(["", *(f"`{name}`" for name in measured)], rows)
+
+
+def gpu_speeds(measured: dict[str, Any]) -> str:
+    """Rates of each network on a GPU, and of several runs that share it."""
+    rows = [
+        [
+            label,
+            f"{speed['per_second']:.0f}",
+            f"{60 * speed['minutes_per_epoch']:.1f} s",
+            f"{speed['giga_operations_per_recording']:.1f} billion",
+            f"{speed['share']:.1%}",
+        ]
+        for label, speed in zip(GPU_NETWORKS, measured["speed"].values(), strict=True)
+    ]
+    rates = {int(runs): rate for runs, rate in measured["several runs"].items()}
+    several = [[str(runs), f"{rate:.0f}", f"{rate / rates[1]:.2f}"] for runs, rate in rates.items()]
+    columns = ["", "recordings/s", "an epoch", "operations per recording", "share of the bf16 matrix rate"]
+    return (
+        f"{table(columns, rows)}\n\nSeveral runs of the paper's CNN at once on the same GPU:\n\n"
+        f"{table(['runs', 'recordings/s, all together', 'ratio to one'], several)}"
+    )
+
+
+def curve(rows: Sequence[dict[str, float]]) -> str:
+    """A learning curve: loss and scores of the validation part at each validation."""
+    measures = ("loss", "valid_accuracy", "valid_score")
+    lines = [
+        [f"{row['epoch']:.0f}", *(f"{row[name]:.3f}" for name in measures), f"{row['seconds']:.0f} s"] for row in rows
+    ]
+    return table(["epoch", "loss", "accuracy, validation", "challenge score, validation", "time"], lines)

@@ -37,7 +37,7 @@ from ecg_rhythm.inference import classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.training.batches import seed_of
 from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
-from ecg_rhythm.training.optimizer import average_of, schedule
+from ecg_rhythm.training.optimizer import moving_average, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
 from tests.helpers import model, predict, refusal, spec
@@ -237,22 +237,21 @@ def test_an_interrupted_run_ends_with_the_same_bits(
 
 
 def test_an_average_follows_weights_and_batch_statistics() -> None:
-    network = nn.BatchNorm1d(1)
-    average = average_of(network, 0.3)
+    network, average = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    move = moving_average(average, network, 0.3)
     values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0]
     want_weight, want_mean = 1.0, 0.0  # what torch begins with
     for step, value in enumerate(values):
-        with torch.no_grad():
-            network.weight.fill_(value)
-            network.running_mean = torch.tensor([2 * value])
-            network.num_batches_tracked = torch.tensor(step)
-        average.update_parameters(network)
+        for tensor, new in zip(network.state_dict().values(), (value, 0.0, 2 * value, 1.0, step), strict=True):
+            tensor.fill_(new)
+        move(step)
         decay = min(0.3, (1 + step) / (10 + step))
         want_weight = decay * want_weight + (1 - decay) * value
         want_mean = decay * want_mean + (1 - decay) * 2 * value
-    assert float(average.module.state_dict()["weight"]) == pytest.approx(want_weight)
-    assert float(average.module.state_dict()["running_mean"]) == pytest.approx(want_mean)
-    assert int(average.module.state_dict()["num_batches_tracked"]) == len(values) - 1
+    averaged = average.state_dict()
+    assert float(averaged["weight"]) == pytest.approx(want_weight)
+    assert float(averaged["running_mean"]) == pytest.approx(want_mean)
+    assert int(averaged["num_batches_tracked"]) == len(values) - 1
 
 
 def test_the_average_is_what_is_kept(data: Path, tmp_path: Path) -> None:

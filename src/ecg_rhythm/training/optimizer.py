@@ -6,13 +6,10 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import nn
 
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.training.muon import Muon
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 DECAY_PER_STEP = 0.9999
 """Factor of `exponential_decay`."""
@@ -77,21 +74,31 @@ def schedule(kind: str, done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-def average_of(network: nn.Module, decay: float) -> AveragedModel:
-    """Exponential moving average of the weights and batch statistics of a network.
+def moving_average(average: nn.Module, network: nn.Module, decay: float) -> Callable[[int], None]:
+    """Make what moves an exponential moving average of a network's weights and batch statistics after each step.
 
     In the first steps the decay is smaller, (1 + step) / (10 + step), so that the average soon forgets the weights
-    that it began with.
+    that it began with. torch's `AveragedModel` has each step wait for the GPU.
+
+    Parameters
+    ----------
+    average, network : Module
+        Two of the same architecture; they keep their tensors from now on.
+    decay : float
+        Share of the average that stays in a step.
+
+    Returns
+    -------
+    callable
+        Moves the average; called with the number of the step, counted from 0.
     """
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    averaged, current = ([pair[i] for pair in pairs if pair[i].is_floating_point()] for i in (0, 1))
+    copies, counts = ([pair[i] for pair in pairs if not pair[i].is_floating_point()] for i in (0, 1))
 
     @torch.no_grad()
-    def move(averaged: Tensors, current: Tensors, _: Tensor | int) -> None:
-        step = int(model.n_averaged) - 1  # this counter is on the CPU, so that no step waits for a GPU
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
-        else:
-            torch._foreach_copy_(averaged, current)
+    def move(step: int) -> None:
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
+        torch._foreach_copy_(copies, counts)
 
-    model = AveragedModel(network, multi_avg_fn=move, use_buffers=True)
-    model.n_averaged.fill_(1)  # at 0, torch would copy the weights of the first step
-    return model
+    return move

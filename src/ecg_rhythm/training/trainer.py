@@ -7,6 +7,7 @@ weights are the same to the bit.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from ecg_rhythm.training.environment import shared
 from ecg_rhythm.training.fold import Indices, Parts, Trained
 from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.loss import StepLoss, l2_penalty
-from ecg_rhythm.training.optimizer import average_of, optimizer_of, rate_at
+from ecg_rhythm.training.optimizer import moving_average, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.training.progress import HOTLOG, Clock, Progress, State, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
@@ -86,7 +87,8 @@ class Trainer:
         torch.manual_seed(seed_of(seed))
         self.bare = networks.build(config, parts.store.fs, classes).to(accelerator.device)
         decay = self.options.weight_average
-        self.average = average_of(self.bare, decay) if decay else None
+        self.average = copy.deepcopy(self.bare) if decay else None
+        self.move_average = moving_average(self.average, self.bare, decay) if self.average is not None else None
         self.learning = WithHeads(self.bare, parts.store.fs, classes) if self.options.auxiliary_heads else self.bare
         self.learning.to(accelerator.device)
         self.network = shared(self.learning, self.bare.phases, accelerator)
@@ -100,8 +102,7 @@ class Trainer:
     @property
     def kept(self) -> networks.Network:
         """The network that is scored and kept: that of the averaged weights, if there is one."""
-        averaged: networks.Network = self.bare if self.average is None else self.average.module  # type: ignore[assignment]
-        return averaged
+        return self.bare if self.average is None else self.average
 
     def fit(self) -> Trained:
         """Train all phases, from the checkpoint if there is one, and predict with the best weights of the last.
@@ -136,12 +137,10 @@ class Trainer:
         if isinstance(self.learning, WithHeads):
             self.learning.restart(seed_of(self.seed, phase))
         if self.average is not None:
-            self.average.module.load_state_dict(self.bare.state_dict())
-            self.average.n_averaged.fill_(state.step + 1)
+            self.average.load_state_dict(self.bare.state_dict())
         optimizer: Any = self.accelerator.prepare(optimizer_of(self.learning, self.options))
-        averaged = None if self.average is None else self.kept
         if tensors:
-            restore_checkpoint(self.learning, averaged, optimizer, tensors)
+            restore_checkpoint(self.learning, self.average, optimizer, tensors)
         scaler = self.accelerator.scaler
         if scaler is not None and state.scaler:
             scaler.load_state_dict(state.scaler)
@@ -151,7 +150,7 @@ class Trainer:
                 self.validate()
             if scaler is not None:
                 state.scaler = scaler.state_dict()
-            self._save(checkpoint_tensors(self.learning, averaged, optimizer))
+            self._save(checkpoint_tensors(self.learning, self.average, optimizer))
         if self.epochs[phase] == 0:  # such a phase hands on what it was given
             self.validate()
         self._load_best(phase)
@@ -224,8 +223,8 @@ class Trainer:
             self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_clip)
         optimizer.step()
         optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update_parameters(self.bare)
+        if self.move_average is not None:
+            self.move_average(self.state.step)
         return loss.detach()
 
     def _taught(self, batch: Batch) -> Tensor | None:
