@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import scipy.io
 import wfdb
 from numpy.typing import NDArray
 
-from ecg_rhythm.data.packing import pack_folder, read_labels
+from ecg_rhythm.data.labels import read_labels
+from ecg_rhythm.data.packing import pack_folder
 from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.records import ReadOptions
 from tests.helpers import refusal
 
 
@@ -99,10 +102,11 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
         ("a,N\nb,N\nc,N\n", "labels.csv: all recordings are labelled N; at least two classes are needed"),
         ("", "labels.csv: there are no labels in it; write a line `record,label`"),
         ("record,label\n", "labels.csv: there are no labels in it; write a line `record,label`"),
-        ("a;N\nb;A\nc;N\n", "labels.csv, line 1: expected `record,label`, found 'a;N'; correct this line"),
+        ("a N\nb A\nc N\n", "labels.csv, line 1: expected `record,label`, found 'a N'; correct this line"),
+        ("a,N,1\nb,A,2\nc,N,3\n", "line 1: expected `record,label`, as no first line names the columns, found 'a,N,1'"),
         ("a,N\nb\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b'; correct this line"),
         ("a,N\nb,A\nc,\n", "labels.csv, line 3: expected `record,label`, found 'c,'; correct this line"),
-        ("a,N\nb,A,x\nc,N\n", "labels.csv, line 2: expected `record,label`, found 'b,A,x'; correct this line"),
+        ("a,N\nb,A,x\nc,N\n", "line 2: expected `record,label`, as no first line names the columns, found 'b,A,x'"),
         (f"a,{'N' * 2**18}\nb,A\nc,N\n", "labels.csv: this is not a CSV file (field larger than field limit"),
         ('a,N\nb,A\nc,N\n"d\ne",N\n', "labels.csv, line 4: expected"),
     ],
@@ -110,11 +114,6 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
 def test_labels_that_do_not_fit_are_refused(recordings: Path, labels: str, says: str) -> None:
     assert says in refusal(lambda: pack(recordings, labels))
     assert left_behind(recordings) == []
-
-
-def cut_short(folder: Path) -> None:
-    path = folder / "more" / "b.dat"
-    path.write_bytes(path.read_bytes()[:1000])
 
 
 def lose_signals(folder: Path) -> None:
@@ -136,7 +135,6 @@ def spoil(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (cut_short, "b.hea: this WFDB record is damaged or of an unknown kind"),
         (lose_signals, "b.hea: its signal file b.dat is missing"),
         (make_gaps, "c.mat: 300 of its 300 samples are not numbers"),
         (leave_half_a_second, "c: 0.5 s is too short; give at least 1 s"),
@@ -188,3 +186,52 @@ def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
 def test_labels_may_hold_any_text(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text('r1,"AV block, 2nd degree"\nr2,Vorhofflimmern für Fälle\n', encoding="utf-8")
     assert read_labels(tmp_path / "l.csv") == {"r1": "AV block, 2nd degree", "r2": "Vorhofflimmern für Fälle"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("first", "row"),
+    [
+        ((), ("{}", "{}")),
+        (("record", "label"), ("{}", "{}")),
+        (("Filename", "Rhythm"), ("{}.csv", "{}")),
+        (("file", "label"), ("set/a.b/{}.hea", "{}")),
+        (("label", "record"), None),
+        (("record", "label", "age"), ("{}", "{}", "60")),
+        (("", "record", "label"), ("7", "{}", "{}")),
+    ],
+)
+def test_labels_are_read_as_people_write_them(
+    tmp_path: Path, delimiter: str, first: tuple[str, ...], row: tuple[str, ...] | None
+) -> None:
+    labels = {"r0": "Normal", "r1": "AV block, 2nd degree", "r.2": "Other"}
+    with (tmp_path / "l.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        if first:
+            writer.writerow(first)
+        for name, label in labels.items():
+            filled = iter((name, label))
+            writer.writerow(
+                (label, name) if row is None else [cell.format(next(filled)) if "{}" in cell else cell for cell in row]
+            )
+    assert read_labels(tmp_path / "l.csv") == labels
+
+
+def test_what_was_assumed_in_packing_is_said(recordings: Path) -> None:
+    (recordings.parent / "labels.csv").write_text("a,Other\nb,other\nc,N\n")
+    said: list[str] = []
+    pack_folder(recordings, recordings.parent / "labels.csv", recordings.parent / "data", report=said.append)
+    assert said[0] == "'Other' and 'other' are different classes; correct the labels if they are one"
+
+
+def test_files_without_rate_unit_or_known_lead_are_packed_as_the_user_says(tmp_path: Path) -> None:
+    wave = 1000 * np.sin(np.arange(4000) / 9)
+    (tmp_path / "files").mkdir()
+    for name in ("a", "b"):
+        np.save(tmp_path / "files" / f"{name}.npy", np.column_stack([wave[::-1] ** 2, wave]))
+    (tmp_path / "labels.csv").write_text("a,N\nb,A\n")
+    data = tmp_path / "data"
+    options = ReadOptions(lead="2", fs=200, unit="uV")
+    store = pack_folder(tmp_path / "files", tmp_path / "labels.csv", data, fs=200, options=options)
+    assert (store.fs, len(store.signal(0))) == (200, 4000)
+    np.testing.assert_allclose(store.signal(0), wave / 1000, atol=0.002)

@@ -56,7 +56,7 @@ def test_arrays_named_after_leads_are_leads(tmp_path: Path) -> None:
 def test_many_recordings_in_one_array_are_refused(tmp_path: Path) -> None:
     beats = np.random.default_rng(0).normal(size=(500, 187))
     np.save(tmp_path / "r.npy", beats)
-    assert "many recordings, not leads; choose one with --lead" in refusal(lambda: read(tmp_path / "r.npy"))
+    assert "are many recordings or beats rather than leads; save each" in refusal(lambda: read(tmp_path / "r.npy"))
     channels = {"data": np.tile(LEAD, 2)[None], "datastart": np.array([[1], [2001]]), "samplerate": FS}
     scipy.io.savemat(tmp_path / "r.mat", channels)
     assert "export a single channel" in refusal(lambda: read(tmp_path / "r.mat"))

@@ -53,9 +53,8 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         if name == "one":
             record = read(pipe, ReadOptions(fs=FS / 2))
             np.testing.assert_allclose(record.signal, LEAD, atol=1e-4)
-            assert (
-                record.name == "one" and len([remark for remark in record.remarks if "as the file says" in remark]) == 1
-            )
+            assert record.name == "one"
+            assert len([remark for remark in record.remarks if "the file says" in remark]) == 1
         else:
             assert refusal(partial(read, pipe)).startswith(f"{pipe}: there are no lines of numbers")
         writer.join()
@@ -141,13 +140,10 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
         (a_file("r.txt", b"1\n2\n3\n"), "its sampling rate is unknown; give it in Hz with --fs"),
         (a_file("r.dat", bytes(range(256))), "unknown format; it is neither text nor a known ECG format"),
         (without_signals, "its signal file r.dat is missing; put it beside the header"),
-        (truncated("16"), "this WFDB record is damaged or of an unknown kind"),
-        (truncated("212"), "this WFDB record is damaged or of an unknown kind"),
         (lambda folder: write_wfdb(folder, unit="mmHg"), "lead ECG: its samples are in 'mmHg', which is no voltage"),
         (break_header(""), "this file is empty; get a new copy"),
         (break_header("garbage"), "this WFDB record is damaged or of an unknown kind"),
         (break_header(HEADER.replace(" 16 ", " 99 ", 1)), "this WFDB record is damaged or of an unknown kind"),
-        (break_header(HEADER.replace(" 1000\n", " 1500\n")), "this WFDB record is damaged or of an unknown kind"),
         (break_header(HEADER.replace(" 1 ", " 2 ", 1)), "this WFDB record is damaged or of an unknown kind"),
         (break_header(HEADER.replace(" 300 ", " 0 ")), "the sampling rate in its first line is not one of an ECG"),
         (break_header("{name} 0 300 1000\n"), "this WFDB record holds no signal"),

@@ -13,6 +13,8 @@ from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.schema import checked_name
 
 
@@ -41,12 +43,26 @@ def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
     labels: Annotated[Path, typer.Option(help="CSV file with a line `record,label` for each recording.")],
     fs: Annotated[float, typer.Option(help="Sampling rate to resample all recordings to, in Hz.")] = 300.0,
+    recorded_fs: Annotated[
+        float | None, typer.Option(help="Sampling rate of the files in Hz; default: what each file says.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the files: mV, uV, V or 200/mV; default: what each file says.")
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Lead to read, by name or number.")] = None,
     data: Data = Path("data"),
 ) -> None:
     """Pack your own labelled recordings into a data set for the other commands."""
     from ecg_rhythm.data import packing
 
-    store = packing.pack_folder(folder, labels, data, fs=fs)
+    def report(line: str) -> None:
+        out.print(line, highlight=False, markup=False)
+
+    try:
+        options = ReadOptions(lead, recorded_fs, unit)
+        store = packing.pack_folder(folder, labels, data, fs=fs, options=options, report=report)
+    except BadInput as error:  # of `classify`, --fs is another option
+        raise BadInput(str(error).replace("with --fs", "with --recorded-fs")) from None
     print_store(out, store)
     out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
 

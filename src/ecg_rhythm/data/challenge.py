@@ -27,6 +27,7 @@ from ecg_rhythm.data.splits import check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats.matlab import CHALLENGE_FS
+from ecg_rhythm.records.recording import CUT_OFF
 
 CLASSES = ("N", "A", "O", "~")
 ARCHIVE = "training2017.zip"
@@ -262,7 +263,7 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
                 record = records.read(header)
             except BadInput:
                 record = None
-            if record is None or record.missing:
+            if record is None or record.missing or any(remark.startswith(CUT_OFF) for remark in record.remarks):
                 raise BadInput(f"{zipped.filename}: record {name} is damaged; download the archive again")
             stored = (signal.stat().st_size - MAT_HEADER) // 2
             if len(record.signal) != stored or record.fs != CHALLENGE_FS:

@@ -19,11 +19,10 @@ from ecg_rhythm.records.recording import (
     numbers_of,
     of_record,
     of_signal,
-    remark_on_rate,
     resample,
     to_record,
 )
-from ecg_rhythm.records.units import scale
+from ecg_rhythm.records.units import scale, size_of
 
 __all__ = [
     "FASTEST",
@@ -43,8 +42,8 @@ __all__ = [
     "open_recording",
     "rate",
     "read",
-    "remark_on_rate",
     "resample",
     "scale",
+    "size_of",
     "to_record",
 ]

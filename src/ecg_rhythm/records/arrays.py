@@ -9,25 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import AMBIGUOUS, is_lead, plain_name, read_lead
+from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
+from ecg_rhythm.records.leads import AMBIGUOUS, choose_lead, is_lead, plain_name
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.rates import BEGIN, at_even_times, counts, is_time, rate, rises, unit_of_time
+from ecg_rhythm.records.rates import at_even_times, is_time, rate, stated_rate, unit_of_time
 from ecg_rhythm.records.recording import Recording, in_memory
 from ecg_rhythm.records.units import scale, size_of
 
 SIGNALS = ("ecg", "signal", "signals", "p_signal", "val")
 ANYTHING = ("data", "x")
-RATES = (
-    "fs", "sfreq", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "sampling_frequency", "srate", "sr",
-    "rate", "freq", "hz",
-)  # fmt: skip
 UNITS = ("unit", "units")
 LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels")
-"""Names, in lower case, of arrays that hold the signal, its rate, its unit and the names of its leads."""
+"""Names, in lower case, of arrays that hold the signal, its unit and the names of its leads."""
 FEWEST = 100
 """An array of fewer samples is no signal if there is a longer one, whatever its name."""
-MOST_UNNAMED = 64
-"""If an array has more rows than these, and they have no names, each is a recording or a beat, not a lead."""
 
 
 def recording_of_arrays(
@@ -61,21 +56,24 @@ def recording_of_arrays(
     BadInput
         If there is no signal, nothing tells the rate, or the unit is not one of voltage.
     """
+    arrays = flattened(arrays)
     # Of names that differ only in case, such as a lead `I` and a counter `i`, the larger array counts.
     by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))
     originals = {key.strip().lower(): key for key in by_size}
     by_name = {key: arrays[original] for key, original in originals.items()}
     numbers = {
-        key: value
+        key: squeezed
         for key, value in by_name.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.ndim in (1, 2) and value.size
+        if isinstance(value, np.ndarray)
+        and value.dtype.kind in "iuf"
+        and value.size
+        and (squeezed := value if value.ndim in (1, 2) else value.squeeze()).ndim in (1, 2)
     }
     if _first(by_name, ("datastart",)) is not None and np.size(by_name["datastart"]) > 1:
         raise BadInput(f"{source}: LabChart has saved several channels in one row; export a single channel")
-    key, signal, own_names = _signal(numbers, source)
-    number = _first(by_name, RATES)
-    if number is not None and np.issubdtype(number.dtype, np.number) and number.size == 1:
-        fs = float(number.ravel()[0].real)
+    key, signal, own_names = _signal(numbers, arrays, source)
+    stated = stated_rate(arrays)
+    fs = fs if stated is None else stated
     names = [originals[key].strip() for key in own_names] or [str(value) for value in _texts(by_name, LEADS)]
     units = [str(value) for value in _texts(by_name, UNITS)]
     if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
@@ -84,35 +82,56 @@ def recording_of_arrays(
     if signal.ndim == 2 and signal.shape[1] > 1 and len(names) in (0, signal.shape[1] - 1):
         first = signal[:BEGIN, 0].astype(np.float64)
         if counts(first) or rises(first):
-            times = signal[:, 0] if times is None and not counts(first) else times
+            times = signal[:, 0] if times is None and (is_moment(first) or not counts(first)) else times
             signal = signal[:, 1:]
     leads = signal.shape[1] if signal.ndim == 2 else 1
-    if options.lead is None and len(names) != leads and leads > MOST_UNNAMED:
-        shape = " x ".join(str(size) for size in signal.shape)
-        raise BadInput(f"{source}: {shape} numbers are many recordings, not leads; choose one with --lead")
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
     table = signal.reshape(len(signal), leads)
-    lead, samples, remarks = read_lead(
-        names, options.lead, source, units if len(units) == leads else (), lambda i: table[:, i]
+    known = fs if options.fs is None else float(options.fs)
+    lead, remarks = choose_lead(
+        names,
+        options.lead,
+        source,
+        units if len(units) == leads else (),
+        lambda i: looked_at(lambda start, stop: table[start:stop, i], len(table)),
+        known,
     )
-    if times is not None and fs is None:
-        samples, fs, of_times = at_even_times(
-            samples.astype(np.float64), times.astype(np.float64), unit_of_times, source
+    samples = table[:, lead]
+    if times is not None:
+        samples, of_times, assumed = at_even_times(
+            samples.astype(np.float64), times.astype(np.float64), unit_of_times, source, known
         )
-        remarks = [*remarks, *of_times]
+        fs = of_times if fs is None else fs
+        remarks += assumed
     if units:
         unit = units[lead] if len(units) == leads else units[0]
-    factor, assumed = scale(unit, options, source, size_of(samples))
-    return in_memory(name, samples, rate(fs, options, source), names[lead], factor, [*assumed, *remarks])
+    chosen_fs, said = rate(fs, options, source)
+    factor, of_unit = scale(unit, options, source, size_of(samples))
+    return in_memory(name, samples, chosen_fs, names[lead], factor, [*of_unit, *said, *remarks])
 
 
-def _signal(numbers: Mapping[str, NDArray[Any]], source: str) -> tuple[str, NDArray[Any], list[str]]:
+def flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """What structs hold, by the names of their fields, beside all that is no struct; of one name, the larger counts."""
+    flat: dict[str, Any] = {}
+    for name, value in arrays.items():
+        is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
+        fields = flattened({field: value[field].item() for field in value.dtype.names}) if is_struct else {name: value}
+        for field, inner in fields.items():
+            if field not in flat or np.size(inner) > np.size(flat[field]):
+                flat[field] = inner
+    return flat
+
+
+def _signal(
+    numbers: Mapping[str, NDArray[Any]], arrays: Mapping[str, Any], source: str
+) -> tuple[str, NDArray[Any], list[str]]:
     """The name of the array that is the signal, the signal, and the names of its leads if each has its own array.
 
     It is chosen by its name, else it is the largest that holds no times.
     """
     if not numbers:
-        raise BadInput(f"{source}: there is no row or table of numbers in it; give a file with a signal")
+        there = f", only {', '.join(sorted(arrays))}" if arrays else ""
+        raise BadInput(f"{source}: there is no row or table of numbers in it{there}; give a file with a signal")
     least = min(FEWEST, max(max(array.shape) for array in numbers.values()))
     numbers = {name: array for name, array in numbers.items() if max(array.shape) >= least}
     chosen = next((name for name in SIGNALS if name in numbers), None)
@@ -148,7 +167,9 @@ def _times(numbers: Mapping[str, NDArray[Any]], signal: str, samples: int) -> tu
     """The times of a signal's samples, if an array beside it holds them, and what their unit is in s."""
     for name, array in numbers.items():
         same = name != signal and array.size == samples
-        if same and _are_times(name, array) and not counts(array.ravel()[:BEGIN].astype(np.float64)):
+        begin = array.ravel()[:BEGIN].astype(np.float64)
+        is_index = counts_by_one(begin) if is_time(name) else counts(begin)
+        if same and _are_times(name, array) and (unit_of_time(name) is not None or is_moment(begin) or not is_index):
             return array.ravel(), unit_of_time(name)
     return None, None
 

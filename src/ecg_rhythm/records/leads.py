@@ -1,14 +1,15 @@
-"""Which of several leads is read: the one that the user names, else the first with a name of an ECG lead."""
+"""Which of several leads is read: the user's, else the first with a name of an ECG, else one that looks like an ECG."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.columns import LIKELY, likeness, why_no_ecg
 from ecg_rhythm.records.units import may_be_voltage
 
 PREFERRED = ("i", "ii", "mlii")
@@ -45,19 +46,27 @@ PROCESSING = frozenset({"raw", "filtered", "filt", "clean"})
 """Words for what was done to a lead; they distinguish two leads of one name."""
 FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
 """Words around a lead's name that do not belong to it."""
-MOST_FLAT = 8
-"""How many leads that hold one value throughout are skipped at most."""
+MOST_LOOKED_AT, MOST_NAMED = 16, 3
+"""How many leads are looked at, and how many of those that were passed over are named, at most."""
+MOST_UNNAMED = 64
+"""More leads than these without names are recordings or beats."""
 NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 
 
 def choose_lead(
-    names: Sequence[str], lead: str | None, source: str, units: Sequence[str] = (), flat: Collection[int] = ()
+    names: Sequence[str],
+    lead: str | None,
+    source: str,
+    units: Sequence[str],
+    look: Callable[[int], NDArray[np.float64]],
+    fs: float | None = None,
 ) -> tuple[int, list[str]]:
-    """Choose the lead to read by the leads' names.
+    """Choose the lead to read by the leads' names, units and samples.
 
-    It is the one that the user asks for; else I, else II or MLII, else the first with a name of an ECG, else the first.
-    A name of some other signal comes after all others. Of names that tell equally much, those in units of voltage come
-    first, and flat leads last.
+    It is the one that the user asks for; else I, else II or MLII, else the first with a name of an ECG, else the first
+    that looks like an ECG, else the first. A name of some other signal comes after all others. Of names that tell
+    equally much, those in units of voltage come first. A lead that cannot be an ECG, as it is flat or counts, is passed
+    over for one whose name tells equally much.
 
     Parameters
     ----------
@@ -69,8 +78,10 @@ def choose_lead(
         What messages call the file.
     units : sequence of str
         Units of the leads, if they are known.
-    flat : collection of int
-        Positions of leads that hold one value throughout.
+    look : callable
+        Given a position, samples from the whole of this lead, shape (n,), in any unit.
+    fs : float or None
+        Sampling rate in Hz, if it is known.
 
     Returns
     -------
@@ -82,71 +93,58 @@ def choose_lead(
     Raises
     ------
     BadInput
-        If there is no such lead.
+        If there is no such lead, or so many without names that they are no leads.
     """
     if lead is not None:
         return _position(names, lead, source), []
-    everything = [i for i in range(len(names)) if i not in flat] or list(range(len(names)))
-    everything.sort(key=lambda i: bool(units) and not may_be_voltage(units[i]))
+    if len(names) > MOST_UNNAMED and all(name.isdecimal() for name in names):
+        raise BadInput(
+            f"{source}: {len(names)} columns or rows without names are many recordings or beats rather than leads; "
+            "save each as a file of its own, or choose one with --lead"
+        )
+    if len(names) == 1:
+        return 0, ["not called an ECG"] if is_something_else(names[0]) else []
+    named, unnamed, others = _by_name(names, units)
+    group = named or unnamed or others
+    reasons: dict[int, str] = {}
+    alive: list[int] = []
+    for i in group[:MOST_LOOKED_AT]:
+        samples = look(i)
+        if reason := why_no_ecg(samples):
+            reasons[i] = reason
+            continue
+        alive.append(i)
+        if group is not unnamed or likeness(samples, fs) >= LIKELY:
+            chosen = i
+            break
+    else:
+        chosen = (alive or group)[0]
+    before = [i for i in group[: group.index(chosen)] if i in reasons]
+    passed = [f"{names[i].strip() or f'lead {i + 1}'} {reasons[i]}" for i in before]
+    remarks = [f"passed over: {', '.join(passed[:MOST_NAMED])}"] if passed else []
+    if group is others:
+        remarks.append("not called an ECG")
+    if group is unnamed:
+        like = ", the first that looks like an ECG" if chosen != unnamed[0] else ""
+        remarks.append(f"one of {len(names)} leads, none of a name that is known{like}")
+    return chosen, remarks
+
+
+def _by_name(names: Sequence[str], units: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
+    """Positions of leads by what their names tell: an ECG, in the order of preference; nothing; another signal."""
+    everything = sorted(range(len(names)), key=lambda i: bool(units) and not may_be_voltage(units[i]))
     candidates = [i for i in everything if not is_something_else(names[i])]
     plain = [plain_name(name) for name in names]
-    for preferred in PREFERRED:
-        for i in candidates:
-            if plain[i] == preferred:
-                return i, []
-    known = [i for i in candidates if ECG.search(names[i]) or plain[i] in OTHERS]
-    known += [i for i in candidates if plain[i] in AMBIGUOUS]
-    if known:
-        return known[0], []
-    chosen = (candidates or everything)[0]
-    if not candidates:
-        return chosen, ["not called an ECG"]
-    return chosen, [f"one of {len(names)} leads, none of a name that is known"] if len(names) > 1 else []
 
+    def rank(i: int) -> int:
+        if plain[i] in PREFERRED:
+            return PREFERRED.index(plain[i])
+        if ECG.search(names[i]) or plain[i] in OTHERS:
+            return len(PREFERRED)
+        return len(PREFERRED) + (1 if plain[i] in AMBIGUOUS else 2)
 
-def read_lead(
-    names: Sequence[str],
-    lead: str | None,
-    source: str,
-    units: Sequence[str],
-    read: Callable[[int], NDArray[np.generic]],
-) -> tuple[int, NDArray[np.generic], list[str]]:
-    """Choose a lead as `choose_lead` does and read its samples, given by `read` for a position.
-
-    A lead that holds one value throughout, as a column of states may, is skipped for one whose name tells equally much,
-    unless the user asks for it.
-
-    Returns
-    -------
-    position : int
-        Of the lead, from 0 on.
-    samples : ndarray, shape (n,)
-        Its samples.
-    remarks : list of str
-        What is uncertain about the choice.
-
-    Raises
-    ------
-    BadInput
-        If there is no such lead.
-    """
-    chosen, remarks = choose_lead(names, lead, source, units)
-    samples = read(chosen)
-    flat = [] if lead is not None or _varies(samples) else [chosen]
-    while flat and len(flat) < min(MOST_FLAT, len(names)):
-        other, further = choose_lead(names, None, source, units, flat)
-        if is_something_else(names[other]) or (is_lead(names[chosen]) and not is_lead(names[other])):
-            break
-        if _varies(others := read(other)):
-            return other, others, further
-        flat.append(other)
-    return chosen, samples, remarks
-
-
-def _varies(samples: NDArray[np.generic]) -> bool:
-    """Whether samples have more than one value."""
-    real = samples[np.isfinite(samples)]
-    return bool(len(real) and (real != real[0]).any())
+    named = sorted((i for i in candidates if rank(i) <= len(PREFERRED) + 1), key=rank)
+    return named, [i for i in candidates if i not in named], [i for i in everything if i not in candidates]
 
 
 def _position(names: Sequence[str], lead: str, source: str) -> int:

@@ -39,14 +39,14 @@ def is_closed(path: Path) -> bool:
 
 
 def wfdb_header(path: Path) -> Path | None:
-    """The header of the WFDB record that a path names, by the record's name or one of its files; None without one."""
-    if path.suffix == ".hea":
-        header = path
-    elif path.suffix in (".dat", ".mat"):
-        header = path.with_suffix(".hea")
-    else:
-        header = Path(f"{path}.hea")
-    return header if is_file(header) else None
+    """The header of the WFDB record that a path names, by the record's name or one of its files; None without one.
+
+    Its suffix may be in upper case, as on old discs.
+    """
+    if path.suffix.lower() == ".hea":
+        return path if is_file(path) else None
+    stem = path.with_suffix("") if path.suffix.lower() in (".dat", ".mat") else path
+    return next((header for suffix in (".hea", ".HEA") if is_file(header := Path(f"{stem}{suffix}"))), None)
 
 
 def _holds(question: Callable[[], bool]) -> bool:

@@ -1,82 +1,131 @@
-"""Which sampling rate a recording has: what the file says, what the user says, what a column of times tells."""
+"""Which sampling rate a recording has: what the user says, what the file says, what a column of times tells."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.units import SECONDS
 
 SLOWEST, FASTEST = 1.0, 100_000.0
 """Sampling rates in Hz that a recording may have."""
-TIME = re.compile(r"\b(time|timestamp|datetime|elapsed|seconds?|sec|msec|ms|t|ts)\b", re.IGNORECASE)
-"""Names of columns of times."""
-SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
-           "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "min": 60.0,
-           "minutes": 60.0}  # fmt: skip
-"""What one unit of time is in s."""
+TIME = frozenset(
+    {
+        "time", "timestamp", "timestamps", "datetime", "elapsed", "second", "seconds", "sec", "msec", "ms", "t", "ts",
+        "zeit", "uhrzeit", "zeitstempel", "temps", "heure", "tiempo", "hora", "tempo", "tid", "tijd", "czas", "aika",
+        "время", "时间", "時間", "時刻", "시간",
+    }
+)  # fmt: skip
+"""Words in the names of columns of times."""
+RATE_NAMES = (
+    "fs", "sf", "sfreq", "sr", "srate", "samplingrate", "samplerate", "samplingfrequency", "samplefrequency",
+    "samplingfreq", "samplefreq", "sampfreq", "samprate", "samplespersecond", "samplespersec", "sps", "ecgfs", "fsecg",
+    "ecgsamplingrate", "ecgsamplerate", "abtastrate", "abtastfrequenz",
+)  # fmt: skip
+SHORT_RATE_NAMES = ("rate", "freq", "frequency", "hz")
+INTERVAL_NAMES = (
+    "samplinginterval", "sampleinterval", "samplingperiod", "sampleperiod", "isi", "ts", "dt", "deltat", "timestep",
+    "interval",
+)  # fmt: skip
+"""Letters in the names of a sampling rate in Hz, or of the time between two samples."""
 USUAL = (50.0, 4000.0)
 """Nearly all ECGs have a rate in Hz between these. It tells the unit of times without one."""
 EVEN = 0.05
 """A step from one sample to the next is a usual one if it differs from the usual step by less than this share."""
-BEGIN = 1000
-"""Rows by which a column is judged."""
-COUNTED = 0.9
-"""A column counts its rows if this share of its steps is one; the other steps begin the count again."""
 USUAL_STEPS, MOST_GAPS = 0.5, 0.05
 """Times of samples have at least this share of usual steps, and at most this share of gaps. Others are of packets."""
+SAME = 0.02
+"""Two rates of a recording are the same, but for rounded times, if they differ by at most this share."""
+EXACT = 1e-6
+"""Share by which a rate may be off in any case, as times may be stored in single precision."""
 UNEVEN = "its samples are not evenly spaced; taken as if they were"
 
 
-def rate(of_file: float | None, options: ReadOptions, source: str) -> float:
-    """Choose the sampling rate in Hz: the file's, if an ECG can have it, else the user's.
+def rate(of_file: float | None, options: ReadOptions, source: str) -> tuple[float, list[str]]:
+    """Choose the sampling rate in Hz: the user's, else the file's.
+
+    Returns
+    -------
+    fs : float
+        The rate.
+    remarks : list of str
+        What the file says, if the user says otherwise.
 
     Raises
     ------
     BadInput
         If neither gives a rate, or an ECG cannot have it.
     """
-    for fs in (options.fs, of_file if options.fs is None else None):
-        if fs is not None and not SLOWEST <= fs <= FASTEST:
-            raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
-    fs = of_file if of_file is not None and SLOWEST <= of_file <= FASTEST else options.fs
+    fs = of_file if options.fs is None else float(options.fs)
     if fs is None:
         raise BadInput(f"{source}: its sampling rate is unknown; give it in Hz with --fs")
-    return float(fs)
+    if not SLOWEST <= fs <= FASTEST:
+        raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
+    if of_file is None or abs(of_file - fs) <= 1e-9 * fs:
+        return fs, []
+    return fs, [f"{fs:g} Hz as you say; the file says {of_file:g}"]
+
+
+def stated_rate(values: Mapping[str, Any], names: Sequence[str] = (*RATE_NAMES, *SHORT_RATE_NAMES)) -> float | None:
+    """The sampling rate in Hz among named values: a rate, or an interval, with a unit of its own or in s.
+
+    Parameters
+    ----------
+    values : mapping of str to anything
+        Such as a file's metadata. A name such as `dt_units` gives the unit of `dt`.
+    names : sequence of str
+        Names of a rate that count.
+    """
+    by_letters = {re.sub("(?<=.)(in)?hz$", "", "".join(re.findall("[a-z]+", key.lower()))): key for key in values}
+    for name in names:
+        if name in by_letters and (fs := _number(values[by_letters[name]])):
+            return fs
+    for name in INTERVAL_NAMES:
+        if name in by_letters and (interval := _number(values[by_letters[name]])):
+            of_unit = (values[by_letters[word]] for word in (f"{name}units", f"{name}unit") if word in by_letters)
+            unit = next((str(np.asarray(text).ravel()[0]).strip().lower() for text in of_unit if np.size(text)), "s")
+            return 1 / (interval * SECONDS.get(unit, 1.0))
+    return None
+
+
+def _number(value: Any) -> float | None:
+    """A single positive number, perhaps as text with Hz; None for anything else."""
+    array = np.asarray(value).ravel()
+    if array.size != 1 or array.dtype.kind not in "iufUSO":
+        return None
+    try:
+        number = float(re.sub(r"\s*(hz|hertz)\s*$", "", str(array[0]), flags=re.IGNORECASE))
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None
 
 
 def is_time(name: str) -> bool:
     """Whether a column's name is one of times."""
-    return TIME.search(_words(name)) is not None
+    return not TIME.isdisjoint(_words(name))
 
 
 def unit_of_time(name: str) -> float | None:
     """What one unit is in s, by the unit in the name of a column of times; None without one."""
-    return next((SECONDS[word] for word in reversed(_words(name).split()) if word in SECONDS), None)
+    return next((SECONDS[word] for word in reversed(_words(name)) if word in SECONDS), None)
 
 
-def _words(name: str) -> str:
-    return re.sub(r"[^a-zµ]+", " ", name.lower())
-
-
-def rises(column: NDArray[np.float64]) -> bool:
-    """Whether a column never falls, as times do and an ECG does not; a column of few values may be either."""
-    steps = np.diff(column[np.isfinite(column)])
-    return len(steps) >= 10 and bool((steps >= 0).all() and (steps > 0).mean() > 0.1)
-
-
-def counts(column: NDArray[np.float64]) -> bool:
-    """Whether a column counts its rows, perhaps again and again."""
-    if len(column) < 2 or not np.isfinite(column).all():
-        return False
-    return bool((np.diff(column) == 1).mean() >= COUNTED)
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", name.lower())
 
 
 def at_even_times(
-    samples: NDArray[np.float64], times: NDArray[np.float64], unit: float | None, source: str
+    samples: NDArray[np.float64],
+    times: NDArray[np.float64],
+    unit: float | None,
+    source: str,
+    known: float | None = None,
 ) -> tuple[NDArray[np.float64], float | None, list[str]]:
     """Spread samples over even times.
 
@@ -85,17 +134,20 @@ def at_even_times(
     samples, times : ndarray of float64, shape (n,)
         Samples and when each was taken.
     unit : float or None
-        What one unit of the times is in s. Without it, it is the first of s, ms, us and ns that gives a usual rate,
-        else a rate of an ECG.
+        What one unit of the times is in s. Without it, it is the one of s, ms, us and ns that gives the known rate,
+        else the first that gives a usual rate, else a rate of an ECG.
     source : str
         What messages call the file.
+    known : float or None
+        The sampling rate in Hz that the user or the file states. The times then tell gaps only, and these only if
+        their own rate is about the same.
 
     Returns
     -------
     samples : ndarray of float64, shape (m,)
         NaN where the times leave a gap; as given if the times are not used.
     fs : float or None
-        Their rate in Hz, None if the times tell none.
+        The rate in Hz that the times tell, None if they tell none.
     remarks : list of str
         What was assumed.
 
@@ -104,7 +156,9 @@ def at_even_times(
     BadInput
         If more than half of the time is a gap.
     """
-    fs, positions, remarks = _positions(times, unit, source)
+    fs, positions, remarks = _positions(times, unit, source, known)
+    if known is not None and (fs is None or abs(fs - known) > SAME * known or UNEVEN in remarks):
+        return samples, fs, []
     if len(positions) and positions[-1] >= len(positions):
         spread = np.full(int(positions[-1]) + 1, np.nan)
         spread[positions] = samples
@@ -113,7 +167,7 @@ def at_even_times(
 
 
 def _positions(
-    times: NDArray[np.float64], unit: float | None, source: str
+    times: NDArray[np.float64], unit: float | None, source: str, known: float | None
 ) -> tuple[float | None, NDArray[np.int64], list[str]]:
     """The rate that times tell, each sample's position at that rate, and what was assumed."""
     rows = np.arange(len(times))
@@ -122,15 +176,22 @@ def _positions(
         return None, rows, ["column of times does not rise everywhere and is not used"]
     clock = _resolution(times)
     step, usual = _usual_step(steps, clock)
-    of_packets = usual.mean() < USUAL_STEPS or (np.rint(steps / step) > 1).mean() > MOST_GAPS
+    passed = np.rint(steps / step)
+    of_packets = usual.mean() < USUAL_STEPS or (passed > 1).mean() > MOST_GAPS
     if of_packets:
         step = float(np.polynomial.Polynomial.fit(rows, times, 1).convert().coef[1])
-    fs, remarks = _rate_of_step(step, unit)
+    elif (passed == 1).all():
+        step = float(times[-1] - times[0]) / len(steps)
+    # Each end of a part without gaps may be off by half of what the clock shows.
+    uncertainty = clock * (1 + (passed > 1).sum()) / max(float(steps[usual].sum()), step)
+    fs, remarks = _rate_of_step(step, uncertainty, unit, known)
     if fs is None:
         return None, rows, remarks
     if of_packets:
         return fs, rows, [*remarks, UNEVEN]
     if times[-1] - times[0] > 2 * len(times) * step:
+        if known is not None and abs(fs - known) > SAME * known:  # of another rate, so they tell no gaps
+            return fs, rows, remarks
         raise BadInput(
             f"{source}: over half of the time that its rows span is missing; save its parts as separate files"
         )
@@ -154,8 +215,13 @@ def _usual_step(steps: NDArray[np.float64], clock: float) -> tuple[float, NDArra
     return step, usual
 
 
-def _rate_of_step(step: float, unit: float | None) -> tuple[float | None, list[str]]:
-    """The rate in Hz of samples that follow each other after `step` units of time, and what was assumed."""
+def _rate_of_step(
+    step: float, uncertainty: float, unit: float | None, known: float | None
+) -> tuple[float | None, list[str]]:
+    """The rate in Hz of samples that follow each other after `step` units of time, and what was assumed.
+
+    It is rounded as far as the `uncertainty` of the step leaves open, a share of it.
+    """
     if unit is None:
         rates = {name: 1 / (step * SECONDS[name]) for name in ("s", "ms", "us", "ns")}
     else:
@@ -163,10 +229,12 @@ def _rate_of_step(step: float, unit: float | None) -> tuple[float | None, list[s
     possible = [name for name, fs in rates.items() if 10 * SLOWEST <= fs <= FASTEST]
     if not possible:
         return None, ["column of times tells no sampling rate and is not used"]
-    taken = next((name for name in possible if USUAL[0] <= rates[name] <= USUAL[1]), possible[0])
+    usual = [name for name in possible if USUAL[0] <= rates[name] <= USUAL[1]]
+    agree = [name for name in possible if known is not None and abs(rates[name] - known) <= SAME * known]
+    taken = [*agree, *usual, *possible][0]
     fs = rates[taken]
-    if abs(fs - round(fs)) < 2e-3 * fs:
-        fs = float(round(fs))
+    tolerance = fs * max(uncertainty, EXACT)
+    fs = next((short for digits in range(7) if abs((short := round(fs, digits)) - fs) <= tolerance), fs)
     return fs, [f"times taken as {taken}"] if taken not in ("", "s") else []
 
 

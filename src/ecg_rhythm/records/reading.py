@@ -15,9 +15,13 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats import LONGEST_MAGIC, WFDB, find_opener
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_closed, is_dir, is_empty, is_file, is_pipe, wfdb_header
-from ecg_rhythm.records.recording import Record, Recording, remark_on_rate, to_record
+from ecg_rhythm.records.recording import Record, Recording, to_record
 
 STANDARD_INPUT = "-"
+ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
+"""Kinds of warnings that do not speak of a file."""
+MOST_SAID = 150
+"""Letters of a warning that are repeated."""
 
 
 def read(path: Path | str, options: ReadOptions = ReadOptions()) -> Record:  # noqa: B008
@@ -52,15 +56,24 @@ def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Re
     BadInput
         If the file is missing, damaged, or of an unknown format.
     """
-    # Libraries warn of what they still read, such as values against the standard. That is of no use to the user.
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(record=True, action="always") as heard:
         if str(path) == STANDARD_INPUT:
             if sys.stdin is None:
                 raise BadInput("-: there is no standard input; give files")
             recording = _open_stream(sys.stdin.buffer, STANDARD_INPUT, options)
         else:
             recording = _open_path(Path(path), options)
-    return remark_on_rate(recording, options)
+    said = tuple(dict.fromkeys(filter(None, map(_said_of_file, heard))))
+    return replace(recording, remarks=(*recording.remarks, *said)) if said else recording
+
+
+def _said_of_file(warning: warnings.WarningMessage) -> str | None:
+    """What a library's warning says of the file, as a remark; None if it speaks of the library's own code."""
+    if issubclass(warning.category, ABOUT_CODE):
+        return None
+    parts = Path(warning.filename).parts
+    library = parts[parts.index("site-packages") + 1] if "site-packages" in parts else "Python"
+    return f"{library.removesuffix('.py')} warns: {' '.join(str(warning.message).split())[:MOST_SAID]}"
 
 
 def _open_path(path: Path, options: ReadOptions) -> Recording:
@@ -75,7 +88,8 @@ def _open_path(path: Path, options: ReadOptions) -> Recording:
         with path.open("rb") as file:
             if is_pipe(path):
                 return replace(_open_stream(file, str(path), options), name=path.stem)
-            opener = find_opener(path, file.read(LONGEST_MAGIC))
+            begin = file.read(LONGEST_MAGIC)
+        opener = find_opener(path, begin)
         return opener(path, options)
     except PermissionError:
         raise BadInput(f"{path}: there is no permission to read it; change its permissions") from None

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, SLOWEST
-from ecg_rhythm.records.units import scale
+from ecg_rhythm.records.units import scale, size_of
 from ecg_rhythm.signals import resampling
 from ecg_rhythm.signals.gaps import count_gaps, fill
 
 SHORTEST = 1.0
 """Least duration of a recording in s."""
+CUT_OFF = "cut off"
+"""The remark on a recording of which a part is missing in its file begins so."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
 
@@ -127,8 +129,8 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
     if not good:
         bounds = f"{SLOWEST:g} to {FASTEST:g}"
         raise BadInput(f"{name or 'signal'}: expected one row of numbers in mV and a rate of {bounds} Hz; give these")
-    factor, _ = scale(unit or "mV", ReadOptions(), name or "signal")
-    return in_memory(name, samples, hertz, "", factor)
+    factor, remarks = scale(unit or "mV", ReadOptions(), name or "signal", size_of(samples))
+    return in_memory(name, samples, hertz, "", factor, remarks)
 
 
 def of_record(record: Record) -> Recording:
@@ -221,14 +223,6 @@ def resample(record: Record, fs: float) -> Record:
         return replace(record, signal=resampling.resample(record.signal, record.fs, fs), fs=fs)
     except BadInput as error:
         raise BadInput(f"{record.name}: {error}") from None
-
-
-def remark_on_rate(recording: Recording, options: ReadOptions) -> Recording:
-    """Add a remark to a recording whose own rate is not the one that the user gives."""
-    if options.fs is None or options.fs == recording.fs:
-        return recording
-    own = f"{recording.fs:g} Hz as the file says, not {options.fs:g}"
-    return replace(recording, remarks=(*recording.remarks, own))
 
 
 def describe(record: Record, fs: float, seconds: float | None = None) -> str:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.leads import is_lead, read_lead
+from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
+from ecg_rhythm.records.leads import choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.rates import BEGIN, UNEVEN, at_even_times, counts, is_time, rate, rises, unit_of_time
+from ecg_rhythm.records.rates import RATE_NAMES, SAME, at_even_times, is_time, rate, stated_rate, unit_of_time
 from ecg_rhythm.records.recording import Recording, in_memory
-from ecg_rhythm.records.units import MILLIVOLTS, OTHER_UNITS, in_millivolts, scale, size_of
+from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts, is_unit, scale, size_of
 
-SAME = 0.02
-"""A header's rate is that of the times, which may be rounded, if they differ by at most this share."""
 LOOKED_AT = 8
 """How many columns without a lead's name are tried as times."""
-MOMENT = 1e9
-"""From here on, numbers that grow by one are moments in ms since 1970, not rows."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Table:
         Unit of all leads that the file gives beside the table.
     lead : str or None
         Name of the only lead that the file gives beside the table.
+    remarks : list of str
+        What was assumed in finding the table; reading its columns may add to them.
     """
 
     names: Sequence[str]
@@ -50,6 +51,7 @@ class Table:
     perhaps_fs: float | None = None
     unit: str | None = None
     lead: str | None = None
+    remarks: list[str] = field(default_factory=list)
 
 
 def recording_of_table(table: Table, name: str, options: ReadOptions, source: str) -> Recording:
@@ -60,80 +62,100 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
     BadInput
         If there is no lead, or nothing tells the rate.
     """
-    times, leads = _columns(table)
+    columns = _columns(table)
+    leads = columns.leads
     if not leads:
         raise BadInput(f"{source}: there is no column of voltages in it; give a table with an ECG")
     labels = [_label(table.names[i]) or (str(number) if len(leads) > 1 else "ECG") for number, i in enumerate(leads, 1)]
     if table.lead and len(leads) == 1:
         labels = [table.lead]
     units = [_unit(table.names[i]) or "" for i in leads]
-    chosen, raw, remarks = read_lead(labels, options.lead, source, units, lambda i: table.column(leads[i], None))
-    samples, fs, of_times = _timed(table, times, raw.astype(np.float64), source)
-    remarks += of_times
-    if UNEVEN in of_times and options.fs is not None:
-        fs = None  # the user knows the rate better than times of packets
-    if fs is None and options.fs is None:
+    stated = columns.fs if table.fs is None else table.fs
+    known = stated if options.fs is None else float(options.fs)
+    load = cache(lambda position: table.column(position, None))
+
+    def look(lead: int) -> NDArray[np.float64]:
+        samples: NDArray[np.float64] = load(leads[lead])
+        return looked_at(lambda start, stop: samples[start:stop], len(samples))
+
+    chosen, remarks = choose_lead(labels, options.lead, source, units, look, known)
+    samples, of_times, assumed = _at_even_times(table, columns.times, load(leads[chosen]), known, source)
+    remarks += assumed
+    if stated is not None and of_times is not None and abs(of_times - stated) > SAME * stated:
+        remarks.append(f"its header says {stated:g} Hz, its times {of_times:g}")
+    of_file = of_times if stated is None else stated
+    if of_file is None and options.fs is None:
         if table.perhaps_fs is not None:
-            fs = table.perhaps_fs
+            of_file = table.perhaps_fs
             remarks.append("rate from the only frequency in its header")
-        elif of_times:
-            raise BadInput(f"{source}: {of_times[0]}, and its sampling rate is unknown; give it in Hz with --fs")
-    factor, assumed = scale(units[chosen] or table.unit, options, source, size_of(samples))
-    samples = samples.astype(np.float32)
-    return in_memory(name, samples, rate(fs, options, source), labels[chosen], factor, [*assumed, *remarks])
+        elif assumed:
+            raise BadInput(f"{source}: {assumed[0]}, and its sampling rate is unknown; give it in Hz with --fs")
+    fs, said = rate(of_file, options, source)
+    factor, of_unit = scale(units[chosen] or table.unit, options, source, size_of(samples))
+    remarks = [*of_unit, *said, *remarks, *table.remarks]
+    return in_memory(name, samples.astype(np.float32), fs, labels[chosen], factor, remarks)
 
 
-def _timed(
-    table: Table, times: list[int], samples: NDArray[np.float64], source: str
+def _at_even_times(
+    table: Table, times: list[int], samples: NDArray[np.float64], known: float | None, source: str
 ) -> tuple[NDArray[np.float64], float | None, list[str]]:
-    """Samples at even times, their rate, and what was assumed, by the first column of times that tells a rate.
-
-    A header's rate is more exact than that of times; if the two differ, the header is wrong.
-    """
+    """Samples at even times, their rate, and what was assumed, by the first column of times that tells a rate."""
     remarks: list[str] = []
     for position in times:
         column, unit = table.column(position, None), unit_of_time(table.names[position])
-        even, fs, remarks = at_even_times(samples, column, unit, source)
-        if fs is not None and table.fs is not None and abs(table.fs - fs) <= SAME * fs:
-            return even, table.fs, remarks
+        even, fs, remarks = at_even_times(samples, column, unit, source, known)
         if fs is not None:
-            return even, fs, remarks if table.fs is None else [*remarks, f"its header says {table.fs:g} Hz"]
-    return samples, table.fs, remarks
+            return even, fs, remarks
+    return samples, None, remarks
 
 
-def _columns(table: Table) -> tuple[list[int], list[int]]:
-    """Positions of the columns that may hold times, those with such names first, and of those that hold leads."""
+class _Columns(NamedTuple):
+    """What the columns of a table are."""
+
+    times: list[int]
+    """Positions of columns that may hold times, those with such names first."""
+    leads: list[int]
+    fs: float | None
+    """Sampling rate in Hz that a column states in each row."""
+
+
+def _columns(table: Table) -> _Columns:
+    """Tell columns of times, of leads, of a rate and counters apart."""
     if len(table.names) == 1:
-        return [], [0]
+        return _Columns([], [0], None)
     named: list[int] = []
     rising: list[int] = []
-    counting: list[int] = []
+    neither: list[int] = []
+    fs = None
     looked = 0
     for i, name in enumerate(table.names):
         unit = _unit(name)
         if is_time(name) and (unit is None or in_millivolts(unit) is None):
-            counter = unit_of_time(name) is None and counts(begin := table.column(i, BEGIN)) and begin[0] < MOMENT
-            (counting if counter else named).append(i)
+            is_counter = unit_of_time(name) is None and counts_by_one(begin := table.column(i, BEGIN))
+            (neither if is_counter and not is_moment(begin) else named).append(i)
         elif is_lead(_label(name)) and i > 0:
             continue
         elif is_lead(_label(name)):
             if counts(table.column(i, BEGIN)):  # ecg_index, or i
-                counting.append(i)
+                neither.append(i)
         elif looked < LOOKED_AT:
             looked += 1
             begin = table.column(i, BEGIN)
             if counts(begin):
-                counting.append(i)
+                (rising if is_moment(begin) else neither).append(i)
             elif rises(begin):
                 rising.append(i)
+            elif len(begin) and (begin == begin[0]).all() and (stated := stated_rate({name: begin[0]}, RATE_NAMES)):
+                fs = fs or stated
+                neither.append(i)
     times = [*named, *rising]
-    return times, [i for i in range(len(table.names)) if i not in times and i not in counting]
+    return _Columns(times, [i for i in range(len(table.names)) if i not in times and i not in neither], fs)
 
 
 def _unit(name: str) -> str | None:
     """The unit in a column's name, such as `MLII (mV)`, `ecg_uV` or `I [µV]`; a V without brackets is a lead."""
     bracket = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$", name)
-    if bracket and (in_millivolts(bracket[1]) is not None or bracket[1].lower() in OTHER_UNITS):
+    if bracket and is_unit(bracket[1]):
         return bracket[1]
     words = re.split(r"[\W_]+", name)
     return next((w for w in reversed(words[1:]) if w.lower() in MILLIVOLTS and w.lower() != "v"), None)

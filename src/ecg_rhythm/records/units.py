@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.options import ReadOptions
 
+SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
+           "millisecond": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6,
+           "microseconds": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0, "minutes": 60.0, "h": 3600.0,
+           "hours": 3600.0, "秒": 1.0, "毫秒": 1e-3, "초": 1.0, "мс": 1e-3, "с": 1.0}  # fmt: skip
+"""What one unit of time is in s."""
 MILLIVOLTS = {
     name: factor
     for factor, names in (
-        (1.0, "mv mvolt millivolt"),
-        (1e-3, "uv µv μv uvolt µvolt μvolt microvolt"),
+        (1.0, "mv mvolt millivolt мв 毫伏 밀리볼트 ミリボルト"),
+        (1e-3, "uv µv μv uvolt µvolt μvolt microvolt мкв 微伏 마이크로볼트 マイクロボルト"),
         (1e-6, "nv nvolt nanovolt"),
         (1e3, "v volt"),
     )
@@ -25,11 +30,16 @@ MILLIVOLTS = {
 """What one unit of a signal is in mV, by the unit's name in lower case."""
 OTHER_UNITS = frozenset(
     {
-        "%", "°c", "degc", "deg", "g", "m/s2", "m/s^2", "m/s²", "mmhg", "hz", "bpm", "rpm", "l", "ml", "l/s", "l/min",
-        "ohm", "ohms", "kohm", "ω", "kω", "mω", "us", "µs", "lux", "rad/s", "°/s", "dps", "ut", "µt",
+        "%", "°c", "degc", "deg", "g", "m/s2", "mmhg", "hz", "bpm", "rpm", "l", "ml", "l/s", "l/min", "ohm", "ohms",
+        "kohm", "ω", "kω", "mω", "lux", "rad/s", "°/s", "deg/s", "dps", "ut", "µt", "gauss", "utesla",
+        "kpa", "pa", "hpa",
     }
 )  # fmt: skip
-"""Units, in lower case, of what else is recorded beside an ECG."""
+"""Units, in lower case and without brackets and signs of powers, of what else is recorded beside an ECG."""
+NO_UNITS = frozenset(
+    {"nu", "au", "a.u.", "arb", "adu", "adc", "counts", "raw", "cal", "lsb", "none", "no_units", "nounits", "unitless"}
+)
+"""Words in place of a unit."""
 SMALLEST, LARGEST = 0.005, 20.0
 """Sizes in mV between which every ECG is, baseline wander included."""
 SIZED = 100_000
@@ -53,6 +63,12 @@ def in_millivolts(unit: str) -> float | None:
     return MILLIVOLTS[match[3]] / number if match[2] else MILLIVOLTS[match[3]] * number
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of anything, time included, perhaps in brackets, such as `uV`, `(s)` or `m/(s^2)`."""
+    plain = re.sub(r"[\s()\[\]^]", "", text.lower()).replace("²", "2")
+    return plain in OTHER_UNITS or plain in SECONDS or in_millivolts(plain) is not None
+
+
 def may_be_voltage(unit: str | None) -> bool:
     """Whether a unit is one of voltage, or not given."""
     return not unit or not unit.strip() or in_millivolts(unit) is not None
@@ -66,32 +82,47 @@ def size_of(samples: NDArray[Any]) -> float:
     return float(high - low) / 2
 
 
-def scale(of_file: str | None, options: ReadOptions, source: str, size: float = 1.0) -> tuple[float, list[str]]:
-    """Choose the unit: the file's, else the user's, else mV if an ECG can have this `size` in mV, else uV or V.
+def scale(of_file: str | None, options: ReadOptions, source: str, size: float | None = None) -> tuple[float, list[str]]:
+    """Choose the unit: the user's, else the file's, else mV if an ECG can have this size in mV, else uV or V.
+
+    Parameters
+    ----------
+    of_file : str or None
+        What the file says.
+    options : ReadOptions
+        What the user says.
+    source : str
+        What messages call the file.
+    size : float or None
+        Size of the signal in its own unit, as by `size_of`.
 
     Returns
     -------
     factor : float
         What one unit is in mV.
     remarks : list of str
-        What was assumed.
+        What was assumed, and whether an ECG cannot have this size.
 
     Raises
     ------
     BadInput
         If the unit is not one of voltage.
     """
-    given = None if options.unit is None else in_millivolts(options.unit)
-    own = in_millivolts(of_file) if of_file and of_file.strip() else None
-    for unit, known in ((options.unit, given), (of_file, own or given)):
-        if unit and unit.strip() and known is None:
-            raise BadInput(
-                f"{source}: its samples are in {unit.strip()!r}, which is no voltage; give their unit with --unit: "
-                "mV, uV, nV, V, or how many units are one mV, such as 200/mV"
-            )
-    if own is not None:
-        return own, [f"in {of_file} as the file says, not {options.unit}"] if given not in (None, own) else []
-    if given is not None:
-        return given, []
-    assumed = "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
-    return MILLIVOLTS[assumed.lower()], [f"unit unknown, taken as {assumed}"]
+    own = in_millivolts(of_file) if of_file else None
+    said = options.unit or of_file or ""
+    factor = in_millivolts(said) if said.strip() else None
+    remarks = []
+    if factor is None and said.strip():
+        raise BadInput(
+            f"{source}: its samples are in {said.strip()!r}, which is no voltage; give their unit with --unit: "
+            "mV, uV, nV, V, or how many units are one mV, such as 200/mV"
+        )
+    if factor is None:
+        assumed = "mV" if size is None else "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
+        factor = MILLIVOLTS[assumed.lower()]
+        remarks.append(f"unit unknown, taken as {assumed}")
+    elif options.unit and own not in (None, factor):
+        remarks.append(f"in {options.unit} as you say; the file says {of_file}")
+    if size and not SMALLEST <= size * factor <= LARGEST:
+        remarks.append(f"its size of {size * factor:.2g} mV is not one of an ECG; check the unit")
+    return factor, remarks

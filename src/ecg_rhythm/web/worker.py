@@ -180,9 +180,9 @@ def _samples(upload: Upload) -> Recording:
         samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BadInput(f"{upload.name}: this JSON cannot be read; send it like {example}") from None
-    rate = records.rate(fs, upload.options, upload.name)
-    factor, remarks = records.scale(unit or upload.options.unit or "mV", upload.options, upload.name)
-    return records.remark_on_rate(in_memory(upload.name, samples, rate, "", factor, remarks), upload.options)
+    rate, of_rate = records.rate(fs, upload.options, upload.name)
+    factor, of_unit = records.scale(unit or "mV", upload.options, upload.name, records.size_of(samples))
+    return in_memory(upload.name, samples, rate, "", factor, [*of_unit, *of_rate])
 
 
 def _shown(recording: Recording) -> dict[str, Any]:

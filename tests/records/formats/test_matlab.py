@@ -32,8 +32,8 @@ def test_a_challenge_mat_is_read_without_its_header_as_with_it(tmp_path: Path) -
 
 
 def test_of_a_mat_with_several_rows_the_first_is_read(tmp_path: Path) -> None:
-    path = write_mat(tmp_path / "r.mat", np.array([[1000, 2000], [3, 4]], np.int16))
-    assert read(path, ReadOptions(fs=500, unit="1000/mV")).signal.tolist() == [1, 2]
+    path = write_mat(tmp_path / "r.mat", np.array([[1000, 2000, 1000], [3, 4, 3]], np.int16))
+    assert read(path, ReadOptions(fs=500, unit="1000/mV")).signal.tolist() == [1, 2, 1]
     assert "its sampling rate is unknown" in refusal(lambda: read(path))  # later challenges have 500 Hz
 
 

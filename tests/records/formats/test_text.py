@@ -14,23 +14,27 @@ from tests.helpers import refusal
 from tests.records.writers import RESP
 
 
-def test_a_word_among_numbers_is_named_by_its_line(tmp_path: Path) -> None:
-    lines = ["ecg_mV", *(f"{value:.4f}" for value in np.tile(LEAD, 10))]
-    lines[15_000] = "oops"
+@pytest.mark.parametrize("title", ["ecg_mV\n", "ecg (mV)\n", ""])
+@pytest.mark.parametrize(("word", "every"), [("oops", 15_000), ("!", 9), ("lead off", 20)])
+def test_rare_words_among_numbers_are_gaps_and_said(tmp_path: Path, title: str, word: str, every: int) -> None:
+    lines = [f"{value:.4f}" for value in np.tile(LEAD, 10)]
+    gone = range(every - 1, len(lines), every)
+    for i in gone:
+        lines[i] = word
+    (tmp_path / "r.csv").write_text(title + "\n".join(lines))
+    record = read(tmp_path / "r.csv", ReadOptions(fs=FS, unit="mV"))
+    assert (len(record.signal), record.gaps) == (len(lines), len(gone))
+    assert f"{len(gone)} of its {len(lines)} rows taken as gaps, as they hold {word!r} or so" in record.remarks
+
+
+def test_many_words_among_numbers_are_refused_by_line(tmp_path: Path) -> None:
+    lines = ["ecg_mV", *(f"{value:.4f}" for value in LEAD), *["oops"] * len(LEAD), "1.0"]
     (tmp_path / "r.csv").write_text("\n".join(lines))
-    assert "line 15001: 'oops' is not a number; correct this line" in refusal(
-        lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS))
-    )
-
-
-def test_a_bad_line_among_rows_is_named_and_what_is_before_it_is_no_header(tmp_path: Path) -> None:
-    rows = [f"{value:.4f}" for value in LEAD[:500]]
-    (tmp_path / "r.csv").write_text("\n".join(["ecg (mV)", *rows[:99], "oops", *rows[99:]]))
     message = refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=FS)))
-    assert "line 101: 'oops' is not a number; correct this line" in message
+    assert f"line {len(LEAD) + 2}: 'oops' is not a number; correct this line" in message
 
 
-@pytest.mark.parametrize("content", [b"\n\n", b"just words\nand more\n", b"<html></html>", "ä,ö\n".encode("latin-1")])
+@pytest.mark.parametrize("content", [b"\n\n", b"just words\nand more\n", "ä,ö\n".encode("latin-1")])
 def test_text_without_numbers_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
     assert "there are no lines of numbers in this text file" in refusal(lambda: read(tmp_path / "r.csv"))
@@ -54,7 +58,13 @@ def test_text_without_numbers_is_refused(tmp_path: Path, content: bytes) -> None
         ("# Filtro: 50 Hz\n", None),
         ("# LP: 100 Hz\n", None),
         ("# Chart rate: 25 mm/s\n", None),
-        ("# Sampling interval: 4 ms\n", None),
+        ("# Sampling interval: 4 ms\n", 250),
+        ("Interval=\t0.002 s\n", 500),
+        ("# 2 msec/sample\n", 500),
+        ("# samples per second: 128\n", 128),
+        ("# 采样速率,512.414赫兹\n", 512.414),
+        ("# 샘플률,512.414헤르츠\n", 512.414),
+        ('# {"device": {"sampling rate": 1000, "resolution": [10]}}\n', 1000),
         ("# Sampling date: 2024-01-05\n", None),
         ("# Sampling start: 12:00:00\n# Sampling rate: 250\n", 250),
         ("# Sampling resolution: 16 bit\n# Sampling rate: 250 Hz\n", 250),
@@ -78,12 +88,23 @@ def test_the_only_frequency_in_a_header_is_the_rate_unless_the_user_gives_one(tm
 
 
 @pytest.mark.parametrize(
-    "header", ["Sampling rate: 500 Hz\n", "Ventricular rate: 150 BPM\n", "Filtre: 50 Hz\n", "Sampling interval: 4 ms\n"]
+    ("header", "fs"),
+    [
+        ("Sampling rate: 500 Hz\n", 500),
+        ("Sampling interval: 2 ms\n", 500),
+        ("Sampling rate: 250.1 Hz\n", 250.1),
+        ("Ventricular rate: 150 BPM\n", FS),
+        ("Filtre: 50 Hz\n", FS),
+    ],
 )
-def test_times_go_before_what_a_header_says(tmp_path: Path, header: str) -> None:
-    record = read(as_rows(f"{header}time (s),ECG (mV)\n", lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path))
-    assert record.fs == FS
-    assert record.remarks == (("its header says 500 Hz",) if "500" in header else ())
+def test_a_rate_in_the_header_goes_before_times_and_what_the_user_says_before_both(
+    tmp_path: Path, header: str, fs: float
+) -> None:
+    path = as_rows(f"{header}time (s),ECG (mV)\n", lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path)
+    record = read(path)
+    assert record.fs == fs
+    assert record.remarks == (("its header says 500 Hz, its times 250",) if fs == 500 else ())
+    assert read(path, ReadOptions(fs=360)).fs == 360
 
 
 def test_empty_lines_of_a_single_column_are_a_gap(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.formats.others import other_kind
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 
@@ -20,7 +22,7 @@ Opener = Callable[[Path, ReadOptions], Recording]
 PLUGINS = "ecg_rhythm.formats"
 """Group of entry points under which other packages register formats: a suffix such as `.xyz` -> an `Opener`."""
 
-LONGEST_MAGIC = 200
+LONGEST_MAGIC = 300
 """First bytes of a file that tell its format."""
 
 LIBRARY_ERRORS = (
@@ -28,6 +30,12 @@ LIBRARY_ERRORS = (
     RuntimeError, SyntaxError, NameError,
 )  # fmt: skip
 """What the libraries behind the formats raise if a file is malformed."""
+
+
+def why(error: BaseException) -> str:
+    """What a library says of a file that it cannot read, in brackets for a message."""
+    text = " ".join(str(error).split())[:120]
+    return f" ({type(error).__name__}: {text})" if text else f" ({type(error).__name__})"
 
 
 def _is_matlab_4(begin: bytes) -> bool:
@@ -83,13 +91,21 @@ FORMATS = (
 
 
 def find_opener(path: Path, begin: bytes) -> Opener:
-    """Choose what opens a file by its suffix, else by its first bytes; what is nothing else is text."""
+    """Choose what opens a file by its suffix, else by its first bytes; what is nothing else is text.
+
+    Raises
+    ------
+    BadInput
+        If it is a file of a kind that is not read.
+    """
     suffix = path.suffix.lower()
+    if suffix in plugins():
+        return plugins()[suffix]
+    if (kind := other_kind(path, begin)) is not None:
+        raise BadInput(f"{path}: {kind}")
     for form in FORMATS:
         if suffix in form.suffixes:
             return form.load()
-    if suffix in plugins():
-        return plugins()[suffix]
     return next((form for form in FORMATS if form.matches(begin)), TEXT).load()
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
+from ecg_rhythm.records.columns import looked_at
+from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.leads import choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import rate
@@ -50,12 +52,22 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
         ]
     except BadInput:
         raise
-    except Exception:  # the library's errors have no common base
-        raise BadInput(f"{path}: this DICOM file is damaged or of an unknown kind; get a new copy") from None
-    lead, chosen = choose_lead(names, options.lead, str(path), units)
+    except Exception as error:  # the library's errors have no common base
+        raise BadInput(
+            f"{path}: this DICOM file is damaged or of an unknown kind{why(error)}; get a new copy"
+        ) from None
+    lead, chosen = choose_lead(
+        names,
+        options.lead,
+        str(path),
+        units,
+        lambda i: looked_at(lambda start, stop: signals[start:stop, i], len(signals)),
+        fs,
+    )
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
     factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))
-    return in_memory(path.stem, samples, rate(fs, options, str(path)), names[lead], factor, [*chosen, *remarks])
+    chosen_fs, said = rate(fs, options, str(path))
+    return in_memory(path.stem, samples, chosen_fs, names[lead], factor, [*chosen, *remarks, *said])
 
 
 def _name(channel: Dataset) -> str:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.formats import LIBRARY_ERRORS
+from ecg_rhythm.records.columns import looked_at
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import rate
-from ecg_rhythm.records.recording import Recording
+from ecg_rhythm.records.recording import CUT_OFF, Recording
 from ecg_rhythm.records.units import SIZED, scale, size_of
 
 HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
-"""Bytes of the file's header, and of each signal's, and where the numbers of data records and signals stand in it."""
-LABEL_BYTES, SAMPLES_AT, SAMPLES_BYTES = 16, 216, 8
+"""Bytes of the header of the file and of a signal; where the numbers of data records and of signals stand."""
+LABEL_BYTES, SAMPLES_AT, NUMBER_BYTES = 16, 216, 8
+RANGES_AT = (104, 112, 120, 128)
+"""Where the ranges of physical and of stored values, smallest and largest, stand in a signal's header."""
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
+NOT_REPEATED = ("[EB]DF header indicates", "num_data_records=-1", "Different values in startdate")
+"""Warnings of the library that are not repeated: remarks here say the same, or dates are not used."""
 MOST_DAYS = 31
 CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
 """How far the clock of a data record may be off: in samples, or as a share of the record."""
@@ -34,16 +40,28 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
     with path.open("rb") as begin:
         header = begin.read(HEADER)
     is_bdf = header[:1] == b"\xff"
-    damaged = f"{path}: this EDF or BDF file is damaged; get a new copy"
     try:
-        file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
+        with warnings.catch_warnings():
+            for message in NOT_REPEATED:
+                warnings.filterwarnings("ignore", message)
+            file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
             raise BadInput(f"{path}: there are only annotations in it, no signal; give a file with an ECG")
         # Where the library finds no ASCII, a micro sign was meant.
         units = [signal.physical_dimension.replace("\ufffd", "µ") for signal in signals]
-        lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units)
+
+        def look(position: int) -> NDArray[np.float64]:
+            signal = signals[position]
+            rate_here = signal.sampling_frequency
+            return looked_at(
+                lambda start, stop: signal.get_digital_slice(start / rate_here, stop / rate_here),
+                round(file.duration * rate_here),
+            )
+
+        lead, remarks = choose_lead([signal.label for signal in signals], options.lead, str(path), units, look)
         chosen = signals[lead]
+        gain, offset, uncalibrated = _calibration(path, lead)
         fs, label = float(chosen.sampling_frequency), chosen.label
         samples = round(file.duration * fs)
         promised = int(header[RECORD_COUNT])  # -1 while it is being recorded
@@ -52,13 +70,14 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
         starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
         positions = _positions(starts * fs, samples // len(starts))
-        size = size_of(chosen.get_data_slice(0, min(samples, SIZED) / fs))
-    except LIBRARY_ERRORS:
-        raise BadInput(damaged) from None
-    factor, assumed = scale(units[lead], options, f"{path}: lead {label}", size)
-    remarks += assumed
+        size = abs(gain) * size_of(chosen.get_digital_slice(0, min(samples, SIZED) / fs))
+    except LIBRARY_ERRORS as error:
+        raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error)}; get a new copy") from None
+    factor, assumed = scale(None if uncalibrated else units[lead], options, f"{path}: lead {label}", size)
+    chosen_fs, said = rate(fs, options, str(path))
+    remarks += [*uncalibrated, *assumed, *said]
     if file.num_data_records < promised:  # the library reads what is there
-        remarks.append(f"cut off: {file.num_data_records} of its {promised} data records are there")
+        remarks.append(f"{CUT_OFF}: {file.num_data_records} of its {promised} data records are there")
     elif 0 <= promised < file.num_data_records:
         remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
     length = samples // len(positions)  # of a data record
@@ -70,10 +89,11 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
     def read_stored(start: int, stop: int) -> NDArray[np.float32]:
         """Read samples as the file stores them, without gaps."""
         try:
-            part: NDArray[np.float32] = chosen.get_data_slice(start / fs, stop / fs).astype(np.float32)
-        except LIBRARY_ERRORS:
-            raise BadInput(damaged) from None
-        return part * np.float32(factor)
+            part = chosen.get_digital_slice(start / fs, stop / fs)
+        except LIBRARY_ERRORS as error:
+            raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error)}; get a new copy") from None
+        voltage: NDArray[np.float32] = ((part * gain + offset) * factor).astype(np.float32)
+        return voltage
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         part = np.full(stop - start, np.nan, dtype=np.float32)
@@ -90,7 +110,27 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         return part
 
     total = int(positions[-1]) + length
-    return Recording(path.stem, rate(fs, options, str(path)), label, total, read, tuple(remarks))
+    return Recording(path.stem, chosen_fs, label, total, read, tuple(remarks))
+
+
+def _calibration(path: Path, position: int) -> tuple[float, float, list[str]]:
+    """What one step of a signal is in its unit, what a stored 0 is, and a remark if the header does not tell.
+
+    The library takes stored numbers for physical ones if it cannot read a range, which may have a decimal comma.
+    """
+    with path.open("rb") as file:
+        signals = int(file.read(HEADER)[SIGNAL_COUNT])
+        header = file.read(HEADER * signals)
+    fields = [header[at * signals + position * NUMBER_BYTES :][:NUMBER_BYTES] for at in RANGES_AT]
+    texts = [field.decode("ascii", errors="replace").strip() for field in fields]
+    try:
+        low, high, lowest, highest = (float(text.replace(",", ".")) for text in texts)
+        gain = (high - low) / (highest - lowest)
+        if gain == 0 or not np.isfinite([gain, low, lowest]).all():
+            raise ValueError
+    except (ValueError, ZeroDivisionError):
+        return 1.0, 0.0, [f"not calibrated, as its header gives a range of {texts[0]!r} to {texts[1]!r}"]
+    return gain, low - gain * lowest, []
 
 
 def _positions(starts: NDArray[np.float64], length: int) -> NDArray[np.int64]:
@@ -117,7 +157,7 @@ def _starts(path: Path, count: int, width: int) -> NDArray[np.float64]:
         header = file.read(HEADER * signals)
         labels = [header[i * LABEL_BYTES :][:LABEL_BYTES].strip() for i in range(signals)]
         numbers = header[SAMPLES_AT * signals :]
-        sizes = [width * int(numbers[i * SAMPLES_BYTES :][:SAMPLES_BYTES]) for i in range(signals)]
+        sizes = [width * int(numbers[i * NUMBER_BYTES :][:NUMBER_BYTES]) for i in range(signals)]
         own = [label in ANNOTATIONS for label in labels].index(True)
         before, after = sum(sizes[:own]), sum(sizes[own + 1 :])
         times = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of_arrays
-from ecg_rhythm.records.formats import LIBRARY_ERRORS
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 
@@ -34,8 +34,8 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
         if version == 1:
             inflating.check(path, _inflated_size(path))
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
-    except (*LIBRARY_ERRORS, MatReadError, zlib.error):
-        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file; get a new copy") from None
+    except (*LIBRARY_ERRORS, MatReadError, zlib.error) as error:
+        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file{why(error)}; get a new copy") from None
     # Later challenges have several leads, at 500 Hz.
     challenge = version == 0 and list(arrays) == ["val"] and 1 in arrays["val"].shape
     if not challenge:

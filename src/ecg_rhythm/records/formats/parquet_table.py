@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
-from ecg_rhythm.records.arrays import RATES, UNITS
+from ecg_rhythm.records.arrays import UNITS
+from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
 
@@ -37,10 +39,10 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         fields = [field for field in file.schema_arrow if holds_numbers(field)]
         pairs = (file.schema_arrow.metadata or {}).items()
         metadata = {key.decode().strip().lower(): value.decode() for key, value in pairs}
-        fs = next((float(metadata[key]) for key in RATES if key in metadata), None)
+        fs = stated_rate(metadata)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
-    except (OSError, ValueError, KeyError, pyarrow.ArrowException):
-        raise BadInput(f"{path}: this Parquet file is damaged; save it again") from None
+    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+        raise BadInput(f"{path}: this Parquet file is damaged{why(error)}; save it again") from None
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field = fields[position]

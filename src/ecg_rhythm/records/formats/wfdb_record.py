@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.formats import LIBRARY_ERRORS
+from ecg_rhythm.records.columns import looked_at
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.formats.wfdb_header import copy_of, corrected, lines_of
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
-from ecg_rhythm.records.recording import Recording, in_memory
-from ecg_rhythm.records.units import scale
+from ecg_rhythm.records.recording import CUT_OFF, Recording, in_memory
+from ecg_rhythm.records.units import scale, size_of
+
+if TYPE_CHECKING:
+    import wfdb
 
 SMALL = 4_000_000
 """A record of at most this many samples, all leads together, is read at once."""
@@ -25,73 +31,141 @@ MOST_LEADS = 1000
 
 def open_wfdb(header: Path, options: ReadOptions) -> Recording:
     """Open a record by its header; a large one is read part by part."""
-    import wfdb  # slow to load; reading is all that needs it
-
-    def read_frames(start: int, stop: int | None) -> wfdb.Record:
-        """Read frames; a lead may have several samples in each."""
-        try:
-            return wfdb.rdrecord(str(header.with_suffix("")), sampfrom=start, sampto=stop, smooth_frames=not framed)
-        except FileNotFoundError as error:
-            name = Path(error.filename).name
-            raise BadInput(f"{header}: its signal file {name} is missing; put it beside the header") from None
-        except PermissionError as error:
-            raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
-        except LIBRARY_ERRORS:
-            raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy") from None
-
-    framed = False
     if "::" in str(header.absolute()):
         raise BadInput(f"{header}: the WFDB library misreads '::' in this path; rename the file or its folder")
+    text = _text(header)
+    if other := next(_files_of_other_letters(header, text), None):
+        raise BadInput(
+            f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
+        )
+    as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes that it skips cannot hide a number
+    if _leads_in(as_library) > MOST_LEADS:
+        raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
     try:
-        text = _text(header)
-        if other := next(_files_of_other_letters(header), None):
-            raise BadInput(
-                f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
-            )
-        as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes that it skips cannot hide a number
-        if _leads_in(as_library) > MOST_LEADS:
-            raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
-        head = wfdb.rdheader(str(header.with_suffix("")))
-        length, leads = head.sig_len, head.n_sig
-        in_frame = getattr(head, "samps_per_frame", None) or [1] * leads  # records of several segments have none
-        framed = any(samples != 1 for samples in in_frame)
-        large = length is not None and length * sum(in_frame) > SMALL
-    except PermissionError as error:
-        raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
-    except LIBRARY_ERRORS:
-        raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy") from None
-    record = read_frames(0, 1 if large else None)
-    signals = record.e_p_signal if framed else None if record.p_signal is None else list(record.p_signal.T)
-    if not signals:
-        raise BadInput(f"{header}: this WFDB record holds no signal; give one that does")
-    fs, names, units = float(record.fs), [str(name or "") for name in record.sig_name], record.units
+        record = _Record(header if header.suffix == ".hea" else copy_of(header, text), header)
+    except LIBRARY_ERRORS as error:
+        record = _of_corrected(header, text, error)
+    fs, names, units = record.fs, record.names, record.units
     has_rate = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
     if not has_rate and options.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
-    lead, chosen = choose_lead(names, options.lead, str(header), [str(unit) for unit in units or []])
-    per_frame = in_frame[lead] if framed else 1
-    fs = rate(fs * per_frame if has_rate else None, options, str(header))
-    unit = (units[lead] if units else None) or _unit_in_segments(header, names[lead])
+
+    def look(lead: int) -> NDArray[np.float64]:
+        return looked_at(lambda start, stop: record.read(lead, start, stop), record.samples(lead))
+
+    lead, chosen = choose_lead(names, options.lead, str(header), units, look, fs)
+    chosen_fs, said = rate(fs * record.per_frame[lead] if has_rate else None, options, str(header))
+    unit = units[lead] or _unit_in_segments(header, names[lead])
     if unit == "V" and _counts_microvolts(header, lead):
         unit = "uV"
-    factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}")
-    remarks = [*chosen, *assumed]
-    if not large:
-        return in_memory(header.stem, signals[lead], fs, names[lead], factor, remarks)
+    factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}", size_of(look(lead)))
+    remarks = [*record.remarks, *chosen, *assumed, *said]
+    if record.whole is not None:
+        return in_memory(header.stem, record.whole[lead], chosen_fs, names[lead], factor, remarks)
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
+        return np.asarray(record.read(lead, start, stop) * factor, dtype=np.float32)
+
+    return Recording(header.stem, chosen_fs, names[lead], record.samples(lead), read, tuple(remarks))
+
+
+class _Record:
+    """A record as the library reads it; a lead may have several samples in each frame.
+
+    Parameters
+    ----------
+    header : Path
+        The header that the library reads.
+    original : Path
+        The header that messages name.
+    remarks : tuple of str
+        What is wrong with the original.
+    """
+
+    def __init__(self, header: Path, original: Path, remarks: tuple[str, ...] = ()) -> None:
+        import wfdb  # slow to load; reading is all that needs it
+
+        self.header, self.original, self.remarks = header, original, remarks
+        several = "/" in lines_of(_text(header))[0].split()[0]
+        head = wfdb.rdheader(str(header.with_suffix("")), rd_segments=several)
+        in_frame = _samples_per_frame(head, several)
+        self.framed = any(samples != 1 for samples in in_frame.values())
+        large = head.sig_len is not None and head.sig_len * max(sum(in_frame.values()), head.n_sig) > SMALL
+        begin = self._frames(0, 1 if large else None)
+        self.length = head.sig_len if large else begin.sig_len
+        leads = self._leads(begin)
+        if not leads:
+            raise BadInput(f"{original}: this WFDB record holds no signal; give one that does")
+        self.fs, self.names = float(begin.fs), [str(name or "") for name in begin.sig_name]
+        self.units = [str(unit or "") for unit in begin.units or [""] * len(leads)]
+        self.per_frame = [in_frame.get(name, 1) if self.framed else 1 for name in self.names]
+        self.whole = None if large else leads
+
+    def samples(self, lead: int) -> int:
+        """How many samples a lead has."""
+        return int(self.length) * self.per_frame[lead]
+
+    def read(self, lead: int, start: int, stop: int) -> NDArray[np.float64]:
+        """Read samples of a lead, in its unit."""
+        if self.whole is not None:
+            return self.whole[lead][start:stop]
+        per_frame = self.per_frame[lead]
         first = start // per_frame
-        frames = read_frames(first, -(-stop // per_frame))
-        samples = frames.e_p_signal[lead] if framed else frames.p_signal[:, lead]
-        part: NDArray[np.float32] = (samples[start - first * per_frame :][: stop - start] * factor).astype(np.float32)
-        return part
+        try:
+            samples = self._leads(self._frames(first, -(-stop // per_frame)))[lead]
+        except LIBRARY_ERRORS as error:
+            raise BadInput(f"{self.original}: this WFDB record is damaged{why(error)}; get a new copy") from None
+        return samples[start - first * per_frame :][: stop - start]
 
-    return Recording(header.stem, fs, names[lead], length * per_frame, read, tuple(remarks))
+    def _frames(self, start: int, stop: int | None) -> wfdb.Record:
+        import wfdb
+
+        try:
+            return wfdb.rdrecord(
+                str(self.header.with_suffix("")), sampfrom=start, sampto=stop, smooth_frames=not self.framed
+            )
+        except FileNotFoundError as error:
+            name = Path(error.filename).name
+            raise BadInput(f"{self.original}: its signal file {name} is missing; put it beside the header") from None
+        except PermissionError as error:
+            raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
+
+    def _leads(self, record: wfdb.Record) -> list[NDArray[np.float64]]:
+        if self.framed:
+            return list(record.e_p_signal or [])
+        return [] if record.p_signal is None else list(record.p_signal.T)
 
 
-def _files_of_other_letters(header: Path) -> Iterator[str]:
+def _samples_per_frame(head: wfdb.Record | wfdb.MultiRecord, several: bool) -> dict[str, int]:
+    """Samples that each lead has in a frame, by its name; a record of several segments says so in these."""
+    heads = [segment for segment in head.segments if segment is not None] if several else [head]
+    return {
+        str(name or ""): int(samples)
+        for one in heads
+        for name, samples in zip(one.sig_name or [], one.samps_per_frame or [], strict=False)
+    }
+
+
+def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
+    """Open a record by a copy of its header without what does not matter, or without a length that is too large."""
+    for keep_length in (True, False):
+        try:
+            copy = copy_of(header, corrected(text, header.stem, keep_length))
+            record = _Record(copy, header)
+        except (*LIBRARY_ERRORS, IndexError):
+            continue
+        promised = _length_in(text)
+        if not keep_length and promised is not None and record.length < promised:
+            record.remarks = (f"{CUT_OFF}: {record.length} of its {promised} samples are there",)
+        return record
+    raise BadInput(
+        f"{header}: this WFDB record is damaged or of an unknown kind{why(error)}; check its header, or get a new copy"
+    ) from None
+
+
+def _files_of_other_letters(header: Path, text: str) -> Iterator[str]:
     """Yield the signal files and segments of a header whose names have letters that the library drops."""
-    for name in (line.split()[0] for line in _lines(_text(header))[1:]):
+    for name in (line.split()[0] for line in lines_of(text)[1:]):
         if not name.isascii() and any((header.parent / file).is_file() for file in (name, f"{name}.hea")):
             yield name
 
@@ -100,7 +174,7 @@ def _unit_in_segments(header: Path, lead: str) -> str:
     """A lead's unit in the first segment that has the lead; the library gives none if the record begins with a gap."""
     import wfdb
 
-    for line in _lines(_text(header))[1:]:
+    for line in lines_of(_text(header))[1:]:
         try:
             segment = wfdb.rdheader(str(header.with_name(line.split()[0])))
             return str(segment.units[segment.sig_name.index(lead)])
@@ -114,30 +188,30 @@ def _text(header: Path) -> str:
     return header.read_bytes().decode("utf-8", errors="replace")
 
 
-def _lines(header: str) -> list[str]:
-    """A header's lines without comments: the record, then one for each signal or segment."""
-    stripped = (line.strip() for line in header.splitlines())
-    return [line for line in stripped if line and not line.startswith("#")]
-
-
 def _leads_in(header: str) -> int:
     """The number of leads in a header, where the library finds it."""
-    match = re.search(r"[-\w]+/?\d*[ \t]+(\d+)", _lines(header)[0])
+    match = re.search(r"[-\w]+/?\d*[ \t]+(\d+)", lines_of(header)[0])
     return int(match[1]) if match else 0
 
 
 def _rate_in(header: str, default: float) -> float:
     """The rate in a header, 0 if it is no number; the library takes 250 Hz for a rate that it cannot read."""
-    words = _lines(header)[0].split()
+    words = lines_of(header)[0].split()
     try:
         return float(re.split("[/(]", words[2])[0]) if len(words) > 2 else default
     except ValueError:
         return 0.0
 
 
+def _length_in(header: str) -> int | None:
+    """The number of samples in a header."""
+    words = lines_of(header)[0].split()
+    return int(words[3]) if len(words) > 3 and words[3].isdecimal() else None
+
+
 def _counts_microvolts(header: Path, lead: int) -> bool:
     """Whether a lead's unit is written with a Greek letter, which the library drops."""
-    first, *lines = _lines(_text(header))
+    first, *lines = lines_of(_text(header))
     if "/" in first.split()[0]:  # several segments, each with a header of its own
         segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
         return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())

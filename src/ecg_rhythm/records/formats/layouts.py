@@ -1,0 +1,193 @@
+"""How a text file writes its table: delimiter, decimal sign, where the samples begin and end."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ecg_rhythm.records.formats import headers
+
+JUDGED = 40
+"""Lines of numbers by which a layout is judged."""
+ARROW = "->"
+"""What some loggers write between the time and the sample."""
+LAYOUTS = (
+    (ARROW, "."),
+    (";", ","),
+    (";", "."),
+    ("\t", ","),
+    ("\t", "."),
+    (",", "."),
+    ("|", "."),
+    (",", ","),
+    (None, ","),
+    (None, "."),
+)
+"""Layouts that are tried: delimiter (None: spaces) and decimal sign."""
+COMMENT = "#"
+MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
+NUMBER = {".": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ",": r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"}
+DATE = r"(?:\d\d?[-./](?:\d\d?|[A-Za-z]{3})[-./](?:\d{4}|\d\d)|\d{4}[-./]\d\d?[-./]\d\d?)"
+DAY = rf"(?:{DATE}[ ,T]+|\d+ days? )"
+CLOCK = re.compile(rf"\[?{DAY}?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
+"""Times of day, with or without a date, and dates alone, which tell no rate."""
+LAST = 5
+"""One of so many last lines is a row of numbers."""
+FIRST, FAR = 3, 50.0
+"""So many first rows may be no samples; such a row is this many times farther off than the rows below it differ."""
+SMALL = 1e-3
+"""Rows that hold one number may differ by this share of it."""
+WORD = 12
+"""Letters of what a logger writes in place of a sample, at most, such as `!` or `leads off`."""
+UNIX = (1e9, 5e9)
+"""Moments in s since 1970 with which a file may begin, from 2001 to 2128."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text file writes its table."""
+
+    delimiter: str | None
+    decimal: str
+    start: int
+    """First line of samples."""
+    columns: int
+    clocks: frozenset[int] = frozenset()
+    """Columns of times of day."""
+    has_gaps: bool = False
+    """Whether an empty line is a missing sample: in a table of one column, unless every other line is empty."""
+    fs: float | None = None
+    """Sampling rate in Hz that a row of numbers before the samples gives."""
+    remarks: tuple[str, ...] = ()
+
+
+def layout_of(lines: list[str]) -> Layout | None:
+    """The layout in which lines are rows of numbers; of several, the one with the shortest header and most columns."""
+    if not any(line.strip() for line in lines):
+        return None
+    possible = [layout for delimiter, decimal in LAYOUTS if (layout := _rows(lines, delimiter, decimal)) is not None]
+    if not possible:
+        return None
+    first = min(layout.start for layout in possible)
+    best = max((layout for layout in possible if layout.start == first), key=lambda layout: layout.columns)
+    if best.delimiter == "," and _has_decimal_commas(lines, best):
+        best = next((layout for layout in possible if (layout.delimiter, layout.decimal) == (None, ",")), best)
+    return _without_other_rows(lines, best)
+
+
+def _rows(lines: list[str], delimiter: str | None, decimal: str) -> Layout | None:
+    """A layout, if some dozens of lines, or all up to the last, are rows of equally many numbers in it."""
+    content = [line for line in lines if has_content(line)]
+    if not any(is_row(fields_of(line, delimiter), decimal) for line in content[-LAST:]):
+        return None
+    start = columns = rows = 0
+    for i, line in enumerate(lines):
+        if not has_content(line):
+            continue
+        fields = fields_of(line, delimiter)
+        if not is_row(fields, decimal):
+            if not (rows and i >= len(lines) - LAST):
+                rows = 0
+        elif rows and len(fields) == columns:
+            rows += 1
+        else:
+            start, columns, rows = i, len(fields), 1
+        if rows == JUDGED:
+            break
+    if not rows:
+        return None
+    start = _with_rows_between_words(lines, start, columns, delimiter, decimal)
+    first = fields_of(lines[start], delimiter)
+    clocks = frozenset(i for i, field in enumerate(first) if CLOCK.fullmatch(field.strip("'")))
+    empty = sum(not line.strip() for line in lines[start:])
+    return Layout(delimiter, decimal, start, columns, clocks, columns == 1 and 3 * empty < len(lines) - start)
+
+
+def _with_rows_between_words(lines: list[str], start: int, columns: int, delimiter: str | None, decimal: str) -> int:
+    """The first row of a table, given the first of dozens of rows that no word in place of a sample interrupts."""
+    for i in range(start - 1, -1, -1):
+        fields = fields_of(lines[i], delimiter) if has_content(lines[i]) else []
+        if len(fields) == columns and is_row(fields, decimal):
+            start = i
+        elif not (len(fields) == 1 and len(fields[0]) <= WORD and not re.search(r"[\d,:;=]", fields[0])):
+            break
+    return start
+
+
+def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
+    """Leave out first rows that are no samples, such as a number of samples, or a start time and a rate."""
+    rows = [i for i in range(layout.start, len(lines)) if has_content(lines[i])][: FIRST + JUDGED]
+    numbers = [_numbers(lines[i], layout) for i in rows]
+    if len(rows) < 2 * FIRST or len({len(row) for row in numbers}) != 1:
+        return layout
+    first, below = np.array(numbers[:FIRST]), np.array(numbers[FIRST:])
+    others, fs = 0, None
+    if (begins := first[0][np.isfinite(first[0])]).size and ((begins >= UNIX[0]) & (begins < UNIX[1])).all():
+        # Empatica's files: when the recording began, its rate, the samples.
+        begun = bool((abs(below[np.isfinite(below)]) < UNIX[0]).all())
+        rates = first[1][np.isfinite(first[1])]
+        if begun and rates.size and (rates == rates[0]).all() and 1 <= rates[0] <= 100_000 and rates[0] % 1 == 0:
+            others, fs = 2, float(rates[0])
+    if not others:
+        tested = np.isfinite(below).any(axis=0)  # clocks are no numbers
+        below = np.where(tested, below, 0.0)
+        middle, span = np.nanmedian(below, axis=0), np.nanmax(below, axis=0) - np.nanmin(below, axis=0)
+        first = np.where(tested, first, np.nan)
+        off = abs(first - middle) > FAR * np.maximum(span, SMALL * abs(middle))
+        there = np.isfinite(first)
+        is_other = [bool(real.any() and far[real].all()) for real, far in zip(there, off, strict=True)]
+        others = next((count for count in range(FIRST, 0, -1) if all(is_other[:count])), 0)
+    if not others:
+        return layout
+    left_out = "; ".join(lines[i].strip()[:40] for i in rows[:others])
+    remark = f"its first rows are no samples and left out: {left_out}"
+    if fs is not None:
+        remark = f"its first row taken as a start time, its second as a rate of {fs:g} Hz"
+    return replace(layout, start=rows[others], fs=fs, remarks=(remark,))
+
+
+def _numbers(line: str, layout: Layout) -> list[float]:
+    """The numbers in a row, NaN for all else."""
+    pattern = re.compile(NUMBER[layout.decimal])
+    fields = fields_of(line, layout.delimiter)
+    return [float(field.replace(",", ".")) if pattern.fullmatch(field) else np.nan for field in fields]
+
+
+def has_content(line: str) -> bool:
+    """Whether a line is neither empty nor a comment."""
+    return bool(line.strip()) and line[0] != COMMENT
+
+
+def _has_decimal_commas(lines: list[str], layout: Layout) -> bool:
+    """Whether two columns of whole numbers are one column of numbers with a decimal comma, such as 12,05 or 7,50."""
+    if layout.columns != 2:
+        return False
+    rows = [fields_of(line, ",") for line in lines[layout.start : layout.start + JUDGED] if line.strip()]
+    if not all(len(row) == 2 and re.fullmatch(r"[-+]?\d+", row[0]) and row[1].isdecimal() for row in rows):
+        return False
+    title = lines[max(layout.start - 1, 0) : layout.start]
+    names = any(len(fields_of(line, ",")) == 2 and not headers.says_anything(line) for line in title)
+    # No whole number is written as -0, or with zeros before it.
+    padded = [row[0] == "-0" or (len(row[1]) > 1 and row[1][0] == "0") for row in rows]
+    return any(padded) and (not names or sum(padded) > 1)
+
+
+def fields_of(line: str, delimiter: str | None) -> list[str]:
+    """The fields of a line."""
+    if delimiter is None:
+        return re.findall(r"\[[^\]]*\]|\S+", line.replace('"', ""))
+    if delimiter == ARROW:
+        return [field.strip() for field in line.split(ARROW)] if ARROW in line else [line.strip()]
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def is_row(fields: list[str], decimal: str) -> bool:
+    """Whether fields are numbers, except for missing ones and times of day."""
+    numbers = [bool(re.fullmatch(NUMBER[decimal], field)) for field in fields]
+    rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
+    if not any(numbers):
+        return bool(fields) and fields[0].lower() in MISSING[1:] and all(field.lower() in MISSING for field in fields)
+    return all(field.lower() in MISSING or CLOCK.fullmatch(field.strip("'")) for field in rest)

@@ -1,0 +1,79 @@
+"""WFDB headers as they are found -> headers that the library reads.
+
+The library refuses, or misreads, headers of which only what does not matter here is wrong: dates, comments, the number
+of samples. Such a header is read from a corrected copy, beside links to its signal files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+SUFFIXES = (".hea", ".dat", ".mat")
+
+
+def lines_of(text: str) -> list[str]:
+    """A header's lines without comments: the record, then one for each signal or segment."""
+    stripped = (line.strip() for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def corrected(text: str, name: str, keep_length: bool = True) -> str:
+    """A header with only what is read: a record's name, its numbers of segments, leads and samples, its rate.
+
+    Parameters
+    ----------
+    text : str
+        The header.
+    name : str
+        Name of the record.
+    keep_length : bool
+        Whether the number of samples is kept, if it is more than 0.
+    """
+    first, *others = lines_of(text)
+    words = first.split()
+    segments = words[0].partition("/")[2]
+    leads = int(words[1])
+    record = [f"{name}/{segments}" if segments else name, *words[1:3]]
+    if len(words) > 3 and words[3].isdecimal() and int(words[3]) and keep_length:
+        record.append(words[3])
+    kept = others[: int(segments) if segments else leads]
+    return "\n".join([" ".join(record), *kept]) + "\n"
+
+
+def copy_of(header: Path, text: str) -> Path:
+    """Write a corrected header to a temporary folder, with links to the files beside the original; gives its path."""
+    folder = Path(tempfile.mkdtemp(dir=_scratch().name))
+    beside = {file.name.lower(): file for file in header.parent.iterdir() if file.suffix.lower() in SUFFIXES}
+    for name in _names_in(header, text):
+        original = header.with_name(name)
+        original = original if original.is_file() else beside.get(name.lower(), original)
+        if original.is_file():
+            _link(original, folder / name)
+    copy = folder / f"{header.stem}.hea"
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
+def _names_in(header: Path, text: str) -> set[str]:
+    """Names of the signal files in a header, and in those of its segments, and of the headers of these."""
+    names = {line.split()[0] for line in lines_of(text)[1:]}
+    for segment in [header.with_name(f"{name}.hea") for name in names]:
+        if segment.is_file():
+            names |= {segment.name} | _names_in(segment, segment.read_bytes().decode("utf-8", errors="replace"))
+    return names
+
+
+def _link(original: Path, link: Path) -> None:
+    try:
+        link.symlink_to(original.absolute())
+    except OSError:  # Windows allows links to administrators alone
+        shutil.copyfile(original, link)
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for corrected headers, which may be read as long as the program runs."""
+    return tempfile.TemporaryDirectory(prefix="ecg-rhythm-")
