@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.weights.metadata import Metadata
 from tests.helpers import CHALLENGE, Meter, model, small_store
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
