@@ -207,6 +207,7 @@ def test_a_table_of_no_voltage_is_refused(tmp_path: Path) -> None:
 def test_times_of_packets_tell_the_rate_by_their_mean_and_no_gaps(tmp_path: Path, times: NDArray[np.float64]) -> None:
     pd.DataFrame({"time": times, "ecg_mV": LEAD}).to_csv(tmp_path / "r.csv", index=False)
     record = read(tmp_path / "r.csv")
-    assert (record.fs, record.gaps, len(record.signal)) == (pytest.approx(FS, rel=1e-3), 0, len(LEAD))
+    assert record.fs == pytest.approx(FS, rel=1e-3)
+    assert (record.gaps, len(record.signal)) == (0, len(LEAD))
     assert "its samples are not evenly spaced; taken as if they were" in record.remarks
     assert read(tmp_path / "r.csv", ReadOptions(fs=256)).fs == 256
