@@ -138,6 +138,9 @@ def test_a_header_of_json_names_columns_sensors_and_rate(tmp_path: Path, sensors
         ("r 1 250 5000", "r 1 250 5000 10:00:00 2020-05-01"),
         ("r 1 250 5000", "r 1 250 5000 05-May-2020 14:50:55"),
         ("ECG\n", "ECG\nAge: 25\nSex: Male\n"),
+        ("r.dat", "C:\\data\\r.dat"),
+        ("r.dat", "./r.dat"),
+        ("r 1 250", "data/r 1 250"),
     ],
 )
 def test_a_wfdb_header_is_read_whatever_is_wrong_with_what_does_not_matter(tmp_path: Path, old: str, new: str) -> None:

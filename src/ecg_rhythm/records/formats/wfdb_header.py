@@ -6,10 +6,11 @@ of samples. Such a header is read from a corrected copy, beside links to its sig
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 SUFFIXES = (".hea", ".dat", ".mat")
 
@@ -34,13 +35,19 @@ def corrected(text: str, name: str, keep_length: bool = True) -> str:
     """
     first, *others = lines_of(text)
     words = first.split()
-    segments = words[0].partition("/")[2]
+    segments = words[0].rpartition("/")[2] if re.search(r"/\d+$", words[0]) else ""  # any other slash is of a path
     leads = int(words[1])
     record = [f"{name}/{segments}" if segments else name, *words[1:3]]
     if len(words) > 3 and words[3].isdecimal() and int(words[3]) and keep_length:
         record.append(words[3])
-    kept = others[: int(segments) if segments else leads]
+    kept = [_without_folder(line) for line in others[: int(segments) if segments else leads]]
     return "\n".join([" ".join(record), *kept]) + "\n"
+
+
+def _without_folder(line: str) -> str:
+    """A line about a signal or a segment, with the file's name alone."""
+    name, *rest = line.split(maxsplit=1)
+    return " ".join([PureWindowsPath(name).name, *rest])  # which knows both kinds of slashes
 
 
 def copy_of(header: Path, text: str) -> Path:
