@@ -1,24 +1,23 @@
-"""Which file formats there are, and what opens them. A further format is a module in this folder and a line here."""
+"""Which file formats there are, and what opens them.
+
+A further format is a module in this folder and a line here, or an entry point of another package (`plugins.FORMATS`).
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
+from ecg_rhythm import plugins
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 
 Opener = Callable[[Path, ReadOptions], Recording]
 """What opens one lead of a file."""
-
-PLUGINS = "ecg_rhythm.formats"
-"""Group of entry points under which other packages register formats: a suffix such as `.xyz` -> an `Opener`."""
 
 LONGEST_MAGIC = 200
 """First bytes of a file that tell its format."""
@@ -83,22 +82,23 @@ FORMATS = (
 
 
 def find_opener(path: Path, begin: bytes) -> Opener:
-    """Choose what opens a file by its suffix, else by its first bytes; what is nothing else is text."""
+    """Choose what opens a file by its suffix, else by its first bytes; what is nothing else is text.
+
+    Raises
+    ------
+    BadInput
+        If a package that adds this suffix cannot be imported, or two add it.
+    """
     suffix = path.suffix.lower()
     for form in FORMATS:
         if suffix in form.suffixes:
             return form.load()
-    if suffix in plugins():
-        return plugins()[suffix]
+    if suffix in plugins.found(plugins.FORMATS):
+        opener: Opener = plugins.load(plugins.FORMATS, suffix)
+        return opener
     return next((form for form in FORMATS if form.matches(begin)), TEXT).load()
 
 
 def known_suffixes() -> set[str]:
     """Suffixes of files that may be recordings, in lower case."""
-    return {suffix for form in FORMATS for suffix in form.suffixes} | plugins().keys()
-
-
-@cache
-def plugins() -> dict[str, Opener]:
-    """Formats that other packages register: suffix -> opener."""
-    return {point.name.lower(): point.load() for point in entry_points(group=PLUGINS)}
+    return {suffix for form in FORMATS for suffix in form.suffixes} | plugins.found(plugins.FORMATS).keys()
