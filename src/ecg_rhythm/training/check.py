@@ -20,8 +20,8 @@ MOVED = 0.5, 0.02
 CLOSE = 1e-5
 """Largest difference of a probability.
 
-Our architectures differ by at most 1e-7, by rounding: sums over another width are added in another order. What reads the
-padding differs more: a small network of which one layer reads a few padded steps by 1e-4, most others by 1e-3 and more.
+Our architectures differ by at most 1e-7, by rounding: sums over another width are added in another order. Networks that
+are wrong differ by more than 1e-4, even where one layer reads a few padded steps; most by 1e-3 and more.
 """
 
 
@@ -40,9 +40,9 @@ def check(model: ModelConfig, source: str = "model") -> None:
 def check_padding(model: ModelConfig, fs: float, n_classes: int, source: str = "model") -> None:
     """Refuse an architecture whose answer for a signal depends on its padding or the rest of the batch.
 
-    In the first phase and the last, two signals of noise are classified alone and together, in evaluation mode and float32 on the CPU,
-    by new weights. Biases, means of batch norm and some other weights begin at 0, which hides what comes of them, so
-    all are moved a little. No random state outside changes.
+    In the first phase and the last, two signals of noise are classified alone and together, in evaluation mode and
+    float32 on the CPU, by new weights. Biases, means of batch norm and some other weights begin at 0, which hides what
+    comes of them, so all are moved a little. No random state outside changes.
 
     Parameters
     ----------
