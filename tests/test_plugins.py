@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -122,7 +123,7 @@ def test_two_packages_of_one_name_are_both_named(install: Install) -> None:
         {group: {name: f"other_ecg:{name}" for name in own} for group, own in POINTS.items()},
     )
     for config, kind in ((TINY, "network Tiny"), (model(data_augmentation__fade=0.5), "augmentation fade")):
-        says = refusal(lambda config=config: check(config))
+        says = refusal(partial(check, config))
         assert says.startswith(f"{kind}: both ") and "uninstall one of them" in says
         assert "tiny-ecg 1.0" in says and "other-ecg 1.0" in says
     check(model())

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ class Base(Network):
     """One convolution over the signal and a linear layer; `pool` and `logits` are what subclasses do wrong."""
 
     Parameters = NoParameters
-    phases = (Phase(epochs=1),)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase(epochs=1),)
 
     def __init__(self, config: ModelConfig, parameters: NoParameters, fs: float, n_classes: int) -> None:
         super().__init__()
