@@ -35,8 +35,9 @@ HEADER = """<!-- This page is written by scripts/report.py: change it there. -->
 The default network has a challenge score of {default}. The average of two seeds and boosted trees on heartbeat
 features has {ensemble}. The [paper](paper.md) reports 0.790 (CNN) and 0.792 (CRNN) for its networks.
 
-All figures are the mean ± standard deviation over the five test folds of `split_5_6_14`, with label version v3. Each
-recording is classified by a network that did not train on it. [The score](score.md) explains every column.
+All figures are the mean ± standard deviation over the five test folds of `split_5_6_14`, with label version v3. Where
+folds are missing, the tables say so. Each recording is classified by a network that did not train on it. [The
+score](score.md) explains every column.
 
 ## How to check these figures
 

@@ -11,6 +11,7 @@ from ecg_rhythm.data.store import Store
 from ecg_rhythm.evaluation import metrics
 from ecg_rhythm.evaluation.evaluate import OverFolds
 from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.experiments.results import extent, titled
 
 Result = tuple[dict[str, Any], Predictions]
 """Content of `result.json`, and the out-of-fold predictions."""
@@ -65,14 +66,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def challenge_scores(results: dict[str, Result]) -> str:
     """Challenge score, F1 of every class and accuracy of every result."""
-    rows = [[f"`{name}`", teacher(result), *_scores(result)] for name, (result, _) in results.items()]
+    rows = [[named(f"`{name}`", result), teacher(result), *_scores(result)] for name, (result, _) in results.items()]
     return table(["", "teacher", *MEASURES], rows)
 
 
 def comparison(results: dict[str, Result]) -> str:
     """Scores of every result with its title, and the published ones of the same protocol."""
     rows = [
-        [f"`results/{name}`: {result['title']}", teacher(result), *_scores(result)]
+        [f"`results/{name}`: {titled(result)}", teacher(result), *_scores(result)]
         for name, (result, _) in results.items()
     ]
     return table(["", "teacher", *MEASURES], [*rows, *_published()])
@@ -80,8 +81,13 @@ def comparison(results: dict[str, Result]) -> str:
 
 def beside_the_paper(results: dict[str, Result]) -> str:
     """Challenge score and F1 of the rhythms, of results and of the paper."""
-    rows = [[f"`{name}`", teacher(result), *_scores(result)] for name, (result, _) in results.items()]
+    rows = [[named(f"`{name}`", result), teacher(result), *_scores(result)] for name, (result, _) in results.items()]
     return table(["", "teacher", *MEASURES[:4]], [row[:6] for row in (*rows, *_published())])
+
+
+def named(name: str, result: dict[str, Any]) -> str:
+    """The name of a result, with its extent where folds are missing."""
+    return f"{name} ({extent(result)})" if extent(result) else name
 
 
 def teacher(result: dict[str, Any]) -> str:
@@ -108,7 +114,7 @@ def areas(results: dict[str, Result], classes: list[str]) -> str:
     """AUROC and AUPRC of every class."""
     measures = [f"{kind} {name}" for kind in ("AUROC", "AUPRC") for name in classes]
     rows = [
-        [name, *(plus_minus(result["figures"]["measures"][m]) for m in measures)]
+        [named(name, result), *(plus_minus(result["figures"]["measures"][m]) for m in measures)]
         for name, (result, _) in results.items()
     ]
     return table(["", *measures], rows)
@@ -129,11 +135,17 @@ def trust(results: dict[str, Result], classes: list[str]) -> str:
     rows = []
     for name, (result, _) in results.items():
         figures = result["figures"]
-        calibrated = figures["calibrated"]
+        if (calibrated := figures["calibrated"]) is None:  # of a single fold
+            continue
         for asked, share in calibrated["coverage"].items():
             of_class = calibrated["class_coverage"][asked]
             rows.append(
-                [name, f"{figures['calibration_error']:.3f}", f"{calibrated['calibration_error']:.3f}", asked]
+                [
+                    named(name, result),
+                    f"{figures['calibration_error']:.3f}",
+                    f"{calibrated['calibration_error']:.3f}",
+                    asked,
+                ]
                 + [f"{held:.3f}" for held in (share, *(of_class[name] for name in classes))]
                 + [f"{calibrated['sizes'][asked]:.2f}"]
             )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from ecg_rhythm import plugins
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.weights.metadata import Metadata
 from tests.helpers import CHALLENGE, Meter, model, small_store
+
+Install = Callable[..., Path]
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -35,3 +40,28 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def meter() -> Classifier:
     metadata = Metadata(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
     return Classifier([Meter(metadata)])
+
+
+@pytest.fixture
+def install(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """What installs a package of one module for this test, as pip would: name, code, group -> entry points."""
+    site = tmp_path_factory.mktemp("site")
+    monkeypatch.syspath_prepend(site)
+    plugins.found.cache_clear()
+    before = set(sys.modules)
+
+    def installed(name: str, code: str, points: dict[str, dict[str, str]]) -> Path:
+        (site / f"{name}.py").write_text(code)
+        facts = site / f"{name}-1.0.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n")
+        lines = [line for group, own in points.items() for line in (f"[{group}]", *map(" = ".join, own.items()))]
+        (facts / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        plugins.found.cache_clear()
+        return site
+
+    yield installed
+    plugins.found.cache_clear()
+    for module in set(sys.modules) - before:
+        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(site)):
+            del sys.modules[module]

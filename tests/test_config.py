@@ -12,6 +12,8 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, load_jobs, load_model, shipped
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import json_schema, parse
+from ecg_rhythm.training.check import check
+from tests.conftest import Install
 from tests.helpers import refusal
 
 ABSENT = object()
@@ -120,11 +122,27 @@ def test_nothing_else_is_a_boolean(written: str | float) -> None:
         ("preprocessing.fs", "spectrogram, nperseg, noverlap, log_of_zero"),
         ("loss_function_parameters.l1", "l2_penalty, class_penalty"),
         ("training_parameters.lr", "learning_rate, batch_size, drop_rate"),
-        ("data_augmentation.humming", "resampling, resample_method, zero_filter, reload_step, awgn"),
     ],
 )
 def test_an_unknown_key_is_named_with_those_allowed_there(path: str, allowed: str) -> None:
     assert f"unknown key {path}; allowed here: {allowed}" in fault(ModelConfig, paper(path, 1))
+
+
+def test_an_augmentation_that_is_not_installed_is_refused_before_training(install: Install) -> None:
+    config = parse(ModelConfig, paper("data_augmentation.humming", 0.5), "x.json")
+    says = refusal(lambda: check(config, "x.json"))
+    assert "x.json: unknown key data_augmentation.humming; allowed here: resampling, resample_method, zero_f" in says
+    assert says.endswith("if it is an augmentation of another package, install that")
+    networks.check(config, "x.json")  # what is trained is used without it
+    install("humming", "def hum(batch, u, chance): ...", {"ecg_rhythm.augmentations": {"humming": "humming:hum"}})
+    check(config, "x.json")
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, True, "0.5", None])
+def test_a_chance_of_another_packages_augmentation_is_from_0_to_1(value: Any) -> None:
+    message = fault(ModelConfig, paper("data_augmentation.humming", value))
+    assert "data_augmentation.humming: " in message and f"(found {json.dumps(value)})" in message
+    assert isinstance(value, float) or "unknown key; augmentations of other packages take a chance" in message
 
 
 def test_an_unknown_key_of_a_job_is_named_with_those_allowed() -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.schema import Flag, Name, Section, parse, read_text
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=1, le=3600)]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("unknown key; augmentations of other packages take a chance from 0 to 1")
+    return value
 
 
 class Preprocessing(Section):
@@ -98,7 +101,14 @@ class TrainingParameters(Section):
 
 
 class DataAugmentation(Section):
-    """Changes made to the training recordings, drawn again every `reload_step` epochs."""
+    """Changes made to the training recordings, drawn again every `reload_step` epochs.
+
+    Any other key is the chance of an augmentation of another package. Whether that is installed is checked before
+    training; a trained network is used without it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Chance, BeforeValidator(_number)]] = Field(init=False)
 
     resampling: Flag
     """Resample as if a heart at 80 bpm beat at a random rate of 60 to 120 bpm."""
@@ -137,6 +147,11 @@ class DataAugmentation(Section):
     """Chance that 2 to 45 % of a recording is held at one value, half the time a value far off."""
     gaps: Chance = 0.0
     """Chance that 1 to 5 short parts of a recording, of 0.03 to 0.5 s, are set to 0."""
+
+    @property
+    def of_packages(self) -> dict[str, float]:
+        """Augmentations of other packages, by name: name -> chance."""
+        return dict(sorted(self.__pydantic_extra__.items()))
 
     def in_epoch(self, epoch: int, epochs: int) -> DataAugmentation:
         """The augmentation in an epoch, counted from 0, of a phase of `epochs`: with the window of the schedule."""

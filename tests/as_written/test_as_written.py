@@ -14,6 +14,7 @@ from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation.predictions import read_predictions
+from ecg_rhythm.experiments import results
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.schema import parse
@@ -62,6 +63,7 @@ def test_weights_give_the_probabilities_that_the_run_kept(model: Path) -> None:
 
 def test_an_interrupted_run_goes_on_from_its_checkpoint(kept: Path) -> None:
     epochs = []
+    before = (kept / INTERRUPTED / "hotlog.csv").read_text().splitlines()
     scores = train(
         run_of(kept / INTERRUPTED),
         kept / "data",
@@ -71,6 +73,18 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(kept: Path) -> None:
     )
     assert epochs == [(1, 2)]
     assert [phase["epochs"] for phase in scores["phases"]] == [2, 2, 0, 0, 0]
+    after = (kept / INTERRUPTED / "hotlog.csv").read_text().splitlines()
+    further = after[0].removeprefix(before[0]).count(",")
+    assert further >= 4
+    assert after[1 : len(before)] == [line + further * "," for line in before[1:]]
+    assert dict(zip(after[0].split(","), after[-1].split(","), strict=True))["valid_loss"]
+
+
+def test_a_finished_run_is_published(kept: Path) -> None:
+    results.publish(kept / DONE.parent, kept / "result", "as it was", kept / "data")
+    result, predictions = results.read(kept / "result")
+    assert results.titled(result) == "as it was (1 of 2 folds)"
+    assert predictions.records == read_predictions(KEPT / DONE / "predictions.csv").records
 
 
 def test_an_onnx_file() -> None:

@@ -35,8 +35,9 @@ def test_from_labelled_recordings_to_a_table_and_a_classification(tmp_path: Path
     assert "all 2 runs are done" in said
     assert not list(logs.rglob("tensorboard"))
     assert "CRNN/demo" in ecg_rhythm("summarize", "--logs", logs)
-    summary = json.loads(ecg_rhythm("summarize", "CRNN", "--logs", logs, "--json"))
-    assert [entry["phase"] for entry in summary] == [0, 1, 2, 3, 4]
+    for words, phases in (([], [4]), (["--all-phases"], [0, 1, 2, 3, 4])):
+        summary = json.loads(ecg_rhythm("summarize", "CRNN", "--logs", logs, "--json", *words))
+        assert [entry["phase"] for entry in summary] == phases
     vote = logs / "CRNN" / "demo"
     predictions = json.loads(ecg_rhythm("classify", folder / "r000", folder / "r001.hea", "--model", vote, "--json"))
     assert [p["record"] for p in predictions] == ["r000", "r001"]

@@ -8,7 +8,9 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
+from rich.console import Console
 
+from ecg_rhythm.cli.results import print_summaries
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import scores_for_file
 from ecg_rhythm.experiments import summary
@@ -70,6 +72,39 @@ def test_ranking_pairs_differences_by_fold(tmp_path: Path) -> None:
     assert ranked[1][1] is not None
     assert ranked[1][1].mean == pytest.approx(mean(differences))
     assert ranked[1][1].sd == pytest.approx(stdev(differences))
+
+
+def test_jobs_of_different_folds_are_said_to_be_so(tmp_path: Path) -> None:
+    for k, p in enumerate([FAIR, FAIR, FAIR]):
+        finished(tmp_path, "whole", k, p)
+    finished(tmp_path, "single", 1, GOOD, folds=1)
+    found, _ = summary.summarize(tmp_path)
+    assert {folds: [c.job for c in group] for folds, group in summary.by_folds(found).items()} == {
+        (1,): ["single"],
+        (0, 1, 2): ["whole"],
+    }
+    (ranked,) = summary.rankings(found)
+    assert [c.job for c, _ in ranked] == ["whole", "single"]
+    assert "jobs are of different folds: 0, 1, 2 (CNN/whole); 1 (CNN/single)" in shown(found)
+    shutil.rmtree(tmp_path / "CNN" / "single")
+    assert "different folds" not in shown(summary.summarize(tmp_path)[0])
+
+
+def test_only_the_last_phase_of_each_job_is_shown_unless_asked_for(tmp_path: Path) -> None:
+    finished(tmp_path, "a", 0, GOOD)
+    file = tmp_path / "CNN" / "a" / "fold0" / "scores.json"
+    scores = json.loads(file.read_text())
+    file.write_text(json.dumps(scores | {"phases": [scores["phases"][0], scores["phases"][0] | {"phase": 1}]}))
+    assert [c.phase for c in summary.summarize(tmp_path)[0]] == [1]
+    both, _ = summary.summarize(tmp_path, all_phases=True)
+    assert [c.phase for c in both] == [0, 1]
+    assert "phase 0" in shown(both) and "phase 0" not in shown(summary.summarize(tmp_path)[0])
+
+
+def shown(configurations: list[summary.Configuration]) -> str:
+    console = Console(record=True, width=200, file=io.StringIO())
+    print_summaries(console, configurations)
+    return console.export_text()
 
 
 def test_a_job_with_missing_folds_does_not_lead(tmp_path: Path) -> None:

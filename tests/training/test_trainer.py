@@ -28,6 +28,7 @@ from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.data.store import open_store, splits_folder, write_store
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import metrics
 from ecg_rhythm.evaluation import predictions as outputs
 from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.experiments.folder import Run
@@ -41,6 +42,9 @@ from ecg_rhythm.training.optimizer import moving_average, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
 from tests.helpers import model, predict, refusal, spec
+
+KEPT = Path(__file__).parents[1] / "as_written" / "files"
+"""What version 0.1 wrote."""
 
 TWO_PROCESSES = [
     "torch.distributed.run",
@@ -141,14 +145,57 @@ def test_a_run_leaves_all_that_it_promises(data: Path, tmp_path: Path) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(row["test_score"] and row["valid_score"] for row in rows)
     logged = EventAccumulator(str(folder / "tensorboard")).Reload()
-    names = {f"{part}/{metric}" for part in ("valid", "test") for metric in score([], [], "AN~")}
+    names = {f"{part}/{metric}" for part in ("valid", "test") for metric in ("loss", *score([], [], "AN~"))}
     assert "valid/F1 A" in names
     assert set(logged.Tags()["scalars"]) == names | {"loss", "learning_rate", "seconds"}
-    assert logged.Scalars("valid/challenge")[-1].value == pytest.approx(float(rows[-1]["valid_score"]))
+    columns = {"challenge": "score", "loss": "loss", "F1 A": "F1 A", "F1 N": "F1 N", "F1 ~": "F1 ~"}
+    for part in ("valid", "test"):
+        for metric, column in columns.items():
+            values = [scalar.value for scalar in logged.Scalars(f"{part}/{metric}")]
+            assert values == pytest.approx([float(row[f"{part}_{column}"]) for row in rows])
     assert not (folder / "checkpoint.safetensors").exists()
     best = max(rows, key=lambda row: float(row["valid_score"]))
     assert scores["phases"][0]["valid"]["challenge"] == float(best["valid_score"])
     assert scores["phases"][0]["best_epoch"] == int(best["epoch"])
+
+
+def test_columns_of_the_hotlog_are_where_they_were_and_further_ones_follow(data: Path, tmp_path: Path) -> None:
+    run = spec(model(training_parameters__epochs=[1]))
+    train(run, data, tmp_path, device="cpu")
+    (row,) = hotlog(run.folder(tmp_path))
+    old = (KEPT / "logs/CNN/done/fold0/hotlog.csv").read_text().splitlines()[0].split(",")
+    further = [f"{part}_{name}" for part in ("valid", "test") for name in ("loss", "F1 A", "F1 N", "F1 ~")]
+    assert list(row) == [*old, *further]
+    assert [bool(row[name]) for name in further] == [True] * 4 + [False] * 4
+    assert np.mean([float(row[f"valid_F1 {name}"]) for name in "AN"]) == pytest.approx(float(row["valid_score"]))
+
+
+def test_a_metric_that_is_added_is_in_the_hotlog(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        metrics, "OF_LABELS", (*metrics.OF_LABELS, lambda confusion, classes: {"n": float(confusion.sum())})
+    )
+    run = spec(model(training_parameters__epochs=[1]))
+    train(run, data, tmp_path, device="cpu")
+    parts = load_split(splits_folder(data) / "split_2_3_14", len(open_store(data))).folds[0]
+    assert float(hotlog(run.folder(tmp_path))[0]["valid_n"]) == len(parts.valid)
+
+
+def test_validation_loss_is_the_loss_of_the_labels_and_the_penalty(data: Path, tmp_path: Path) -> None:
+    options = {"l2_penalty": 0.3, "class_penalty": 0.2, "class_power": 0.4, "label_smoothing": 0.1}
+    run = spec(model(**{f"loss_function_parameters__{key}": value for key, value in options.items()}))
+    scores = train(run, data, tmp_path, device="cpu")
+    folder, best = run.folder(tmp_path), str(scores["phases"][0]["best_epoch"])
+    store = open_store(data)
+    fold = load_split(splits_folder(data) / "split_2_3_14", len(store)).folds[0]
+    share = np.bincount(store.targets()[np.array(fold.train) - 1]) / len(fold.train)
+    weights = (0.8 + 0.2 / share) * share**-0.4 / (share**-0.4).mean()
+    table = outputs.read_predictions(folder / "predictions.csv", "valid")
+    smooth = 0.9 * np.eye(3)[table.targets] + 0.1 / 3
+    of_labels = (-(smooth * np.log(table.probabilities)).sum(axis=1) * weights[table.targets]).mean()
+    tensors = load_file(folder / "phase0.safetensors").items()
+    squares = sum(float(t.square().sum()) for name, t in tensors if t.ndim > 1 and name.endswith("weight"))
+    (row,) = (row for row in hotlog(folder) if row["epoch"] == best)
+    assert float(row["valid_loss"]) == pytest.approx(of_labels + 0.3 * squares / 2, rel=1e-4)
 
 
 def test_predictions_are_those_of_the_best_weights_and_give_the_scores(data: Path, tmp_path: Path) -> None:

@@ -37,9 +37,11 @@ def export(
     if to.suffix != ".onnx":
         raise BadInput(f"--to {to}: name a file that ends in .onnx")
     network, metadata = torch_model.load(weights[0])
+    calibrated = ""
     if calibrate is not None:
         fitted = results.calibration_of(calibrate, metadata.config, metadata.classes)
         metadata = metadata.model_copy(update={"calibration": fitted})
+        calibrated = f"; calibrated with {fitted.folds} folds"
     if int8:
         from ecg_rhythm.experiments.run import training_recordings
         from ecg_rhythm.weights import quantise
@@ -52,7 +54,7 @@ def export(
     else:
         difference = f"by at most {exporting.export(network, metadata, to):.0e}"
     out.print(
-        f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's {difference}",
+        f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's {difference}{calibrated}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 @app.command(short_help="Compare all finished runs.", rich_help_panel=COMPARE)
 def summarize(
     architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
+    all_phases: Annotated[
+        bool, typer.Option("--all-phases", help="Show every phase of each job, not only the last.")
+    ] = False,
     logs: Logs = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each metric and fold.")] = False,
 ) -> None:
     """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
-    configurations, problems = summary.summarize(logs, architecture)
+    configurations, problems = summary.summarize(logs, architecture, all_phases=all_phases)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
     else:
@@ -67,7 +70,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
-        print_evaluation(out, computed, published["title"])
+        print_evaluation(out, computed, published)
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
@@ -88,18 +91,18 @@ def evaluate(
         out.print("all published figures agree with the predictions")
 
 
-@app.command(short_help="Publish a finished job: predictions and metrics.", rich_help_panel=COMPARE)
+@app.command(short_help="Publish a job: predictions and metrics.", rich_help_panel=COMPARE)
 def publish(
-    job: Annotated[Path, typer.Argument(help="Folder of a finished job, such as logs/ResGRU/default.")],
+    job: Annotated[Path, typer.Argument(help="Folder of a job, such as logs/ResGRU/default.")],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
     title: Annotated[str, typer.Option(help="Title of the result, in a few words.")],
     data: Data = Path("data"),
 ) -> None:
-    """Publish a finished job: its out-of-fold predictions, their metrics, and the files that reproduce it."""
+    """Publish the finished folds of a job: out-of-fold predictions, metrics, and the files that reproduce them."""
     from ecg_rhythm.experiments import results
 
-    print_evaluation(out, results.publish(job, to, title, data), title)
-    out.print(f"the result is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+    results.publish(job, to, title, data)
+    print_result(out, to)
 
 
 @app.command(short_help="Average the probabilities of several results.", rich_help_panel=COMPARE)
@@ -111,8 +114,8 @@ def vote(
     """Average the out-of-fold probabilities of several results into a new one."""
     from ecg_rhythm.experiments import results
 
-    print_evaluation(out, results.vote(members, to, title), title)
-    out.print(f"the result is in {to}; check it with `ecg-rhythm evaluate {to}`", markup=False)
+    results.vote(members, to, title)
+    print_result(out, to)
 
 
 @app.command(short_help="Score a job under noise, gaps and other faults.", rich_help_panel=COMPARE)
@@ -171,6 +174,16 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
         for c, difference in ranked:
             short.add_row(*(shown(c, difference) for shown in RANKING.values()))
         out.print(short)
+        if len(groups := summary.by_folds(c for c, _ in ranked)) > 1:
+            unlike = [
+                f"{', '.join(map(str, folds))} ({', '.join(c.name for c in group)})" for folds, group in groups.items()
+            ]
+            out.print(
+                f"These jobs are of different folds: {'; '.join(unlike)}. Their means cannot be compared; differences "
+                "are of the folds that both jobs have.\n",
+                highlight=False,
+                markup=False,
+            )
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
@@ -201,17 +214,27 @@ RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
 """Columns of the short table: title -> what a configuration has there, with its difference to the best."""
 
 
-def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
-    """Print all that is published of a result."""
+def print_result(out: Console, folder: Path) -> None:
+    """Print a result that has just been written, and where it is."""
+    from ecg_rhythm.experiments import results
+
+    result, _ = results.read(folder)
+    print_evaluation(out, result["figures"], result)
+    out.print(f"the result is in {folder}; check it with `ecg-rhythm evaluate {folder}`", markup=False)
+
+
+def print_evaluation(out: Console, evaluation: Evaluation, result: Mapping[str, Any]) -> None:
+    """Print all that is published of a result, whose `result.json` has the title and says which folds are missing."""
+    from ecg_rhythm.experiments import results
+
     metrics = evaluation["measures"]
-    n_folds = len(metrics["challenge"]["folds"])
-    table = new_table("measure", *(f"fold {k}" for k in range(n_folds)), "mean ± sd", title=title)
+    table = new_table("measure", *(f"fold {k}" for k in evaluation["folds"]), "mean ± sd", title=results.titled(result))
     for name, over_folds in metrics.items():
         values = ["" if value is None else f"{value:.3f}" for value in over_folds["folds"]]
         table.add_row(name, *values, str(Spread(over_folds["mean"], over_folds["sd"])))
     out.print(table)
     classes = [name.removeprefix("F1 ") for name in metrics if name.startswith("F1 ")]
-    confusion = new_table("actual", *(f"predicted {name}" for name in classes), title="all folds together")
+    confusion = new_table("actual", *(f"predicted {name}" for name in classes), title="these folds together")
     for name, row in zip(classes, evaluation["confusion"], strict=True):
         confusion.add_row(name, *map(str, row))
     out.print(confusion)
@@ -220,6 +243,11 @@ def print_evaluation(out: Console, evaluation: Evaluation, title: str) -> None:
         f"{evaluation['calibration_error']:.3f}.",
         highlight=False,
     )
+    if missing := result["missing_folds"]:
+        out.print(
+            f"Only {results.extent(result)} (not {', '.join(map(str, missing))}): do not compare it with all folds.",
+            highlight=False,
+        )
     if (after := evaluation["calibrated"]) is None:
         return
     title = f"calibrated on the other folds: error {after['calibration_error']:.3f}; true class in the prediction set"

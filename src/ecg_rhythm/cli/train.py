@@ -68,7 +68,7 @@ def train(
     if device not in ("auto", "cpu", "cuda"):
         raise BadInput(f"--device {device}: choose auto, cpu or cuda")
     from ecg_rhythm.experiments.run import train as train_run
-    from ecg_rhythm.networks.registry import check
+    from ecg_rhythm.training.check import check
 
     run = single(model, job, fold, epochs=_epochs(epochs), name=name, check=check)
     if run.teacher is not None and not Run(run.teacher.folder(logs)).is_done:
@@ -104,7 +104,7 @@ def queue(
         raise BadInput(
             f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
         )
-    from ecg_rhythm.networks.registry import check
+    from ecg_rhythm.training.check import check
 
     specs = plan(jobs, epochs=_epochs(epochs), check=check)
     check_fit(specs, data, logs, restart=restart)

@@ -30,6 +30,8 @@ class Calibration(Section):
     """For each class, quantiles of 1 - p(class) over recordings of that class, at 0, 0.5, ..., 100 %."""
     counts: dict[str, int]
     """Number of recordings of each class that the thresholds are fitted to."""
+    folds: str = ""
+    """How many folds of a result these are from, such as "3 of 5"; empty in files of earlier versions."""
 
 
 def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes: list[str]) -> Calibration:

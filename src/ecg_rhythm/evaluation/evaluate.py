@@ -47,6 +47,8 @@ class Evaluation(TypedDict):
     """All that is published of a set of predictions; every value goes into JSON as it is."""
 
     recordings: int
+    folds: list[int]
+    """Numbers of the folds, in the order of every metric's values."""
     measures: dict[str, OverFolds]
     """Name of each metric -> its values."""
     confusion: list[list[int]]
@@ -67,7 +69,8 @@ def evaluate(predictions: Predictions) -> Evaluation:
     predictions : Predictions
         Each recording's by a model that did not train on it.
     """
-    folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
+    numbers = np.unique(predictions.folds)
+    folds = [predictions[predictions.folds == k] for k in numbers]
     each: list[dict[str, float | None]] = [
         {
             **score(fold.targets, fold.labels, fold.classes),
@@ -80,6 +83,7 @@ def evaluate(predictions: Predictions) -> Evaluation:
     n_classes = len(predictions.classes)
     return {
         "recordings": len(predictions.records),
+        "folds": numbers.tolist(),
         "measures": {name: over_folds(own) for name, own in values.items() if own.count(None) < len(own)},
         "confusion": confusion_matrix(predictions.targets, predictions.labels, n_classes).tolist(),
         "calibration_error": calibration_error(predictions.probabilities, predictions.targets),

@@ -20,7 +20,7 @@ from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.weights.run_files import RunFiles
 
-ID, CODE = "id", "architecture_code"
+ID, CODE, CODE_OF_PACKAGES = "id", "architecture_code", "augmentation_code"
 MOST_DIFFERENCES = 4
 """How many differences between two runs one message names."""
 
@@ -176,7 +176,7 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
             f"{spec.job.model}: data_augmentation.empty makes recordings of class {NOISE}, which the data set does not "
             "have; set it to 0 in the model file"
         )
-    from ecg_rhythm import networks  # loads torch
+    from ecg_rhythm import networks, plugins  # loads torch
 
     store.labels_of(spec.job.labels)
     parts = [[fold.train, fold.valid, fold.test] for fold in split.folds]
@@ -195,6 +195,10 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
             "split": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
         },
     }
+    if others := spec.model.data_augmentation.of_packages:
+        identity[CODE_OF_PACKAGES] = {
+            name: plugins.code_of(plugins.load(plugins.AUGMENTATIONS, name)) for name in others
+        }
     if spec.teacher is None:
         return identity
     made_from, teacher = identity_of(spec.teacher, store, split, logs), Run(spec.teacher.folder(logs))
@@ -215,21 +219,24 @@ def check_together(folds: Iterable[RunFiles]) -> None:
         Two of them are named.
     """
     made_from: dict[str, Path] = {}
-    code: dict[str, Path] = {}
+    codes: dict[str, Path] = {}
     for fold in folds:
         try:
             identity = Run(fold.path).read_identity()
             del identity["job"]["fold"]
             if "teacher" in identity:
                 del identity["teacher"]["job"]["fold"], identity["teacher"]["weights"]
-            if own := identity.pop(CODE, None):
-                code.setdefault(own, fold.path)
+            if own := [code for key in (CODE, CODE_OF_PACKAGES) if (code := identity.pop(key, None))]:
+                codes.setdefault(json.dumps(own, sort_keys=True), fold.path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(
                 f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"
             ) from None
         made_from.setdefault(json.dumps(identity, sort_keys=True), fold.path)
-    for paths, what in ((made_from, "models, seeds, splits or data"), (code, "code of the architecture")):
+    for paths, what in (
+        (made_from, "models, seeds, splits or data"),
+        (codes, "code of the architecture or an augmentation"),
+    ):
         if len(paths) > 1:
             one, other = list(paths.values())[:2]
             raise BadInput(

@@ -2,7 +2,8 @@
 
 `results/<name>/` holds `jobs.json` and the model files it names, so that `ecg-rhythm queue` reproduces it;
 `predictions.csv`, one for each recording by a model (or the mean of several) that did not train on it; and
-`result.json`, with the metrics of these predictions.
+`result.json`, with the metrics of these predictions. Of a job that is done in part it holds the finished folds, and
+`missing_folds` names the others; `extent` says so wherever a result is shown.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from ecg_rhythm import files
 from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs, load_model
 from ecg_rhythm.data.splits import load_split
-from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
@@ -41,7 +42,7 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class _Finished:
-    """A job of which every fold is done."""
+    """The finished folds of a job."""
 
     name: str
     job: Job
@@ -54,12 +55,12 @@ class _Finished:
 
 
 def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
-    """Write a result's folder from the folder of a finished job.
+    """Write a result's folder from the finished folds of a job.
 
     Parameters
     ----------
     job : Path
-        `logs/<architecture>/<job>`, all folds of it done.
+        `logs/<architecture>/<job>`.
     folder : Path
         Folder to make.
     title : str
@@ -70,15 +71,9 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
     Raises
     ------
     BadInput
-        If a fold is missing, its folds do not fit together, or the folder is there already.
+        If no fold is finished, folds do not fit together, or the folder is there already.
     """
     done = _finished(job)
-    store = open_store(data)
-    tested = _tested(store, data, done.job.split)
-    if missing := sorted({*tested.values()} - {*done.job.cvids}):
-        raise BadInput(f"{job}: fold {missing[0]} of {len({*tested.values()})} is not finished; train it first")
-    if store.fingerprint != done.made_from["data"] or tested != _folds(done.predictions):
-        raise BadInput(f"{job}: it was made from another data set or split than is in {data}; name that with --data")
     return write(
         folder,
         title,
@@ -89,6 +84,7 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
             JOBS: {done.name: done.job.model_dump(exclude_defaults=True)},
             **_model_files(done.job, done.recipe),
         },
+        missing_folds=_missing(job, data, done.made_from, done.predictions),
     )
 
 
@@ -117,7 +113,7 @@ def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
     Raises
     ------
     BadInput
-        If there is only one, they differ in data, split or labels, or the folder is there already.
+        If there is only one, they differ in data, split, labels or folds, or the folder is there already.
     """
     if len({member.resolve() for member in members}) < max(len(members), 2):
         raise BadInput("a vote is of two different results or more; name their folders")
@@ -125,6 +121,11 @@ def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
     first, predictions = results[0]
     made_from = {key: first[key] for key in MADE_FROM}
     for member, (result, others) in zip(members, results, strict=True):
+        if result["missing_folds"] != first["missing_folds"]:
+            one, other = (extent(each) or "all folds" for each in (first, result))
+            raise BadInput(
+                f"{members[0]} has {one} and {member} {other}; such results cannot vote: publish the same folds of both"
+            )
         same = (others.records, others.classes) == (predictions.records, predictions.classes)
         if not same or any(result[key] != made_from[key] for key in MADE_FROM):
             raise BadInput(
@@ -137,7 +138,8 @@ def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
                 raise BadInput(f"{member}: {name} has a vote already; name each result only once")
             training[name] = spent
     mean = np.mean([others.probabilities for _, others in results], axis=0)
-    return write(folder, title, made_from, training, replace(predictions, probabilities=mean))
+    averaged = replace(predictions, probabilities=mean)
+    return write(folder, title, made_from, training, averaged, missing_folds=first["missing_folds"])
 
 
 def write(
@@ -147,6 +149,8 @@ def write(
     training: Mapping[str, Any],
     predictions: Predictions,
     recipe: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    missing_folds: Sequence[int] = (),
 ) -> Evaluation:
     """Write a result's folder.
 
@@ -164,6 +168,8 @@ def write(
         Each recording's by a model that did not train on it.
     recipe : mapping
         Names of JSON files -> what is in them: the jobs and models that `ecg-rhythm queue` reproduces it from.
+    missing_folds : sequence of int
+        Folds of the split that it lacks.
 
     Raises
     ------
@@ -176,12 +182,28 @@ def write(
         for name, content in recipe.items():
             files.write_json(made / name, content)
         write_predictions(made / FILE, {"test": predictions})
-        files.write_json(made / RESULT, {"title": title, **made_from, "training": training, "figures": evaluation})
+        result = {"title": title, **made_from, "missing_folds": [*missing_folds], "training": training}
+        files.write_json(made / RESULT, {**result, "figures": evaluation})
     return evaluation
 
 
+def extent(result: Mapping[str, Any]) -> str:
+    """How much of its split a result covers, such as "3 of 5 folds"; nothing for one that lacks no fold."""
+    return f"{_folds_of(result)} folds" if result["missing_folds"] else ""
+
+
+def titled(result: Mapping[str, Any]) -> str:
+    """The title of a result, with its extent where folds are missing."""
+    return f"{result['title']} ({extent(result)})" if extent(result) else str(result["title"])
+
+
+def _folds_of(result: Mapping[str, Any]) -> str:
+    done = len(result["figures"]["measures"]["challenge"]["folds"])
+    return f"{done} of {done + len(result['missing_folds'])}"
+
+
 def _finished(path: Path) -> _Finished:
-    """Read a finished job's folder."""
+    """Read the finished folds in a job's folder."""
     folds = list(finished_folds(path).values())
     if not folds:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
@@ -236,6 +258,9 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
             result[key]
         for key in ("measures", "confusion", "calibration_error", "calibrated"):
             result["figures"][key]
+        missing = result.setdefault("missing_folds", [])  # earlier versions published whole jobs alone
+        if not isinstance(missing, list) or not all(isinstance(fold, int) for fold in missing):
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
     return result, read_predictions(folder / FILE)
@@ -244,15 +269,18 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
 def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
     """Fit a calibration to all predictions of a result that a job has made from the same model file.
 
+    It says how many folds they are from.
+
     Raises
     ------
     BadInput
         If they are of other classes or models, or no job made it.
     """
-    _, predictions = read(folder)
+    result, predictions = read(folder)
     if predictions.classes != classes or _recipe(folder)[2].model != model:
         raise BadInput(f"{folder}: this is no result of the same model and classes; calibrate on one")
-    return calibration.fit(predictions.probabilities, predictions.targets, classes)
+    fitted = calibration.fit(predictions.probabilities, predictions.targets, classes)
+    return fitted.model_copy(update={"folds": _folds_of(result)})
 
 
 def spec(folder: Path, fold: int, data: Path) -> RunSpec:
@@ -267,16 +295,25 @@ def spec(folder: Path, fold: int, data: Path) -> RunSpec:
     if fold not in job.cvids:
         raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
     published, predictions = read(folder)
-    store = open_store(data)
-    if store.fingerprint != published["data"] or _tested(store, data, job.split) != _folds(predictions):
-        raise BadInput(f"{folder}: it was made from another data set or split than is in {data}; name that with --data")
+    _missing(folder, data, published, predictions)
     return recipe.spec(name, job, fold)
 
 
-def _tested(store: Store, data: Path, split: str) -> dict[str, int]:
-    """The fold of a split that tests each recording."""
-    folds = load_split(splits_folder(data) / split, len(store)).folds
-    return {store.names[number - 1]: k for k, fold in enumerate(folds) for number in fold.test}
+def _missing(path: Path, data: Path, made_from: Mapping[str, Any], predictions: Predictions) -> list[int]:
+    """The folds of a split that predictions lack.
+
+    Raises
+    ------
+    BadInput
+        If the data folder holds another data set or split than they were made from.
+    """
+    store = open_store(data)
+    folds = load_split(splits_folder(data) / made_from["split"], len(store)).folds
+    missing = sorted({*range(len(folds))} - {*predictions.folds.tolist()})
+    tested = {store.names[n - 1]: k for k, fold in enumerate(folds) if k not in missing for n in fold.test}
+    if store.fingerprint != made_from["data"] or tested != _folds(predictions):
+        raise BadInput(f"{path}: it was made from another data set or split than is in {data}; name that with --data")
+    return missing
 
 
 def _folds(predictions: Predictions) -> dict[str, int]:

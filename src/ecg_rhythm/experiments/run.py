@@ -10,13 +10,15 @@ import numpy as np
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
-from ecg_rhythm import files, networks
+from ecg_rhythm import files, plugins
+from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.splits import Fold, load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions, write_predictions
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.training.check import check, check_padding
 from ecg_rhythm.training.environment import accelerator_for, describe
 from ecg_rhythm.training.fold import Parts, Trained
 from ecg_rhythm.training.trainer import Report, Trainer
@@ -62,7 +64,7 @@ def train(
     BadInput
         If something given does not fit, another process is at work on the run, or training diverges.
     """
-    networks.check(spec.model, spec.job.model)
+    check(spec.model, spec.job.model)
     store = open_store(data)
     split = load_split(splits_folder(data) / spec.job.split, len(store))
     identity = identity_of(spec, store, split, logs)
@@ -75,6 +77,8 @@ def train(
             f"{spec.title}: {accelerator.num_processes} processes cannot share a batch of fewer recordings; "
             "start fewer, or raise batch_size in the model file"
         )
+    if replaces is not None or not run.is_done:
+        check_padding(spec.model, store.fs, len(store.classes), spec.job.model)
     writes = accelerator.is_main_process
     with run.claim() if writes else nullcontext():
         if writes:
@@ -83,7 +87,9 @@ def train(
         if run.is_done:
             return run.read_scores()
         if writes:
-            files.write_json(run.environment, describe(accelerator, spec.job.seed))
+            files.write_json(
+                run.environment, {**describe(accelerator, spec.job.seed), "packages": _packages(spec.model)}
+            )
         if spec.job.log_en:
             accelerator.init_trackers("tensorboard")
         teacher = None if spec.teacher is None else Run(spec.teacher.folder(logs))
@@ -100,6 +106,13 @@ def train(
         if writes:
             run.checkpoint.unlink(missing_ok=True)
         return scores
+
+
+def _packages(model: ModelConfig) -> dict[str, str]:
+    """Name of each network and augmentation of another package that a run uses -> the package and its version."""
+    names = [(plugins.NETWORKS, model.model_name)]
+    names += [(plugins.AUGMENTATIONS, name) for name in model.data_augmentation.of_packages]
+    return {name: package for group, name in names if (package := plugins.package_of(group, name)) is not None}
 
 
 def _trainer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,10 @@ class Configuration:
         return spread(pairs) if pairs else None
 
 
-def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configuration], list[str]]:
-    """Collect the test scores of all finished runs.
+def summarize(
+    logs: Path, architecture: str | None = None, *, all_phases: bool = False
+) -> tuple[list[Configuration], list[str]]:
+    """Collect the test scores of all finished runs, by the weights of their last phase.
 
     Parameters
     ----------
@@ -98,6 +101,8 @@ def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configu
         Where the run folders are.
     architecture : str, optional
         Only this one.
+    all_phases : bool
+        Also by the weights of the phases before.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def summarize(logs: Path, architecture: str | None = None) -> tuple[list[Configu
     problems: list[str] = []
     for job in _jobs(logs, architecture):
         try:
-            configurations += _configurations_of(job)
+            configurations += [c for c in _configurations_of(job) if all_phases or c.is_last_phase]
         except BadInput as error:
             problems.append(str(error))
     if not configurations:
@@ -154,15 +159,25 @@ def _expected_folds(run: RunFiles) -> list[int]:
 def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Spread | None]]]:
     """Rank the last phase of each job, best first, with its difference to the best, paired by fold.
 
-    There is one list for each data set, split and label version; jobs with missing folds come last.
+    There is one list for each data set, split and label version. Jobs with missing folds, or with fewer folds than
+    another, come last.
     """
     groups: dict[tuple[str, str, str], list[Configuration]] = {}
     for c in configurations:
         if c.is_last_phase:
             groups.setdefault(c.data, []).append(c)
     for group in groups.values():
-        group.sort(key=lambda c: (bool(c.missing), -c.spreads["challenge"].mean))
+        most = max(len(c.runs) for c in group)
+        group.sort(key=lambda c: (bool(c.missing) or len(c.runs) < most, -c.spreads["challenge"].mean))
     return [[(c, c.difference(group[0])) for c in group] for group in groups.values()]
+
+
+def by_folds(configurations: Iterable[Configuration]) -> dict[tuple[int, ...], list[Configuration]]:
+    """Configurations of the same folds; their means can be compared with each other, but not with those of others."""
+    groups: dict[tuple[int, ...], list[Configuration]] = {}
+    for c in configurations:
+        groups.setdefault(tuple(sorted(c.runs)), []).append(c)
+    return groups
 
 
 def as_json(configurations: list[Configuration]) -> str:

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
 import json
-import sys
 from typing import Any
 
 import torch
+from pydantic import BaseModel, TypeAdapter
 
-from ecg_rhythm import schema
-from ecg_rhythm.config import ModelConfig
+from ecg_rhythm import plugins, schema
+from ecg_rhythm.config import Chance, ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.base import ARCHITECTURES, Network
 from ecg_rhythm.schema import parse
+
+
+def architecture_of(name: str, source: str = "model") -> type[Network]:
+    """Find an architecture by its name: one of ours, or of another package (entry points `plugins.NETWORKS`).
+
+    Raises
+    ------
+    BadInput
+        If there is none, two have the name, or its package cannot be imported.
+    """
+    ours = ARCHITECTURES.get(name)
+    if name in plugins.found(plugins.NETWORKS):
+        added = plugins.load(plugins.NETWORKS, name)
+        if ours not in (None, added):
+            raise plugins.clash(plugins.NETWORKS, name, "ecg-rhythm")
+        if not (isinstance(added, type) and issubclass(added, Network) and _is_complete(added)):
+            what = "is no subclass of ecg_rhythm.networks.Network with Parameters and phases"
+            raise plugins.wrong(plugins.NETWORKS, name, what)
+        return added
+    if ours is None:
+        raise BadInput(
+            f"{source}: model_name {name!r} is unknown; allowed: {', '.join(known())}; if it is a network of another "
+            "package, install that"
+        )
+    return ours
+
+
+def known() -> list[str]:
+    """Names of all architectures, those of other packages among them."""
+    return sorted({*ARCHITECTURES, *plugins.found(plugins.NETWORKS)})
+
+
+def _is_complete(architecture: type[Network]) -> bool:
+    parameters = getattr(architecture, "Parameters", None)
+    return (
+        isinstance(parameters, type) and issubclass(parameters, BaseModel) and bool(getattr(architecture, "phases", ()))
+    )
 
 
 def check(model: ModelConfig, source: str = "model") -> Any:
@@ -26,9 +60,7 @@ def check(model: ModelConfig, source: str = "model") -> Any:
     BadInput
         If the architecture is unknown, or does not accept the parameters or the numbers of epochs.
     """
-    if (architecture := ARCHITECTURES.get(model.model_name)) is None:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise BadInput(f"{source}: model_name {model.model_name!r} is unknown; allowed: {known}")
+    architecture = architecture_of(model.model_name, source)
     text = json.dumps(model.model_parameters)
     parameters = parse(architecture.Parameters, text, f"{source}, model_parameters")
     if model.preprocessing.spectrogram and not architecture.takes_spectrogram:
@@ -47,32 +79,43 @@ def check(model: ModelConfig, source: str = "model") -> Any:
 
 def code_of(model_name: str) -> str:
     """A hash of the module of an architecture, which does not depend on comments and layout."""
-    source = inspect.getsource(sys.modules[ARCHITECTURES[model_name].__module__])
-    return hashlib.sha256(ast.unparse(ast.parse(source)).encode()).hexdigest()[:12]
+    return plugins.code_of(architecture_of(model_name))
 
 
 def epochs_per_phase(model: ModelConfig) -> list[int]:
     """Largest number of epochs of each phase, from the model file or else from the architecture."""
-    phases = ARCHITECTURES[model.model_name].phases
+    phases = architecture_of(model.model_name).phases
     chosen = model.training_parameters.epochs or [phase.epochs for phase in phases]
     return chosen * len(phases) if len(chosen) == 1 else chosen
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a model file, with the parameters of every architecture."""
+    """JSON Schema of a model file, with the parameters of every architecture and the augmentations of other packages.
+
+    Raises
+    ------
+    BadInput
+        If a package that adds an architecture cannot be imported.
+    """
     described = schema.json_schema(ModelConfig)
-    described["properties"]["model_name"]["enum"] = sorted(ARCHITECTURES)
+    described["properties"]["model_name"]["enum"] = known()
     described["allOf"] = [
         {
             "if": {"properties": {"model_name": {"const": name}}},
-            "then": {"properties": {"model_parameters": architecture.Parameters.model_json_schema()}},
+            "then": {"properties": {"model_parameters": architecture_of(name).Parameters.model_json_schema()}},
         }
-        for name, architecture in sorted(ARCHITECTURES.items())
+        for name in known()
     ]
+    chance = TypeAdapter(Chance).json_schema() | {"default": 0.0}
+    augmentation = described["$defs"]["DataAugmentation"]
+    augmentation["properties"] = (
+        dict.fromkeys(plugins.found(plugins.AUGMENTATIONS), chance) | augmentation["properties"]
+    )
+    augmentation["additionalProperties"] = False
     return described
 
 
-def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
+def build(model: ModelConfig, fs: float, n_classes: int, source: str = "model") -> Network:
     """Build a network with new weights, drawn from torch's global generator.
 
     Parameters
@@ -83,9 +126,16 @@ def build(model: ModelConfig, fs: float, n_classes: int) -> Network:
         Sampling rate of the signals in Hz.
     n_classes : int
         Number of logits.
+    source : str
+        What to call the model in messages.
+
+    Raises
+    ------
+    BadInput
+        As `check`.
     """
-    parameters = check(model)
-    architecture: Any = ARCHITECTURES[model.model_name]
+    parameters = check(model, source)
+    architecture: Any = architecture_of(model.model_name, source)
     network: Network = architecture(model, parameters, fs, n_classes)
     # The type stubs of torch do not know `to` with this argument alone.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -2,12 +2,14 @@
 
 Every augmentation is a pure function of a padded batch, of uniform random numbers and of a chance. The numbers are
 drawn for each recording from a generator of its own, so what happens to it does not depend on the rest of the batch.
-Adding an augmentation takes a function, a line in `AUGMENTATIONS` and a key of that name in `config.DataAugmentation`.
+Adding an augmentation takes a function, a line in `AUGMENTATIONS` and a key of that name in `config.DataAugmentation`;
+another package adds one with a function and an entry point (`plugins.AUGMENTATIONS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
 from typing import NamedTuple
@@ -17,6 +19,9 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from ecg_rhythm import plugins
+from ecg_rhythm.config import DataAugmentation
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.signals.windows import samples_of
 
 ASSUMED_BPM, SLOWEST_BPM, FASTEST_BPM = 80.0, 60.0, 120.0
@@ -224,6 +229,10 @@ def add_white_noise(batch: Padded, u: Tensor, chance: float) -> Tensor:
     return signals[:, : noise.shape[1]] + noise * power.sqrt()[:, None] / sqrt(NOISE_SNR)
 
 
+Change = Callable[[Padded, Tensor, float], Tensor]
+"""What an augmentation does: padded batch, its numbers of shape (batch, k) on the CPU, and the chance -> signals."""
+
+
 class Augmentation(NamedTuple):
     """A line of the table.
 
@@ -233,13 +242,13 @@ class Augmentation(NamedTuple):
         Key in `data_augmentation` of the model file that gives the chance, or switches it on.
     numbers : slice
         Which of a recording's random numbers it uses.
-    change : callable
-        Padded batch, its numbers of shape (batch, k) on the CPU, and the chance -> signals.
+    change : Change
+        The function.
     """
 
     name: str
     numbers: slice
-    change: Callable[[Padded, Tensor, float], Tensor]
+    change: Change
 
 
 AUGMENTATIONS = (
@@ -260,13 +269,73 @@ A new line takes the numbers after the highest in use: those in use are part of 
 """
 
 N_NUMBERS = max(augmentation.numbers.stop for augmentation in AUGMENTATIONS)
+N_OF_PACKAGE = 16
+"""Random numbers of each augmentation of another package."""
 
 
-def draw(seeds: Sequence[int]) -> Tensor:
-    """Draw the uniform numbers in [0, 1) of all changes from a seed per recording: float64, (recordings, numbers)."""
+def table(options: DataAugmentation, source: str = "model") -> tuple[Augmentation, ...]:
+    """The augmentations that a model file may switch on, in order: ours, then by name those of packages that it names.
+
+    Parameters
+    ----------
+    options : DataAugmentation
+        Section of the model file.
+    source : str
+        What to call the model file in messages.
+
+    Raises
+    ------
+    BadInput
+        If a name is neither ours nor an installed package's, two packages have it, or its package cannot be imported.
+    """
+    ours, others = options.__class__.model_fields, plugins.found(plugins.AUGMENTATIONS)
+    for name in others:
+        if name in ours and getattr(options, name):
+            raise plugins.clash(plugins.AUGMENTATIONS, name, "ecg-rhythm")
+    lines = list(AUGMENTATIONS)
+    for position, name in enumerate(options.of_packages):
+        if name not in others:
+            raise BadInput(
+                f"{source}: unknown key data_augmentation.{name}; allowed here: {', '.join({**ours, **others})}; if it "
+                "is an augmentation of another package, install that"
+            )
+        first = N_NUMBERS + position * N_OF_PACKAGE
+        lines.append(Augmentation(name, slice(first, first + N_OF_PACKAGE), _of_package(name)))
+    return tuple(lines)
+
+
+def _of_package(name: str) -> Change:
+    """What another package adds, with the padding set back to 0."""
+    change: Change = plugins.load(plugins.AUGMENTATIONS, name)
+
+    def checked(batch: Padded, u: Tensor, chance: float) -> Tensor:
+        changed = change(batch, u, chance)
+        if changed.shape != batch.signals.shape:
+            what = f"gives signals of shape {tuple(changed.shape)} for those of {tuple(batch.signals.shape)}"
+            raise plugins.wrong(plugins.AUGMENTATIONS, name, what)
+        return changed * batch.real
+
+    return checked
+
+
+def draw(seeds: Sequence[int], names: Iterable[str] = ()) -> Tensor:
+    """Draw the uniform numbers in [0, 1) of all changes from a seed per recording: float64, (recordings, numbers).
+
+    Behind our own are those of each augmentation of another package, by name. They depend on the seed and the name
+    alone: neither on what else a model file has, nor on how many numbers our own come to need.
+    """
     generator = Generator()
+    drawn = [(0, N_NUMBERS), *((zlib.crc32(name.encode()), N_OF_PACKAGE) for name in names)]
     return torch.stack(
-        [torch.rand(N_NUMBERS, generator=generator.manual_seed(seed), dtype=torch.float64) for seed in seeds]
+        [
+            torch.cat(
+                [
+                    torch.rand(count, generator=generator.manual_seed(seed ^ own), dtype=torch.float64)
+                    for own, count in drawn
+                ]
+            )
+            for seed in seeds
+        ]
     )
 
 

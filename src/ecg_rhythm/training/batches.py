@@ -175,7 +175,8 @@ def training_batches(
     rng = np.random.default_rng(seed_of(seed, epoch))
     chosen = balanced(indices, targets, compensation, rng)
     seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
-    drawn, options, fs = augment.draw(seeds), augmentation, recordings.fs
+    drawn, options, fs = augment.draw(seeds, augmentation.of_packages), augmentation, recordings.fs
+    table, chances = augment.table(options), options.model_dump()
     # Changes of length come first, as lengths decide which recordings share a batch.
     whole = recordings.lengths[torch.from_numpy(chosen)]
     starts, lengths = augment.crop(whole, fs, drawn[:, augment.CROP], options.crop, options.window)
@@ -197,8 +198,8 @@ def training_batches(
         if (speeds[share] != 1).any():
             signals = augment.resample(signals, batch.lengths, speeds[share], real)
         empty = None
-        for name, numbers, change in augment.AUGMENTATIONS:
-            if chance := float(getattr(options, name)):
+        for name, numbers, change in table:
+            if chance := float(chances[name]):
                 signals = change(augment.Padded(signals, real, fs, generators), u[:, numbers], chance)
                 if name == "empty":
                     empty = augment.is_changed(u[:, numbers], chance)

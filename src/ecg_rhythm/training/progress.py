@@ -126,13 +126,20 @@ HOTLOG = (
     "phase", "epoch", "best_epoch", "loss", "learning_rate", "valid_accuracy", "valid_score", "test_accuracy",
     "test_score", "seconds",
 )  # fmt: skip
+"""First columns of the hotlog. Those of further metrics follow: what reads a column finds it where it was."""
+
+
+def column_of(part: str, metric: str) -> str:
+    """Column of a part's metric in the hotlog; the challenge score has had another name from the beginning."""
+    return f"{part}_score" if metric == "challenge" else f"{part}_{metric}"
 
 
 def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the hotlog: a CSV with a row for each validation."""
+    """Write the hotlog: a CSV with a row for each validation; rows of an earlier version may lack the last columns."""
     import pandas as pd  # takes long to load
 
-    table = pd.DataFrame(rows, columns=HOTLOG, dtype=object)  # so that no number changes its type
+    columns = dict.fromkeys((*HOTLOG, *(column for row in rows for column in row)))
+    table = pd.DataFrame(rows, columns=[*columns], dtype=object)  # so that no number changes its type
     files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, metrics_from_file, scores_for_file
+from ecg_rhythm.evaluation.metrics import NOISE, Metrics, score, scores_for_file
 from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.environment import shared
@@ -32,7 +32,7 @@ from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.loss import StepLoss, l2_penalty
 from ecg_rhythm.training.optimizer import moving_average, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
-from ecg_rhythm.training.progress import HOTLOG, Clock, Progress, State, write_hotlog, write_progress
+from ecg_rhythm.training.progress import Clock, Progress, State, column_of, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles
@@ -238,8 +238,10 @@ class Trainer:
     def validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, parts = self.state, self.parts
-        valid = self._score(parts.valid, self.kept) if len(parts.valid) else None
-        test = self._score(parts.test, self.kept) if self.score_test else None
+        scored = {"valid": self._predicted(parts.valid, self.kept)} if len(parts.valid) else {}
+        if self.score_test:
+            scored["test"] = self._predicted(parts.test, self.kept)
+        valid = self._scores(*scored["valid"]) if "valid" in scored else None
         best = valid is None or state.best_score is None or valid["challenge"] > state.best_score
         if best and state.may_choose(self.options, self.epochs[state.phase]):
             state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
@@ -247,19 +249,27 @@ class Trainer:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
                 metadata = self.metadata.model_copy(update={"phase": state.phase, "scores": scores})
                 torch_model.save(self.place.weights(state.phase), self.kept, metadata)
-        rate = self._learning_rate(max(state.step - 1, 0))
-        row = (
-            state.phase, state.epoch, state.best_epoch, state.loss, rate, valid and valid["accuracy"],
-            valid and valid["challenge"], test and test["accuracy"], test and test["challenge"], self.clock.seconds,
-        )  # fmt: skip
-        state.hotlog.append(dict(zip(HOTLOG, row, strict=True)))
-        logged = {"learning_rate": rate, "seconds": self.clock.seconds}
+        self._log({part: self._metrics(*predictions) for part, predictions in scored.items()})
+
+    def _log(self, metrics: dict[str, Metrics]) -> None:
+        """Add a row to the hotlog, and to the trackers' logs; part -> its metrics."""
+        state, rate = self.state, self._learning_rate(max(self.state.step - 1, 0))
+        names = ["loss", *score([], [], self.parts.store.classes)]
+        row: dict[str, Any] = {
+            "phase": state.phase,
+            "epoch": state.epoch,
+            "best_epoch": state.best_epoch,
+            "loss": state.loss,
+            "learning_rate": rate,
+            "seconds": self.clock.seconds,
+        }
+        for part in ("valid", "test"):
+            row |= {column_of(part, name): metrics.get(part, {}).get(name) for name in names}
+        state.hotlog.append(row)
+        logged = {"learning_rate": rate, "seconds": row["seconds"]}
         if state.loss is not None:
             logged["loss"] = state.loss
-        for part, scored in (("valid", valid), ("test", test)):
-            if scored is not None:
-                metrics = metrics_from_file(scored, parts.store.classes)
-                logged |= {f"{part}/{name}": value for name, value in metrics.items()}
+        logged |= {f"{part}/{name}": value for part, of_part in metrics.items() for name, value in of_part.items()}
         self.accelerator.log(logged, step=state.epochs_so_far)
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
@@ -274,8 +284,32 @@ class Trainer:
         return positions[order], predicted[order]
 
     def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
+        return self._scores(*self._predicted(indices, network))
+
+    def _predicted(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
+        """True classes of recordings, and their probabilities."""
         positions, predicted = self.predict(indices, network)
-        return scores_for_file(self.parts.targets[positions], predicted.argmax(axis=1), self.parts.store.classes)
+        return self.parts.targets[positions], predicted
+
+    def _scores(self, targets: Indices, predicted: NDArray[np.float64]) -> dict[str, Any]:
+        return scores_for_file(targets, predicted.argmax(axis=1), self.parts.store.classes)
+
+    def _metrics(self, targets: Indices, predicted: NDArray[np.float64]) -> Metrics:
+        """Every metric of predictions, and the loss."""
+        labels = score(targets, predicted.argmax(axis=1), self.parts.store.classes)
+        return {"loss": self._loss_of(targets, predicted), **labels}
+
+    @torch.no_grad()
+    def _loss_of(self, targets: Indices, predicted: NDArray[np.float64]) -> float:
+        """The loss of training, of whole recordings: that of their labels, and the penalty on the weights.
+
+        What helps training alone is left out: augmentation, auxiliary heads, a teacher. A recording that is classified
+        in windows has the loss of its mean probabilities, which are what is scored.
+        """
+        logits = torch.from_numpy(predicted).clamp_min(torch.finfo(torch.float64).tiny).log()
+        device = self.accelerator.device
+        loss = self.loss.of_labels(logits.to(device, torch.float32), torch.from_numpy(targets).to(device))
+        return float(loss + l2_penalty(self.kept, self.config.loss_function_parameters))
 
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase

@@ -32,7 +32,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
     Raises
     ------
     BadInput
-        If the file is missing, damaged, or not from this program.
+        If the file is missing, damaged, or not from this program, or its architecture is not installed.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
     if KEY not in header:
         raise BadInput(f"{path}: this safetensors file does not describe an ECG model; use one that training wrote")
     metadata: Metadata = parse(Metadata, header[KEY], str(path))
-    network = build(metadata.config, metadata.fs, len(metadata.classes))
+    network = build(metadata.config, metadata.fs, len(metadata.classes), str(path))
     try:
         network.load_state_dict(state)
         network.enter_phase(metadata.phase)

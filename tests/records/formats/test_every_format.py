@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, formats, open_recording, read
 from fuzzing.inputs import FS, LEAD, OTHER, WRITERS, as_csv, as_dicom, as_edf, as_wfdb
+from tests.conftest import Install
 from tests.helpers import refusal
 
 
@@ -151,22 +152,29 @@ def open_hex(path, options):
 """
 
 
-@pytest.fixture
-def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A package, as pip installs it, that reads a format of its own."""
-    site = tmp_path_factory.mktemp("site")
-    (site / "hex_ecg.py").write_text(PLUGIN)
-    (site / "hex_ecg-1.0.dist-info").mkdir()
-    (site / "hex_ecg-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: hex-ecg\nVersion: 1.0\n")
-    (site / "hex_ecg-1.0.dist-info" / "entry_points.txt").write_text("[ecg_rhythm.formats]\n.hex = hex_ecg:open_hex\n")
-    monkeypatch.syspath_prepend(site)
-    formats.plugins.cache_clear()
-    yield
-    formats.plugins.cache_clear()
+HEX = {"ecg_rhythm.formats": {".hex": "hex_ecg:open_hex"}}
 
 
-@pytest.mark.usefixtures("plugin")
-def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path) -> None:
+def test_a_plugin_reads_a_format_of_its_own(tmp_path: Path, install: Install) -> None:
+    install("hex_ecg", PLUGIN, HEX)
     (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
     assert read(tmp_path / "r.hex").signal[:3].tolist() == pytest.approx([0, 0.255, 0.016])
     assert records.find(tmp_path) == {"r": tmp_path / "r.hex"}
+
+
+def test_a_plugin_that_is_broken_stops_its_own_files_alone(tmp_path: Path, install: Install) -> None:
+    install("hex_ecg", "import nothing_like_it", HEX)
+    (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
+    np.savetxt(tmp_path / "r.xyz", np.arange(900))
+    says = refusal(lambda: read(tmp_path / "r.hex"))
+    assert "file format .hex of the package hex-ecg 1.0: hex_ecg:open_hex cannot be imported" in says
+    assert "No module named 'nothing_like_it'" in says
+    assert set(records.find(tmp_path)) == {"r"} and len(read(tmp_path / "r.xyz", ReadOptions(fs=300)).signal) == 900
+
+
+def test_two_plugins_of_one_suffix_are_named(tmp_path: Path, install: Install) -> None:
+    install("hex_ecg", PLUGIN, HEX)
+    install("other_ecg", PLUGIN, {"ecg_rhythm.formats": {".HEX": "other_ecg:open_hex"}})
+    (tmp_path / "r.hex").write_text("0 ff 10 " * 50)
+    says = refusal(lambda: read(tmp_path / "r.hex"))
+    assert "both hex-ecg 1.0 and other-ecg 1.0 have one of this name" in says or "both other-ecg" in says

@@ -1,16 +1,18 @@
-"""Which file formats there are, and what opens them. A further format is a module in this folder and a line here."""
+"""Which file formats there are, and what opens them.
+
+A further format is a module in this folder and a line here, or an entry point of another package (`plugins.FORMATS`).
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
+from ecg_rhythm import plugins
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats.others import other_kind
 from ecg_rhythm.records.options import ReadOptions
@@ -18,9 +20,6 @@ from ecg_rhythm.records.recording import Recording
 
 Opener = Callable[[Path, ReadOptions], Recording]
 """What opens one lead of a file."""
-
-PLUGINS = "ecg_rhythm.formats"
-"""Group of entry points under which other packages register formats: a suffix such as `.xyz` -> an `Opener`."""
 
 LONGEST_MAGIC = 300
 """First bytes of a file that tell its format."""
@@ -96,25 +95,21 @@ def find_opener(path: Path, begin: bytes) -> Opener:
     Raises
     ------
     BadInput
-        If it is a file of a kind that is not read.
+        If it is a file of a kind that is not read, a package that adds this suffix cannot be imported, or two add it.
     """
     suffix = path.suffix.lower()
-    if suffix in plugins():
-        return plugins()[suffix]
-    if (kind := other_kind(path, begin)) is not None:
+    is_added = suffix in plugins.found(plugins.FORMATS)
+    if not is_added and (kind := other_kind(path, begin)) is not None:
         raise BadInput(f"{path}: {kind}")
     for form in FORMATS:
         if suffix in form.suffixes:
             return form.load()
+    if is_added:
+        opener: Opener = plugins.load(plugins.FORMATS, suffix)
+        return opener
     return next((form for form in FORMATS if form.matches(begin)), TEXT).load()
 
 
 def known_suffixes() -> set[str]:
     """Suffixes of files that may be recordings, in lower case."""
-    return {suffix for form in FORMATS for suffix in form.suffixes} | plugins().keys()
-
-
-@cache
-def plugins() -> dict[str, Opener]:
-    """Formats that other packages register: suffix -> opener."""
-    return {point.name.lower(): point.load() for point in entry_points(group=PLUGINS)}
+    return {suffix for form in FORMATS for suffix in form.suffixes} | plugins.found(plugins.FORMATS).keys()
