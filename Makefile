@@ -30,7 +30,7 @@ model: $(READY)  ## The networks that come with the program, trained again: thre
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --int8 --to src/ecg_rhythm/assets/fast.onnx
 
 fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, two hours on one core
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	$(BIN)/python -m scripts.install dev,fuzz
 	$(BIN)/python -m fuzzing.readers all
 	$(BIN)/python -m fuzzing.service
 
@@ -52,6 +52,5 @@ clean:  ## Remove the environment and all caches
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m scripts.install dev
 	touch $@
