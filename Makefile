@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test docs outputs bench gpu model fuzz lint format clean
+.PHONY: demo test quick docs outputs bench gpu model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
 test: lint  ## Style, types, import contract, tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+quick: lint  ## Style, types, import contract, and the tests of what changed since main
+	$(BIN)/python -m scripts.quick
 
 docs: $(READY)  ## The documentation site, in build/docs; strict: a broken link or a failing notebook ends it
 	$(BIN)/python -m scripts.site

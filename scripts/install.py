@@ -1,8 +1,8 @@
-"""Install the program with extras into the environment of the Python that runs this: `python -m scripts.install dev,fuzz`.
+"""Install the program with extras into the environment whose Python runs this: `python -m scripts.install dev,fuzz`.
 
-uv does it. uv comes from the index that pip uses, and is told that index, as it does not read pip's configuration. Torch
-comes from the index of its makers, as the build for this machine (for its GPU, or for none); where that index cannot be
-reached, from pip's. This module needs only the standard library.
+uv does it. uv comes from the index that pip uses, and is told that index, as it does not read pip's configuration.
+Torch comes from the index of its makers, as the build for this machine (for its GPU, or for none); where that index
+cannot be reached, from pip's. This module needs only the standard library.
 """
 
 from __future__ import annotations
@@ -90,11 +90,10 @@ def outlook(packages: list[dict[str, Any]]) -> str:
     remote = {name: file for name, file in files.items() if not file.get("url", "").startswith("file:")}
     megabytes = sum(file.get("size", 0) for file in remote.values()) / 1e6
     unsized = "".join(f" and {name}" for name, file in remote.items() if "size" not in file)
-    cuda = any(name.startswith("nvidia-") for name in files)
-    return (
-        f"{len(packages)} packages: up to {megabytes:.0f} MB{unsized} to download, about {GB_CUDA if cuda else GB} GB in "
-        f".venv ({f'torch for CUDA; {BACKEND}=cpu in the environment takes the small build' if cuda else 'torch without CUDA'})"
-    )
+    large, torch = GB, "torch without CUDA"
+    if any(name.startswith("nvidia-") for name in files):
+        large, torch = GB_CUDA, f"torch for CUDA; {BACKEND}=cpu in the environment asks for the small build"
+    return f"{len(files)} packages: up to {megabytes:.0f} MB{unsized} to download, about {large} GB in .venv ({torch})"
 
 
 def refusal(what: str, stderr: str) -> str:
@@ -107,7 +106,7 @@ def reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
     causes = causes or [line.partition(": ")[2] for line in lines if line.lower().startswith("error: ")] or lines[-1:]
-    return ": ".join(dict.fromkeys((causes[0], causes[-1])))
+    return ": ".join(dict.fromkeys((causes[0], causes[-1]))).rstrip(".")
 
 
 def _captured(*command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

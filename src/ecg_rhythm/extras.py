@@ -33,14 +33,20 @@ def needed(extra: str, by: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise BadInput(f"{by} needs {error.name}, which is not installed; `{command(extra)}`") from None
+        raise BadInput(sentence(extra, by, error)) from None
+
+
+def sentence(extra: str, by: str, error: ModuleNotFoundError) -> str:
+    """What needs which library, and how to install it."""
+    library = str(error.name).partition(".")[0]
+    return f"{by} needs {library}, which is not installed; `{command(extra)}` installs it"
 
 
 def command(extra: str) -> str:
     """Shell command that installs an extra from where the program itself came from.
 
-    That is a checkout, if the program runs from one; else what the installer noted (`direct_url.json`, PEP 610: a folder,
-    an archive or a repository); else an index.
+    That is a checkout, if the program runs from one; else the folder, archive or repository that the installer noted
+    (`direct_url.json`, PEP 610); else an index.
     """
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").is_file():
