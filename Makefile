@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test docs outputs bench gpu model fuzz lint format clean
+.PHONY: demo test quick docs outputs bench gpu model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
 test: lint  ## Style, types, import contract, tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+quick: lint  ## Style, types, import contract, and the tests of what changed since main
+	$(BIN)/python -m scripts.quick
 
 docs: $(READY)  ## The documentation site, in build/docs; strict: a broken link or a failing notebook ends it
 	$(BIN)/python -m scripts.site
@@ -30,7 +33,7 @@ model: $(READY)  ## The networks that come with the program, trained again: thre
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --int8 --to src/ecg_rhythm/assets/fast.onnx
 
 fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, two hours on one core
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	$(BIN)/python -m scripts.install dev,fuzz
 	$(BIN)/python -m fuzzing.readers all
 	$(BIN)/python -m fuzzing.service
 
@@ -52,6 +55,5 @@ clean:  ## Remove the environment and all caches
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + "; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m scripts.install dev
 	touch $@

@@ -45,7 +45,7 @@ score](score.md) explains every column.
   and compares it with the published one.
 * **Train again**: `ecg-rhythm queue results/NAME/jobs.json`, then `ecg-rhythm publish`. The title of a result without
   a `jobs.json` names its command. Of these commands, `studies.eight_bits` needs the finished job
-  `logs/ResGRU/default`, and `studies.minirocket` needs `pip install '.[baseline]'`.
+  `logs/ResGRU/default`, and `studies.minirocket` needs the extra `baseline`.
 * **Train one fold again and compare**: `ecg-rhythm evaluate results/NAME --rerun 0`. The present program reproduced
   the published probabilities of `CNN_short` and `CRNN_short` on the machine that had trained them. `default` was
   trained on another machine. Retrained here, it scored 0.850 on fold 0 (published: 0.855) and gave the same label for

@@ -17,6 +17,7 @@ import wfdb
 from safetensors.torch import save_file
 from torch import zeros
 
+from ecg_rhythm import extras
 from ecg_rhythm.cli.console import app
 from ecg_rhythm.experiments.run import train
 from tests.helpers import model, signals, spec
@@ -360,7 +361,9 @@ def test_without_an_extra_the_command_says_which_to_install(tmp_path: Path, data
     code = f"import sys\nsys.modules['torch'] = None\nsys.argv[1:] = {words!r}\nfrom ecg_rhythm.cli import main\nmain()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert result.stderr == "error: torch is not installed; install it with `pip install 'ecg-rhythm[train]'`\n"
+    assert result.stderr == (
+        f"error: train needs torch, which is not installed; `{extras.command('train')}` installs it\n"
+    )
 
 
 def test_a_result_is_evaluated_without_any_extra() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from ecg_rhythm import extras
 from ecg_rhythm.cli.console import app, complain, err
 from ecg_rhythm.errors import BadInput
 
@@ -38,7 +39,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        _fail(f"{error.name} is not installed; install it with `pip install 'ecg-rhythm[{EXTRAS[error.name]}]'`")
+        _fail(extras.sentence(EXTRAS[error.name], " ".join(sys.argv[1:2]), error))
     except SystemExit as end:
         if end.code == INTERRUPTED:
             resume = "; the same command resumes the runs that have begun, unless --restart is given"

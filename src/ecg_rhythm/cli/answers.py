@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ecg_rhythm import files
+from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training.progress import duration
@@ -36,11 +36,9 @@ def write_parquet(path: Path, classes: list[str], answers: Iterable[tuple[Path, 
     """
     from ecg_rhythm.inference.tables import columns, row
 
-    try:
+    with extras.needed("parquet", "--parquet"):
         import pyarrow
         from pyarrow import parquet
-    except ModuleNotFoundError:
-        raise BadInput("--parquet needs a further library; `pip install 'ecg-rhythm[parquet]'`") from None
     kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns(classes).items()]
     with files.replacing(path) as made:
         made.touch()  # so that a place that cannot be written to is refused before the work

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm import config
+from ecg_rhythm import config, extras
 from ecg_rhythm import schema as json_schemas
 from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.errors import BadInput
@@ -29,13 +29,11 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Requests handled at once.")] = 2,
 ) -> None:
     """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
-    try:
+    with extras.needed("web", "serve"):
         import uvicorn
 
         from ecg_rhythm.web.app import create_app
         from ecg_rhythm.web.service import Limits
-    except ModuleNotFoundError as error:
-        raise BadInput(f"serve needs {error.name}; `pip install 'ecg-rhythm[web]'`") from None
     served = create_app(model, coverage, Limits(workers=workers))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecg_rhythm import files
+from ecg_rhythm import extras, files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Answer, Prediction, Timeline
 from ecg_rhythm.inference.smoothing import UNREADABLE
@@ -186,10 +186,8 @@ def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
 
 def _figure(width: float, height: float, **options: Any) -> Figure:
     """Make a figure of a size in inches, apart from any screen."""
-    try:
+    with extras.needed("plot", "--plot"):
         from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise BadInput("--plot needs a further library; `pip install 'ecg-rhythm[plot]'`") from None
     return Figure(figsize=(width, height), **options)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.columns import looked_at
@@ -28,10 +29,8 @@ PREAMBLE, LENGTH_ELEMENT = 132, 12
 
 def open_dicom(path: Path, options: ReadOptions) -> Recording:
     """Open the longest group of channels with an ECG, else the longest."""
-    try:
+    with extras.needed("dicom", f"{path}: reading DICOM"):
         import pydicom
-    except ModuleNotFoundError:
-        raise BadInput(f"{path}: reading DICOM needs another library; `pip install 'ecg-rhythm[dicom]'`") from None
     try:
         _check_deflated(path)
         dataset = pydicom.dcmread(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import UNITS
@@ -19,11 +20,9 @@ from ecg_rhythm.records.tables import Table, recording_of_table
 
 def open_parquet(path: Path, options: ReadOptions) -> Recording:
     """Open a table with a row per sample; its metadata may give the rate and the unit."""
-    try:
+    with extras.needed("parquet", f"{path}: reading Parquet"):
         import pyarrow
         from pyarrow import parquet
-    except ModuleNotFoundError:
-        raise BadInput(f"{path}: reading Parquet needs another library; `pip install 'ecg-rhythm[parquet]'`") from None
 
     def holds_numbers(field: pyarrow.Field) -> bool:
         types = pyarrow.types
