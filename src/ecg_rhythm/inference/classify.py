@@ -13,7 +13,7 @@ from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier, batched
 from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.sliding import WINDOW, check
-from ecg_rhythm.inference.timeline import LONG, timeline
+from ecg_rhythm.inference.timeline import LONG, Progress, timeline
 from ecg_rhythm.records import ReadOptions, Record, Recording
 
 CHUNK = 512
@@ -88,16 +88,19 @@ def classify(
 
 
 def answer_recording(
-    classifier: Classifier, recording: Recording | Record, windows: Windows = Windows()
+    classifier: Classifier,
+    recording: Recording | Record,
+    windows: Windows = Windows(),
+    progress: Progress = lambda done, of: None,
 ) -> Prediction | Timeline:
-    """Classify one recording; a prediction has its signal.
+    """Classify one recording; a prediction has its signal. `progress` is told how many windows are done.
 
     Raises
     ------
     BadInput
         If it cannot be read, is shorter than a second, or most of it is missing.
     """
-    answer = _prepared(classifier, recording, windows, recording.name or "signal")
+    answer = _prepared(classifier, recording, windows, recording.name or "signal", progress)
     return answer if isinstance(answer, Timeline) else _predictions(classifier, [answer])[0]
 
 
@@ -140,12 +143,17 @@ def answers(
 
 
 def _prepared(
-    classifier: Classifier, recording: Recording | Record, windows: Windows, source: str
+    classifier: Classifier,
+    recording: Recording | Record,
+    windows: Windows,
+    source: str,
+    progress: Progress = lambda done, of: None,
 ) -> Record | Timeline:
     """The timeline of a long recording, or the record of a strip: strips are classified many at once."""
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
-        return timeline(classifier, long, window=windows.window or WINDOW, stride=windows.stride)
+        window = windows.window or WINDOW
+        return timeline(classifier, long, window=window, stride=windows.stride, progress=progress)
     record = recording if isinstance(recording, Record) else records.to_record(recording, source)
     records.check_length(record, source)
     return record
