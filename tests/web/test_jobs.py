@@ -98,7 +98,7 @@ def test_progress_counts_the_windows_that_are_done(client: TestClient, tmp_path:
 
     def counts() -> bool:
         seen.append(state_of(client, job))
-        return seen[-1]["done"] > 0
+        return bool(seen[-1]["done"] > 0)
 
     wait(counts)
     assert {state["of"] for state in seen} - {None} == {(DAYS - WINDOW) // STRIDE + 1}
@@ -185,7 +185,7 @@ def test_what_a_request_has_no_time_for_is_done_as_a_job(model: Path, tmp_path: 
 def test_a_job_that_fails_says_why_and_the_next_is_done(model: Path, tmp_path: Path) -> None:
     long, before = recording(tmp_path, DAYS), processes()
 
-    def refused(job: dict[str, Any], status: int, says: str) -> None:
+    def refused(client: TestClient, job: dict[str, Any], status: int, says: str) -> None:
         said = finished(client, job)
         response = client.get(f"/api/jobs/{job['id']}/result")
         assert (said["state"], response.status_code) == ("failed", status)
@@ -193,15 +193,15 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(model: Path, tmp_path: P
         assert client.get(f"/api/jobs/{job['id']}/picture").status_code == status
 
     with TestClient(create_app([model], limits=Limits(workers=1))) as client:
-        refused(started(client, b"nonsense", "?name=mine"), 422, "mine: ")
+        refused(client, started(client, b"nonsense", "?name=mine"), 422, "mine: ")
         job = started(client, long)
         wait(lambda: state_of(client, job)["done"] > 0)
         for process in processes() - before:
             os.kill(process or 0, signal.SIGKILL)
-        refused(job, 422, "this needs more memory than a request may use")
+        refused(client, job, 422, "this needs more memory than a request may use")
         assert finished(client, started(client, recording(tmp_path, 20)))["state"] == "done"
     with TestClient(create_app([model], limits=Limits(workers=1, job_seconds=0.3))) as client:
-        refused(started(client, long), 504, "this took longer than 0.3 s; send less")
+        refused(client, started(client, long), 504, "this took longer than 0.3 s; send less")
 
 
 def test_what_is_refused_at_once_makes_no_job(client: TestClient) -> None:

@@ -160,11 +160,12 @@ def _classified(
     """Give an upload's recording and its answer."""
     # The path has no name of the client's, and no suffix: the content gives the format.
     path = folder / "upload"
+    own: dict[str, str] = {}
     try:
         if upload.is_json:
             recording = _samples(upload)
         else:
-            _write(upload, path)
+            own = _write(upload, path)
             recording = replace(records.open_recording(path, upload.options), name=upload.name)
         if recording.seconds > upload.most_seconds:
             raise BadInput(
@@ -174,26 +175,31 @@ def _classified(
         yield recording, classify.answer_recording(_model(), recording, progress=progress)
     except BadInput as error:
         message = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
+        for ours, name in own.items():
+            message = message.replace(ours, name)
         # What is --fs on the command line is fs in the query and on the page.
         raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", message)) from None
     except MemoryError:
         raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
 
 
-def _write(upload: Upload, path: Path) -> None:
-    """Write a single file as `path`; of several, a WFDB header as `path.hea`, and its signal files under new names.
+def _write(upload: Upload, path: Path) -> dict[str, str]:
+    """Write a single file as `path`; a WFDB header as `path.hea`, and its signal files under new names.
+
+    Returns
+    -------
+    dict of str to str
+        New name -> the client's.
 
     Raises
     ------
     BadInput
         If the files are not a header and its signal files, or the record has several segments.
     """
-    if len(upload.files) == 1:
-        if any(name.endswith(".hea") for name in upload.files):
-            raise BadInput(f"{upload.name}: a WFDB header holds no signal; send its signal files with it")
-        path.write_bytes(*upload.files.values())
-        return
     headers = [name for name in upload.files if name.endswith(".hea")]
+    if len(upload.files) == 1 and not headers:
+        path.write_bytes(*upload.files.values())
+        return {}
     if len(headers) != 1:
         raise BadInput(f"{upload.name}: send one file, or a WFDB header (.hea) and its signal files")
     lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
@@ -210,6 +216,7 @@ def _write(upload: Upload, path: Path) -> None:
     path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
     for name, ours in own.items():
         path.with_name(ours).write_bytes(upload.files[name])
+    return {ours: name for name, ours in own.items()} | {f"{path.name}.hea": headers[0]}
 
 
 def _samples(upload: Upload) -> Recording:

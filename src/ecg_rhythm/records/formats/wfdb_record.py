@@ -37,7 +37,10 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         except PermissionError as error:
             raise BadInput(f"{error.filename}: there is no permission to read it; change its permissions") from None
         except LIBRARY_ERRORS:
-            raise BadInput(f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy") from None
+            copies = " and ".join([header.name, *_parts(text)])
+            raise BadInput(
+                f"{header}: this WFDB record is damaged or of an unknown kind; get a new copy of {copies}"
+            ) from None
 
     framed = False
     if "::" in str(header.absolute()):
@@ -94,6 +97,14 @@ def _files_of_other_letters(header: Path) -> Iterator[str]:
     for name in (line.split()[0] for line in _lines(_text(header))[1:]):
         if not name.isascii() and any((header.parent / file).is_file() for file in (name, f"{name}.hea")):
             yield name
+
+
+def _parts(text: str) -> list[str]:
+    """Names of the signal files in a header, or of the headers of its segments; the first few of many."""
+    first, *lines = _lines(text)
+    names = list(dict.fromkeys(line.split()[0] for line in lines))
+    named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
+    return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]
 
 
 def _unit_in_segments(header: Path, lead: str) -> str:

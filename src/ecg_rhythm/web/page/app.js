@@ -2,6 +2,7 @@
 "use strict";
 
 const $ = id => document.getElementById(id);
+const FIBRILLATION = "atrial fibrillation";
 const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
 const UNITS = { heart_rate: "beats/min" }, SHORT = { probabilities: "p" };
 // These have a place of their own on the page; every other field is listed with the facts.
@@ -137,10 +138,10 @@ function show() {
   $("reading").textContent = answer.reading;
   $("summary").replaceChildren();
   $("band").hidden = !long;
-  const hasFibrillation = long && answer.classes.includes("A");
-  $("episodes").hidden = !hasFibrillation;
+  const fibrillation = long && answer.classes.find(label => names[label] === FIBRILLATION);
+  $("episodes").hidden = !fibrillation;
   if (long) {
-    $("title").textContent = answer.record + (hasFibrillation ? `: AF burden ${percent(answer.burden.A)}` : "");
+    $("title").textContent = answer.record + (fibrillation ? `: AF burden ${percent(answer.burden[fibrillation])}` : "");
     for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
     $("summary").append(bar("unreadable", answer.unreadable));
     $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].map(label => {
@@ -149,7 +150,7 @@ function show() {
       entry.append(mark, title(label));
       return entry;
     }));
-    listEpisodes();
+    if (fibrillation) listEpisodes(fibrillation);
   } else {
     $("title").textContent = `${answer.record}: ${title(answer.label)}`;
     for (const [label, p] of Object.entries(answer.probabilities)) $("summary").append(bar(title(label), p, label === answer.label));
@@ -167,9 +168,9 @@ function fact([name, value]) {
   return `${name.replaceAll("_", " ")} ${text} ${UNITS[name] || ""}`.trim();
 }
 
-function listEpisodes() {
-  const rows = answer.episodes.filter(episode => episode.label === "A");
-  $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title("A")}` : `No episode of ${title("A")}`;
+function listEpisodes(label) {
+  const rows = answer.episodes.filter(episode => episode.label === label);
+  $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title(label)}` : `No episode of ${title(label)}`;
   $("list").replaceChildren(...rows.map(episode => {
     const text = `${clock(episode.start)} to ${clock(episode.end)}, ${clock(episode.end - episode.start)}, probability ${episode.probability.toFixed(2)}`;
     const row = element("li", ""), link = element("button", text, { type: "button" });
