@@ -191,16 +191,16 @@ def test_an_answer_can_be_plotted_as_a_figure(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     says = "pictures need matplotlib; install it with `pip install 'ecg-rhythm[plot]'`"
     assert refusal(answer.plot) == says
-    assert "a picture needs the signal" in refusal(replace(ecg_rhythm.classify(strip, meter), signal=None).plot)
+    assert "a picture needs the signal" in refusal(replace(predict(meter, WAVE, FS), signal=None).plot)
 
 
 def test_an_answer_shows_in_a_line_what_it_says(meter: Classifier, strip: Path, day: Path) -> None:
-    short, long = (ecg_rhythm.classify(path, meter) for path in (strip, day))
-    assert repr(short) == f"<Prediction of strip: N normal, probability 1.00, 129 beats/min; {short.reading}>"
-    assert (
-        repr(long)
-        == f"<Timeline of <day>: N normal 38.4%, A atrial fibrillation 61.6%, unreadable 15.0%; {long.reading}>"
-    )
+    short, long = ecg_rhythm.classify([strip, day], meter)
+    assert isinstance(short, Prediction) and isinstance(long, Timeline)
+    beats = f"{short.heart_rate:.0f} beats/min"
+    assert repr(short) == f"<Prediction of strip: N normal, probability 1.00, {beats}; {short.reading}>"
+    shares = f"N normal {long.burden('N'):.1%}, A atrial fibrillation {long.burden('A'):.1%}"
+    assert repr(long) == f"<Timeline of <day>: {shares}, unreadable {long.unreadable:.1%}; {long.reading}>"
     of_samples = ecg_rhythm.classify(np.ones(300), meter, fs=FS)
     assert repr(of_samples) == "<Prediction of a signal: A atrial fibrillation, probability 1.00; 100 Hz, 3 s>"
 
@@ -216,13 +216,16 @@ def test_the_files_of_a_manifest_get_an_answer_or_a_reason_each(
     meter: Classifier, strip: Path, day: Path, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "leads.npy", np.column_stack([WAVE, 1000 * WAVE]))
-    rows = [("patient", "file", "fs", "unit", "lead"), ("1", "strip.npz", "", "", ""), ("2", "none.edf", "", "", ""),
-            ("3", "leads.npy", FS, "uV", 2), ("4", "leads.npy", "", "", ""), ("5", "<day>.npz", "", "", "")]  # fmt: skip
+    leads = ("3", "leads.npy", FS, "uV", 2)
+    files = [("1", "strip.npz"), ("2", "none.edf"), leads, ("4", "leads.npy"), ("5", "<day>.npz")]
+    rows = [("patient", "file", "fs", "unit", "lead"), *files]
     pd.DataFrame(rows).to_csv(tmp_path / "m.csv", header=False, index=False)
     with pytest.warns(UserWarning, match="not used: patient"):
-        first, none, second, other, last = ecg_rhythm.classify_manifest(tmp_path / "m.csv", meter, fs=200, unit="mV")
+        answers = ecg_rhythm.classify_manifest(tmp_path / "m.csv", meter, fs=200, unit="mV")
+    first, none, second, other, last = answers
     assert first == ecg_rhythm.classify(strip, meter, fs=200)
-    assert last == ecg_rhythm.classify(day, meter, fs=200)
+    assert isinstance(last, Timeline)
+    assert last.as_dict() == ecg_rhythm.classify(day, meter, fs=200).as_dict()
     assert str(none).startswith(f"{tmp_path}/m.csv, line 3: {tmp_path}/none.edf: there is no such file")
     assert second == ecg_rhythm.classify(tmp_path / "leads.npy", meter, fs=FS, unit="uV", lead=2)
     assert other == ecg_rhythm.classify(tmp_path / "leads.npy", meter, fs=200, unit="mV")
