@@ -174,7 +174,7 @@ def create_app(
         why: openapi.WithWhy = False,
     ) -> dict[str, Any]:
         """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
-        jobs.make_room()
+        jobs.check_room()
         async with service.turn(request):
             upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
             job = jobs.start(request, upload, signal, why)

@@ -98,17 +98,16 @@ class Jobs:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def make_room(self) -> None:
-        """Refuse a further job if there are too many; those that are finished give way, the oldest first."""
-        if len(self._jobs) >= self._limits.jobs:
-            finished = next((job.id for job in self._jobs.values() if job.is_finished), None)
-            if finished is None:
-                raise busy()
-            self.forget(finished)
+    def check_room(self) -> None:
+        """Refuse a further job if there are too many; those that are finished will give way."""
+        if sum(not job.is_finished for job in self._jobs.values()) >= self._limits.jobs:
+            raise busy()
 
     def start(self, request: Request, upload: Upload, with_signal: bool, why: bool) -> Job:
-        """Make a job of an upload."""
-        self.make_room()
+        """Make a job of an upload; it takes the place of the oldest that is finished, if there are too many."""
+        self.check_room()
+        if len(self._jobs) >= self._limits.jobs:
+            self.forget(next(job.id for job in self._jobs.values() if job.is_finished))
         folder = Path(tempfile.mkdtemp(prefix="ecg-rhythm-"))
         future = self._pool.start(worker.job, upload, folder, with_signal, why)
         job = Job(secrets.token_urlsafe(16), folder, future, self._service.hand_over(request))
