@@ -1,7 +1,7 @@
 """Classify heart rhythm in single-lead ECGs.
 
-`load` a model, `read` a file, `classify` files or samples, `stream` a live signal. To train and compare networks,
-import from `ecg_rhythm.data`, `.networks`, `.training` and `.experiments`.
+`load` a model, `read` a file, `classify` files or samples, `classify_manifest` a table of files, or `stream` a live
+signal. To train and compare networks, import from `ecg_rhythm.data`, `.networks`, `.training` and `.experiments`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from ecg_rhythm.inference.streaming import StreamingClassifier
     from ecg_rhythm.records import ReadOptions, Record, Recording
 
-__all__ = ["BadInput", "Prediction", "Timeline", "__version__", "classify", "load", "read", "stream"]
+__all__ = [
+    "BadInput",
+    "Prediction",
+    "Timeline",
+    "__version__",
+    "classify",
+    "classify_manifest",
+    "load",
+    "read",
+    "stream",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -184,6 +194,65 @@ def classify(
 
     options, windows = _options(lead, fs, unit), answers.Windows(window, stride)
     return answers.classify(classifier.loaded(model, coverage), source, options, windows, why)
+
+
+def classify_manifest(
+    path: Path | str,
+    model: Classifier | Path | str | Iterable[Path | str] = "default",
+    *,
+    fs: float | None = None,
+    lead: str | int | None = None,
+    unit: str | None = None,
+    window: float | None = None,
+    stride: float | None = None,
+    coverage: float | None = None,
+    why: bool = False,
+) -> list[Prediction | Timeline | BadInput]:
+    """Classify the files of a manifest, a table that says what is known of each file.
+
+    Parameters
+    ----------
+    path : path
+        Text with a header and a row for each file; columns are separated by commas, semicolons or tabs. The column
+        `file` has paths relative to the manifest's folder. The columns `fs`, `unit` and `lead` may be missing.
+    model : Classifier, or what `load` takes
+        One model, or several that vote.
+    fs, lead, unit
+        As for `classify`, where the row does not say it.
+    window, stride, coverage, why
+        As for `classify`.
+
+    Returns
+    -------
+    list of Prediction, Timeline or BadInput
+        For each row, in their order. A row or file that is bad has its `BadInput` there.
+
+    Raises
+    ------
+    BadInput
+        If the manifest cannot be read, or there is no such model.
+
+    Warns
+    -----
+    UserWarning
+        If the manifest has further columns, which are not used.
+    """
+    from pathlib import Path
+    from warnings import warn
+
+    from ecg_rhythm.inference import classifier
+    from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
+    from ecg_rhythm.inference.answers import Prediction
+    from ecg_rhythm.records import read_manifest
+
+    manifest, windows = read_manifest(Path(path), _options(lead, fs, unit)), answers.Windows(window, stride)
+    if manifest.unknown:
+        warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)
+    loaded = classifier.loaded(model, coverage)
+    return [
+        answers.why(loaded, answer) if why and isinstance(answer, Prediction) else answer
+        for answer in answers.answers_of_manifest(loaded, manifest, windows)
+    ]
 
 
 def stream(

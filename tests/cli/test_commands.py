@@ -469,7 +469,7 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     table = (tmp_path / "results.parquet").read_bytes()
     result = run("classify", str(tmp_path / "results.parquet"), "--parquet", str(tmp_path / "results.parquet"))
     assert (result.returncode, (tmp_path / "results.parquet").read_bytes()) == (2, table)
-    assert result.stderr.endswith("this file is among those to classify; name another, or quote the pattern\n")
+    assert result.stderr.endswith("this file is among those to read; name another, or quote the pattern\n")
     result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
     assert result.returncode == 0
     assert result.stderr.startswith("note: --stride changed nothing")
@@ -482,3 +482,70 @@ def test_nothing_is_printed_before_a_refusal(tmp_path: Path, wrong: list[str]) -
     result = run("classify", tmp_path / "r.npz", "--json", *words, env=os.environ | {"OMP_NUM_THREADS": "9" * 14})
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: ")
+
+
+def test_a_folder_says_what_was_passed_over_and_that_it_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.txt~", "b.txt~", "c.pdf", "sub/notes"):
+        (tmp_path / name).touch()
+    np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
+    result = run("classify", tmp_path, "--csv")
+    passed = "note: passed over 4 files: 2 .txt~, 1 without suffix, 1 .pdf\n"
+    assert (result.returncode, result.stderr) == (0, passed)
+    result = run("classify", tmp_path / "sub", tmp_path / "r.npz", "--json")
+    assert [answer["record"] for answer in json.loads(result.stdout)] == ["r"]
+    empty = f"error: {tmp_path}/sub: no ECG files in it; name files, or a folder that has some\n"
+    assert (result.returncode, result.stderr) == (1, "note: passed over 1 file: 1 without suffix\n" + empty)
+    (tmp_path / "sub" / "notes").unlink()
+    result = run("classify", tmp_path / "sub")
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", empty)
+
+
+def test_a_manifest_says_for_each_file_what_the_command_says_for_all(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a", "b"):
+        np.savetxt(tmp_path / "sub" / f"{name}.csv", np.sin(np.arange(3000) / 9))
+    np.savez(tmp_path / "own.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
+    table = tmp_path / "files.csv"
+    table.write_text("file;fs;age\nsub/a.csv;250,5;80\nsub/b.csv;;\nnowhere.csv;;\nsub/a.csv;fast;\n")
+    result = run("classify", "own.npz", "--manifest", table, "--fs", "300", "--json", cwd=tmp_path)
+    assert [(answer["record"], answer["fs"]) for answer in json.loads(result.stdout)] == [
+        ("own", 300),
+        ("a", 250.5),
+        ("b", 300),
+    ]
+    assert (result.returncode, result.stderr.splitlines()) == (
+        1,
+        [
+            f"note: {table}: not used: age; columns are file, fs, unit, lead",
+            f"error: {table}, line 4: {tmp_path}/nowhere.csv: there is no such file or WFDB record; check the name",
+            f"error: {table}, line 5: sub/a.csv: fs 'fast' is no number; give the sampling rate in Hz",
+        ],
+    )
+    result = run("classify", "--manifest", table, "--parquet", table)
+    assert (result.returncode, table.read_text()[:4]) == (2, "file")
+    result = run("classify")
+    says = "error: FILES: name files, folders or patterns, or a table of files with --manifest\n"
+    assert (result.returncode, result.stderr) == (2, says)
+
+
+def test_the_table_names_the_classes_of_the_challenge(tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", ecg=np.random.default_rng(0).normal(size=3000), fs=300)
+    (line,) = (line for line in run("classify", tmp_path / "r.npz").stdout.splitlines() if line.startswith(" r "))
+    assert line.split()[:4] == ["r", "~", "too", "noisy"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_can_complete_verbs_and_options(shell: str, tmp_path: Path) -> None:
+    home = os.environ | {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    result = run("--install-completion", shell, env=home)
+    assert result.returncode == 0 and "completion installed" in result.stdout
+    installed = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "_COMPLETE=" in installed
+    asked = {"COMP_WORDS": "ecg-rhythm cla", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "ecg-rhythm cla",
+             "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_ECG_RHYTHM_COMPLETE": f"complete_{shell}"}  # fmt: skip
+    code = "import sys; sys.argv = ['ecg-rhythm']; from ecg_rhythm.cli import main; main()"
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=home | asked
+    )
+    assert "classify" in completed.stdout and "queue" not in completed.stdout

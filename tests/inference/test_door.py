@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 import ecg_rhythm
 from ecg_rhythm import BadInput, Prediction, Timeline
+from ecg_rhythm.inference import names
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, open_recording
 from tests.helpers import onnx_model, predict, refusal
@@ -173,6 +177,62 @@ def test_a_notebook_shows_the_picture_of_an_answer_or_its_text(
         assert not html.findall(".//{http://www.w3.org/2000/svg}svg")
         assert f"{answer.record}: " in "".join(html.itertext()) and "not a medical device" in "".join(html.itertext())
         assert "pip install" in refusal(partial(answer.plot, tmp_path / "none.png"))
+
+
+def test_an_answer_can_be_plotted_as_a_figure(
+    meter: Classifier, strip: Path, day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (strip, day):
+        answer = ecg_rhythm.classify(path, meter)
+        figure = answer.plot(tmp_path / "answer.pdf")
+        assert isinstance(figure, Figure) and path.stem in figure.axes[0].get_title(loc="left")
+        assert (tmp_path / "answer.pdf").read_bytes().startswith(b"%PDF")
+        assert not pyplot.get_fignums()  # nothing piles up
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    says = "pictures need matplotlib; install it with `pip install 'ecg-rhythm[plot]'`"
+    assert refusal(answer.plot) == says
+    assert "a picture needs the signal" in refusal(replace(predict(meter, WAVE, FS), signal=None).plot)
+
+
+def test_an_answer_shows_in_a_line_what_it_says(meter: Classifier, strip: Path, day: Path) -> None:
+    short, long = ecg_rhythm.classify([strip, day], meter)
+    assert isinstance(short, Prediction) and isinstance(long, Timeline)
+    beats = f"{short.heart_rate:.0f} beats/min"
+    assert repr(short) == f"<Prediction of strip: N normal, probability 1.00, {beats}; {short.reading}>"
+    shares = f"N normal {long.burden('N'):.1%}, A atrial fibrillation {long.burden('A'):.1%}"
+    assert repr(long) == f"<Timeline of <day>: {shares}, unreadable {long.unreadable:.1%}; {long.reading}>"
+    of_samples = ecg_rhythm.classify(np.ones(300), meter, fs=FS)
+    assert repr(of_samples) == "<Prediction of a signal: A atrial fibrillation, probability 1.00; 100 Hz, 3 s>"
+
+
+def test_letters_of_other_sets_have_no_names() -> None:
+    assert names.named("A", ["N", "A", "~"]) == "A atrial fibrillation"
+    assert names.named("A", ["N", "A", "V"]) == "A"  # atrial premature beats, in the MIT-BIH database
+    assert names.fibrillation_in(["A", "N"]) == "A"
+    assert names.fibrillation_in(["SR", "A"]) is None
+
+
+def test_the_files_of_a_manifest_get_an_answer_or_a_reason_each(
+    meter: Classifier, strip: Path, day: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "leads.npy", np.column_stack([WAVE, 1000 * WAVE]))
+    leads = ("3", "leads.npy", FS, "uV", 2)
+    files = [("1", "strip.npz"), ("2", "none.edf"), leads, ("4", "leads.npy"), ("5", "<day>.npz")]
+    rows = [("patient", "file", "fs", "unit", "lead"), *files]
+    pd.DataFrame(rows).to_csv(tmp_path / "m.csv", header=False, index=False)
+    with pytest.warns(UserWarning, match="not used: patient"):
+        answers = ecg_rhythm.classify_manifest(tmp_path / "m.csv", meter, fs=200, unit="mV")
+    first, none, second, other, last = answers
+    assert str(none).startswith(f"{tmp_path}/m.csv, line 3: {tmp_path}/none.edf: there is no such file")
+    for answer, alone in (
+        (first, ecg_rhythm.classify(strip, meter, fs=200)),
+        (second, ecg_rhythm.classify(tmp_path / "leads.npy", meter, fs=FS, unit="uV", lead=2)),
+        (other, ecg_rhythm.classify(tmp_path / "leads.npy", meter, fs=200, unit="mV")),
+        (last, ecg_rhythm.classify(day, meter, fs=200)),
+    ):
+        assert not isinstance(answer, BadInput)
+        assert answer.reading == alone.reading
+        np.testing.assert_allclose(numbers_of(answer), numbers_of(alone), atol=1e-6)
 
 
 def test_json_holds_no_signal(meter: Classifier, strip: Path) -> None:

@@ -24,16 +24,16 @@ def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
 
 def test_a_pattern_takes_each_recording_once(tmp_path: Path) -> None:
     as_segments(tmp_path)
-    assert records.expand([f"{tmp_path}/*"]) == [tmp_path / "r.hea"]
+    assert records.expand([f"{tmp_path}/*"]).paths == [tmp_path / "r.hea"]
     as_wfdb(tmp_path)
-    assert records.expand([f"{tmp_path}/*.dat"]) == sorted(tmp_path.glob("*.dat"))
+    assert records.expand([f"{tmp_path}/*.dat"]).paths == sorted(tmp_path.glob("*.dat"))
 
 
 def test_a_name_with_brackets_is_no_pattern_where_a_record_has_it(tmp_path: Path) -> None:
     (tmp_path / "d[1]").mkdir()
     as_wfdb(tmp_path / "d[1]")
     name = str(tmp_path / "d[1]" / "r")
-    assert records.expand([name, name]) == [Path(name)]
+    assert records.expand([name, name]).paths == [Path(name)]
     assert "a name is empty" in refusal(lambda: records.expand([""]))
 
 
@@ -49,17 +49,29 @@ def test_a_folder_without_permission_is_listed_beside_the_rest(tmp_path: Path, m
 
     monkeypatch.setattr(os, "scandir", refusing)
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
-    assert records.expand([str(tmp_path)]) == [path, tmp_path / "sub"]
+    assert records.expand([str(tmp_path)]).paths == [path, tmp_path / "sub"]
     assert "sub: there is no permission to read it" in refusal(lambda: open_recording(tmp_path / "sub"))
 
 
-def test_names_without_files_are_listed_beside_the_rest(tmp_path: Path) -> None:
+def test_a_name_without_files_is_listed_and_a_folder_without_them_is_a_problem(tmp_path: Path) -> None:
     path = as_wfdb(tmp_path)
     (tmp_path / "empty").mkdir()
     names = [str(tmp_path / "empty"), str(tmp_path / "*.xyz"), str(path)]
-    assert records.expand(names) == [Path(name) for name in names]
+    found = records.expand(names)
+    assert found.paths == [Path(name) for name in names[1:]]
+    says = "no ECG files in it; name files, or a folder that has some"
+    assert [str(problem) for problem in found.problems] == [f"{tmp_path / 'empty'}: {says}"]
     assert "empty: this folder is no recording" in refusal(lambda: open_recording(names[0]))
     assert "*.xyz: there is no such file" in refusal(lambda: open_recording(names[1]))
+
+
+def test_what_is_passed_over_in_folders_is_counted_by_suffix(tmp_path: Path) -> None:
+    as_segments(tmp_path)  # its parts are not passed over: they are read with it
+    (tmp_path / "sub").mkdir()
+    for name in ("a.txt~", "sub/b.PDF", "c.pdf", "sub/notes", ".hidden.doc"):
+        (tmp_path / name).touch()
+    for name in (str(tmp_path), str(tmp_path / "**")):
+        assert records.expand([str(tmp_path)]).passed_over == {".pdf": 2, ".txt~": 1, "": 1}, name
 
 
 def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
@@ -68,7 +80,7 @@ def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
     for hidden in ("._r.csv", ".checkpoints/r.csv"):
         shutil.copy(path, tmp_path / "sub" / hidden)
     for pattern in ("s*", "**", "sub"):
-        assert records.expand([str(tmp_path / pattern)]) == [path]
+        assert records.expand([str(tmp_path / pattern)]).paths == [path]
 
 
 def test_a_file_without_permission_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +94,7 @@ def test_a_file_without_permission_is_listed(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Path, "stat", refusing)
     for name in (tmp_path, tmp_path / "*"):
-        assert records.expand([str(name)]) == [path]
+        assert records.expand([str(name)]).paths == [path]
     assert refusal(lambda: open_recording(path)) == f"{path}: there is no permission to read it; change its permissions"
 
 

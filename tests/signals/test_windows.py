@@ -27,6 +27,23 @@ def test_without_windows_the_whole_is_taken(samples: int) -> None:
     assert windows.windows(samples, 300.0, None) == [slice(0, samples)]
 
 
+@given(
+    samples=st.integers(0, 3000),
+    fs=st.sampled_from([10.0, 25.75]),
+    window=st.floats(1, 40),
+    share=st.floats(0.05, 1),
+    piece=st.integers(1, 1000),
+)
+def test_sliding_windows_are_counted_before_they_are_cut(
+    samples: int, fs: float, window: float, share: float, piece: int
+) -> None:
+    sliding = windows.SlidingWindow(fs, window, max(share * window, 0.5))
+    expected = sliding.count(samples)
+    signal = np.zeros(samples, dtype=np.float32)
+    cut = sum(len([*sliding.push(signal[start : start + piece])]) for start in range(0, samples, piece))
+    assert cut + len([*sliding.rest()]) == expected
+
+
 @given(owners=st.lists(st.integers(0, 9), min_size=1, max_size=40), seed=st.integers(0, 99))
 def test_the_rows_of_each_recording_are_averaged(owners: list[int], seed: int) -> None:
     rows = np.random.default_rng(seed).random((len(owners), 3))

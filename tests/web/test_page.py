@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import uvicorn
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app([onnx_model(tmp_path_factory.mktemp("model") / "m.onnx")], limits=Limits(workers=1))
+    app = create_app([onnx_model(tmp_path_factory.mktemp("model") / "m.onnx")], limits=Limits(workers=1, jobs=100))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -103,6 +104,63 @@ def test_a_long_recording_shows_its_timeline(page: Page, tmp_path: Path) -> None
     page.get_by_role("button", name="Try a sample").click()
     expect(page.locator("#title")).to_contain_text("sample.csv")
     assert page.locator("#where").inner_text().startswith("0.0 s")
+
+
+def days(folder: Path) -> Path:
+    """A recording that takes some seconds."""
+    np.savez(folder / "days.npz", ecg=np.resize(np.sin(np.arange(2000) / 7), 40 * 360_000), fs=100, unit="mV")
+    return folder / "days.npz"
+
+
+def jobs(address: str) -> int:
+    number: int = httpx.get(f"{address}/api/health").json()["jobs"]
+    return number
+
+
+def test_a_long_recording_shows_its_progress_and_can_be_cancelled(page: Page, address: str, tmp_path: Path) -> None:
+    before = jobs(address)
+    page.set_input_files("#file", days(tmp_path))
+    expect(page.locator("#windows")).to_have_text(re.compile(r"^\d+ of 9599 windows$"))
+    expect(page.locator("#status")).to_have_text("Classifying days.npz ...")
+    assert page.evaluate("document.getElementById('progress').max") == 9599
+    assert jobs(address) == before + 1
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#working")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("")
+    expect(page.locator("#error")).to_be_hidden()
+    expect(page.locator("#result")).to_be_hidden()
+    for _ in range(100):
+        if jobs(address) == before:
+            break
+        time.sleep(0.05)
+    assert jobs(address) == before
+    page.get_by_role("button", name="Try a sample").click()
+    expect(page.locator("#title")).to_contain_text("sample.csv")
+    expect(page.locator("#working")).to_be_hidden()
+
+
+def test_another_file_cancels_the_one_before(page: Page, address: str, tmp_path: Path) -> None:
+    before = jobs(address)
+    page.set_input_files("#file", days(tmp_path))
+    expect(page.locator("#windows")).to_contain_text("windows")
+    page.get_by_role("button", name="Try a sample").click()
+    expect(page.locator("#title")).to_contain_text("sample.csv: ")
+    assert jobs(address) == before + 1
+
+
+def test_what_the_server_has_forgotten_is_said_or_done_again(page: Page, address: str, tmp_path: Path) -> None:
+    page.set_input_files("#file", days(tmp_path))
+    expect(page.locator("#windows")).to_contain_text("windows")
+    httpx.delete(f"{address}/api/jobs/{page.evaluate('sent.job')}")
+    expect(page.get_by_role("alert")).to_contain_text("or the server was restarted; send the file again")
+    expect(page.locator("#working")).to_be_hidden()
+    page.get_by_role("button", name="Try a sample").click()
+    expect(page.locator("#title")).to_contain_text("sample.csv")
+    httpx.delete(f"{address}/api/jobs/{page.evaluate('sent.job')}")
+    with page.expect_download() as download:
+        page.locator("[data-get=png]").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    expect(page.locator("#working")).to_be_hidden()
 
 
 def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:

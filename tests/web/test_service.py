@@ -75,7 +75,11 @@ def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model:
     assert (answer["record"], answer["reading"]) == ("r.hea", expected.reading)
     assert answer["probabilities"] == pytest.approx(expected.probabilities)
     for sent, says in (
-        (files[:1], "r.hea: a WFDB header holds no signal; send its signal files with it"),
+        (files[:1], "r.hea: its signal file r.dat is missing; send it too"),
+        (
+            [files[0], ("files", ("r.dat", b"0"))],
+            "r.hea: this WFDB record is damaged or of an unknown kind; get a new copy of r.hea and r.dat",
+        ),
         ([files[0], ("files", ("other.dat", b"0"))], "r.hea: its signal file r.dat is missing; send it too"),
         ([("files", ("a.csv", b"1")), ("files", ("b.csv", b"1"))], "send one file, or a WFDB header"),
         (wfdb_files(tmp_path, "r/2 1 100 9\nr1 4\nr2 5\n"), "of several segments cannot be sent"),
@@ -93,7 +97,7 @@ def test_a_form_gives_the_recordings_name_and_holds_nothing_but_files(client: Te
     files = wfdb_files(tmp_path)
     assert client.post("/api/classify", files=files[::-1]).json()["record"] == "r.hea"
     answer = client.post("/api/classify", files=files[:1])
-    assert answer.json()["error"] == "r.hea: a WFDB header holds no signal; send its signal files with it"
+    assert answer.json()["error"] == "r.hea: its signal file r.dat is missing; send it too"
     answer = client.post("/api/classify", files=files, data={"fs": "300"})
     assert (answer.status_code, answer.json()["error"]) == (
         422,

@@ -20,6 +20,7 @@ from rich.table import Table
 from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
 from ecg_rhythm.training.progress import duration
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ def write_parquet(path: Path, classes: list[str], answers: Iterable[tuple[Path, 
         parquet.write_table(pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(kinds)), made)
 
 
-FIBRILLATION = "A"
 EPISODES = 12
 """Of a long recording that are listed."""
 PAGE = 512
@@ -78,8 +78,9 @@ def print_answers(out: Console, answers: Iterator[tuple[Path, Prediction | Timel
         if long := [(name, answer) for name, answer in named if isinstance(answer, Timeline)]:
             out.print(_table(long))
         for name, timeline in long:
-            if FIBRILLATION in timeline.classes and (episodes := timeline.episodes(FIBRILLATION)):
-                out.print(_episodes(name, episodes))
+            label = fibrillation_in(timeline.classes)
+            if label is not None and (episodes := timeline.episodes(label)):
+                out.print(_episodes(name, label, episodes))
 
 
 def _names(page: Sequence[tuple[Path, Prediction | Timeline]]) -> list[str]:
@@ -95,6 +96,9 @@ def _table(page: Sequence[tuple[str, Answer]]) -> Table:
     rows = [screen_row(answer) | _fibrillation(answer) | {"record": name} for name, answer in page]
     headings = sorted(dict.fromkeys(name for row in rows for name in row), key=lambda name: name == "read as")
     table = new_table(*headings)
+    for column in table.columns:
+        if column.header == "label":  # letters below each other, with their names behind them
+            column.justify = "left"
     for row in rows:
         table.add_row(*(escape(row.get(name, "")) for name in headings))
     return table
@@ -104,19 +108,24 @@ def _fibrillation(answer: Answer) -> dict[str, str]:
     """How many episodes of atrial fibrillation a long recording has, and how long the longest is."""
     from ecg_rhythm.inference.answers import Timeline
 
-    if not isinstance(answer, Timeline) or FIBRILLATION not in answer.classes:
+    label = fibrillation_in(answer.classes) if isinstance(answer, Timeline) else None
+    if not isinstance(answer, Timeline) or label is None:
         return {}
-    episodes = answer.episodes(FIBRILLATION)
+    episodes = answer.episodes(label)
     longest = max((episode.seconds for episode in episodes), default=0.0)
-    return {f"episodes of {FIBRILLATION}": str(len(episodes)), "longest": duration(longest) if longest else ""}
+    return {f"episodes of {label}": str(len(episodes)), "longest": duration(longest) if longest else ""}
 
 
-def _episodes(record: str, episodes: Sequence[Episode]) -> Table:
+def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
     """When the longest episodes of a recording begin and end."""
     shown = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
     which = "" if len(shown) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
     table = new_table(
-        "start", "end", "duration", "p(A)", title=escape(f"{record}: episodes of atrial fibrillation{which}")
+        "start",
+        "end",
+        "duration",
+        f"p({label})",
+        title=escape(f"{record}: episodes of {FIBRILLATION}{which}"),
     )
     for e in shown:
         table.add_row(*(duration(seconds) for seconds in (e.start, e.end, e.seconds)), f"{e.probability:.2f}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +19,15 @@ from ecg_rhythm.errors import BadInput
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
+KINDS = 8
+"""Suffixes of passed over files that are listed."""
 
 
 @app.command(short_help="Classify ECG recordings.", rich_help_panel=USE)
 def classify(
     files: Annotated[
-        list[str], typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")
-    ],
+        list[str] | None, typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")
+    ] = None,
     model: Annotated[
         list[Path] | None,
         typer.Option(
@@ -41,6 +45,13 @@ def classify(
     fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the file does not give it.")] = None,
     unit: Annotated[
         str | None, typer.Option(help="Unit of the samples, if the file does not give it: mV, uV, 200/mV.")
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of files to classify (CSV): columns file, fs, unit, lead. What a row says of its file takes "
+            "precedence over --fs, --unit and --lead."
+        ),
     ] = None,
     window: Annotated[
         float | None,
@@ -62,20 +73,35 @@ def classify(
     from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference.answers import Prediction, Timeline
+    from ecg_rhythm.records.manifest import COLUMNS
     from ecg_rhythm.weights.loading import DEFAULT
 
     if as_json + as_csv + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --parquet: choose one of them")
+    if not (files or manifest):
+        raise BadInput("FILES: name files, folders or patterns, or a table of files with --manifest")
     loaded = classifier.load(model or DEFAULT, coverage)
-    paths = _without_output(records.expand(files), files, parquet)
     options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    found = records.expand(files or [])
+    paths = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], parquet)
     answering = answers.answers(loaded, paths, options, windows)
+    if manifest is not None:
+        table = records.read_manifest(manifest, options)
+        paths = [*paths, *(row.path for row in table.rows)]
+        answering = chain(answering, answers.answers_of_manifest(loaded, table, windows))
+        if table.unknown:
+            note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
-    answered = failed = long = 0
+    answered = long = 0
+    failed = len(found.problems)
+    if found.passed_over:
+        note(_passed_over(found.passed_over))
+    for problem in found.problems:
+        complain(problem)
     drawn: set[Path] = set()
 
     def answered_files() -> Iterator[tuple[Path, Prediction | Timeline]]:
@@ -113,7 +139,17 @@ def classify(
         sys.exit(1 if answered else 2)
 
 
-def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -> list[Path]:
+def _passed_over(suffixes: Counter[str]) -> str:
+    """How many files in folders are no ECG files, by suffix, the most frequent first."""
+    kinds = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = [f"{count} {suffix or 'without suffix'}" for suffix, count in kinds[:KINDS]]
+    if others := sum(count for _, count in kinds[KINDS:]):
+        shown.append(f"{others} others")
+    number = suffixes.total()
+    return f"passed over {number} file{'s' * (number > 1)}: {', '.join(shown)}"
+
+
+def _without_output(paths: list[Path], named: Sequence[str | Path], parquet: Path | None) -> list[Path]:
     """Leave out what this command writes into a folder of recordings, such as a table.
 
     Raises
@@ -126,9 +162,7 @@ def _without_output(paths: list[Path], named: list[str], parquet: Path | None) -
         outputs.append(STANDARD_OUTPUT)
     if parquet is not None:
         if any(_is_same(name, parquet) for name in named):
-            raise BadInput(
-                f"--parquet {parquet}: this file is among those to classify; name another, or quote the pattern"
-            )
+            raise BadInput(f"--parquet {parquet}: this file is among those to read; name another, or quote the pattern")
         outputs.append(parquet)
     return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
 

@@ -59,7 +59,6 @@ app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 # Python has None for a stream that is closed, as in a service without a console: nobody reads what is printed.

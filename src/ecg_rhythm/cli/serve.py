@@ -26,7 +26,10 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Requests handled at once.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Requests handled at once, and as many jobs.")] = 2,
+    timeout: Annotated[
+        int, typer.Option(min=1, help="Most seconds for one request. Recordings sent by the page are jobs: 4 hours.")
+    ] = 120,
 ) -> None:
     """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
     with extras.needed("web", "serve"):
@@ -34,7 +37,7 @@ def serve(
 
         from ecg_rhythm.web.app import create_app
         from ecg_rhythm.web.service import Limits
-    served = create_app(model, coverage, Limits(workers=workers))
+    served = create_app(model, coverage, Limits(workers=workers, seconds=timeout))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:

@@ -9,17 +9,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.inference.fields import PYTHON_ONLY, Field, published
+from ecg_rhythm.inference.names import named
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What a model says of any recording.
 
@@ -51,8 +55,18 @@ class Answer:
         """Give the answer as JSON values."""
         return {"kind": self.kind} | {one.name: one.value(self) for one in published(type(self))}
 
-    def plot(self, path: Path | str) -> None:
-        """Draw the answer as a picture: `.png`, `.pdf` or `.svg`.
+    def plot(self, path: Path | str | None = None) -> Figure:
+        """Draw the answer: a strip on ECG paper, or the rhythm over the hours.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture, too: `.png`, `.pdf` or `.svg`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture; a notebook shows it, `savefig` writes it.
 
         Raises
         ------
@@ -61,7 +75,15 @@ class Answer:
         """
         from ecg_rhythm.inference import plots
 
-        plots.draw(self, Path(path))
+        return plots.plot(self, None if path is None else Path(path))
+
+    def __repr__(self) -> str:
+        facts = "; ".join([self.summary(), self.reading])
+        return f"<{type(self).__name__} of {self.record or 'a signal'}: {facts}>"
+
+    def summary(self) -> str:
+        """What the model says, in a few words."""
+        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         from ecg_rhythm.inference import plots
@@ -69,7 +91,7 @@ class Answer:
         return plots.as_html(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Answer):
     """What a model says of a strip, beside the fields of every `Answer`.
 
@@ -102,7 +124,12 @@ class Prediction(Answer):
     because: list[tuple[float, float]] | None = field(
         default=None, metadata={"heading": "most influential (s)", "format": "g"}
     )
-    signal: Record | None = field(default=None, repr=False, compare=False, metadata=PYTHON_ONLY)
+    signal: Record | None = field(default=None, compare=False, metadata=PYTHON_ONLY)
+
+    def summary(self) -> str:
+        """The label, its probability, and the heart rate."""
+        text = f"{named(self.label, self.probabilities)}, probability {self.probabilities[self.label]:.2f}"
+        return text if self.heart_rate is None else f"{text}, {self.heart_rate:.0f} beats/min"
 
 
 @dataclass(frozen=True)
@@ -130,7 +157,7 @@ class Episode:
         return self.end - self.start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline(Answer):
     """What a model says of a long recording, step by step, beside the fields of every `Answer`.
 
@@ -151,6 +178,13 @@ class Timeline(Answer):
     classes: list[str] = field(metadata={"column": ""})
     probabilities: NDArray[np.float64] = field(metadata=PYTHON_ONLY)
     labels: list[str] = field(metadata={"column": ""})
+
+    def summary(self) -> str:
+        """The share of each rhythm."""
+        shares = [f"{named(name, self.classes)} {part:.1%}" for name in self.rhythms if (part := self.burden(name))]
+        if self.unreadable:
+            shares.append(f"unreadable {self.unreadable:.1%}")
+        return ", ".join(shares)
 
     @property
     def rhythms(self) -> list[str]:

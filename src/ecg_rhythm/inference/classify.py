@@ -13,8 +13,8 @@ from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier, batched
 from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.sliding import WINDOW, check
-from ecg_rhythm.inference.timeline import LONG, timeline
-from ecg_rhythm.records import ReadOptions, Record, Recording
+from ecg_rhythm.inference.timeline import LONG, Progress, timeline
+from ecg_rhythm.records import Manifest, ReadOptions, Record, Recording
 
 CHUNK = 512
 """Files held in memory at once."""
@@ -88,16 +88,19 @@ def classify(
 
 
 def answer_recording(
-    classifier: Classifier, recording: Recording | Record, windows: Windows = Windows()
+    classifier: Classifier,
+    recording: Recording | Record,
+    windows: Windows = Windows(),
+    progress: Progress = lambda done, of: None,
 ) -> Prediction | Timeline:
-    """Classify one recording; a prediction has its signal.
+    """Classify one recording; a prediction has its signal. `progress` is told how many windows are done.
 
     Raises
     ------
     BadInput
         If it cannot be read, is shorter than a second, or most of it is missing.
     """
-    answer = _prepared(classifier, recording, windows, recording.name or "signal")
+    answer = _prepared(classifier, recording, windows, recording.name or "signal", progress)
     return answer if isinstance(answer, Timeline) else _predictions(classifier, [answer])[0]
 
 
@@ -120,32 +123,55 @@ def answers(
     windows : Windows
         When a recording is classified in windows, and in which.
 
-    Yields
-    ------
-    Prediction, Timeline or BadInput
+    Returns
+    -------
+    iterator of Prediction, Timeline or BadInput
         For each file in the order given, its answer (a prediction has its signal), or why there is none.
     """
+    return _answers(classifier, ((path, options) for path in paths), windows)
 
-    def read(path: PathLike[str] | str) -> Record | Timeline | BadInput:
+
+def answers_of_manifest(
+    classifier: Classifier,
+    manifest: Manifest,
+    windows: Windows = Windows(),
+) -> Iterator[Prediction | Timeline | BadInput]:
+    """Classify the files of a manifest as `answers` does; what is wrong with one names its row, too."""
+    files = ((row.path, row.options) for row in manifest.rows)
+    for row, answer in zip(manifest.rows, _answers(classifier, files, windows), strict=True):
+        yield BadInput(f"{row.where}: {answer}") if isinstance(answer, BadInput) else answer
+
+
+def _answers(
+    classifier: Classifier, files: Iterable[tuple[PathLike[str] | str, ReadOptions | BadInput]], windows: Windows
+) -> Iterator[Prediction | Timeline | BadInput]:
+    def read(path: PathLike[str] | str, options: ReadOptions | BadInput) -> Record | Timeline | BadInput:
+        if isinstance(options, BadInput):
+            return options
         try:
             return _prepared(classifier, records.open_recording(fspath(path), options), windows, str(path))
         except BadInput as error:
             return error
 
-    for part in batched(paths, CHUNK):
-        ready = [read(path) for path in part]
+    for part in batched(files, CHUNK):
+        ready = [read(path, options) for path, options in part]
         predictions = iter(_predictions(classifier, [record for record in ready if isinstance(record, Record)]))
         for answer in ready:
             yield next(predictions) if isinstance(answer, Record) else answer
 
 
 def _prepared(
-    classifier: Classifier, recording: Recording | Record, windows: Windows, source: str
+    classifier: Classifier,
+    recording: Recording | Record,
+    windows: Windows,
+    source: str,
+    progress: Progress = lambda done, of: None,
 ) -> Record | Timeline:
     """The timeline of a long recording, or the record of a strip: strips are classified many at once."""
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
-        return timeline(classifier, long, window=windows.window or WINDOW, stride=windows.stride)
+        window = windows.window or WINDOW
+        return timeline(classifier, long, window=window, stride=windows.stride, progress=progress)
     record = recording if isinstance(recording, Record) else records.to_record(recording, source)
     records.check_length(record, source)
     return record

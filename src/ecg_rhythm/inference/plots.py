@@ -14,6 +14,7 @@ import numpy as np
 from ecg_rhythm import extras, files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Answer, Prediction, Timeline
+from ecg_rhythm.inference.names import named
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
 
@@ -51,6 +52,16 @@ def check(folder: Path) -> None:
         raise BadInput(f"{place}: there is no permission to put pictures there; change that, or name another folder")
 
 
+def plot(answer: Answer, path: Path | None = None) -> Figure:
+    """Draw an answer as a figure, and write it if there is a `path`; see `draw`."""
+    figure = _figure_of(answer)
+    if path is not None:
+        _write(figure, path)
+    import matplotlib.pyplot  # noqa: F401 -- makes notebooks show figures; this figure is not one of its own
+
+    return figure
+
+
 def draw(answer: Answer, path: Path) -> None:
     """Draw an answer: a strip on ECG paper with its prediction, or the rhythm over the hours.
 
@@ -66,8 +77,7 @@ def draw(answer: Answer, path: Path) -> None:
     BadInput
         If the library is not installed, or there is no signal.
     """
-    with files.replacing(path) as temporary:
-        _save(_figure_of(answer), temporary, path.suffix.lstrip(".") or "png")
+    _write(_figure_of(answer), path)
 
 
 def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
@@ -106,7 +116,7 @@ def _title(answer: Answer) -> str:
     """The answer in a line: the label and what belongs to it, or the share of each rhythm."""
     if isinstance(answer, Prediction):
         probabilities = ", ".join(f"{name} {p:.2f}" for name, p in answer.probabilities.items())
-        text = f"{answer.label} ({probabilities})"
+        text = f"{named(answer.label, answer.probabilities)} ({probabilities})"
         if answer.prediction_set is not None:
             text += f"; prediction set: {' or '.join(answer.prediction_set)}"
         if answer.heart_rate is not None:
@@ -114,7 +124,8 @@ def _title(answer: Answer) -> str:
     else:
         assert isinstance(answer, Timeline)
         burdens = {name: answer.burden(name) for name in answer.rhythms}
-        shares = ", ".join(f"{name} {burden:.1%}" for name, burden in burdens.items() if burden is not None)
+        known = {named(name, answer.classes): burden for name, burden in burdens.items() if burden is not None}
+        shares = ", ".join(f"{name} {burden:.1%}" for name, burden in known.items())
         text = f"{f'{shares} of the readable time; ' if shares else ''}unreadable {answer.unreadable:.1%}"
     return f"{files.shown(answer.record) or 'signal'}: {text}"
 
@@ -186,9 +197,14 @@ def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
 
 def _figure(width: float, height: float, **options: Any) -> Figure:
     """Make a figure of a size in inches, apart from any screen."""
-    with extras.needed("plot", "--plot"):
+    with extras.needed("plot", "a picture"):
         from matplotlib.figure import Figure
     return Figure(figsize=(width, height), **options)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    with files.replacing(path) as temporary:
+        _save(figure, temporary, path.suffix.lstrip(".") or "png")
 
 
 def _save(figure: Figure, to: Path | BytesIO, kind: str) -> None:

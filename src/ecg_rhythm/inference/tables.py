@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from ecg_rhythm import files
 from ecg_rhythm.inference.answers import Answer, Prediction, Timeline, rhythms_of
 from ecg_rhythm.inference.fields import Field, published
+from ecg_rhythm.inference.names import named
 
 LAST = "reading"
 """A long text, which stands at the end of a row."""
@@ -39,7 +40,10 @@ def row(path: Path | str, answer: Answer) -> dict[str, str | float | None]:
 
 def screen_row(answer: Answer) -> dict[str, str]:
     """An answer as a row of a table on the screen, heading -> text; what is null has none."""
-    return {name: _on_screen(value, one.format) for name, value, one in _cells(answer, "heading") if value is not None}
+    row = {name: _on_screen(value, one.format) for name, value, one in _cells(answer, "heading") if value is not None}
+    if isinstance(answer, Prediction):
+        row["label"] = named(answer.label, answer.probabilities, between="  ")
+    return row
 
 
 def _cells(answer: Answer, kind: Literal["column", "heading"]) -> Iterator[tuple[str, Any, Field]]:

@@ -7,7 +7,7 @@ must be read at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,17 @@ LONG = 120.0
 PART_SECONDS = 600.0
 """Seconds read at once."""
 
+Progress = Callable[[int, int], object]
+"""What is told how many windows of a recording are classified, and how many it has."""
+
 
 def timeline(
-    classifier: Classifier, recording: Recording, *, window: float = WINDOW, stride: float | None = None
+    classifier: Classifier,
+    recording: Recording,
+    *,
+    window: float = WINDOW,
+    stride: float | None = None,
+    progress: Progress = lambda done, of: None,
 ) -> Timeline:
     """Classify a recording in windows.
 
@@ -41,6 +49,8 @@ def timeline(
         Of any length; it is read part by part.
     window, stride : float
         Length of a window, and time from one window to the next (15 s, or half a shorter window), in s.
+    progress : callable
+        Told how many windows are classified, and how many the recording has.
 
     Raises
     ------
@@ -68,8 +78,13 @@ def timeline(
             yield from sliding.push(part)
         yield from sliding.rest()
 
-    of_windows = np.array(list(classify_windows(classifier, windows(), recording.fs)))
-    steps = merged(of_windows, _count(recording.seconds, stride), _count(window, stride))
+    of_windows: list[NDArray[np.float64]] = []
+    expected = sliding.count(recording.samples)
+    progress(0, expected)
+    for probabilities_of_it in classify_windows(classifier, windows(), recording.fs):
+        of_windows.append(probabilities_of_it)
+        progress(len(of_windows), expected)
+    steps = merged(np.array(of_windows), _count(recording.seconds, stride), _count(window, stride))
     probabilities = smoothed(steps, stride)
     record = Record(
         name=recording.name,

@@ -1,11 +1,13 @@
 """ECG files -> recordings in mV: the only package that knows file formats.
 
 `read` gives a `Record`, all of it in memory; `open_recording` a `Recording`, of which any part can be read. Data flow
-from folders and patterns (`finding`) and a path (`reading`) to a module of `formats/`, whose `__init__` lists them all.
-It chooses the lead (`leads`), the rate (`rates`) and the unit (`units`), and makes a `Recording` (`recording`).
+from folders and patterns (`finding`) or a table of files (`manifest`) and a path (`reading`) to a module of `formats/`,
+whose `__init__` lists them all. It chooses the lead (`leads`), the rate (`rates`) and the unit (`units`), and makes a
+`Recording` (`recording`).
 """
 
 from ecg_rhythm.records.finding import expand, find
+from ecg_rhythm.records.manifest import Manifest, read_manifest
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
 from ecg_rhythm.records.reading import open_recording, read
@@ -27,6 +29,7 @@ from ecg_rhythm.records.units import scale, size_of
 __all__ = [
     "FASTEST",
     "SLOWEST",
+    "Manifest",
     "ReadOptions",
     "Record",
     "Recording",
@@ -42,6 +45,7 @@ __all__ = [
     "open_recording",
     "rate",
     "read",
+    "read_manifest",
     "resample",
     "scale",
     "size_of",

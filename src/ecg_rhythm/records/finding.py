@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats import known_suffixes
 from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
+
+
+class Found(NamedTuple):
+    """What names stand for.
+
+    Attributes
+    ----------
+    paths : list of Path
+        Files to open. A name that stands for nothing is among them, so that opening it tells the user.
+    passed_over : Counter
+        How many files in folders are no ECG files, by suffix in lower case.
+    problems : list of BadInput
+        Folders without ECG files.
+    """
+
+    paths: list[Path]
+    passed_over: Counter[str]
+    problems: list[BadInput]
 
 
 def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
@@ -40,39 +60,53 @@ def files_in(folder: Path) -> list[Path]:
     Hidden files and folders are left out, as patterns leave them out. Files that may not be looked at are listed, and
     folders of that kind come last, so that opening them tells the user.
     """
+    return _below(folder)[0]
+
+
+def _below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files below a folder that may be recordings, and those that are none."""
     closed: list[Path] = []
     files: list[Path] = []
     for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if name[0] != "."]
         files += (path for name in names if name[0] != "." and _is_candidate(path := Path(below, name)))
-    known = known_suffixes()
-    return [path for path in _without_parts(sorted(files)) if path.suffix.lower() in known] + closed
+    known, whole = known_suffixes(), _without_parts(sorted(files))
+    recordings = [path for path in whole if path.suffix.lower() in known]
+    return recordings + closed, [path for path in whole if path.suffix.lower() not in known]
 
 
-def expand(names: Iterable[str]) -> list[Path]:
+def expand(names: Iterable[str]) -> Found:
     """Expand folders and patterns (`*`, `?`, `[...]`) to the files that they stand for.
-
-    A folder without recordings and a pattern without matches stand for themselves, so that opening them tells the user.
 
     Raises
     ------
     BadInput
         If a name is empty.
     """
-    paths: list[Path] = []
+    found = Found([], Counter(), [])
+
+    def within(folder: Path) -> list[Path]:
+        recordings, others = _below(folder)
+        found.passed_over.update(path.suffix.lower() for path in others)
+        return recordings
+
     for name in dict.fromkeys(names):
         path = Path(name)
         if not name:
             raise BadInput("a name is empty; give files, folders or patterns")
         if is_dir(path) and wfdb_header(path) is None:
-            paths += files_in(path) or [path]
+            inside = within(path)
+            found.paths.extend(inside)
+            if not inside:
+                found.problems.append(BadInput(f"{path}: no ECG files in it; name files, or a folder that has some"))
         elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
             matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
-            within = [file for folder in matches if is_dir(folder) for file in files_in(folder)]
-            paths += dict.fromkeys(_without_parts([file for file in matches if _is_candidate(file)]) + within) or [path]
+            inside = [file for folder in matches if is_dir(folder) for file in within(folder)]
+            files = dict.fromkeys(_without_parts([file for file in matches if _is_candidate(file)]) + inside)
+            found.paths.extend(files or [path])
         else:
-            paths.append(path)
-    return paths
+            found.paths.append(path)
+    return found
 
 
 def _is_candidate(path: Path) -> bool:

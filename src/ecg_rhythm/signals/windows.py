@@ -79,5 +79,12 @@ class SlidingWindow:
         if len(self._kept) > (self.length if self.number else 0):
             yield self._kept[-self.length :]
 
+    def count(self, samples: int) -> int:
+        """Number of windows that a signal of so many samples has, with the last that ends with it."""
+        full = 0
+        while self._start(full) + self.length <= samples:
+            full += 1
+        return full + (samples > (self._start(full - 1) + self.length if full else 0))
+
     def _start(self, number: int) -> int:
         return round(number * self.stride * self.fs)

@@ -1,4 +1,8 @@
-"""The web service: routes and headers. `service.py` takes requests in; worker processes do the work (`worker.py`)."""
+"""The web service: routes and headers.
+
+`service.py` takes requests in. Worker processes (`pool.py`) do the work (`worker.py`), while the client waits or as a
+job (`jobs.py`).
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from ecg_rhythm.inference import classifier
+from ecg_rhythm.inference.names import names_of
 from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.version import __version__
 from ecg_rhythm.web import openapi, worker
+from ecg_rhythm.web.jobs import Jobs
+from ecg_rhythm.web.pool import Pool
 from ecg_rhythm.web.service import Limits, Service
 from ecg_rhythm.weights.loading import DEFAULT
 
@@ -52,7 +59,7 @@ def create_app(
     coverage : float, optional
         Coverage of the prediction sets.
     limits : Limits, optional
-        What a request may take.
+        What requests and jobs may take.
 
     Raises
     ------
@@ -61,12 +68,18 @@ def create_app(
     """
     chosen, limits = models or [], limits or Limits()
     loaded = classifier.load(chosen or DEFAULT, coverage)  # here too, so that a bad model is refused at once
-    service = Service(chosen, coverage, limits)
+    service = Service(limits)
+    requests, long_ones = (
+        Pool(chosen, coverage, workers=limits.workers, seconds=seconds, memory=limits.memory)
+        for seconds in (limits.seconds, limits.job_seconds)
+    )
+    jobs = Jobs(long_ones, service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        service.close()
+        await jobs.close()
+        requests.close()
 
     app: FastAPI = FastAPIOffline(
         title="ecg-rhythm",
@@ -118,7 +131,7 @@ def create_app(
         """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
         async with service.turn(request):
             upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
-            answer: dict[str, Any] = await service.do(worker.answer, upload, signal, why)
+            answer: dict[str, Any] = await requests.do(worker.answer, upload, signal, why)
             return answer
 
     @app.post(
@@ -139,13 +152,77 @@ def create_app(
         """Draw an ECG and its answer on one page."""
         async with service.turn(request):
             upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
-            drawn: bytes = await service.do(worker.picture, upload, kind, why)
-            return Response(drawn, media_type="application/pdf" if kind == "pdf" else "image/png")
+            drawn: bytes = await requests.do(worker.picture, upload, kind, why)
+            return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
+
+    @app.post(
+        "/api/jobs",
+        status_code=202,
+        openapi_extra=openapi.BODY,
+        responses=openapi.REFUSALS,
+        response_model=openapi.Job,
+        response_description="The job; `Location` is its address.",
+    )
+    async def start(
+        request: Request,
+        response: Response,
+        name: openapi.Name = None,
+        lead: openapi.Lead = None,
+        fs: openapi.Rate = None,
+        unit: openapi.Unit = None,
+        signal: openapi.WithSignal = False,
+        why: openapi.WithWhy = False,
+    ) -> dict[str, Any]:
+        """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
+        jobs.check_room()
+        async with service.turn(request):
+            upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
+            job = jobs.start(request, upload, signal, why)
+        response.headers["Location"] = f"/api/jobs/{job.id}"
+        return job.state()
+
+    @app.get("/api/jobs/{job}", responses=openapi.NO_JOB, response_model=openapi.Job)
+    async def state(job: str) -> dict[str, Any]:
+        """How far a job is."""
+        return jobs.find(job).state()
+
+    @app.delete("/api/jobs/{job}", status_code=204, responses=openapi.NO_JOB, response_class=Response)
+    async def cancel(job: str) -> None:
+        """Cancel a job, or forget its answer."""
+        jobs.forget(jobs.find(job).id)
+
+    @app.get(
+        "/api/jobs/{job}/result",
+        responses=openapi.ANSWER | openapi.REFUSALS | openapi.NO_JOB | openapi.NOT_DONE,
+        response_class=Response,
+    )
+    async def result(job: str) -> Response:
+        """The answer of a job, or why there is none."""
+        found = jobs.finished(job)
+        return Response(found.content, media_type="application/json")
+
+    @app.get(
+        "/api/jobs/{job}/picture",
+        responses=openapi.PICTURE | openapi.REFUSALS | openapi.NO_JOB | openapi.NOT_DONE,
+        response_class=Response,
+    )
+    async def picture_of_job(request: Request, job: str, kind: openapi.Kind = "png") -> Response:
+        """Draw the answer of a job, which has been classified already."""
+        found = jobs.finished(job)
+        async with service.turn(request):
+            drawn: bytes = await requests.do(worker.drawn, found.answer, kind)
+            return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
 
     @app.get("/api/health")
     async def health() -> dict[str, Any]:
-        """Whether the service is up, and how many requests are inside."""
-        return {"status": "ok", "requests": service.inside, "most": limits.workers + limits.waiting}
+        """Whether the service is up, and how many requests and jobs it has."""
+        return {
+            "status": "ok",
+            "requests": service.inside,
+            "most": limits.workers + limits.waiting,
+            "jobs": len(jobs),
+            "most_jobs": limits.jobs,
+        }
 
     @app.get("/api/model")
     async def model() -> dict[str, Any]:
@@ -154,6 +231,7 @@ def create_app(
         return {
             "version": __version__,
             "classes": loaded.classes,
+            "names": names_of(loaded.classes),
             "fs": loaded.fs,
             "coverage": loaded.coverage if members[0].calibration and len(members) == 1 else None,
             "models": [{"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in members],

@@ -21,6 +21,7 @@ Unit = Annotated[
 WithSignal = Annotated[bool, Query(description="Add the signal to the answer.")]
 WithWhy = Annotated[bool, Query(description="Add the seconds that influenced the prediction of a strip most.")]
 Kind = Annotated[Literal["png", "pdf"], Query(description="Format of the picture.")]
+MEDIA_TYPES = {"png": "image/png", "pdf": "application/pdf"}
 
 BODY = {
     "requestBody": {
@@ -69,6 +70,16 @@ class Why(_Closed):
     stretches: list[tuple[float, float]] = Field(description="Start and end in s of the parts that weigh most.")
 
 
+class Job(_Closed):
+    """An upload that is classified while nobody waits."""
+
+    id: str = Field(description="What to ask for it by: `/api/jobs/{id}`.")
+    state: Literal["waiting", "running", "done", "failed"]
+    done: int = Field(description="Windows of a long recording that are classified.")
+    of: int | None = Field(description="Windows that it has; null until it is read, and of a strip.")
+    error: str | None = Field(description="Why there is no answer, if it failed.")
+
+
 class Refusal(_Closed):
     """Why there is no answer."""
 
@@ -104,15 +115,20 @@ ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"model": Prediction | Timeline, "description": "Of a strip, or of a long recording."}
 }
 PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {}, "application/pdf": {}}, "description": "The picture."}
+    200: {"content": {of: {} for of in MEDIA_TYPES.values()}, "description": "The picture."}
 }
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal, "description": description}
-    for status, description in (
-        (408, "The body took too long to arrive."),
-        (413, "The body is too large."),
-        (422, "The request cannot be read."),
-        (503, "Too many requests wait; `Retry-After` says when to come again."),
-        (504, "The answer took too long."),
-    )
-}
+
+
+def _refusals(*pairs: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Refusal, "description": description} for status, description in pairs}
+
+
+REFUSALS = _refusals(
+    (408, "The body took too long to arrive."),
+    (413, "The body is too large."),
+    (422, "The request cannot be read."),
+    (503, "Too many requests or jobs wait; `Retry-After` says when to come again."),
+    (504, "The answer took too long."),
+)
+NO_JOB = _refusals((404, "There is no such job, or no longer; the server forgets jobs that nobody asks for."))
+NOT_DONE = _refusals((409, "The job is not finished."))

@@ -1,26 +1,19 @@
-"""What takes a request in: limits, turns, reading of bodies, and the worker processes that do the work."""
+"""What takes a request in: limits, turns, reading of bodies."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import TimeoutError as TooLong
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import Any
+from pathlib import PureWindowsPath
 
 from fastapi import HTTPException, Request
-from pebble import ProcessExpired, ProcessPool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions
-from ecg_rhythm.web import worker
 from ecg_rhythm.web.worker import Upload
 
 NAME_LENGTH = 100
@@ -31,16 +24,22 @@ MOST_FILES = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may take.
+    """What requests and jobs may take.
 
     Attributes
     ----------
     workers : int
-        Requests at work at once, each in a process of its own.
+        Requests at work at once, each in a process of its own; and as many jobs.
     waiting : int
         Requests that wait for a worker; further ones get status 503.
     seconds : float
-        Time for one request; then its worker is stopped.
+        Time for the body to arrive, and again for the answer to one request; then its worker is stopped.
+    jobs : int
+        Jobs that are kept. A new one takes the place of one that is finished; if there is none, it gets status 503.
+    job_seconds : float
+        Time for one job; then its worker is stopped.
+    idle : float
+        Seconds after which a job that nobody asks for is cancelled and forgotten.
     body : int
         Bytes of a request's body.
     held : int
@@ -54,6 +53,9 @@ class Limits:
     workers: int = 2
     waiting: int = 16
     seconds: float = 120.0
+    jobs: int = 8
+    job_seconds: float = 4 * 3600.0
+    idle: float = 600.0
     body: int = 200 * 2**20
     held: int = 600 * 2**20
     hours: float = 48.0
@@ -61,43 +63,28 @@ class Limits:
 
 
 class Service:
-    """The worker processes, and the requests that are inside.
+    """The requests that are inside.
 
     Parameters
     ----------
-    models : list of path
-        What `classifier.load` takes.
-    coverage : float or None
-        Coverage of the prediction sets.
     limits : Limits
         What a request may take.
 
     Attributes
     ----------
     inside, held : int
-        Requests inside, and bytes of their bodies.
+        Requests inside, and bytes of their bodies and those of jobs.
     """
 
-    def __init__(self, models: list[Path], coverage: float | None, limits: Limits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.inside = self.held = 0
-        self._pool = ProcessPool(
-            max_workers=limits.workers,
-            initializer=worker.prepare,
-            initargs=[models, coverage, limits.memory],
-            context=multiprocessing.get_context("spawn"),
-        )
-
-    def close(self) -> None:
-        """Stop the workers."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
 
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:
         """Let a request in, unless too many wait already."""
         if self.inside >= self.limits.workers + self.limits.waiting:
-            raise _busy()
+            raise busy()
         self.inside += 1
         request.state.held = 0
         try:
@@ -106,19 +93,11 @@ class Service:
             self.inside -= 1
             self.held -= request.state.held
 
-    async def do(self, task: Callable[..., Any], upload: Upload, *arguments: Any) -> Any:
-        """Do a task in a worker, with a folder that is removed afterwards; a refusal becomes an HTTP status."""
-        try:
-            # Made and removed here, as a worker that is stopped removes nothing.
-            with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as folder:
-                future = self._pool.schedule(task, args=[upload, Path(folder), *arguments], timeout=self.limits.seconds)
-                return await asyncio.wrap_future(future)
-        except BadInput as error:
-            raise HTTPException(422, str(error)) from None
-        except TooLong:
-            raise HTTPException(504, f"this took longer than {self.limits.seconds:g} s; send less") from None
-        except (ProcessExpired, MemoryError):
-            raise HTTPException(422, "this needs more memory than a request may use; send less") from None
+    def hand_over(self, request: Request) -> int:
+        """Leave the bytes of a request's body to who keeps it longer than the request; that one takes them off."""
+        held: int = request.state.held
+        request.state.held = 0
+        return held
 
     async def upload(self, request: Request, name: str | None, options: ReadOptions) -> Upload:
         """Read what a request sends; without a `name`, its file gives one."""
@@ -144,7 +123,7 @@ class Service:
                     if len(body) > self.limits.body:
                         raise too_large
                     if self.held > self.limits.held:
-                        raise _busy()
+                        raise busy()
         except TimeoutError:
             raise HTTPException(408, f"the body took longer than {self.limits.seconds:g} s to arrive") from None
         except ClientDisconnect:
@@ -177,7 +156,8 @@ class Service:
         return files
 
 
-def _busy() -> HTTPException:
+def busy() -> HTTPException:
+    """The refusal of a request for now."""
     return HTTPException(503, "too many requests are waiting; come again later", headers={"Retry-After": "2"})
 
 

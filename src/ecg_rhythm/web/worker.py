@@ -26,6 +26,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.timeline import Progress
 from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.weights import onnx_model
@@ -33,6 +34,10 @@ from ecg_rhythm.weights.loading import DEFAULT
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
 """The page shows recordings of more seconds at this sampling rate, in steps of 5 uV."""
+
+PROGRESS = "progress"
+"""File in the folder of a job: a line for each window, with the windows done and all windows. It stays whole if the
+worker is stopped, as lines are only added."""
 
 _loaded: Classifier | None = None
 
@@ -81,15 +86,32 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
     BadInput
         If the upload cannot be classified.
     """
-    with _classified(upload, folder) as (recording, answered):
-        content = answered.as_dict()
-        if why and isinstance(answered, Prediction):
-            assert answered.signal is not None, "of a recording in memory"
-            reasons = explain.explain(_model(), answered.signal, answered.label)
-            content["because"], content["why"] = reasons.salient(), reasons.as_dict()
-        if with_signal:
-            content["signal"] = _shown(recording)
-    return content
+    return _answered(upload, folder, with_signal, why)[0]
+
+
+def job(upload: Upload, folder: Path, with_signal: bool, why: bool) -> tuple[bytes, Prediction | Timeline]:
+    """As `answer`, but as JSON, and with the answer itself; says in the folder how many windows are done.
+
+    Raises
+    ------
+    BadInput
+        If the upload cannot be classified.
+    """
+    with (folder / PROGRESS).open("w", buffering=1, encoding="ascii") as file:
+        content, answered = _answered(upload, folder, with_signal, why, lambda done, of: print(done, of, file=file))
+    return json.dumps(content).encode(), answered
+
+
+def windows_done(folder: Path) -> tuple[int, int | None]:
+    """How many windows of a job are done, and how many it has; None while this is unknown, and of a strip."""
+    try:
+        *lines, _ = (folder / PROGRESS).read_bytes().split(b"\n")  # the last may not be whole yet
+    except OSError:
+        return 0, None
+    if not lines:
+        return 0, None
+    done, of = map(int, lines[-1].split())
+    return done, of
 
 
 def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
@@ -103,52 +125,81 @@ def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
         If the upload cannot be classified.
     """
     with _classified(upload, folder) as (_, answered):
-        path = folder / f"picture.{kind}"
         if why and isinstance(answered, Prediction):
             answered = classify.why(_model(), answered)
-        plots.draw(answered, path)
-        return path.read_bytes()
+        return drawn(answered, folder, kind)
+
+
+def drawn(answered: Prediction | Timeline, folder: Path, kind: str) -> bytes:
+    """Draw an answer as PNG or PDF, which is written to the folder."""
+    path = folder / f"picture.{kind}"
+    plots.draw(answered, path)
+    return path.read_bytes()
+
+
+def _answered(
+    upload: Upload, folder: Path, with_signal: bool, why: bool, progress: Progress = lambda done, of: None
+) -> tuple[dict[str, Any], Prediction | Timeline]:
+    """Classify an upload; gives the content of the response, and the answer itself."""
+    with _classified(upload, folder, progress) as (recording, answered):
+        more: dict[str, Any] = {}
+        if why and isinstance(answered, Prediction):
+            assert answered.signal is not None, "of a recording in memory"
+            reasons = explain.explain(_model(), answered.signal, answered.label)
+            answered = replace(answered, because=reasons.salient())
+            more["why"] = reasons.as_dict()
+        if with_signal:
+            more["signal"] = _shown(recording)
+        return answered.as_dict() | more, answered
 
 
 @contextmanager
-def _classified(upload: Upload, folder: Path) -> Iterator[tuple[Recording, Prediction | Timeline]]:
+def _classified(
+    upload: Upload, folder: Path, progress: Progress = lambda done, of: None
+) -> Iterator[tuple[Recording, Prediction | Timeline]]:
     """Give an upload's recording and its answer."""
     # The path has no name of the client's, and no suffix: the content gives the format.
     path = folder / "upload"
+    own: dict[str, str] = {}
     try:
         if upload.is_json:
             recording = _samples(upload)
         else:
-            _write(upload, path)
+            own = _write(upload, path)
             recording = replace(records.open_recording(path, upload.options), name=upload.name)
         if recording.seconds > upload.most_seconds:
             raise BadInput(
                 f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
                 "allowed here; send a part of it"
             )
-        yield recording, classify.answer_recording(_model(), recording)
+        yield recording, classify.answer_recording(_model(), recording, progress=progress)
     except BadInput as error:
         message = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
+        for ours, name in own.items():
+            message = message.replace(ours, name)
         # What is --fs on the command line is fs in the query and on the page.
         raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", message)) from None
     except MemoryError:
         raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
 
 
-def _write(upload: Upload, path: Path) -> None:
-    """Write a single file as `path`; of several, a WFDB header as `path.hea`, and its signal files under new names.
+def _write(upload: Upload, path: Path) -> dict[str, str]:
+    """Write a single file as `path`; a WFDB header as `path.hea`, and its signal files under new names.
+
+    Returns
+    -------
+    dict of str to str
+        New name -> the client's.
 
     Raises
     ------
     BadInput
         If the files are not a header and its signal files, or the record has several segments.
     """
-    if len(upload.files) == 1:
-        if any(name.endswith(".hea") for name in upload.files):
-            raise BadInput(f"{upload.name}: a WFDB header holds no signal; send its signal files with it")
-        path.write_bytes(*upload.files.values())
-        return
     headers = [name for name in upload.files if name.endswith(".hea")]
+    if len(upload.files) == 1 and not headers:
+        path.write_bytes(*upload.files.values())
+        return {}
     if len(headers) != 1:
         raise BadInput(f"{upload.name}: send one file, or a WFDB header (.hea) and its signal files")
     lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
@@ -165,6 +216,7 @@ def _write(upload: Upload, path: Path) -> None:
     path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
     for name, ours in own.items():
         path.with_name(ours).write_bytes(upload.files[name])
+    return {ours: name for name, ours in own.items()} | {f"{path.name}.hea": headers[0]}
 
 
 def _samples(upload: Upload) -> Recording:

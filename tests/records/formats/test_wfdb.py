@@ -160,3 +160,15 @@ def test_leads_of_different_units_are_each_read_in_their_own(tmp_path: Path) -> 
     text = path.read_text().splitlines()
     path.write_text("\n".join([text[0], text[1].replace("/mV", "/mmHg"), text[2]]) + "\n")
     np.testing.assert_allclose(read(path).signal, WAVE, atol=1e-3)
+
+
+def test_a_damaged_record_names_its_header_and_its_signal_files(tmp_path: Path) -> None:
+    header = "{0} 1 300 {1}\n{0}.mat 16+24 1000/mV 16 0 0 0 0 ECG\n"
+    for name, samples in (("small", 3000), ("large", 9_000_000)):
+        (tmp_path / f"{name}.hea").write_text(header.format(name, samples))
+        missing = refusal(lambda: read(tmp_path / name))  # noqa: B023
+        assert missing == f"{tmp_path / name}.hea: its signal file {name}.mat is missing; put it beside the header"
+        (tmp_path / f"{name}.mat").write_bytes(b"damaged")
+        damaged = refusal(lambda: read(tmp_path / f"{name}.mat"))  # noqa: B023
+        assert damaged.startswith(f"{tmp_path / name}.hea: this WFDB record is damaged")
+        assert damaged.endswith(f"get a new copy of {name}.hea and {name}.mat")

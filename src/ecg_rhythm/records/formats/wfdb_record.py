@@ -34,12 +34,13 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
     if "::" in str(header.absolute()):
         raise BadInput(f"{header}: the WFDB library misreads '::' in this path; rename the file or its folder")
     text = _text(header)
+    if not lines_of(text) or not lines_of(_as_library(header)):
+        raise BadInput(f"{header}: this WFDB header names no record; get a new copy")
     if other := next(_files_of_other_letters(header, text), None):
         raise BadInput(
             f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
         )
-    as_library = header.read_bytes().decode("ascii", errors="ignore")  # bytes that it skips cannot hide a number
-    if _leads_in(as_library) > MOST_LEADS:
+    if _leads_in(_as_library(header)) > MOST_LEADS:  # bytes that it skips cannot hide a number
         raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
     try:
         record = _Record(header if header.suffix == ".hea" else copy_of(header, text), header)
@@ -158,8 +159,10 @@ def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
         if not keep_length and promised is not None and record.length < promised:
             record.remarks = (f"{CUT_OFF}: {record.length} of its {promised} samples are there",)
         return record
+    copies = " and ".join([header.name, *_parts(text)])
     raise BadInput(
-        f"{header}: this WFDB record is damaged or of an unknown kind{why(error)}; check its header, or get a new copy"
+        f"{header}: this WFDB record is damaged or of an unknown kind{why(error)}; "
+        f"check its header, or get a new copy of {copies}"
     ) from None
 
 
@@ -168,6 +171,14 @@ def _files_of_other_letters(header: Path, text: str) -> Iterator[str]:
     for name in (line.split()[0] for line in lines_of(text)[1:]):
         if not name.isascii() and any((header.parent / file).is_file() for file in (name, f"{name}.hea")):
             yield name
+
+
+def _parts(text: str) -> list[str]:
+    """Names of the signal files in a header, or of the headers of its segments; the first few of many."""
+    first, *lines = lines_of(text)
+    names = list(dict.fromkeys(line.split()[0] for line in lines))
+    named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
+    return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]
 
 
 def _unit_in_segments(header: Path, lead: str) -> str:
@@ -186,6 +197,11 @@ def _unit_in_segments(header: Path, lead: str) -> str:
 def _text(header: Path) -> str:
     """A header's text, including letters that are not ASCII, such as the micro sign."""
     return header.read_bytes().decode("utf-8", errors="replace")
+
+
+def _as_library(header: Path) -> str:
+    """A header's text as the library reads it."""
+    return header.read_bytes().decode("ascii", errors="ignore")
 
 
 def _leads_in(header: str) -> int:

@@ -2,13 +2,15 @@
 "use strict";
 
 const $ = id => document.getElementById(id);
-const NAMES = { N: "normal", A: "atrial fibrillation", O: "other rhythm", "~": "too noisy" };
+const FIBRILLATION = "atrial fibrillation";
 const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
 const UNITS = { heart_rate: "beats/min" }, SHORT = { probabilities: "p" };
 // These have a place of their own on the page; every other field is listed with the facts.
 const PLACED = new Set(["kind", "record", "reading", "lead", "fs", "seconds", "missing", "label", "probabilities", "because", "why",
   "signal", "stride", "classes", "labels", "unreadable", "burden", "hours", "episodes"]);
-let sent = null, answer = null;
+const OFTEN = 150, SELDOM = 1000, PATIENCE = 5;  // ms between two questions, the first and later ones; failed questions
+let sent = null, answer = null, names = {};
+const model = fetch("/api/model").then(response => response.json());
 
 const viewer = new Viewer($("viewer"), (from, to) => {
   $("where").textContent = `${clock(from)} to ${clock(to)}`;
@@ -21,7 +23,8 @@ function clock(seconds) {
 }
 
 const percent = share => share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)}\u00a0%`;
-const title = label => NAMES[label] ? `${label}, ${NAMES[label]}` : label;
+const title = label => names[label] ? `${label}, ${names[label]}` : label;
+const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 const paint = label => colour(PALETTE[label] || "--other");
 
 function element(tag, text, properties = {}) {
@@ -43,38 +46,83 @@ function sendFiles(files) {
 async function send(name, body) {
   // Lead, rate and unit of another file do not apply to this one.
   if (sent && sent.body !== body) for (const key of ["lead", "fs", "unit"]) $(key).value = "";
+  cancel();
   const query = new URLSearchParams({ name });
   for (const key of ["lead", "fs", "unit"]) if ($(key).value.trim()) query.set(key, $(key).value.trim());
   if (query.has("fs")) query.set("fs", query.get("fs").replace(",", "."));
-  const own = sent = { name, query, body };
+  const own = sent = { name, query, body, job: null, stop: null };
   $("error").hidden = true;
   $("result").hidden = true;
-  $("status").textContent = `Reading ${name} ...`;
   try {
-    const received = await (await ask("classify", { signal: "1", why: "1" })).json();
-    if (sent !== own) return;  // another file was chosen meanwhile
+    const received = await classified(own);
+    names = (await model).names;
+    if (own.stop.signal.aborted) return;  // another file was chosen meanwhile, or this one was cancelled
     answer = received;
     show();
   } catch (problem) {
-    if (sent !== own) return;
+    if (own.stop.signal.aborted) return;
     $("error").textContent = problem.message;
     $("error").hidden = false;
     if (/\b(lead|fs|unit)\b/.test(problem.message)) $("options").open = true;
   }
-  $("status").textContent = "";
+  idle();
 }
 
-async function ask(what, more) {
-  const query = new URLSearchParams([...sent.query, ...Object.entries(more)]);
+// A file is classified as a job: the server says how far it is, and can be told to stop.
+async function classified(own) {
+  own.stop = new AbortController();
+  idle(`Reading ${own.name} ...`);
+  const query = new URLSearchParams([...own.query, ["signal", "1"], ["why", "1"]]);
+  // The browser sets the content type of a form itself, with its boundary.
+  const headers = own.body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
+  const begin = { method: "POST", body: own.body, headers, signal: own.stop.signal };
+  own.job = (await (await ask(`jobs?${query}`, begin)).json()).id;
+  for (let wait = OFTEN, failed = 0; ; wait = Math.min(1.5 * wait, SELDOM)) {
+    await pause(wait);
+    if (own.stop.signal.aborted) return null;
+    try {
+      const job = await (await ask(`jobs/${own.job}`)).json();
+      failed = 0;
+      if (job.state === "done" || job.state === "failed") break;
+      if (!own.stop.signal.aborted) showProgress(own.name, job);
+    } catch (problem) { if (problem.status || ++failed === PATIENCE) throw problem; }
+  }
+  return (await ask(`jobs/${own.job}/result`)).json();
+}
+
+function showProgress(name, { state, done, of }) {
+  const doing = state === "waiting" ? `${name} waits for other recordings ...` : of ? `Classifying ${name} ...` : `Reading ${name} ...`;
+  if ($("status").textContent !== doing) $("status").textContent = doing;  // a reader of the screen says it once
+  if (!of) return;
+  $("progress").max = of;
+  $("progress").value = done;
+  $("windows").textContent = `${done} of ${of} windows`;
+}
+
+// Shows what is being done, or that nothing is.
+function idle(status = "") {
+  $("status").textContent = status;
+  $("working").hidden = !status;
+  $("progress").removeAttribute("value");
+  $("windows").textContent = "";
+}
+
+// Ends what was sent last; the server forgets it, too.
+function cancel() {
+  if (!sent) return;
+  sent.stop.abort();
+  if (sent.job) fetch(`/api/jobs/${sent.job}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  idle();
+}
+
+async function ask(what, options = {}) {
   let response;
-  try {
-    // The browser sets the content type of a form itself, with its boundary.
-    const headers = sent.body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
-    response = await fetch(`/api/${what}?${query}`, { method: "POST", body: sent.body, headers });
-  } catch { throw new Error("The server does not answer; check that it is running."); }
+  try { response = await fetch(`/api/${what}`, options); }
+  catch { throw new Error("The server does not answer; check that it is running."); }
   if (response.ok) return response;
   const refusal = await response.json().catch(() => ({}));
-  throw new Error(typeof refusal.error === "string" ? refusal.error : `The server refused the file (status ${response.status}).`);
+  const says = typeof refusal.error === "string" ? refusal.error : `The server refused the file (status ${response.status}).`;
+  throw Object.assign(new Error(says), { status: response.status });
 }
 
 function bar(name, share, best) {
@@ -90,10 +138,10 @@ function show() {
   $("reading").textContent = answer.reading;
   $("summary").replaceChildren();
   $("band").hidden = !long;
-  const hasFibrillation = long && answer.classes.includes("A");
-  $("episodes").hidden = !hasFibrillation;
+  const fibrillation = long && answer.classes.find(label => names[label] === FIBRILLATION);
+  $("episodes").hidden = !fibrillation;
   if (long) {
-    $("title").textContent = answer.record + (hasFibrillation ? `: AF burden ${percent(answer.burden.A)}` : "");
+    $("title").textContent = answer.record + (fibrillation ? `: AF burden ${percent(answer.burden[fibrillation])}` : "");
     for (const [label, share] of Object.entries(answer.burden)) $("summary").append(bar(title(label), share || 0));
     $("summary").append(bar("unreadable", answer.unreadable));
     $("legend").replaceChildren(...[...new Set([...answer.classes, "~"])].map(label => {
@@ -102,7 +150,7 @@ function show() {
       entry.append(mark, title(label));
       return entry;
     }));
-    listEpisodes();
+    if (fibrillation) listEpisodes(fibrillation);
   } else {
     $("title").textContent = `${answer.record}: ${title(answer.label)}`;
     for (const [label, p] of Object.entries(answer.probabilities)) $("summary").append(bar(title(label), p, label === answer.label));
@@ -120,9 +168,9 @@ function fact([name, value]) {
   return `${name.replaceAll("_", " ")} ${text} ${UNITS[name] || ""}`.trim();
 }
 
-function listEpisodes() {
-  const rows = answer.episodes.filter(episode => episode.label === "A");
-  $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title("A")}` : `No episode of ${title("A")}`;
+function listEpisodes(label) {
+  const rows = answer.episodes.filter(episode => episode.label === label);
+  $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title(label)}` : `No episode of ${title(label)}`;
   $("list").replaceChildren(...rows.map(episode => {
     const text = `${clock(episode.start)} to ${clock(episode.end)}, ${clock(episode.end - episode.start)}, probability ${episode.probability.toFixed(2)}`;
     const row = element("li", ""), link = element("button", text, { type: "button" });
@@ -173,8 +221,17 @@ async function download(kind) {
     return save(name, new Blob([JSON.stringify(rest, null, 2)], { type: "application/json" }));
   }
   if (kind === "csv") return save(name, new Blob([asCsv()], { type: "text/csv" }));
-  try { save(name, await (await ask("picture", { kind, why: "1" })).blob()); }
+  $("error").hidden = true;
+  try { save(name, await (await picture(sent, kind)).blob()); }
   catch (problem) { $("error").textContent = problem.message; $("error").hidden = false; }
+}
+
+// The server draws its own answer; if it has forgotten it, the file is classified again.
+async function picture(own, kind) {
+  try { return await ask(`jobs/${own.job}/picture?kind=${kind}`); }
+  catch (problem) { if (problem.status !== 404) throw problem; }
+  try { await classified(own); } finally { if (!own.stop.signal.aborted) idle(); }
+  return ask(`jobs/${own.job}/picture?kind=${kind}`);
 }
 
 $("file").addEventListener("change", () => { sendFiles([...$("file").files]); $("file").value = ""; });
@@ -190,6 +247,8 @@ document.addEventListener("drop", event => {
   $("drop").classList.remove("over");
   sendFiles([...event.dataTransfer.files]);
 });
-fetch("/api/model").then(r => r.json()).then(model => {
-  $("model").textContent = `ecg-rhythm ${model.version}, ${model.models.map(m => m.model_name).join(", ")}`;
+$("cancel").addEventListener("click", () => { cancel(); $("file").focus(); });
+addEventListener("pagehide", cancel);
+model.then(told => {
+  $("model").textContent = `ecg-rhythm ${told.version}, ${told.models.map(m => m.model_name).join(", ")}`;
 });
