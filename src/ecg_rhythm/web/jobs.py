@@ -109,7 +109,11 @@ class Jobs:
         if len(self._jobs) >= self._limits.jobs:
             self.forget(next(job.id for job in self._jobs.values() if job.is_finished))
         folder = Path(tempfile.mkdtemp(prefix="ecg-rhythm-"))
-        future = self._pool.start(worker.job, upload, folder, with_signal, why)
+        try:
+            future = self._pool.start(worker.job, upload, folder, with_signal, why)
+        except BaseException:  # no worker can be started
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         job = Job(secrets.token_urlsafe(16), folder, future, self._service.hand_over(request))
         self._jobs[job.id] = job
         self._tasks[job.id] = asyncio.create_task(self._finish(job))
