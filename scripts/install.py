@@ -103,10 +103,12 @@ def refusal(what: str, stderr: str) -> str:
 
 def reason(stderr: str) -> str:
     """What uv or pip gives as cause of an error, in one line."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [line.strip().rstrip(".") for line in stderr.splitlines() if line.strip()]
+    if any("connection broken by" in line for line in lines):  # a warning of pip, whose error is then another
+        return "there is no connection to the index"
     causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
     causes = causes or [line.partition(": ")[2] for line in lines if line.lower().startswith("error: ")] or lines[-1:]
-    return ": ".join(dict.fromkeys((causes[0], causes[-1]))).rstrip(".")
+    return ": ".join(dict.fromkeys((causes[0], causes[-1])))
 
 
 def _captured(*command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

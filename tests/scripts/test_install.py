@@ -97,6 +97,13 @@ def test_the_reason_of_a_failure_is_one_line(
         assert word in sentence
 
 
+def test_pip_without_a_connection_is_named_as_such(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "--isolated", "download", "--quiet", "--retries=1", "--dest", str(tmp_path)]
+    command += ["--index-url=http://127.0.0.1:9/simple", "heart"]
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "no connection" in install.reason(failed.stderr)
+
+
 def test_nothing_is_installed_if_packages_are_missing(tmp_path: Path) -> None:
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
     done = subprocess.run(
