@@ -172,6 +172,8 @@ def main() -> None:
     shipped = {name: by_name[name] for name in (MAIN, "fast")}
     beside = {name: by_name[name] for name in (MAIN, "CRNN_short", "CNN_short")}
     fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
+    heart = json.loads((RESULTS / "heart_rate.json").read_text())
+    fill(PAGES / "experiments.md", {"heart rate": tables.heart_rates(heart)})
     gpu = json.loads((RESULTS / "gpu.json").read_text())
     fill(
         PAGES / "performance.md",

@@ -23,8 +23,8 @@ PART_SECONDS, FEWEST_PARTS = 2.0, 3
 """Duration of the parts whose strongest moments say what a beat's strength is, and the smallest number of them."""
 OF_BEAT, OF_REST, CEILING = 0.33, 0.8, 0.75
 """A beat is stronger than this share of a usual beat plus this share of what lies between, or than the ceiling."""
-POP = 5.0
-"""What is stronger than so many usual beats is no beat."""
+POP = 4.0
+"""What is stronger than so many usual beats is no beat, nor is what the filter spreads around it."""
 STRAIGHT_SECONDS = 0.25
 """A straight line of this length or more is a filled gap or a loose electrode, or nothing happens in it."""
 NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15
@@ -32,7 +32,7 @@ NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15
 noise and more than this share of a usual beat."""
 REFRACTORY = 0.22
 """Shortest time between two beats in s."""
-T_SECONDS, T_OF_INTERVAL, T_SHARPNESS = 0.38, 0.37, 0.5
+T_SECONDS, T_OF_INTERVAL, T_SHARPNESS = 0.37, 0.39, 0.5
 """Latest peak of a T wave in s, and as a share of the root of the interval; sharpness as a share of that of a QRS."""
 LONG = 1.5
 """An interval of so many mean ones can hide a beat where samples are lost."""
@@ -109,7 +109,7 @@ def _few(fs: float) -> int:
 
 def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     few = _few(fs)
-    means = signal[: len(signal) // few * few].reshape(-1, few).mean(axis=1, dtype=np.float64)
+    means = signal[: len(signal) // few * few].astype(np.float64).reshape(-1, few) @ np.full(few, 1 / few)
     fs /= few
     nothing = _Found(fs, np.zeros(0, dtype=np.int64), np.ones(len(means), dtype=bool), np.ones(len(means), dtype=bool))
     if fs < LEAST_HZ or len(means) < fs:
@@ -121,7 +121,9 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     if lost.all() or usual <= np.finfo(np.float32).eps * np.abs(means).max():
         return nothing
     rest = float(np.median(power[~lost]))
-    lost |= power > POP * usual
+    if (pops := power > POP * usual).any():
+        reach = round((FILTER_SECONDS + COMPLEX_SECONDS) / 2 * fs)
+        lost |= np.convolve(pops, np.ones(2 * reach + 1))[reach:-reach] > 0.5
     threshold = min(OF_BEAT * usual + OF_REST * rest, CEILING * usual)
     peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
     beats: list[int] = []
@@ -160,8 +162,8 @@ def _power(signal: NDArray[np.float64], fs: float, band: tuple[float, float]) ->
 
 def _noisy(power: NDArray[np.float64], usual: float, fs: float) -> NDArray[np.bool_]:
     """Samples of parts that have more noise than the signal usually has, and enough to be taken for beats."""
-    length = min(int(NOISE_SECONDS * fs), len(power))
-    noise = np.quantile(power[: len(power) // length * length].reshape(-1, length), AT_REST, axis=1)
+    length, rank = int(NOISE_SECONDS * fs), int(NOISE_SECONDS * fs * AT_REST)
+    noise = np.partition(power[: len(power) // length * length].reshape(-1, length), rank, axis=1)[:, rank]
     noisy = noise > np.maximum(NOISY * np.median(noise), HEARD * usual)
     return np.pad(np.repeat(noisy, length), (0, len(power) % length), mode="edge")
 
