@@ -51,8 +51,7 @@ class _Found:
 
     def intervals_with(self, samples: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Intervals between beats that contain any of some samples."""
-        before = np.concatenate([[0], np.cumsum(samples)])
-        return np.asarray(before[self.beats[1:]] > before[self.beats[:-1]])
+        return np.asarray(np.logical_or.reduceat(samples, self.beats)[:-1])
 
 
 def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
@@ -115,7 +114,7 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     if fs < LEAST_HZ or len(means) < fs:
         return nothing
     lost = _straight(means, fs)
-    means -= np.median(means)
+    means -= means.mean()
     power = _power(means, fs, QRS_HZ)
     usual = _usual(power, lost, fs)
     if lost.all() or usual <= np.finfo(np.float32).eps * np.abs(means).max():
