@@ -235,6 +235,20 @@ def strongest(measured: dict[str, Any]) -> str:
     return table(["", *(f"`{name}`" for name in measured)], rows)
 
 
+def heart_rates(measured: dict[str, Any]) -> str:
+    """Mean absolute error and share of wrong rates of every detector on every kind of signal, and its time."""
+    detectors, kinds = measured["detectors"], measured["rows"]
+    rows = []
+    for kind, row in kinds.items():
+        cells = [row[detector] for detector in detectors]
+        errors = ["none" if c["mean_absolute_error"] is None else f"{c['mean_absolute_error']:.1f}" for c in cells]
+        wrong = [f"{cell['wrong']:.0%}" for cell in cells]
+        rows.append([f"{kind} ({row['strips']})", *(" / ".join(both) for both in zip(errors, wrong, strict=True))])
+    strips = sum(row["strips"] for row in kinds.values())
+    times = [sum(row["strips"] * row[detector]["cpu_ms"] for row in kinds.values()) / strips for detector in detectors]
+    return table(["", *detectors], [*rows, ["CPU time per strip", *(f"{ms:.1f} ms" for ms in times)]])
+
+
 def gpu_speeds(measured: dict[str, Any]) -> str:
     """Rates of each network on a GPU, and of several runs that share it."""
     rows = [

@@ -28,6 +28,7 @@ from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import export, onnx_model, quantise, torch_model
 from ecg_rhythm.weights.metadata import Metadata
+from studies.known_beats import ecg, noise, sinus
 from tests.helpers import model, predict, refusal, signals, small_store, spec
 
 
@@ -194,6 +195,25 @@ def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, da
     for config, classes in ((other, ["A", "N", "~"]), (metadata.config, ["A", "B"])):
         message = refusal(partial(results.calibration_of, tmp_path / "result", config, classes))
         assert "no result of the same model and classes" in message
+
+
+def test_noise_has_no_heart_rate_and_a_beating_heart_has_one() -> None:
+    rng = np.random.default_rng(0)
+    beating = ecg(sinus(75, 30, rng), 30, 300) + noise(0.01, 9000, 300, rng)
+    both = [Record(name, s.astype(np.float32), 300, "") for name, s in (("a", beating), ("b", rng.normal(size=9000)))]
+    heart, nothing = classifier.load().classify(both)
+    assert heart.label == "N"
+    assert heart.heart_rate == pytest.approx(75, rel=0.03)
+    assert (nothing.label, nothing.heart_rate) == ("~", None)
+
+
+def test_the_label_of_a_short_strip_is_in_its_set() -> None:
+    rng = np.random.default_rng(0)
+    for seconds in (1, 2, 3, 5, 8):
+        signal = ecg(sinus(75, seconds, rng), seconds, 300) + noise(0.02, 300 * seconds, 300, rng)
+        for coverage in (0.0, 0.5, 0.9):
+            (one,) = classifier.load(coverage=coverage).classify([Record("", signal.astype(np.float32), 300, "")])
+            assert one.label in (one.prediction_set or [])
 
 
 def test_an_onnx_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, c
     """Prediction set of each recording, as a mask of shape (n, classes).
 
     For recordings like those of the calibration, the sets contain the true class with at least the given coverage, in
-    each class. A set that would be empty contains the most probable class.
+    each class. The most probable class, which is the label, is in every set: this can only raise the coverage.
 
     Parameters
     ----------
@@ -105,5 +105,5 @@ def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, c
     position = int(np.ceil(round(coverage * (len(GRID) - 1), 6)))
     limits = np.array([quantiles[position] for quantiles in calibration.thresholds.values()])
     chosen: NDArray[np.bool_] = 1 - calibrated <= limits + 1e-6
-    chosen[np.arange(len(chosen)), calibrated.argmax(axis=1)] |= ~chosen.any(axis=1)
+    chosen[np.arange(len(chosen)), calibrated.argmax(axis=1)] = True
     return chosen

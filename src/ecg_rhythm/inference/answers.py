@@ -102,9 +102,10 @@ class Prediction(Answer):
     probabilities : dict of str to float
         Probability of each class; they sum to 1.
     prediction_set : list of str or None
-        The classes it can be, at the coverage asked for; null if the model is not calibrated, or several models vote.
+        The classes it can be, at the coverage asked for, the label among them; null if the model is not calibrated, or
+        several models vote.
     heart_rate : float or None
-        In beats/min; null if there are too few beats.
+        Mean rate in beats/min; null if the label is `~`, or if there are too few beats for the duration.
     quality : float or None
         Quality of the signal from 0 to 1: one minus the probability of `~`; null if the model has no such class.
     because : list of pairs of float, or None

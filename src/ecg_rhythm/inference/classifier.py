@@ -80,6 +80,7 @@ class Classifier:
             return []
         probabilities = self.probabilities(recordings)
         sets = self._prediction_sets(probabilities)
+        labels = [self.classes[i] for i in probabilities.argmax(axis=1)]
         return [
             Prediction(
                 record=recording.name,
@@ -88,13 +89,13 @@ class Classifier:
                 fs=recording.fs,
                 seconds=recording.seconds,
                 missing=recording.missing,
-                label=self.classes[int(row.argmax())],
+                label=label,
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
-                heart_rate=heart_rate(recording.signal, recording.fs),
+                heart_rate=None if label == NOISE else heart_rate(recording.signal, recording.fs),
                 quality=1 - float(row[self.classes.index(NOISE)]) if NOISE in self.classes else None,
             )
-            for recording, row, of_it in zip(recordings, probabilities, sets, strict=True)
+            for recording, row, label, of_it in zip(recordings, probabilities, labels, sets, strict=True)
         ]
 
     def probabilities(self, recordings: Sequence[Record]) -> NDArray[np.float64]:

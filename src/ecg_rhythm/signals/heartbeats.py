@@ -1,33 +1,61 @@
 """Heartbeats of an ECG, and the heart rate.
 
-Libraries do this as well or better, but those that were tried need one or two seconds to load, longer than a
-classification may take.
+Libraries were tried: on the signals of `studies/heart_rate.py` they err more often, and each takes longer than the
+classification.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-BAND_HZ = (8.0, 20.0)
-"""Band with the energy of a QRS complex, and little of P and T waves or of muscles."""
-ENOUGH_HZ = 250.0
+QRS_HZ, SHARP_HZ = (6.0, 20.0), (12.0, 26.0)
+"""Band of QRS complexes, also of broad ones; band that has much of a QRS complex and little of any T wave."""
+ENOUGH_HZ = 125.0
 """Signals of twice this rate or more are averaged down to about this rate first."""
-FILTER_SECONDS = 0.25
-COMPLEX_SECONDS, BEAT_SECONDS, NARROWEST = 0.097, 0.611, 0.05
-"""Duration of a QRS complex and of a beat in seconds; shortest complex that counts."""
-OFFSET = 0.08
-"""Share of the mean energy by which a complex must exceed its surroundings."""
-USUAL, WEAKEST = 0.7, 0.2
-"""Quantile of the peaks' energies that is taken as a usual beat's; smallest share of that energy that is a beat."""
-REFRACTORY = 0.25
-"""Shortest time between two beats, in seconds."""
-SLOWEST, FASTEST, FEWEST = 20.0, 300.0, 3
-"""Lowest and highest plausible rate in beats per minute; fewest beats that give a rate."""
+LEAST_HZ = 50.0
+"""Signals of a lower rate have no beats that can be told from their T waves."""
+FILTER_SECONDS, COMPLEX_SECONDS = 0.25, 0.09
+"""Length of the filters, and about that of a QRS complex."""
+PART_SECONDS, FEWEST_PARTS = 2.0, 3
+"""Duration of the parts whose strongest moments say what a beat's strength is, and the smallest number of them."""
+OF_BEAT, OF_REST, CEILING = 0.33, 0.8, 0.75
+"""A beat is stronger than this share of a usual beat plus this share of what lies between, or than the ceiling."""
+POP = 4.0
+"""What is stronger than so many usual beats is no beat, nor is what the filter spreads around it."""
+STRAIGHT_SECONDS = 0.25
+"""A straight line of this length or more is a filled gap or a loose electrode, or nothing happens in it."""
+NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15
+"""Duration of the parts whose quantile of the power is their noise; a part is noisy if it has so many times the usual
+noise and more than this share of a usual beat."""
+REFRACTORY = 0.22
+"""Shortest time between two beats in s."""
+T_SECONDS, T_OF_INTERVAL, T_SHARPNESS = 0.37, 0.39, 0.5
+"""Latest peak of a T wave in s, and as a share of the root of the interval; sharpness as a share of that of a QRS."""
+LONG = 1.5
+"""An interval of so many mean ones can hide a beat where samples are lost."""
+SLOWEST, FASTEST, FEWEST, COVERED = 20.0, 300.0, 3, 0.5
+"""Lowest and highest plausible rate in beats/min; fewest beats, and smallest share of the signal in their intervals."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Beats of a signal averaged down to `fs`, and which samples are lost to gaps and pops, or noisy."""
+
+    fs: float
+    beats: NDArray[np.int64]
+    lost: NDArray[np.bool_]
+    noisy: NDArray[np.bool_]
+
+    def intervals_with(self, samples: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Intervals between beats that contain any of some samples."""
+        return np.asarray(np.logical_or.reduceat(samples, self.beats)[:-1])
 
 
 def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
-    """Positions of the QRS complexes, of either polarity, in samples.
+    """Positions of the QRS complexes, of any shape and polarity, in samples.
 
     Parameters
     ----------
@@ -36,59 +64,131 @@ def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
     fs : float
         Sampling rate in Hz, at least 50.
 
-    References
-    ----------
-    Elgendi, "Fast QRS detection with an optimized knowledge-based method", PLOS ONE 8, 2013.
+    Notes
+    -----
+    A beat is a peak of the moving power in the band of QRS complexes. What is usual is the median of the strongest
+    moments of parts of 2 s, so single pops do not change it. That a wave soon after a sharper one is its T wave
+    follows Pan and Tompkins, "A real-time QRS detection algorithm", IEEE Transactions on Biomedical Engineering 32,
+    1985.
     """
-    if fs < 50 or len(signal) < fs:
-        return np.zeros(0, dtype=np.int64)
-    if (few := int(fs / ENOUGH_HZ)) > 1:  # the filter would become longer with the rate, too
-        means = signal[: len(signal) // few * few].reshape(-1, few).mean(axis=1)
-        return heartbeats(means, fs / few) * few + few // 2
-    energy = np.convolve(signal - signal.mean(), _band_pass(fs), mode="same") ** 2
-    near, around = _moving_mean(energy, COMPLEX_SECONDS * fs), _moving_mean(energy, BEAT_SECONDS * fs)
-    edges = np.diff((near > around + OFFSET * energy.mean()).astype(np.int8), prepend=0, append=0)
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    blocks = [(start, end) for start, end in zip(starts, ends, strict=True) if end - start >= NARROWEST * fs]
-    peaks = np.array([start + energy[start:end].argmax() for start, end in blocks], dtype=np.int64)
-    if not len(peaks):
-        return peaks
-    strong = peaks[energy[peaks] >= WEAKEST * np.quantile(energy[peaks], USUAL)]
-    beats: list[int] = []
-    for peak in strong.tolist():
-        if not beats or peak - beats[-1] >= REFRACTORY * fs:
-            beats.append(peak)
-        elif energy[peak] > energy[beats[-1]]:
-            beats[-1] = peak
-    return np.array(beats, dtype=np.int64)
+    found = _find(signal, fs)
+    few = _few(fs)
+    return found.beats * few + few // 2
 
 
 def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:
-    """Heart rate in beats per minute, from the median interval between beats; None if there are too few.
+    """Mean heart rate in beats per minute; None if there are too few beats for the duration.
+
+    The mean interval gives the rate, as in counting. Intervals that can hide a beat in a gap or pop do not count,
+    nor do those with noise if the others cover half of the signal.
 
     Parameters
     ----------
     signal : ndarray of float32, shape (n,)
-        In mV, finite.
+        In mV, finite; straight lines replace gaps.
     fs : float
-        Sampling rate in Hz.
+        Sampling rate in Hz, at least 50.
     """
-    beats = heartbeats(signal, fs)
-    if len(beats) < FEWEST:
+    found = _find(signal, fs)
+    if len(found.beats) < FEWEST:
         return None
-    rate = 60 * fs / float(np.median(np.diff(beats)))
-    return rate if SLOWEST <= rate <= FASTEST else None
+    intervals = np.diff(found.beats)
+    whole = ~found.intervals_with(found.lost) | (intervals < LONG * intervals.mean())
+    for counted in (intervals[whole & ~found.intervals_with(found.noisy)], intervals[whole]):
+        if len(counted) >= FEWEST - 1 and counted.sum() >= COVERED * np.count_nonzero(~found.lost):
+            rate = 60 * found.fs / float(counted.mean())
+            return rate if SLOWEST <= rate <= FASTEST else None
+    return None
 
 
-def _band_pass(fs: float) -> NDArray[np.float64]:
-    """Coefficients of a windowed-sinc filter."""
+def _few(fs: float) -> int:
+    """Number of samples that are averaged."""
+    return max(int(fs / ENOUGH_HZ), 1)
+
+
+def _find(signal: NDArray[np.float32], fs: float) -> _Found:
+    few = _few(fs)
+    means = signal[: len(signal) // few * few].astype(np.float64).reshape(-1, few) @ np.full(few, 1 / few)
+    fs /= few
+    nothing = _Found(fs, np.zeros(0, dtype=np.int64), np.ones(len(means), dtype=bool), np.ones(len(means), dtype=bool))
+    if fs < LEAST_HZ or len(means) < fs:
+        return nothing
+    lost = _straight(means, fs)
+    means -= means.mean()
+    power = _power(means, fs, QRS_HZ)
+    usual = _usual(power, lost, fs)
+    if lost.all() or usual <= np.finfo(np.float32).eps * np.abs(means).max():
+        return nothing
+    rest = float(np.median(power[~lost]))
+    if (pops := power > POP * usual).any():
+        reach = round((FILTER_SECONDS + COMPLEX_SECONDS) / 2 * fs)
+        lost |= np.convolve(pops, np.ones(2 * reach + 1))[reach:-reach] > 0.5
+    threshold = min(OF_BEAT * usual + OF_REST * rest, CEILING * usual)
+    peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    beats: list[int] = []
+    for peak in peaks[(power[peaks] >= threshold) & ~lost[peaks]].tolist():
+        if not beats or peak - beats[-1] >= REFRACTORY * fs:
+            beats.append(peak)
+        elif power[peak] > power[beats[-1]]:
+            beats[-1] = peak
+    return _Found(fs, _without_t_waves(np.array(beats, dtype=np.int64), means, fs), lost, _noisy(power, usual, fs))
+
+
+def _straight(signal: NDArray[np.float64], fs: float) -> NDArray[np.bool_]:
+    """Samples of long straight lines."""
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(signal).max()
+    edges = np.flatnonzero(np.diff(np.abs(np.diff(signal, 2)) <= rounding, prepend=False, append=False))
+    runs = edges.reshape(-1, 2)
+    straight = np.zeros(len(signal), dtype=bool)
+    for start, end in runs[np.ptp(runs, axis=1) >= STRAIGHT_SECONDS * fs]:
+        straight[start : end + 2] = True
+    return straight
+
+
+def _power(signal: NDArray[np.float64], fs: float, band: tuple[float, float]) -> NDArray[np.float64]:
+    """Root of the moving mean square of the signal in a band, over about a QRS complex."""
     half = round(FILTER_SECONDS * fs / 2)
-    t = np.arange(-half, half + 1) / fs
-    low, high = (2 * f / fs * np.sinc(2 * f * t) for f in BAND_HZ)
-    return np.asarray((high - low) * np.hamming(len(t)))
+    t, window = np.arange(-half, half + 1) / fs, np.hamming(2 * half + 1)
+    low, high = (2 * f / fs * np.sinc(2 * f * t) * window for f in (band[0], min(band[1], 0.45 * fs)))
+    taps = high - low
+    taps -= window * (taps.sum() / window.sum())  # a constant gives zero
+    squares = np.convolve(np.pad(signal, half, mode="edge"), taps, mode="valid") ** 2
+    width = round(COMPLEX_SECONDS * fs) // 2
+    total = np.concatenate([[0.0], np.cumsum(np.pad(squares, width))])
+    means = (total[2 * width + 1 :] - total[: -2 * width - 1]) / (2 * width + 1)
+    return np.asarray(np.sqrt(np.maximum(means, 0)))
 
 
-def _moving_mean(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    half = max(round(width) // 2, 1)
-    total = np.concatenate([[0.0], np.cumsum(np.pad(values, half, mode="edge"))])
-    return np.asarray((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1))
+def _noisy(power: NDArray[np.float64], usual: float, fs: float) -> NDArray[np.bool_]:
+    """Samples of parts that have more noise than the signal usually has, and enough to be taken for beats."""
+    length, rank = int(NOISE_SECONDS * fs), int(NOISE_SECONDS * fs * AT_REST)
+    noise = np.partition(power[: len(power) // length * length].reshape(-1, length), rank, axis=1)[:, rank]
+    noisy = noise > np.maximum(NOISY * np.median(noise), HEARD * usual)
+    return np.pad(np.repeat(noisy, length), (0, len(power) % length), mode="edge")
+
+
+def _usual(power: NDArray[np.float64], lost: NDArray[np.bool_], fs: float) -> float:
+    """Median over parts of each part's strongest moment; of parts that are mostly there, if any are."""
+    count = max(round(len(power) / fs / PART_SECONDS), FEWEST_PARTS)
+    length = len(power) // count
+    strongest = power[: count * length].reshape(count, length).max(axis=1)
+    there = lost[: count * length].reshape(count, length).mean(axis=1) < 0.5
+    return float(np.median(strongest[there] if there.any() else strongest))
+
+
+def _without_t_waves(beats: NDArray[np.int64], signal: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
+    """Leave out waves that follow a sharper one as a T wave follows its QRS complex."""
+    if len(beats) < FEWEST or np.diff(beats).min() > T_SECONDS * fs:
+        return beats
+    sharpness = _power(signal, fs, SHARP_HZ)
+    while len(beats) >= FEWEST:
+        after, of_next = np.diff(beats) / fs, (beats[2:] - beats[:-2]) / fs
+        of_next = np.append(of_next, 2 * np.median(after))
+        soon = after <= np.minimum(T_SECONDS, T_OF_INTERVAL * np.sqrt(of_next))
+        t_wave = soon & (sharpness[beats[1:]] < T_SHARPNESS * sharpness[beats[:-1]])
+        t_wave[1:] &= ~t_wave[:-1]
+        if not t_wave.any():
+            break
+        beats = np.delete(beats, np.flatnonzero(t_wave) + 1)
+    begins_with_t_wave = len(beats) >= FEWEST and sharpness[beats[0]] < T_SHARPNESS * sharpness[beats[1]]
+    return beats[1:] if begins_with_t_wave else beats
