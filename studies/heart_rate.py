@@ -2,7 +2,7 @@
 
 On synthetic signals of known beats, and on windows of 30 s of both leads of records of the CPSC 2021 challenge, whose
 beats are annotated; no detector is given the annotations. The constants of `signals/heartbeats.py` were chosen on the
-first seed and on the records of three patients; published are the second seed, these records, and those of the other
+first seed, on the records of three patients, and for noisy parts on strips of the challenge, too; published are the second seed, these records, and those of the other
 patients. Needs the extra `demo`; writes results/heart_rate.json. Ten minutes on one core, mostly the others'.
 """
 
