@@ -214,7 +214,7 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
         "at least two classes",
     ),
     "labels are no csv": (
-        lambda t, d: ["pack", f := with_labels(t / "f", lambda s: "a;b\n"), "--labels", f / "labels.csv", "--data", t],
+        lambda t, d: ["pack", f := with_labels(t / "f", lambda s: "a b\n"), "--labels", f / "labels.csv", "--data", t],
         "line 1: expected `record,label`",
     ),
     "NaN signal": (

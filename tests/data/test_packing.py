@@ -97,7 +97,7 @@ def test_the_default_rate_is_that_of_the_challenge(recordings: Path) -> None:
         ("a,N\nb,A\n", "c.mat: this recording has no label; add a line `c,...` to"),
         ("a,N\nc,A\n", "b.hea: this recording has no label; add a line `b,...` to"),
         ("a,N\nb,A\nc,N\nd,N\n", "labels.csv: record d is not in"),
-        ("name,class\na,N\nb,A\nc,N\n", "a header must be `record,label`"),
+        ("ecg,rhythm name\na,N\nb,A\nc,N\n", "a first line that names the columns must be `record,label`"),
         ("a,N\nb,A\nc,N\na,N\n", "labels.csv, line 4: record a is listed twice; remove one of the lines"),
         ("a,N\nb,N\nc,N\n", "labels.csv: all recordings are labelled N; at least two classes are needed"),
         ("", "labels.csv: there are no labels in it; write a line `record,label`"),

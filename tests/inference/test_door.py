@@ -189,8 +189,7 @@ def test_an_answer_can_be_plotted_as_a_figure(
         assert (tmp_path / "answer.pdf").read_bytes().startswith(b"%PDF")
         assert not pyplot.get_fignums()  # nothing piles up
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    says = "pictures need matplotlib; install it with `pip install 'ecg-rhythm[plot]'`"
-    assert refusal(answer.plot) == says
+    assert refusal(answer.plot).startswith("a picture needs matplotlib, which is not installed; `pip install")
     assert "a picture needs the signal" in refusal(replace(predict(meter, WAVE, FS), signal=None).plot)
 
 

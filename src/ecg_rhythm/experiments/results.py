@@ -308,11 +308,14 @@ def _missing(path: Path, data: Path, made_from: Mapping[str, Any], predictions: 
         If the data folder holds another data set or split than they were made from.
     """
     store = open_store(data)
+    other = f"{path}: it was made from another data set or split than is in {data}; name that with --data"
+    if store.fingerprint != made_from["data"]:
+        raise BadInput(other)
     folds = load_split(splits_folder(data) / made_from["split"], len(store)).folds
     missing = sorted({*range(len(folds))} - {*predictions.folds.tolist()})
     tested = {store.names[n - 1]: k for k, fold in enumerate(folds) if k not in missing for n in fold.test}
-    if store.fingerprint != made_from["data"] or tested != _folds(predictions):
-        raise BadInput(f"{path}: it was made from another data set or split than is in {data}; name that with --data")
+    if tested != _folds(predictions):
+        raise BadInput(other)
     return missing
 
 
