@@ -78,7 +78,7 @@ def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model:
         (files[:1], "r.hea: its signal file r.dat is missing; send it too"),
         (
             [files[0], ("files", ("r.dat", b"0"))],
-            "r.hea: this WFDB record is damaged or of an unknown kind; get a new copy of r.hea and r.dat",
+            "Samples were not loaded correctly); check its header, or get a new copy of r.hea and r.dat",
         ),
         ([files[0], ("files", ("other.dat", b"0"))], "r.hea: its signal file r.dat is missing; send it too"),
         ([("files", ("a.csv", b"1")), ("files", ("b.csv", b"1"))], "send one file, or a WFDB header"),
