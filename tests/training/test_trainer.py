@@ -38,7 +38,7 @@ from ecg_rhythm.inference import classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.training.batches import seed_of
 from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
-from ecg_rhythm.training.optimizer import moving_average, schedule
+from ecg_rhythm.training.optimizer import move_average, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
 from tests.helpers import model, predict, refusal, spec
@@ -285,13 +285,12 @@ def test_an_interrupted_run_ends_with_the_same_bits(
 
 def test_an_average_follows_weights_and_batch_statistics() -> None:
     network, average = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
-    move = moving_average(average, network, 0.3)
     values = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0]
     want_weight, want_mean = 1.0, 0.0  # what torch begins with
     for step, value in enumerate(values):
         for tensor, new in zip(network.state_dict().values(), (value, 0.0, 2 * value, 1.0, step), strict=True):
             tensor.fill_(new)
-        move(step)
+        move_average(average, network, 0.3, step)
         decay = min(0.3, (1 + step) / (10 + step))
         want_weight = decay * want_weight + (1 - decay) * value
         want_mean = decay * want_mean + (1 - decay) * 2 * value
@@ -556,8 +555,6 @@ def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path:
     options: dict[str, Any] = {
         **{"CNN": FAST, "CRNN": {}, "ResGRU": OURS}[architecture],
         "training_parameters__drop_rate": 0.0,  # masks are each process's own
-        "training_parameters__optimizer": "adamw",  # Muon makes full steps of what is rounding alone, too
-        "training_parameters__precision": "fp32",
         "training_parameters__epochs": [2, 1, 0, 0, 0] if architecture == "CRNN" else [2],
         "training_parameters__batch_size": 5,  # so that shares are not equal
         "training_parameters__gradient_clip": 0.1,  # so that the gradient's scale matters

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from ecg_rhythm.training.environment import accelerator_for
     from ecg_rhythm.training.fold import Parts, Trained
     from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
-    from ecg_rhythm.training.optimizer import moving_average, optimizer_of, rate_at
+    from ecg_rhythm.training.optimizer import move_average, optimizer_of, rate_at
     from ecg_rhythm.training.predict import probabilities
     from ecg_rhythm.training.progress import Progress, read_progress
     from ecg_rhythm.training.trainer import Trainer
 
 __all__ = [
     "AUGMENTATIONS", "LOSSES", "Augmentation", "Batch", "Padded", "Parts", "Progress", "Recordings", "Trained",
-    "Trainer", "accelerator_for", "l2_penalty", "loss_of", "moving_average", "on_device", "optimizer_of",
+    "Trainer", "accelerator_for", "l2_penalty", "loss_of", "move_average", "on_device", "optimizer_of",
     "probabilities", "rate_at", "read_progress", "sorted_batches", "training_batches",
 ]  # fmt: skip
 
@@ -30,7 +30,7 @@ _MODULES = {
     "batches": ("Batch", "Recordings", "on_device", "sorted_batches", "training_batches"),
     "environment": ("accelerator_for",),
     "loss": ("LOSSES", "l2_penalty", "loss_of"),
-    "optimizer": ("moving_average", "optimizer_of", "rate_at"),
+    "optimizer": ("move_average", "optimizer_of", "rate_at"),
     "predict": ("probabilities",),
     "progress": ("Progress", "read_progress"),
     "fold": ("Parts", "Trained"),

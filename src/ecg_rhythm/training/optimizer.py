@@ -74,8 +74,9 @@ def schedule(kind: str, done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-def moving_average(average: nn.Module, network: nn.Module, decay: float) -> Callable[[int], None]:
-    """Make what moves an exponential moving average of a network's weights and batch statistics after each step.
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move an exponential moving average of a network's weights and batch statistics after a step.
 
     In the first steps the decay is smaller, (1 + step) / (10 + step), so that the average soon forgets the weights
     that it began with. torch's `AveragedModel` has each step wait for the GPU.
@@ -83,22 +84,14 @@ def moving_average(average: nn.Module, network: nn.Module, decay: float) -> Call
     Parameters
     ----------
     average, network : Module
-        Two of the same architecture; they keep their tensors from now on.
+        Two of the same architecture; the first one is moved.
     decay : float
         Share of the average that stays in a step.
-
-    Returns
-    -------
-    callable
-        Moves the average; called with the number of the step, counted from 0.
+    step : int
+        Number of the step, counted from 0.
     """
     pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
     averaged, current = ([pair[i] for pair in pairs if pair[i].is_floating_point()] for i in (0, 1))
     copies, counts = ([pair[i] for pair in pairs if not pair[i].is_floating_point()] for i in (0, 1))
-
-    @torch.no_grad()
-    def move(step: int) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
-        torch._foreach_copy_(copies, counts)
-
-    return move
+    torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
+    torch._foreach_copy_(copies, counts)

@@ -30,7 +30,7 @@ from ecg_rhythm.training.environment import shared
 from ecg_rhythm.training.fold import Indices, Parts, Trained
 from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.loss import StepLoss, l2_penalty
-from ecg_rhythm.training.optimizer import moving_average, optimizer_of, rate_at
+from ecg_rhythm.training.optimizer import move_average, optimizer_of, rate_at
 from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.training.progress import Clock, Progress, State, column_of, write_hotlog, write_progress
 from ecg_rhythm.weights import torch_model
@@ -86,9 +86,7 @@ class Trainer:
         classes = len(parts.store.classes)
         torch.manual_seed(seed_of(seed))
         self.bare = networks.build(config, parts.store.fs, classes).to(accelerator.device)
-        decay = self.options.weight_average
-        self.average = copy.deepcopy(self.bare) if decay else None
-        self.move_average = moving_average(self.average, self.bare, decay) if self.average is not None else None
+        self.average = copy.deepcopy(self.bare) if self.options.weight_average else None
         self.learning = WithHeads(self.bare, parts.store.fs, classes) if self.options.auxiliary_heads else self.bare
         self.learning.to(accelerator.device)
         self.network = shared(self.learning, self.bare.phases, accelerator)
@@ -223,8 +221,8 @@ class Trainer:
             self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_clip)
         optimizer.step()
         optimizer.zero_grad()
-        if self.move_average is not None:
-            self.move_average(self.state.step)
+        if self.average is not None:
+            move_average(self.average, self.bare, self.options.weight_average, self.state.step)
         return loss.detach()
 
     def _taught(self, batch: Batch) -> Tensor | None:
