@@ -64,7 +64,7 @@ def speeds(device: str, steps: int) -> dict[str, dict[str, float]]:
 
 
 def sharing(device: str, steps: int) -> dict[int, float]:
-    """Recordings per second of the paper's CNN in all of so many runs at once."""
+    """Total recordings per second of several runs of the paper's CNN, by the number of runs at once."""
     rates = {}
     for runs in RUNS:
         task = [sys.executable, "-m", "benchmarks.tasks", "train", "CNN", "ours", str(steps), "0", device]

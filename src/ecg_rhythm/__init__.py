@@ -83,9 +83,9 @@ def read(
     lead : str or int, optional
         Name of the lead, or its number from 1 on. Without it: I, else II, else the first ECG.
     fs : float, optional
-        Sampling rate in Hz, if the file does not state it.
+        Sampling rate in Hz. Without it, what the file says.
     unit : str, optional
-        Unit of the samples, if the file does not state it: mV, uV, 200/mV.
+        Unit of the samples: mV, uV, 200/mV. Without it, what the file says.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def classify(
     model : Classifier, or what `load` takes
         One model, or several that vote.
     fs : float, optional
-        Sampling rate in Hz: of samples, or of a file that does not state it.
+        Sampling rate in Hz. Samples need it; for a file, what it says is the default.
     lead : str or int, optional
         Name of the lead to read, or its number from 1 on.
     unit : str, optional

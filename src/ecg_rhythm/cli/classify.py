@@ -42,9 +42,9 @@ def classify(
     lead: Annotated[
         str | None, typer.Option(help="Name or number of the lead to read. Without it: I, else II, else the first ECG.")
     ] = None,
-    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, if the file does not give it.")] = None,
+    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz; default: what the file says.")] = None,
     unit: Annotated[
-        str | None, typer.Option(help="Unit of the samples, if the file does not give it: mV, uV, 200/mV.")
+        str | None, typer.Option(help="Unit of the samples (mV, uV, 200/mV); default: what the file says.")
     ] = None,
     manifest: Annotated[
         Path | None,

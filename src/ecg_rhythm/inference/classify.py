@@ -119,7 +119,7 @@ def answers(
     paths : iterable of path
         The files.
     options : ReadOptions
-        Lead, sampling rate and unit, if the files do not state them.
+        Lead, sampling rate and unit; without them, what the files say.
     windows : Windows
         When a recording is classified in windows, and in which.
 

@@ -16,7 +16,7 @@ from ecg_rhythm.schema import parse
 
 
 def architecture_of(name: str, source: str = "model") -> type[Network]:
-    """Find an architecture by its name: one of ours, or of another package (entry points `plugins.NETWORKS`).
+    """Find an architecture by its name, in this package or in another one (entry points `plugins.NETWORKS`).
 
     Raises
     ------

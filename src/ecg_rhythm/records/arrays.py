@@ -45,7 +45,7 @@ def recording_of_arrays(
     name : str
         Name of the recording.
     options : ReadOptions
-        The lead to read, and the rate and unit where the file gives none.
+        The lead to read, and what the user says of the rate and the unit.
     source : str
         What messages call the file.
     fs, unit : float and str, or None
@@ -56,7 +56,7 @@ def recording_of_arrays(
     BadInput
         If there is no signal, nothing tells the rate, or the unit is not one of voltage.
     """
-    arrays = flattened(arrays)
+    arrays = _flattened(arrays)
     # Of names that differ only in case, such as a lead `I` and a counter `i`, the larger array counts.
     by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))
     originals = {key.strip().lower(): key for key in by_size}
@@ -110,12 +110,12 @@ def recording_of_arrays(
     return in_memory(name, samples, chosen_fs, names[lead], factor, [*of_unit, *said, *remarks])
 
 
-def flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """What structs hold, by the names of their fields, beside all that is no struct; of one name, the larger counts."""
     flat: dict[str, Any] = {}
     for name, value in arrays.items():
         is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
-        fields = flattened({field: value[field].item() for field in value.dtype.names}) if is_struct else {name: value}
+        fields = _flattened({field: value[field].item() for field in value.dtype.names}) if is_struct else {name: value}
         for field, inner in fields.items():
             if field not in flat or np.size(inner) > np.size(flat[field]):
                 flat[field] = inner

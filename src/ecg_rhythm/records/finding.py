@@ -20,7 +20,7 @@ class Found(NamedTuple):
     Attributes
     ----------
     paths : list of Path
-        Files to open. A name that stands for nothing is among them, so that opening it tells the user.
+        Files to open. A name without a match is kept, so that opening it gives the error.
     passed_over : Counter
         How many files in folders are no ECG files, by suffix in lower case.
     problems : list of BadInput

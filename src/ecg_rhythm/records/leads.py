@@ -93,7 +93,7 @@ def choose_lead(
     Raises
     ------
     BadInput
-        If there is no such lead, or so many without names that they are no leads.
+        If there is no such lead, or there are too many columns without names.
     """
     if lead is not None:
         return _position(names, lead, source), []

@@ -1,4 +1,4 @@
-"""What a user says about ECG files that do not say it themselves."""
+"""What a user says about ECG files; it goes before what they say themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecg_rhythm.errors import BadInput
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The lead to read, and the rate and unit of files that give none.
+    """The lead to read, and the rate and the unit of the files.
 
     Attributes
     ----------

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import warnings
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import IO
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import scratch
 from ecg_rhythm.records.formats import LONGEST_MAGIC, WFDB, find_opener
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_closed, is_dir, is_empty, is_file, is_pipe, wfdb_header
@@ -33,7 +32,7 @@ def read(path: Path | str, options: ReadOptions = ReadOptions()) -> Record:  # n
         A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a file of another format:
         EDF, BDF, MATLAB, CSV and other text, NumPy, Parquet, DICOM, or one that a plugin reads. `-` is standard input.
     options : ReadOptions
-        The lead to read, and the rate and unit where the file gives none.
+        The lead to read, and what the user says of the rate and the unit.
 
     Returns
     -------
@@ -108,16 +107,10 @@ def _why_not(path: Path) -> str:
 
 def _open_stream(stream: IO[bytes], name: str, options: ReadOptions) -> Recording:
     """Open what comes on a stream, which messages call `name`. Openers need a file, so it is saved as one."""
-    path = Path(tempfile.mkdtemp(dir=_scratch().name)) / "stdin"
+    path = scratch.new_folder() / "stdin"
     with path.open("wb") as file:
         shutil.copyfileobj(stream, file)
     try:
         return _open_path(path, options)
     except BadInput as error:
         raise BadInput(str(error).replace(str(path), name)) from None
-
-
-@cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder for what came on streams, which may be read as long as the program runs."""
-    return tempfile.TemporaryDirectory(prefix="ecg-rhythm-")

@@ -24,7 +24,7 @@ PART_SECONDS, FEWEST_PARTS = 2.0, 3
 OF_BEAT, OF_REST, CEILING = 0.33, 0.8, 0.75
 """A beat is stronger than this share of a usual beat plus this share of what lies between, or than the ceiling."""
 POP = 4.0
-"""What is stronger than so many usual beats is no beat, nor is what the filter spreads around it."""
+"""A spike this many times as strong as a usual beat is no beat, nor is what the filter spreads around it."""
 STRAIGHT_SECONDS = 0.25
 """A straight line of this length or more is a filled gap or a loose electrode, or nothing happens in it."""
 NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15

@@ -14,9 +14,9 @@ from ecg_rhythm.web.service import NAME_LENGTH
 
 Name = Annotated[str | None, Query(description="Name of the recording in the answer.")]
 Lead = Annotated[str | None, Query(max_length=NAME_LENGTH, description="Name of the lead to read, or its number.")]
-Rate = Annotated[float | None, Query(description="Sampling rate in Hz, if the file does not state it.")]
+Rate = Annotated[float | None, Query(description="Sampling rate in Hz; default: what the file says.")]
 Unit = Annotated[
-    str | None, Query(max_length=20, description="Unit of the samples, if the file does not state it: mV, uV, 200/mV.")
+    str | None, Query(max_length=20, description="Unit of the samples (mV, uV, 200/mV); default: what the file says.")
 ]
 WithSignal = Annotated[bool, Query(description="Add the signal to the answer.")]
 WithWhy = Annotated[bool, Query(description="Add the seconds that influenced the prediction of a strip most.")]

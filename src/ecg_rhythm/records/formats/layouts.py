@@ -35,9 +35,9 @@ DAY = rf"(?:{DATE}[ ,T]+|\d+ days? )"
 CLOCK = re.compile(rf"\[?{DAY}?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
 """Times of day, with or without a date, and dates alone, which tell no rate."""
 LAST = 5
-"""One of so many last lines is a row of numbers."""
+"""At least one of this many last lines must be a row of numbers."""
 FIRST, FAR = 3, 50.0
-"""So many first rows may be no samples; such a row is this many times farther off than the rows below it differ."""
+"""How many of the first rows may be no samples, and how far off they are: this many times the range of those below."""
 SMALL = 1e-3
 """Rows that hold one number may differ by this share of it."""
 WORD = 12

@@ -43,7 +43,7 @@ YEAR_FIRST = r"\d{4}[-./]"
 MOST_WORDS = 0.2
 """Share of the rows that may hold a word in place of a number; these are gaps."""
 LEAST_HEADER, LEAST_KEY = 3, 5
-"""A header of so many lines, of which the first begins with a key of so many letters, may come again further below."""
+"""Least number of lines of a header, and of letters in its first key, for it to be searched for further below."""
 
 
 def open_text(path: Path, options: ReadOptions) -> Recording:

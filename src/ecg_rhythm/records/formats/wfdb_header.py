@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
-from functools import cache
 from pathlib import Path, PureWindowsPath
+
+from ecg_rhythm.records import scratch
 
 SUFFIXES = (".hea", ".dat", ".mat")
 
@@ -52,7 +52,7 @@ def _without_folder(line: str) -> str:
 
 def copy_of(header: Path, text: str) -> Path:
     """Write a corrected header to a temporary folder, with links to the files beside the original; gives its path."""
-    folder = Path(tempfile.mkdtemp(dir=_scratch().name))
+    folder = scratch.new_folder()
     beside = {file.name.lower(): file for file in header.parent.iterdir() if file.suffix.lower() in SUFFIXES}
     for name in _names_in(header, text):
         original = header.with_name(name)
@@ -78,9 +78,3 @@ def _link(original: Path, link: Path) -> None:
         link.symlink_to(original.absolute())
     except OSError:  # Windows allows links to administrators alone
         shutil.copyfile(original, link)
-
-
-@cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder for corrected headers, which may be read as long as the program runs."""
-    return tempfile.TemporaryDirectory(prefix="ecg-rhythm-")
