@@ -99,9 +99,9 @@ def _ramps(column: NDArray[np.float64]) -> bool:
 def likeness(column: NDArray[np.float64], fs: float | None = None) -> float:
     """How much a signal looks like an ECG: the size of its spikes against its mean size, without baseline.
 
-    QRS complexes are short and rare. Of 450 recordings of the 2017 challenge with a rhythm, 98 % have at least 4, half of
-    them 6.5; Gaussian noise, respiration and accelerometers have about 3. A pulse wave (4.6) or an EMG (5.4) may pass for
-    an ECG if its name does not tell.
+    QRS complexes are short and rare. Of 450 recordings of the 2017 challenge with a rhythm, 98 % have at least 4, half
+    of them 6.5; Gaussian noise, respiration and accelerometers have about 3. A pulse wave (4.6) or an EMG (5.4) may
+    pass for an ECG if its name does not tell.
 
     Parameters
     ----------
