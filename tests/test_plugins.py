@@ -19,6 +19,7 @@ from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.training import augment
 from ecg_rhythm.training.check import check
+from ecg_rhythm.training.padded import Padded
 from ecg_rhythm.weights import export, torch_model
 from ecg_rhythm.weights.run_files import RunFiles
 from tests.conftest import Install
@@ -194,9 +195,7 @@ def test_an_augmentation_of_a_package_leaves_padding_at_0_and_the_width_as_it_is
         {plugins.AUGMENTATIONS: {"fade": "tiny_ecg:fade", "half": "tiny_ecg:half"}},
     )
     *_, fade, half = augment.table(model(data_augmentation__fade=1.0, data_augmentation__half=1.0).data_augmentation)
-    batch = augment.Padded(
-        torch.ones(2, 9) * (torch.arange(9) < torch.tensor([[9], [4]])), torch.tensor([9, 4]), 300.0, []
-    )
+    batch = Padded(torch.ones(2, 9) * (torch.arange(9) < torch.tensor([[9], [4]])), torch.tensor([9, 4]), 300.0, [])
     changed = fade.change(batch, torch.full((2, 16), 0.5), 1.0)
     assert not changed[1, 4:].any() and changed[1, :4].all()
     says = refusal(lambda: half.change(batch, torch.zeros(2, 16), 1.0))

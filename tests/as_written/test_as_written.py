@@ -14,7 +14,7 @@ from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation.predictions import read_predictions
-from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.schema import parse
@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(kept: Path) -> None:
 
 
 def test_a_finished_run_is_published(kept: Path) -> None:
-    results.publish(kept / DONE.parent, kept / "result", "as it was", kept / "data")
+    publishing.publish(kept / DONE.parent, kept / "result", "as it was", kept / "data")
     result, predictions = results.read(kept / "result")
     assert results.titled(result) == "as it was (1 of 2 folds)"
     assert predictions.records == read_predictions(KEPT / DONE / "predictions.csv").records

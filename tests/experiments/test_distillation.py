@@ -18,7 +18,7 @@ from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation.predictions import read_predictions
-from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, read_recipe
 from ecg_rhythm.experiments.queue import Status, enqueue, work_off
@@ -212,7 +212,7 @@ def test_a_result_has_its_teachers_model_file_and_is_reproduced_with_it(
         assert run.teacher is not None
         for each in (run.teacher, run):
             train(each, data, logs, device="cpu")
-    results.publish(logs / "CNN" / "student", folder, "A student", data)
+    publishing.publish(logs / "CNN" / "student", folder, "A student", data)
     assert {path.name for path in folder.glob("*.json")} == {"jobs.json", "result.json", "tiny.json", "wise.json"}
     published = results.read(folder)[0]
     assert len(published["training"]["student"]["teacher"]["seconds"]) == 2

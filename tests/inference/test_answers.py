@@ -63,6 +63,15 @@ def test_a_recording_that_is_too_short_does_not_end_a_batch(
     assert not isinstance(short, BadInput)
 
 
+def test_answers_are_equal_if_they_say_the_same(meter: Classifier, paths: list[Path]) -> None:
+    long, short, *_ = once = list(classify.answers(meter, paths[:2], OPTIONS))
+    assert once == list(classify.answers(meter, paths[:2], OPTIONS))
+    assert isinstance(long, Timeline) and isinstance(short, Prediction) and long != short
+    assert replace(long, labels=["A", *long.labels[1:]]) != long and replace(short, label="A") != short
+    gap = replace(long, probabilities=np.full_like(long.probabilities, np.nan))
+    assert gap == replace(gap, probabilities=gap.probabilities.copy())
+
+
 def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
     long, short = classify.answers(meter, paths[:2], OPTIONS)
     assert isinstance(long, Timeline)

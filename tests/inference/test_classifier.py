@@ -19,7 +19,7 @@ from ecg_rhythm.cli.export import export as export_command
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import calibration, predictions
-from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.answers import Prediction
@@ -170,7 +170,7 @@ def test_what_onnx_cannot_hold_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, data: Path, tmp_path: Path) -> None:
-    results.publish(job, tmp_path / "result", "small", data)
+    publishing.publish(job, tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
     _, metadata = torch_model.load(job / "fold0" / "phase0.safetensors")

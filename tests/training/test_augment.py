@@ -8,18 +8,19 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.training import augment
+from ecg_rhythm.training import augment, durations
+from ecg_rhythm.training.padded import Padded, is_changed
 
 
 def generators(n: int, seed: int = 0) -> list[Generator]:
     return [torch.Generator().manual_seed(seed + i) for i in range(n)]
 
 
-def batch(lengths: list[int], fs: float = 300.0) -> augment.Padded:
+def batch(lengths: list[int], fs: float = 300.0) -> Padded:
     signals = torch.zeros(len(lengths), max(lengths))
     for i, n in enumerate(lengths):
         signals[i, :n] = torch.randn(n, generator=torch.Generator().manual_seed(i)) + 3.0
-    return augment.Padded(signals, torch.tensor(lengths), fs, generators(len(lengths)))
+    return Padded(signals, torch.tensor(lengths), fs, generators(len(lengths)))
 
 
 TABLE = {augmentation.name: augmentation for augmentation in augment.AUGMENTATIONS}
@@ -40,7 +41,9 @@ def test_every_line_of_the_table_has_a_key_and_numbers_of_its_own() -> None:
     keys = DataAugmentation.model_fields.keys()
     assert TABLE.keys() <= keys and len(TABLE) == len(augment.AUGMENTATIONS)
     lines = [augmentation.numbers for augmentation in augment.AUGMENTATIONS]
-    used = [i for line in (augment.HEART_RATE, augment.CROP, augment.SPEED, *lines) for i in range(line.stop)[line]]
+    used = [
+        i for line in (durations.HEART_RATE, durations.CROP, durations.SPEED, *lines) for i in range(line.stop)[line]
+    ]
     assert sorted(used) == list(range(augment.N_NUMBERS))
 
 
@@ -57,7 +60,7 @@ def test_numbers_in_use_stay_as_published_results_drew_them() -> None:
 
 
 def test_speeds_bring_80_bpm_to_60_to_120() -> None:
-    bpm = 80 * augment.heart_rate_speeds(numbers(augment.HEART_RATE, 2000)).numpy()
+    bpm = 80 * durations.heart_rate_speeds(numbers(durations.HEART_RATE, 2000)).numpy()
     assert 60 <= bpm.min() < 61
     assert 119 < bpm.max() <= 120
     assert abs(bpm.mean() - 90) < 1.5
@@ -65,10 +68,10 @@ def test_speeds_bring_80_bpm_to_60_to_120() -> None:
 
 def test_chances_are_what_they_say() -> None:
     n = 4000
-    speeds = augment.random_speeds(numbers(augment.SPEED, n), 0.5)
+    speeds = durations.random_speeds(numbers(durations.SPEED, n), 0.5)
     assert abs(float((speeds != 1).double().mean()) - 0.5) < 0.03
-    assert speeds.min() >= augment.SPEEDS[0] and speeds.max() <= augment.SPEEDS[1]
-    one = augment.Padded(torch.ones(n, 1), torch.ones(n, dtype=torch.int64), 300.0, generators(n))
+    assert speeds.min() >= durations.SPEEDS[0] and speeds.max() <= durations.SPEEDS[1]
+    one = Padded(torch.ones(n, 1), torch.ones(n, dtype=torch.int64), 300.0, generators(n))
     assert abs(float((augment.flip(one, numbers("polarity", n), 0.3) == -1).double().mean()) - 0.3) < 0.03
     gains = augment.scale(one, numbers("gain", n), 1.0)
     assert gains.min() >= 0.7 and gains.max() <= 1.4 and abs(float(gains.mean()) - 1.05) < 0.02
@@ -76,7 +79,7 @@ def test_chances_are_what_they_say() -> None:
 
 def test_a_crop_is_a_part_of_what_is_long_enough() -> None:
     lengths = torch.tensor([9000, 3000, 3001] * 500)
-    starts, taken = augment.crop(lengths, 300.0, numbers(augment.CROP, 1500), 0.5)
+    starts, taken = durations.crop(lengths, 300.0, numbers(durations.CROP, 1500), 0.5)
     assert ((starts >= 0) & (starts + taken <= lengths)).all()
     assert torch.equal(taken[1::3], lengths[1::3]), "10 s are not longer than 10 s"
     part = taken[::3] / 9000
@@ -86,7 +89,7 @@ def test_a_crop_is_a_part_of_what_is_long_enough() -> None:
 
 def test_a_window_is_what_is_left_at_most() -> None:
     lengths = torch.tensor([9000, 2400, 100] * 500)
-    starts, taken = augment.crop(lengths, 300.0, numbers(augment.CROP, 1500), 0.0, 8.0)
+    starts, taken = durations.crop(lengths, 300.0, numbers(durations.CROP, 1500), 0.0, 8.0)
     assert torch.equal(taken, torch.tensor([2400, 2400, 100] * 500))
     assert (starts[1::3] == 0).all() and (starts[2::3] == 0).all()
     assert starts[::3].min() < 100 and starts[::3].max() > 6500, "not from all over the recording"
@@ -100,7 +103,7 @@ def test_resampling_is_linear_interpolation(n: int, speed: float) -> None:
     signals, lengths = padded.signals, padded.lengths
     speeds = torch.tensor([speed, 1.0], dtype=torch.float64)
     new_lengths = (lengths / speeds).long().clamp_min(1)
-    got = augment.resample(signals, lengths, speeds, new_lengths)
+    got = durations.resample(signals, lengths, speeds, new_lengths)
     m = int(new_lengths[0])
     want = np.interp(np.arange(m) * speed, np.arange(n), signals[0, :n].numpy())
     np.testing.assert_allclose(got[0, :m].numpy(), want, rtol=1e-4, atol=1e-4)
@@ -153,7 +156,7 @@ def test_hum_is_of_the_mains_and_as_strong_as_it_says() -> None:
 
 def test_empty_signals_are_flat_or_of_any_colour() -> None:
     before, u = batch([9000] * 300), numbers("empty", 300)
-    changed, replaced = augment.remove_heart(before, u, 0.5), augment.is_changed(u, 0.5)
+    changed, replaced = augment.remove_heart(before, u, 0.5), is_changed(u, 0.5)
     assert 0.4 < float(replaced.double().mean()) < 0.6
     assert torch.equal(changed[~replaced], before.signals[~replaced])
     flat = changed[replaced].std(dim=1) == 0
@@ -193,7 +196,7 @@ def test_gaps_are_few_and_short() -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_what_happens_to_a_recording_does_not_depend_on_its_batch(name: str) -> None:
     together = batch([300, 500, 400])
-    alone = augment.Padded(together.signals[2:, :400], together.lengths[2:], 300.0, generators(1, seed=2))
+    alone = Padded(together.signals[2:, :400], together.lengths[2:], 300.0, generators(1, seed=2))
     change = TABLE[name].change
     whole, part = change(together, numbers(name, 3), 1.0), change(alone, numbers(name, 1, seed=2), 1.0)
     torch.testing.assert_close(whole[2, :400], part[0])

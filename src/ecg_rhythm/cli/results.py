@@ -99,9 +99,9 @@ def publish(
     data: Data = Path("data"),
 ) -> None:
     """Publish the finished folds of a job: out-of-fold predictions, metrics, and the files that reproduce them."""
-    from ecg_rhythm.experiments import results
+    from ecg_rhythm.experiments import publishing
 
-    results.publish(job, to, title, data)
+    publishing.publish(job, to, title, data)
     print_result(out, to)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Answer:
     """What a model says of any recording.
 
@@ -50,6 +50,12 @@ class Answer:
     fs: float
     seconds: float
     missing: float = field(metadata={"digits": 6})
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two answers say the same, to the digits that JSON has."""
+        return isinstance(other, Answer) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # as of all that compares by content and holds lists
 
     def as_dict(self) -> dict[str, Any]:
         """Give the answer as JSON values."""
@@ -91,7 +97,7 @@ class Answer:
         return plots.as_html(self)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Prediction(Answer):
     """What a model says of a strip, beside the fields of every `Answer`.
 
@@ -125,7 +131,7 @@ class Prediction(Answer):
     because: list[tuple[float, float]] | None = field(
         default=None, metadata={"heading": "most influential (s)", "format": "g"}
     )
-    signal: Record | None = field(default=None, compare=False, metadata=PYTHON_ONLY)
+    signal: Record | None = field(default=None, metadata=PYTHON_ONLY)
 
     def summary(self) -> str:
         """The label, its probability, and the heart rate."""
@@ -158,7 +164,7 @@ class Episode:
         return self.end - self.start
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Timeline(Answer):
     """What a model says of a long recording, step by step, beside the fields of every `Answer`.
 

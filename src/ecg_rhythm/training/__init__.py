@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecg_rhythm.training.augment import AUGMENTATIONS, Augmentation, Padded
+    from ecg_rhythm.training.augment import AUGMENTATIONS, Augmentation
     from ecg_rhythm.training.batches import Batch, Recordings, on_device, sorted_batches, training_batches
     from ecg_rhythm.training.environment import accelerator_for
     from ecg_rhythm.training.fold import Parts, Trained
     from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
     from ecg_rhythm.training.optimizer import move_average, optimizer_of, rate_at
+    from ecg_rhythm.training.padded import Padded
     from ecg_rhythm.training.predict import probabilities
     from ecg_rhythm.training.progress import Progress, read_progress
     from ecg_rhythm.training.trainer import Trainer
@@ -26,11 +27,12 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {
-    "augment": ("AUGMENTATIONS", "Augmentation", "Padded"),
+    "augment": ("AUGMENTATIONS", "Augmentation"),
     "batches": ("Batch", "Recordings", "on_device", "sorted_batches", "training_batches"),
     "environment": ("accelerator_for",),
     "loss": ("LOSSES", "l2_penalty", "loss_of"),
     "optimizer": ("move_average", "optimizer_of", "rate_at"),
+    "padded": ("Padded",),
     "predict": ("probabilities",),
     "progress": ("Progress", "read_progress"),
     "fold": ("Parts", "Trained"),

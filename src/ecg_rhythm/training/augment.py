@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import pi, sqrt
 from typing import NamedTuple
 
@@ -22,9 +21,8 @@ from torch.nn.utils.rnn import pad_sequence
 from ecg_rhythm import plugins
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.signals.windows import samples_of
+from ecg_rhythm.training.padded import Padded, between, deviation, is_changed, per_sample, sine
 
-ASSUMED_BPM, SLOWEST_BPM, FASTEST_BPM = 80.0, 60.0, 120.0
 BURST_CHANCE = 0.02275
 """Chance that a standard normal variable exceeds 2: a burst is centred on one sample in 44."""
 BURST_SAMPLES = 11
@@ -32,10 +30,6 @@ BURST_SAMPLES = 11
 NOISE_SNR = 3.0
 """Signal power over noise power."""
 
-SHORTEST_CROP, CROPPED_FROM = 0.6, 10.0
-"""Shortest part that a crop leaves; length in seconds above which a recording is cropped."""
-SPEEDS = (0.88, 1.14)
-"""Range that keeps a heart at rates its label allows: with 0.75 to 1.33 networks learn more slowly, and no better."""
 GAINS = (0.7, 1.4)
 MOST_NOISE, MOST_WANDER = 0.1, 2.0
 """In standard deviations of the signal."""
@@ -50,82 +44,6 @@ FLAT, STEEPEST = 0.25, 2.0
 """Share of empty signals that are flat; steepest slope of a noise's power spectrum, that of a random walk."""
 SINE_HZ = (0.05, 60.0)
 
-HEART_RATE, CROP, SPEED = slice(0, 1), slice(1, 4), slice(4, 6)
-"""Random numbers of the changes of length, which come before the table: lengths decide who shares a batch."""
-
-
-@dataclass(frozen=True)
-class Padded:
-    """What an augmentation changes: signals padded with zeros at the end to one length.
-
-    Attributes
-    ----------
-    signals : Tensor of float32, shape (batch, samples)
-        In mV.
-    lengths : Tensor of int64, shape (batch,)
-        Real samples of each, on the CPU.
-    fs : float
-        Sampling rate in Hz.
-    generators : sequence of Generator
-        One for each recording, for noise that needs a number per sample.
-    """
-
-    signals: Tensor
-    lengths: Tensor
-    fs: float
-    generators: Sequence[Generator]
-
-    @property
-    def real(self) -> Tensor:
-        """True where a sample is real, shape (batch, samples)."""
-        signals = self.signals
-        steps = torch.arange(signals.shape[1], device=signals.device)
-        return steps < self.lengths.to(signals.device, non_blocking=True)[:, None]
-
-
-def heart_rate_speeds(u: Tensor) -> Tensor:
-    """Speeds that turn a heart rate of 80 bpm into one of 60 to 120 bpm, shape (batch,)."""
-    return _between(SLOWEST_BPM, FASTEST_BPM, u[:, 0]) / ASSUMED_BPM
-
-
-def random_speeds(u: Tensor, chance: float) -> Tensor:
-    """Speeds of 0.88 to 1.14, or 1 for recordings that are not changed, shape (batch,)."""
-    return torch.where(is_changed(u, chance), _between(*SPEEDS, u[:, 1]), 1.0)
-
-
-def crop(lengths: Tensor, fs: float, u: Tensor, chance: float, longest: float | None = None) -> tuple[Tensor, Tensor]:
-    """Choose the first sample to take of each recording, and how many to take: at most `longest` seconds."""
-    chosen = is_changed(u, chance) & (lengths > CROPPED_FROM * fs)
-    taken = torch.where(chosen, (lengths * _between(SHORTEST_CROP, 1.0, u[:, 1])).long(), lengths)
-    if longest is not None:
-        taken = taken.clamp_max(samples_of(longest, fs))
-    return ((lengths - taken + 1) * u[:, 2]).long(), taken
-
-
-def resample(signals: Tensor, lengths: Tensor, speeds: Tensor, new_lengths: Tensor) -> Tensor:
-    """Play each recording at another speed, interpolating linearly.
-
-    Parameters
-    ----------
-    signals : Tensor of float32, shape (batch, samples)
-        In mV.
-    lengths : Tensor of int64, shape (batch,)
-        Real samples of each, on the CPU.
-    speeds : Tensor of float64, shape (batch,)
-        On the CPU; 1 leaves a recording as it is.
-    new_lengths : Tensor of int64, shape (batch,)
-        Samples to give, at most `lengths / speeds`.
-    """
-    device = signals.device
-    steps = torch.arange(int(new_lengths.max()), device=device)
-    last = (lengths - 1).to(device, non_blocking=True)[:, None]
-    position = steps * speeds.to(device, non_blocking=True)[:, None]
-    left = torch.minimum(position.long(), last)
-    right = torch.minimum(left + 1, last)
-    fraction = (position - left).clamp(max=1).to(signals, non_blocking=True)
-    result = torch.lerp(signals.gather(1, left), signals.gather(1, right), fraction)
-    return result * (steps < new_lengths.to(device, non_blocking=True)[:, None])
-
 
 def flip(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Turn recordings upside down."""
@@ -136,32 +54,32 @@ def flip(batch: Padded, u: Tensor, chance: float) -> Tensor:
 def scale(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Multiply recordings by a random gain."""
     signals = batch.signals
-    return signals * torch.where(u[:, :1] < chance, _between(*GAINS, u[:, 1:]), 1.0).to(signals, non_blocking=True)
+    return signals * torch.where(u[:, :1] < chance, between(*GAINS, u[:, 1:]), 1.0).to(signals, non_blocking=True)
 
 
 def add_noise(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Add white noise, in proportion to each recording's standard deviation."""
     signals = batch.signals
     strengths = torch.where(is_changed(u, chance), MOST_NOISE * u[:, 1], 0.0).tolist()
-    noise = [draw * strength for draw, strength in zip(_per_sample(torch.randn, batch), strengths, strict=True)]
+    noise = [draw * strength for draw, strength in zip(per_sample(torch.randn, batch), strengths, strict=True)]
     padded = pad_sequence(noise, batch_first=True).to(signals, non_blocking=True)
-    return signals[:, : padded.shape[1]] + padded * _deviation(signals, batch.lengths)
+    return signals[:, : padded.shape[1]] + padded * deviation(signals, batch.lengths)
 
 
 def add_wander(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Add a slow sine, as breathing and moving electrodes do to the baseline."""
     signals = batch.signals
     amplitude = torch.where(u[:, :1] < chance, MOST_WANDER * u[:, 1:2], 0.0).to(signals, non_blocking=True)
-    wave = _sine(batch, _between(*WANDER_HZ, u[:, 2:3]), u[:, 3:4])
-    return (signals + amplitude * _deviation(signals, batch.lengths) * wave) * batch.real
+    wave = sine(batch, between(*WANDER_HZ, u[:, 2:3]), u[:, 3:4])
+    return (signals + amplitude * deviation(signals, batch.lengths) * wave) * batch.real
 
 
 def add_hum(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Add mains hum."""
     signals = batch.signals
     amplitude = torch.where(u[:, :1] < chance, MOST_HUM * u[:, 1:2], 0.0).to(signals, non_blocking=True)
-    wave = sqrt(2) * _sine(batch, torch.where(u[:, 2:3] < 0.5, *HUM_HZ), u[:, 3:4])
-    return signals + amplitude * _deviation(signals, batch.lengths) * wave * batch.real
+    wave = sqrt(2) * sine(batch, torch.where(u[:, 2:3] < 0.5, *HUM_HZ), u[:, 3:4])
+    return signals + amplitude * deviation(signals, batch.lengths) * wave * batch.real
 
 
 def remove_heart(batch: Padded, u: Tensor, chance: float) -> Tensor:
@@ -179,8 +97,8 @@ def remove_heart(batch: Padded, u: Tensor, chance: float) -> Tensor:
         falling = torch.arange(1, len(spectrum) + 1, device=generator.device) ** (-STEEPEST * slope / 2)
         noise = torch.fft.irfft(spectrum * falling, n)
         steps = torch.arange(n, device=generator.device)
-        sine = torch.sin(2 * pi * steps * (SINE_HZ[0] * (SINE_HZ[1] / SINE_HZ[0]) ** tone) / batch.fs)
-        signal = (1 - share) * noise / noise.std().clamp_min(1e-9) + share * sine
+        wave = torch.sin(2 * pi * steps * (SINE_HZ[0] * (SINE_HZ[1] / SINE_HZ[0]) ** tone) / batch.fs)
+        signal = (1 - share) * noise / noise.std().clamp_min(1e-9) + share * wave
         signals[i, :n] = (signal * (flat >= FLAT)).to(signals)
     return signals
 
@@ -188,14 +106,14 @@ def remove_heart(batch: Padded, u: Tensor, chance: float) -> Tensor:
 def stick(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Hold a long part at its first value, as a loose electrode does, or drive it to the amplifier's limit."""
     signals, lengths, device = batch.signals, batch.lengths, batch.signals.device
-    length = _between(*STUCK_SHARE, u[:, 1]) * lengths * is_changed(u, chance)
+    length = between(*STUCK_SHARE, u[:, 1]) * lengths * is_changed(u, chance)
     start = (u[:, 2] * (lengths - length)).long().clamp_max(lengths - 1)
     held = signals.gather(1, start.to(device, non_blocking=True)[:, None])
     # Below a quarter the lower limit, above three quarters the upper one.
     side = (u[:, 3] >= 0.75).long() - (u[:, 3] < 0.25).long()
     off = (side * RAIL[0] * (RAIL[1] / RAIL[0]) ** u[:, 4]).to(signals, non_blocking=True)[:, None]
     mean = signals.sum(dim=1, keepdim=True) / lengths.to(signals, non_blocking=True)[:, None]
-    value = torch.where(off == 0, held, mean + off * _deviation(signals, lengths))
+    value = torch.where(off == 0, held, mean + off * deviation(signals, lengths))
     steps = torch.arange(signals.shape[1], device=device)
     first, after = (edge.to(device, non_blocking=True)[:, None] for edge in (start, start + length.long()))
     return torch.where((steps >= first) & (steps < after), value, signals)
@@ -207,7 +125,7 @@ def cut_gaps(batch: Padded, u: Tensor, chance: float) -> Tensor:
     count = torch.where(u[:, :1] < chance, 1 + (MOST_GAPS * u[:, 1:2]).long(), 0)
     used = torch.arange(MOST_GAPS) < count
     starts = u[:, 2 : 2 + MOST_GAPS] * lengths[:, None]
-    ends = starts + used * batch.fs * _between(*GAP_SECONDS, u[:, 2 + MOST_GAPS :])
+    ends = starts + used * batch.fs * between(*GAP_SECONDS, u[:, 2 + MOST_GAPS :])
     steps = torch.arange(signals.shape[1], device=signals.device)
     starts, ends = starts.to(signals, non_blocking=True)[:, :, None], ends.to(signals, non_blocking=True)[:, :, None]
     return signals * ~((steps >= starts) & (steps < ends)).any(dim=1)
@@ -215,7 +133,7 @@ def cut_gaps(batch: Padded, u: Tensor, chance: float) -> Tensor:
 
 def drop_bursts(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Set the samples around random instants to 0, about 22 % of every recording."""
-    draws = pad_sequence(_per_sample(torch.rand, batch), batch_first=True, padding_value=1.0)
+    draws = pad_sequence(per_sample(torch.rand, batch), batch_first=True, padding_value=1.0)
     centres = draws.to(batch.signals.device) < BURST_CHANCE
     burst = F.max_pool1d(centres.float(), BURST_SAMPLES, stride=1, padding=BURST_SAMPLES // 2)
     return F.pad(batch.signals, (0, burst.shape[1] - batch.signals.shape[1])) * (1 - burst)
@@ -224,7 +142,7 @@ def drop_bursts(batch: Padded, u: Tensor, chance: float) -> Tensor:
 def add_white_noise(batch: Padded, u: Tensor, chance: float) -> Tensor:
     """Add Gaussian noise with a third of the power of every recording."""
     signals = batch.signals
-    noise = pad_sequence(_per_sample(torch.randn, batch), batch_first=True).to(signals, non_blocking=True)
+    noise = pad_sequence(per_sample(torch.randn, batch), batch_first=True).to(signals, non_blocking=True)
     power = signals.square().sum(dim=1) / batch.lengths.to(signals, non_blocking=True)
     return signals[:, : noise.shape[1]] + noise * power.sqrt()[:, None] / sqrt(NOISE_SNR)
 
@@ -337,33 +255,3 @@ def draw(seeds: Sequence[int], names: Iterable[str] = ()) -> Tensor:
             for seed in seeds
         ]
     )
-
-
-def is_changed(u: Tensor, chance: float) -> Tensor:
-    """True for the recordings that an augmentation with these numbers changes, shape (batch,)."""
-    return u[:, 0] < chance
-
-
-def _between(low: float, high: float, u: Tensor) -> Tensor:
-    return low + (high - low) * u
-
-
-def _per_sample(distribution: Callable[..., Tensor], batch: Padded) -> list[Tensor]:
-    """Draw a number for each real sample of each recording, from the recording's own generator."""
-    pairs = zip(batch.lengths, batch.generators, strict=True)
-    return [distribution(int(n), generator=generator, device=generator.device) for n, generator in pairs]
-
-
-def _sine(batch: Padded, frequencies: Tensor, phases: Tensor) -> Tensor:
-    """Draw a sine for each recording, of a frequency in Hz and a phase in turns."""
-    signals = batch.signals
-    turns = (frequencies / batch.fs).to(signals, non_blocking=True)
-    steps = torch.arange(signals.shape[1], device=signals.device)
-    return torch.sin(2 * pi * (steps * turns + phases.to(signals, non_blocking=True)))
-
-
-def _deviation(signals: Tensor, lengths: Tensor) -> Tensor:
-    """Standard deviation of each recording, shape (batch, 1)."""
-    count = lengths.to(signals, non_blocking=True)[:, None]
-    mean = signals.sum(dim=1, keepdim=True) / count
-    return (signals.square().sum(dim=1, keepdim=True) / count - mean.square()).clamp_min(0).sqrt()

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.data.store import SIGNALS, Store
 from ecg_rhythm.signals import windows
-from ecg_rhythm.training import augment
+from ecg_rhythm.training import augment, durations
+from ecg_rhythm.training.padded import Padded, is_changed
 
 WINDOW = 64
 """Recordings are sorted by length within windows of this many batches, so that those of a batch are alike in length.
@@ -179,10 +180,10 @@ def training_batches(
     table, chances = augment.table(options), options.model_dump()
     # Changes of length come first, as lengths decide which recordings share a batch.
     whole = recordings.lengths[torch.from_numpy(chosen)]
-    starts, lengths = augment.crop(whole, fs, drawn[:, augment.CROP], options.crop, options.window)
-    speeds = augment.random_speeds(drawn[:, augment.SPEED], options.speed)
+    starts, lengths = durations.crop(whole, fs, drawn[:, durations.CROP], options.crop, options.window)
+    speeds = durations.random_speeds(drawn[:, durations.SPEED], options.speed)
     if options.resampling:
-        speeds = speeds * augment.heart_rate_speeds(drawn[:, augment.HEART_RATE])
+        speeds = speeds * durations.heart_rate_speeds(drawn[:, durations.HEART_RATE])
     new_lengths = (lengths / speeds).long().clamp_min(1)
     if options.resampling:  # as in the original, where slowed recordings are cut to their length
         new_lengths = torch.minimum(new_lengths, lengths)
@@ -196,13 +197,13 @@ def training_batches(
         batch = recordings.batch(chosen[share], starts[share], lengths[share])
         signals, real, u = batch.signals, new_lengths[share], drawn[share]
         if (speeds[share] != 1).any():
-            signals = augment.resample(signals, batch.lengths, speeds[share], real)
+            signals = durations.resample(signals, batch.lengths, speeds[share], real)
         empty = None
         for name, numbers, change in table:
             if chance := float(chances[name]):
-                signals = change(augment.Padded(signals, real, fs, generators), u[:, numbers], chance)
+                signals = change(Padded(signals, real, fs, generators), u[:, numbers], chance)
                 if name == "empty":
-                    empty = augment.is_changed(u[:, numbers], chance)
+                    empty = is_changed(u[:, numbers], chance)
         signals = signals[:, : int(real.max())]
         yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions), empty)
 

@@ -13,31 +13,26 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import NOISE, Metrics, score, scores_for_file
-from ecg_rhythm.training.batches import Batch, on_device, seed_of, sorted_batches, training_batches
+from ecg_rhythm.evaluation.metrics import NOISE, Metrics, score
+from ecg_rhythm.training.batches import Batch, on_device, seed_of, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.environment import shared
-from ecg_rhythm.training.fold import Indices, Parts, Trained
+from ecg_rhythm.training.fold import Parts, Trained
 from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.loss import StepLoss, l2_penalty
 from ecg_rhythm.training.optimizer import move_average, optimizer_of, rate_at
-from ecg_rhythm.training.predict import probabilities
 from ecg_rhythm.training.progress import Clock, Progress, State, column_of, write_hotlog, write_progress
+from ecg_rhythm.training.scoring import Scorer
 from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles
-
-EVALUATION_BATCH = 32
 
 Report = Callable[[Progress], None]
 
@@ -92,6 +87,7 @@ class Trainer:
         self.network = shared(self.learning, self.bare.phases, accelerator)
         self.recordings = on_device(parts.store, accelerator.device)
         self.loss = StepLoss(config, parts.targets[parts.train], classes).to(accelerator.device)
+        self.scorer = Scorer(config, parts, self.recordings, self.loss, accelerator)
         self.teacher = None if teacher is None else teacher.to(accelerator.device).eval()
         self.steps_per_epoch = -(-len(parts.train) // self.options.batch_size)
         self.state = State()
@@ -122,7 +118,7 @@ class Trainer:
         self.bare.enter_phase(len(self.epochs) - 1)
         self._load_best(len(self.epochs) - 1)
         parts = {"valid": self.parts.valid, "test": self.parts.test}
-        predictions = {name: self.predict(part, self.bare) for name, part in parts.items() if len(part)}
+        predictions = {name: self.scorer.predict(part, self.bare) for name, part in parts.items() if len(part)}
         return Trained(self.state.phases, predictions, self.clock.seconds, self.clock.cpu_seconds)
 
     def train_phase(self, tensors: dict[str, Tensor]) -> None:
@@ -157,8 +153,8 @@ class Trainer:
                 "phase": phase,
                 "epochs": state.epoch,
                 "best_epoch": state.best_epoch,
-                "valid": self._score(self.parts.valid, self.bare) if len(self.parts.valid) else None,
-                "test": self._score(self.parts.test, self.bare),
+                "valid": self.scorer.score(self.parts.valid, self.bare).scores if len(self.parts.valid) else None,
+                "test": self.scorer.score(self.parts.test, self.bare).scores,
             }
         )
         self.state = state.of_next_phase()
@@ -236,10 +232,10 @@ class Trainer:
     def validate(self) -> None:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, parts = self.state, self.parts
-        scored = {"valid": self._predicted(parts.valid, self.kept)} if len(parts.valid) else {}
+        scored = {"valid": self.scorer.score(parts.valid, self.kept)} if len(parts.valid) else {}
         if self.score_test:
-            scored["test"] = self._predicted(parts.test, self.kept)
-        valid = self._scores(*scored["valid"]) if "valid" in scored else None
+            scored["test"] = self.scorer.score(parts.test, self.kept)
+        valid = scored["valid"].scores if "valid" in scored else None
         best = valid is None or state.best_score is None or valid["challenge"] > state.best_score
         if best and state.may_choose(self.options, self.epochs[state.phase]):
             state.best_score, state.best_epoch = valid["challenge"] if valid else None, state.epoch
@@ -247,7 +243,7 @@ class Trainer:
                 scores = {**self.metadata.scores, "epoch": state.epoch, "valid": valid}
                 metadata = self.metadata.model_copy(update={"phase": state.phase, "scores": scores})
                 torch_model.save(self.place.weights(state.phase), self.kept, metadata)
-        self._log({part: self._metrics(*predictions) for part, predictions in scored.items()})
+        self._log({part: of_part.metrics for part, of_part in scored.items()})
 
     def _log(self, metrics: dict[str, Metrics]) -> None:
         """Add a row to the hotlog, and to the trackers' logs; part -> its metrics."""
@@ -269,45 +265,6 @@ class Trainer:
             logged["loss"] = state.loss
         logged |= {f"{part}/{name}": value for part, of_part in metrics.items() for name, value in of_part.items()}
         self.accelerator.log(logged, step=state.epochs_so_far)
-
-    def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
-        """Positions of recordings, ascending, and their probabilities; each process computes its share."""
-        accelerator = self.accelerator
-        share = indices[accelerator.process_index :: accelerator.num_processes]
-        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH, self.config.data_augmentation.window)
-        with accelerator.autocast():
-            own = [probabilities(network, batches, accelerator.device)] if len(share) else []
-            positions, predicted = (np.concatenate(part) for part in zip(*gather_object(own), strict=True))
-        order = np.argsort(positions, kind="stable")
-        return positions[order], predicted[order]
-
-    def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
-        return self._scores(*self._predicted(indices, network))
-
-    def _predicted(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
-        """True classes of recordings, and their probabilities."""
-        positions, predicted = self.predict(indices, network)
-        return self.parts.targets[positions], predicted
-
-    def _scores(self, targets: Indices, predicted: NDArray[np.float64]) -> dict[str, Any]:
-        return scores_for_file(targets, predicted.argmax(axis=1), self.parts.store.classes)
-
-    def _metrics(self, targets: Indices, predicted: NDArray[np.float64]) -> Metrics:
-        """Every metric of predictions, and the loss."""
-        labels = score(targets, predicted.argmax(axis=1), self.parts.store.classes)
-        return {"loss": self._loss_of(targets, predicted), **labels}
-
-    @torch.no_grad()
-    def _loss_of(self, targets: Indices, predicted: NDArray[np.float64]) -> float:
-        """The loss of training, of whole recordings: that of their labels, and the penalty on the weights.
-
-        What helps training alone is left out: augmentation, auxiliary heads, a teacher. A recording that is classified
-        in windows has the loss of its mean probabilities, which are what is scored.
-        """
-        logits = torch.from_numpy(predicted).clamp_min(torch.finfo(torch.float64).tiny).log()
-        device = self.accelerator.device
-        loss = self.loss.of_labels(logits.to(device, torch.float32), torch.from_numpy(targets).to(device))
-        return float(loss + l2_penalty(self.kept, self.config.loss_function_parameters))
 
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase
