@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -17,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ecg_rhythm import extras, files
+from ecg_rhythm import csv_lines, extras, files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
@@ -145,6 +144,8 @@ def print_csv(classes: list[str], answers: Iterable[tuple[Path, Prediction | Tim
     """Print answers as CSV, a line for each as it comes."""
     from ecg_rhythm.inference.tables import columns, row
 
-    writer = csv.DictWriter(sys.stdout, list(columns(classes)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row(path, answer) for path, answer in answers)
+    names = list(columns(classes))
+    sys.stdout.write(csv_lines.line(names))
+    for path, answer in answers:
+        cells = row(path, answer)
+        sys.stdout.write(csv_lines.line(cells.get(name) for name in names))
