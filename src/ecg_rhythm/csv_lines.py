@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
+FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 """How a text begins that a spreadsheet would compute, with the marks that keep it from doing so."""
 TO_QUOTE = re.compile(r'[",;\t\r\n]|^\s|\s$')
 """What would end a cell, in any program that reads CSV, or would be lost at its ends."""

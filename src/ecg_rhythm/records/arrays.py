@@ -116,7 +116,7 @@ def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in arrays.items():
         is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
-        fields = _flattened({field: value[field].item() for field in value.dtype.names}) if is_struct else {name: value}
+        fields = _flattened(dict(zip(value.dtype.names, value.item(), strict=True))) if is_struct else {name: value}
         for field, inner in fields.items():
             if field not in flat or np.size(inner) > np.size(flat[field]):
                 flat[field] = inner

@@ -24,11 +24,12 @@ KEYS = frozenset(
     }
 )  # fmt: skip
 """Words in the key of a line of a header that says who was recorded, or by whom."""
-KEY = re.compile(r"[\W\d_]{0,20}([^:=,;\t]{0,80})[:=,;\t]")
-KEY_WITHIN = re.compile(r"[\W\d_]{0,20}([^:=]{0,80})[:=]")
+KEY = re.compile(r"^[\W\d_]{0,20}([^:=,;\t]{0,80})[:=,;\t]")
+KEY_WITHIN = re.compile(r"^[\W\d_]{0,20}([^:=]{0,80})[:=]")
 FIELD_END = re.compile(r"[,;\t|]")
 WORD = re.compile(r"[^\W\d_]+")
 QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
+SMALL_NUMBER = re.compile(r"\W\d{1,3}\W")
 SAID = re.compile(r"[^\W_]{3,}")
 LONGEST = 1000
 """Letters of a line that are looked at."""
@@ -56,7 +57,7 @@ def _says_who(key: str) -> bool:
 
 def without_words_of(paths: Sequence[Path], message: str) -> str:
     """What a library says of files, without what it repeats of them: it may be a name or a date of birth."""
-    plain = QUOTED.sub("...", message)
+    plain = QUOTED.sub(lambda text: text[0] if SMALL_NUMBER.fullmatch(text[0]) else "...", message)
     content = b"\n".join(map(_begin, paths)).lower()
     return SAID.sub(lambda word: "..." if _repeats(word[0], content) else word[0], plain)
 

@@ -123,7 +123,7 @@ def _calibration(path: Path, position: int) -> tuple[float, float, list[str]]:
         if gain == 0 or not np.isfinite([gain, low, lowest]).all():
             raise ValueError
     except (ValueError, ZeroDivisionError):
-        return 1.0, 0.0, ["not calibrated, as its header gives no range of numbers"]
+        return 1.0, 0.0, ["not calibrated, as its header gives no range of values"]
     return gain, low - gain * lowest, []
 
 

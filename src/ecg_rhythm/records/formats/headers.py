@@ -34,7 +34,7 @@ PER_SAMPLE = re.compile(rf"^{GAP}{FREQUENCY}\s{{0,20}}{UNIT_OF_TIME}\s{{0,20}}/\
 IN_HERTZ = re.compile(rf"(?<![\d.–-])(?<!\d,){FREQUENCY}\s{{0,20}}{HERTZ}", re.IGNORECASE)
 PLAIN_RATE = re.compile(rf"^{GAP}(?:rate|frequency)\s{{0,20}}[:=,;\t]\s{{0,20}}{FREQUENCY}", re.IGNORECASE)
 OF_FILTER = re.compile(r"filt|pass|notch|band|cut.?off|mains|power|\bline\b|\bhum\b|\b[lh]p\b", re.IGNORECASE)
-UNIT_ALONE = re.compile(rf"[^,:;=\t]+[,:;=\t]\s{{0,20}}\W?{VOLTAGE}\W*", re.IGNORECASE)
+UNIT_ALONE = re.compile(rf"^[^,:;=\t]+[,:;=\t]\s{{0,20}}\W?{VOLTAGE}\W*", re.IGNORECASE)
 UNIT_BESIDE = re.compile(rf"\bunits?\s{{0,20}}[:=]\s{{0,20}}{VOLTAGE}\b", re.IGNORECASE)
 LEAD_LINE = re.compile(r"lead\s*+(?:[,:;=]|(?<=\t))(.*)", re.IGNORECASE)
 THOUSANDS = re.compile(r"\d,\d{3}")

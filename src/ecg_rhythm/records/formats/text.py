@@ -46,7 +46,7 @@ ZONE = re.compile(r"\s{0,9}[A-Za-z]{3,9}$")
 BEFORE_CLOCK = re.compile(f"^{DAY}")
 LONGEST_TIME = 60
 """Letters of a date with its time of day."""
-END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"[^,;|\s]*[,;|\s]+")
+END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"^[^,;|\s]*[,;|\s]+")
 """What ends a line; a field and what stands before it, in a line read backwards."""
 KEY = re.compile(r"[^\W\d][^:=,;\t]*[:=,;\t]")
 MOST_WORDS = 0.2
