@@ -38,7 +38,7 @@ def patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
 
 
 def every_pattern() -> dict[str, re.Pattern[str]]:
-    found = {}
+    found: dict[str, re.Pattern[Any]] = {}
     for name in MODULES:
         for attribute, value in vars(importlib.import_module(name)).items():
             if not attribute.startswith("__"):
@@ -113,7 +113,10 @@ def test_a_pattern_takes_a_time_that_is_linear_in_the_text(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("before", "piece"),
-    [("fs: 5", " "), ("sampling", "\t"), ("lead", "\t"), ("x (", " "), ("", "(a"), ("", "[ "), ("unit:", " "), ("fs:", "\t")],
+    [
+        ("fs: 5", " "), ("sampling", "\t"), ("lead", "\t"), ("x (", " "), ("", "(a"), ("", "[ "), ("unit:", " "),
+        ("fs:", "\t"),
+    ],
 )  # fmt: skip
 def test_no_pattern_is_slow_at_a_text_that_begins_well(before: str, piece: str) -> None:
     assert not [name for name, pattern in PATTERNS.items() if grows_too_fast(pattern, piece, before, "s")]
