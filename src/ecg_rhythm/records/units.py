@@ -40,7 +40,7 @@ NO_UNITS = frozenset(
     {"nu", "au", "a.u.", "arb", "adu", "adc", "counts", "raw", "cal", "lsb", "none", "no_units", "nounits", "unitless"}
 )
 """Words in place of a unit."""
-MULTIPLE = re.compile(r"^([0-9.e+-]+)\s*(/?)\s*(\w+)")
+MULTIPLE = re.compile(r"^([0-9.e+-]++)\s*+(/?)\s*+(\w+)")
 """Several units, or how many units are one of voltage."""
 AROUND = re.compile(r"[\s()\[\]^]")
 SMALLEST, LARGEST = 0.005, 20.0

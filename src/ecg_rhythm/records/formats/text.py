@@ -48,7 +48,7 @@ LONGEST_TIME = 60
 """Letters of a date with its time of day."""
 END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"^[^,;|\s]*[,;|\s]+")
 """What ends a line; a field and what stands before it, in a line read backwards."""
-KEY = re.compile(r"[^\W\d][^:=,;\t]*[:=,;\t]")
+KEY = re.compile(r"^[^\W\d][^:=,;\t]*[:=,;\t]")
 MOST_WORDS = 0.2
 """Share of the rows that may hold a word in place of a number; these are gaps."""
 LEAST_HEADER, LEAST_KEY = 3, 5
