@@ -97,11 +97,6 @@ def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterat
         lock.release()
 
 
-def shown(name: Path | str) -> str:
-    """Text of a name; bytes that are not valid Unicode are escaped, so that it can be printed."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as temporary:

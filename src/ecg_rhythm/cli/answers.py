@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -17,10 +16,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ecg_rhythm import extras, files
+from ecg_rhythm import csv_lines, extras, files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
+from ecg_rhythm.printable import shown
 from ecg_rhythm.training.progress import duration
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _table(page: Sequence[tuple[str, Answer]]) -> Table:
         if column.header == "label":  # letters below each other, with their names behind them
             column.justify = "left"
     for row in rows:
-        table.add_row(*(escape(row.get(name, "")) for name in headings))
+        table.add_row(*(escape(shown(row.get(name, ""))) for name in headings))
     return table
 
 
@@ -118,8 +118,8 @@ def _fibrillation(answer: Answer) -> dict[str, str]:
 
 def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
     """When the longest episodes of a recording begin and end."""
-    shown = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
-    which = "" if len(shown) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
+    longest = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
+    which = "" if len(longest) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
     table = new_table(
         "start",
         "end",
@@ -127,7 +127,7 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
         f"p({label})",
         title=escape(f"{record}: episodes of {FIBRILLATION}{which}"),
     )
-    for e in shown:
+    for e in longest:
         table.add_row(*(duration(seconds) for seconds in (e.start, e.end, e.seconds)), f"{e.probability:.2f}")
     return table
 
@@ -145,6 +145,8 @@ def print_csv(classes: list[str], answers: Iterable[tuple[Path, Prediction | Tim
     """Print answers as CSV, a line for each as it comes."""
     from ecg_rhythm.inference.tables import columns, row
 
-    writer = csv.DictWriter(sys.stdout, list(columns(classes)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row(path, answer) for path, answer in answers)
+    names = list(columns(classes))
+    sys.stdout.write(csv_lines.line(names))
+    for path, answer in answers:
+        cells = row(path, answer)
+        sys.stdout.write(csv_lines.line(cells.get(name) for name in names))

@@ -5,25 +5,39 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 import typer.core
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ecg_rhythm.printable import shown
 from ecg_rhythm.version import __version__
 
 WIDE = 200
 """Columns where there is no terminal: wide enough for every table."""
 
 
+class Screen(Console):
+    """A console that shows all text as `printable.shown` does: names in files must not control the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render what rich is to print; what rich itself says to the terminal stays."""
+        for segment in super().render(renderable, options):
+            if not segment.control:
+                segment = Segment("\n".join(map(shown, segment.text.split("\n"))), segment.style)
+            yield segment
+
+
 def console(stream: TextIO) -> Console:
     """A console as wide as the terminal, or, without a terminal, wide enough for every table."""
-    return Console(file=stream, width=None if stream.isatty() else WIDE)
+    return Screen(file=stream, width=None if stream.isatty() else WIDE)
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
@@ -74,12 +88,12 @@ Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
 def complain(message: object, console: Console = err) -> None:
     """Print an error in one line."""
-    console.print(f"error: {' '.join(str(message).splitlines())}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {shown(' '.join(str(message).splitlines()))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a remark in one line."""
-    err.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"note: {shown(message)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _version(asked: bool) -> None:

@@ -68,7 +68,7 @@ def evaluate(
     computed = evaluated(predictions)
     wrong = differences(published["figures"], computed)
     if as_json:
-        typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(computed, indent=2))
     else:
         print_evaluation(out, computed, published)
     for sentence in wrong:

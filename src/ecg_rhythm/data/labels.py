@@ -18,6 +18,7 @@ RECORD = frozenset(
 LABEL = frozenset({"label", "labels", "class", "rhythm", "diagnosis", "target", "annotation", "category"})
 """Letters in the names of the column of recordings, and of that of labels."""
 SIGNAL_FILE = ".dat"
+NO_LETTERS, NO_WORD = re.compile(r"[^a-z]+"), re.compile(r"[\W_]+")
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -32,7 +33,7 @@ def read_labels(path: Path) -> dict[str, str]:
         If the file is missing or empty, or a line is not of this form or repeats a record.
     """
     rows = _rows(path)
-    titles = [re.sub("[^a-z]", "", cell.lower()) for cell in rows[0][1]] if rows else []
+    titles = [NO_LETTERS.sub("", cell.lower()) for cell in rows[0][1]] if rows else []
     records, labels = ([i for i, title in enumerate(titles) if title in words] for words in (RECORD, LABEL))
     has_header = bool(records and labels)
     record, label = (records[0], labels[0]) if has_header else (0, 1)
@@ -78,5 +79,5 @@ def spelled_alike(classes: list[str]) -> list[list[str]]:
     """Classes whose names differ in upper and lower case or in spaces alone."""
     groups: dict[str, list[str]] = {}
     for name in classes:
-        groups.setdefault(re.sub(r"[\W_]+", "", name.casefold()) or name, []).append(name)
+        groups.setdefault(NO_WORD.sub("", name.casefold()) or name, []).append(name)
     return [group for group in groups.values() if len(group) > 1]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import files
+from ecg_rhythm import csv_lines, files
 from ecg_rhythm.errors import BadInput
 
 FILE = "predictions.csv"
@@ -83,16 +83,13 @@ def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
     parts : mapping
         Name of a set (valid, test) -> its predictions.
     """
-    import pandas as pd  # takes long to load
-
-    tables = []
+    classes = next(iter(parts.values())).classes
+    lines = [csv_lines.line([*COLUMNS, *(f"p({name})" for name in classes)])]
     for part, table in parts.items():
-        labels = [table.classes[target] for target in table.targets]
-        columns = dict(zip(COLUMNS, (table.records, table.folds, part, labels), strict=True))
-        chances = {f"p({name})": table.probabilities[:, i] for i, name in enumerate(table.classes)}
-        tables.append(pd.DataFrame(columns | chances))
-    text = pd.concat(tables).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    files.write_text(path, text)
+        labels = [classes[target] for target in table.targets]
+        rows = zip(table.records, table.folds, labels, table.probabilities, strict=True)
+        lines += [csv_lines.line([record, fold, part, label, *p], digits=6) for record, fold, label, p in rows]
+    files.write_text(path, "".join(lines))
 
 
 def read_predictions(path: Path, part: str = "test") -> Predictions:
@@ -117,9 +114,9 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
         if not np.isfinite(probabilities).all():
             raise ValueError
         return Predictions(
-            records=[row[0] for row in rows],
+            records=[csv_lines.text_of(row[0]) for row in rows],
             folds=np.array([int(row[1]) for row in rows], dtype=np.int64),
-            targets=np.array([classes.index(row[3]) for row in rows], dtype=np.int64),
+            targets=np.array([classes.index(csv_lines.text_of(row[3])) for row in rows], dtype=np.int64),
             probabilities=probabilities,
             classes=classes,
         )

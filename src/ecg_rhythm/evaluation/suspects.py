@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from ecg_rhythm import files
+from ecg_rhythm import csv_lines, files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions
 
@@ -87,7 +87,5 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
 
 def write(path: Path, suspects: Sequence[Suspect]) -> None:
     """Write a CSV with a line for each."""
-    import pandas as pd  # takes long to load
-
-    table = pd.DataFrame(suspects, columns=[field.name for field in fields(Suspect)])
-    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    lines = [[field.name for field in fields(Suspect)], *map(astuple, suspects)]
+    files.write_text(path, "".join(map(csv_lines.line, lines)))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecg_rhythm import csv_lines
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
 from ecg_rhythm.experiments.folder import check_together
+from ecg_rhythm.printable import shown
 from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 
@@ -197,18 +199,16 @@ def as_json(configurations: list[Configuration]) -> str:
         }
         for c in configurations
     ]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+    return json.dumps(rows, indent=2)
 
 
 def as_csv(configurations: list[Configuration]) -> str:
     """One line per phase, job, metric and fold as CSV text."""
-    import pandas as pd  # takes long to load
-
     columns = ["architecture", "job", "phase", "split", "labels", "fold", "measure", "value"]
     rows = [
-        (c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name, f"{metrics[name]:.6f}")
+        (*map(shown, (c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name)), float(metrics[name]))
         for c in configurations
         for name in c.spreads
         for fold, metrics in c.folds.items()
     ]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
+    return "".join(csv_lines.line(row, digits=6) for row in [columns, *rows])

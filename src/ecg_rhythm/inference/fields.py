@@ -10,6 +10,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple, get_type_hints
 
+PARAGRAPH = re.compile(r"^(\w[^:\n]*) : .*\n((?: {4}.*\n?)+)", re.MULTILINE)
+"""A name in a section of a docstring and, below it, what it means."""
 PYTHON_ONLY = {"published": False}
 """Metadata of a dataclass's field that JSON and tables do not have."""
 
@@ -69,6 +71,6 @@ def _meanings(kind: type) -> dict[str, str]:
     meanings = dict.fromkeys((one.name for one in fields(kind)), "")
     for one in kind.__mro__:
         _, _, section = inspect.cleandoc(one.__doc__ or "").partition("\nAttributes\n----------\n")
-        for names, meaning in re.findall(r"^(\w.*?) : .*\n((?:    .*\n?)+)", section, re.MULTILINE):
+        for names, meaning in PARAGRAPH.findall(section):
             meanings |= dict.fromkeys(names.split(", "), " ".join(meaning.split()))
     return meanings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +15,9 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Answer, Prediction, Timeline
 from ecg_rhythm.inference.names import named
 from ecg_rhythm.inference.smoothing import UNREADABLE
+from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Record
+from ecg_rhythm.warned import heard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,7 +128,7 @@ def _title(answer: Answer) -> str:
         known = {named(name, answer.classes): burden for name, burden in burdens.items() if burden is not None}
         shares = ", ".join(f"{name} {burden:.1%}" for name, burden in known.items())
         text = f"{f'{shares} of the readable time; ' if shares else ''}unreadable {answer.unreadable:.1%}"
-    return f"{files.shown(answer.record) or 'signal'}: {text}"
+    return shown(f"{answer.record or 'signal'}: {text}")
 
 
 def _strip(record: Record, prediction: Prediction) -> Figure:
@@ -153,7 +154,7 @@ def _strip(record: Record, prediction: Prediction) -> Figure:
     axes[0].set_title(_title(prediction), loc="left", fontsize=9, parse_math=False)
     cut = f"; the first {rows * ROW_SECONDS:g} s" if record.seconds > rows * ROW_SECONDS else ""
     shaded = "; shaded: most influential for the prediction" if prediction.because else ""
-    caption = f"{prediction.reading}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
+    caption = f"{shown(prediction.reading)}{cut}{shaded}; 25 mm/s, 10 mm/mV; {FOOTNOTE}"
     figure.supxlabel(caption, fontsize=7, parse_math=False)
     return figure
 
@@ -179,9 +180,11 @@ def _timeline(answer: Timeline) -> Figure:
     for axis in (band, curves):
         axis.set_xlim(0, hours[-1])
     band.set_title(_title(answer), loc="left", fontsize=9, parse_math=False)
-    handles = [band.fill_between([], [], color=colour, label=name) for name, colour in colours.items()]
-    band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
-    figure.supxlabel(f"{answer.reading}; {FOOTNOTE}", fontsize=7, parse_math=False)
+    handles = [band.fill_between([], [], color=colour, label=shown(name)) for name, colour in colours.items()]
+    legend = band.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
+    for entry in legend.get_texts():
+        entry.set_parse_math(False)
+    figure.supxlabel(f"{shown(answer.reading)}; {FOOTNOTE}", fontsize=7, parse_math=False)
     return figure
 
 
@@ -208,5 +211,5 @@ def _write(figure: Figure, path: Path) -> None:
 
 
 def _save(figure: Figure, to: Path | BytesIO, kind: str) -> None:
-    with warnings.catch_warnings(action="ignore"):  # a letter that no font has is drawn as a box
+    with heard():  # a letter that no font has is drawn as a box
         figure.savefig(to, dpi=110, format=kind)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ecg_rhythm import files
 from ecg_rhythm.inference.answers import Answer, Prediction, Timeline, rhythms_of
 from ecg_rhythm.inference.fields import Field, published
 from ecg_rhythm.inference.names import named
+from ecg_rhythm.printable import shown
 
 LAST = "reading"
 """A long text, which stands at the end of a row."""
@@ -35,7 +35,7 @@ def columns(classes: list[str]) -> dict[str, bool]:
 def row(path: Path | str, answer: Answer) -> dict[str, str | float | None]:
     """A file's answer as a row of that table: several values are joined by spaces, episodes are counted."""
     cells = {name: _in_file(value, one.digits) for name, value, one in _cells(answer, "column")}
-    return {"file": files.shown(path), "kind": answer.kind} | cells
+    return {"file": shown(path), "kind": answer.kind} | cells
 
 
 def screen_row(answer: Answer) -> dict[str, str]:
@@ -63,7 +63,7 @@ def _in_file(value: Any, digits: int | None) -> str | float | None:
     if isinstance(value, list):
         return " ".join(one if isinstance(one, str) else f"{one[0]:g}-{one[1]:g}" for one in value)
     if isinstance(value, str):
-        return files.shown(value)
+        return shown(value)
     number: float | None = value
     return number if number is None or digits is None else round(number, digits)
 

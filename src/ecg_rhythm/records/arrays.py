@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
 from ecg_rhythm.records.leads import AMBIGUOUS, choose_lead, is_lead, plain_name
 from ecg_rhythm.records.options import ReadOptions
@@ -115,7 +116,7 @@ def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in arrays.items():
         is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
-        fields = _flattened({field: value[field].item() for field in value.dtype.names}) if is_struct else {name: value}
+        fields = _flattened(dict(zip(value.dtype.names, value.item(), strict=True))) if is_struct else {name: value}
         for field, inner in fields.items():
             if field not in flat or np.size(inner) > np.size(flat[field]):
                 flat[field] = inner
@@ -130,7 +131,7 @@ def _signal(
     It is chosen by its name, else it is the largest that holds no times.
     """
     if not numbers:
-        there = f", only {', '.join(sorted(arrays))}" if arrays else ""
+        there = f", only {listed(sorted(arrays))}" if arrays else ""
         raise BadInput(f"{source}: there is no row or table of numbers in it{there}; give a file with a signal")
     least = min(FEWEST, max(max(array.shape) for array in numbers.values()))
     numbers = {name: array for name, array in numbers.items() if max(array.shape) >= least}

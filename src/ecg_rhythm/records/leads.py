@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import LIKELY, likeness, why_no_ecg
 from ecg_rhythm.records.units import may_be_voltage
 
@@ -46,10 +47,17 @@ PROCESSING = frozenset({"raw", "filtered", "filt", "clean"})
 """Words for what was done to a lead; they distinguish two leads of one name."""
 FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
 """Words around a lead's name that do not belong to it."""
-MOST_LOOKED_AT, MOST_NAMED = 16, 3
-"""How many leads are looked at, and how many of those that were passed over are named, at most."""
+MOST_LOOKED_AT, MOST_NAMED, MOST_OFFERED = 16, 3, 32
+"""How many leads are looked at, how many of those that were passed over are named, and how many are offered, at most.
+"""
 MOST_UNNAMED = 64
 """More leads than these without names are recordings or beats."""
+LONGEST_NAME = 200
+"""Letters of a lead's name that are looked at and shown; longer names are no names."""
+IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+WORD = re.compile(r"[^\W_]+")
+NUMBERED = re.compile(r"(?:lead|abl|d|l)(1|2|3|i{1,3}|v[1-6]|av[rlf])")
+"""Lead2, D2, DII, L2; but not the second channel of a file, which may be any lead."""
 NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 
 
@@ -95,6 +103,7 @@ def choose_lead(
     BadInput
         If there is no such lead, or there are too many columns without names.
     """
+    names = [name[:LONGEST_NAME] for name in names]
     if lead is not None:
         return _position(names, lead, source), []
     if len(names) > MOST_UNNAMED and all(name.isdecimal() for name in names):
@@ -133,7 +142,8 @@ def choose_lead(
 def _by_name(names: Sequence[str], units: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
     """Positions of leads by what their names tell: an ECG, in the order of preference; nothing; another signal."""
     everything = sorted(range(len(names)), key=lambda i: bool(units) and not may_be_voltage(units[i]))
-    candidates = [i for i in everything if not is_something_else(names[i])]
+    others = [i for i in everything if is_something_else(names[i])]
+    candidates = _without(everything, others)
     plain = [plain_name(name) for name in names]
 
     def rank(i: int) -> int:
@@ -144,7 +154,12 @@ def _by_name(names: Sequence[str], units: Sequence[str]) -> tuple[list[int], lis
         return len(PREFERRED) + (1 if plain[i] in AMBIGUOUS else 2)
 
     named = sorted((i for i in candidates if rank(i) <= len(PREFERRED) + 1), key=rank)
-    return named, [i for i in candidates if i not in named], [i for i in everything if i not in candidates]
+    return named, _without(candidates, named), others
+
+
+def _without(positions: Sequence[int], others: Sequence[int]) -> list[int]:
+    left_out = set(others)
+    return [i for i in positions if i not in left_out]
 
 
 def _position(names: Sequence[str], lead: str, source: str) -> int:
@@ -162,7 +177,7 @@ def _position(names: Sequence[str], lead: str, source: str) -> int:
             return (same or within)[0]
     if lead.strip().isdecimal() and 1 <= int(lead) <= len(names):
         return int(lead) - 1
-    there = ", ".join(name.strip() or f"number {i}" for i, name in enumerate(names, start=1))
+    there = listed((name.strip() or f"number {i}" for i, name in enumerate(names, start=1)), MOST_OFFERED)
     raise BadInput(f"{source}: there is no lead {lead!r} in it; choose one of {there}")
 
 
@@ -180,25 +195,24 @@ def is_something_else(name: str) -> bool:
 
 def plain_name(name: str) -> str:
     """The plain name of a lead, such as ii for `SNUADC/ECG_II` or `ECG Lead II (Einthoven)`."""
-    within = " ".join(re.findall(r"[(\[](.*?)[)\]]", name))
+    within = " ".join(IN_BRACKETS.findall(name))
     outside = _outside(name).rpartition("/")[2]  # without the device
     return _plain(_words(outside)) or _plain(_words(within))
 
 
 def _outside(name: str) -> str:
     """A name without what is in brackets."""
-    return re.sub(r"\(.*?\)|\[.*?\]", " ", name)
+    return IN_BRACKETS.sub(" ", IN_BRACKETS.sub(" ", name))  # brackets may stand in brackets
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(r"[^\W_]+", name.lower())
+    return WORD.findall(name.lower())
 
 
 def _plain(words: list[str]) -> str:
     rest = "".join(word for word in words if word not in FILLER)
     if not LEAD.isdisjoint(words):
         return NUMBERS.get(rest, rest)
-    # Lead2, D2, DII, L2; but not the second channel of a file, which may be any lead.
-    if match := re.fullmatch(r"(?:lead|abl|d|l)(1|2|3|i{1,3}|v[1-6]|av[rlf])", rest):
+    if match := NUMBERED.fullmatch(rest):
         return NUMBERS.get(match[1], match[1])
     return rest

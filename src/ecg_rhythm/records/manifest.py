@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import listed
 from ecg_rhythm.records.options import ReadOptions
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
+LARGEST = 256 * 2**20
+"""Bytes of a manifest, at most."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,14 @@ def read_manifest(path: Path, options: ReadOptions = ReadOptions()) -> Manifest:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except (FileNotFoundError, ValueError):  # ValueError: a name that no file can have
         raise BadInput(f"{path}: there is no such file; check the name") from None
     except OSError as error:
         raise BadInput(f"{path}: it cannot be read: {error.strerror or error}; name a table of files") from None
+    if len(content) > LARGEST:
+        raise BadInput(f"{path}: it is larger than {LARGEST // 2**20} MiB; name a table of files")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -100,7 +106,7 @@ def _names(cells: list[str]) -> list[str]:
 
 def _header(path: Path, names: list[str]) -> list[str]:
     if "file" not in names:
-        columns = ", ".join(name for name in names if name)
+        columns = listed(name for name in names if name)
         raise BadInput(f"{path}: its columns are {columns}; there must be one that is called `file`")
     if twice := [name for name in COLUMNS if names.count(name) > 1]:
         raise BadInput(f"{path}: two of its columns are called `{twice[0]}`; remove one")

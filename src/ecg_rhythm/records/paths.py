@@ -23,6 +23,11 @@ def is_pipe(path: Path) -> bool:
     return _holds(path.is_fifo)
 
 
+def is_other(path: Path) -> bool:
+    """Whether there is something that is neither a file nor a folder, such as a pipe, a device or a socket."""
+    return _holds(lambda: path.exists() and not path.is_file() and not path.is_dir())
+
+
 def is_empty(path: Path) -> bool:
     """Whether there is a file of no bytes."""
     return _holds(lambda: path.is_file() and path.stat().st_size == 0)

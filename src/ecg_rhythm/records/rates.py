@@ -44,6 +44,9 @@ SAME = 0.02
 """Two rates of a recording are the same, but for rounded times, if they differ by at most this share."""
 EXACT = 1e-6
 """Share by which a rate may be off in any case, as times may be stored in single precision."""
+LETTERS, WORD = re.compile(r"[a-z]+"), re.compile(r"[^\W\d_]+")
+IN_HERTZ = re.compile(r"(?<=.)(in)?hz$")
+"""What the name of a rate may end with."""
 UNEVEN = "its samples are not evenly spaced; taken as if they were"
 
 
@@ -82,7 +85,7 @@ def stated_rate(values: Mapping[str, Any], names: Sequence[str] = (*RATE_NAMES, 
     names : sequence of str
         Names of a rate that count.
     """
-    by_letters = {re.sub("(?<=.)(in)?hz$", "", "".join(re.findall("[a-z]+", key.lower()))): key for key in values}
+    by_letters = {IN_HERTZ.sub("", "".join(LETTERS.findall(key.lower()))): key for key in values}
     for name in names:
         if name in by_letters and (fs := _number(values[by_letters[name]])):
             return fs
@@ -100,7 +103,7 @@ def _number(value: Any) -> float | None:
     if array.size != 1 or array.dtype.kind not in "iufUSO":
         return None
     try:
-        number = float(re.sub(r"\s*(hz|hertz)\s*$", "", str(array[0]), flags=re.IGNORECASE))
+        number = float(str(array[0]).strip().lower().removesuffix("hertz").removesuffix("hz"))
     except ValueError:
         return None
     return number if 0 < number < float("inf") else None
@@ -117,7 +120,7 @@ def unit_of_time(name: str) -> float | None:
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+", name.lower())
+    return WORD.findall(name.lower())
 
 
 def at_even_times(

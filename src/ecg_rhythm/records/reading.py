@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import shutil
 import sys
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
+from warnings import WarningMessage
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import scratch
 from ecg_rhythm.records.formats import LONGEST_MAGIC, WFDB, find_opener
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.paths import is_closed, is_dir, is_empty, is_file, is_pipe, wfdb_header
+from ecg_rhythm.records.paths import is_closed, is_dir, is_empty, is_file, is_other, is_pipe, wfdb_header
+from ecg_rhythm.records.personal import without_words_of
 from ecg_rhythm.records.recording import Record, Recording, to_record
+from ecg_rhythm.warned import heard
 
 STANDARD_INPUT = "-"
 ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 """Kinds of warnings that do not speak of a file."""
+NOT_REPEATED = ("EDF header indicates", "BDF header indicates", "num_data_records=-1", "Different values in startdate")
+"""Warnings that are not repeated: remarks here say the same, or dates are not used."""
+PART, MOST_STREAMED = 2**20, 2 * 2**30
+"""Bytes that are read from a stream at once, and at most: a day of twelve leads at 500 Hz has half as many."""
 MOST_SAID = 150
 """Letters of a warning that are repeated."""
 
@@ -55,45 +63,59 @@ def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Re
     BadInput
         If the file is missing, damaged, or of an unknown format.
     """
-    with warnings.catch_warnings(record=True, action="always") as heard:
-        if str(path) == STANDARD_INPUT:
-            if sys.stdin is None:
-                raise BadInput("-: there is no standard input; give files")
-            recording = _open_stream(sys.stdin.buffer, STANDARD_INPUT, options)
-        else:
-            recording = _open_path(Path(path), options)
-    said = tuple(dict.fromkeys(filter(None, map(_said_of_file, heard))))
+    if str(path) == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise BadInput("-: there is no standard input; give files")
+        return _open_stream(sys.stdin.buffer, STANDARD_INPUT, options)
+    path = Path(path)
+    if is_pipe(path):
+        with _refusing(path), path.open("rb") as file:
+            return replace(_open_stream(file, str(path), options), name=path.stem)
+    return _open_file(path, options)
+
+
+def _open_file(path: Path, options: ReadOptions) -> Recording:
+    """Open a file; what libraries warn of becomes remarks."""
+    with heard() as warnings, _refusing(path):
+        recording = _open_quietly(path, options)
+    said = tuple(dict.fromkeys(said for warning in warnings if (said := _said_of(path, warning))))
     return replace(recording, remarks=(*recording.remarks, *said)) if said else recording
 
 
-def _said_of_file(warning: warnings.WarningMessage) -> str | None:
-    """What a library's warning says of the file, as a remark; None if it speaks of the library's own code."""
-    if issubclass(warning.category, ABOUT_CODE):
+def _said_of(path: Path, warning: WarningMessage) -> str | None:
+    """What a library's warning says of a file, as a remark; None if it speaks of the library's own code."""
+    message = " ".join(str(warning.message).split())
+    if issubclass(warning.category, ABOUT_CODE) or message.startswith(NOT_REPEATED):
         return None
     parts = Path(warning.filename).parts
     library = parts[parts.index("site-packages") + 1] if "site-packages" in parts else "Python"
-    return f"{library.removesuffix('.py')} warns: {' '.join(str(warning.message).split())[:MOST_SAID]}"
+    said = without_words_of([wfdb_header(path) or path], message)
+    return f"{library.removesuffix('.py')} warns: {said[:MOST_SAID]}"
 
 
-def _open_path(path: Path, options: ReadOptions) -> Recording:
-    header = wfdb_header(path)
-    if is_empty(header or path):
-        raise BadInput(f"{header or path}: this file is empty; get a new copy")
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Say of a file that the system does not let us read why this is so."""
     try:
-        if header is not None:
-            return WFDB.load()(header, options)
-        if not (is_file(path) or is_pipe(path)):
-            raise BadInput(f"{path}: {_why_not(path)}")
-        with path.open("rb") as file:
-            if is_pipe(path):
-                return replace(_open_stream(file, str(path), options), name=path.stem)
-            begin = file.read(LONGEST_MAGIC)
-        opener = find_opener(path, begin)
-        return opener(path, options)
+        yield
     except PermissionError:
         raise BadInput(f"{path}: there is no permission to read it; change its permissions") from None
     except OSError as error:
         raise BadInput(f"{path}: it cannot be read: {error.strerror or error}") from None
+
+
+def _open_quietly(path: Path, options: ReadOptions) -> Recording:
+    header = wfdb_header(path)
+    if is_empty(header or path):
+        raise BadInput(f"{header or path}: this file is empty; get a new copy")
+    if header is not None:
+        return WFDB.load()(header, options)
+    if not is_file(path):
+        raise BadInput(f"{path}: {_why_not(path)}")
+    with path.open("rb") as file:
+        begin = file.read(LONGEST_MAGIC)
+    opener = find_opener(path, begin)
+    return opener(path, options)
 
 
 def _why_not(path: Path) -> str:
@@ -102,15 +124,22 @@ def _why_not(path: Path) -> str:
         return "there is no permission to read it; change its permissions"
     if is_dir(path):
         return "this folder is no recording; name a file, or a folder with recordings in it"
+    if is_other(path):
+        return "this is a device or a socket; copy what it gives to a file"
     return "there is no such file or WFDB record; check the name"
 
 
 def _open_stream(stream: IO[bytes], name: str, options: ReadOptions) -> Recording:
     """Open what comes on a stream, which messages call `name`. Openers need a file, so it is saved as one."""
     path = scratch.new_folder() / "stdin"
-    with path.open("wb") as file:
-        shutil.copyfileobj(stream, file)
     try:
-        return _open_path(path, options)
+        with _refusing(Path(name)), path.open("wb") as file:
+            while part := stream.read(PART):
+                file.write(part)
+                if file.tell() > MOST_STREAMED:
+                    most = f"{MOST_STREAMED // 2**30} GiB"
+                    raise BadInput(f"{name}: it gives more than {most}; save it and give the file")
+        return _open_file(path, options)
     except BadInput as error:
+        shutil.rmtree(path.parent, ignore_errors=True)
         raise BadInput(str(error).replace(str(path), name)) from None

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import shown
+from ecg_rhythm.records.leads import LONGEST_NAME
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, SLOWEST
 from ecg_rhythm.records.units import scale, size_of
@@ -17,6 +19,8 @@ from ecg_rhythm.signals.gaps import count_gaps, fill
 
 SHORTEST = 1.0
 """Least duration of a recording in s."""
+LONGEST_REMARK = 1000
+"""Letters of a remark."""
 CUT_OFF = "cut off"
 """The remark on a recording of which a part is missing in its file begins so."""
 PIECE = 1_000_000
@@ -85,6 +89,11 @@ class Recording:
     samples: int
     read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make what comes from a file fit to be shown."""
+        object.__setattr__(self, "lead", shown(self.lead[:LONGEST_NAME]))
+        object.__setattr__(self, "remarks", tuple(shown(remark[:LONGEST_REMARK]) for remark in self.remarks))
 
     @property
     def signal(self) -> NDArray[np.float32]:

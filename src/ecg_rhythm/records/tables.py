@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
-from ecg_rhythm.records.leads import choose_lead, is_lead
+from ecg_rhythm.records.leads import LONGEST_NAME, choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import RATE_NAMES, SAME, at_even_times, is_time, rate, stated_rate, unit_of_time
 from ecg_rhythm.records.recording import Recording, in_memory
 from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts, is_unit, scale, size_of
 
 LOOKED_AT = 8
-"""How many columns without a lead's name are tried as times."""
+"""How many columns without a lead's name are tried as times, and how many with a name of times."""
+NO_WORD, LETTER = re.compile(r"[\W_]+"), re.compile(r"[a-zA-Zµμ]")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
     BadInput
         If there is no lead, or nothing tells the rate.
     """
+    table = replace(table, names=[name[:LONGEST_NAME] for name in table.names])
     columns = _columns(table)
     leads = columns.leads
     if not leads:
@@ -120,17 +122,24 @@ class _Columns(NamedTuple):
 
 
 def _columns(table: Table) -> _Columns:
-    """Tell columns of times, of leads, of a rate and counters apart."""
+    """Tell columns of times, of leads, of a rate and counters apart.
+
+    Of very many columns only the first of each kind are read: reading one may take as long as reading all.
+    """
     if len(table.names) == 1:
         return _Columns([], [0], None)
     named: list[int] = []
     rising: list[int] = []
     neither: list[int] = []
     fs = None
-    looked = 0
+    looked = timed = 0
     for i, name in enumerate(table.names):
         unit = _unit(name)
         if is_time(name) and (unit is None or in_millivolts(unit) is None):
+            timed += 1
+            if timed > LOOKED_AT:
+                neither.append(i)
+                continue
             is_counter = unit_of_time(name) is None and counts_by_one(begin := table.column(i, BEGIN))
             (neither if is_counter and not is_moment(begin) else named).append(i)
         elif is_lead(_label(name)) and i > 0:
@@ -149,15 +158,18 @@ def _columns(table: Table) -> _Columns:
                 fs = fs or stated
                 neither.append(i)
     times = [*named, *rising]
-    return _Columns(times, [i for i in range(len(table.names)) if i not in times and i not in neither], fs)
+    others = {*times, *neither}
+    return _Columns(times, [i for i in range(len(table.names)) if i not in others], fs)
 
 
 def _unit(name: str) -> str | None:
     """The unit in a column's name, such as `MLII (mV)`, `ecg_uV` or `I [µV]`; a V without brackets is a lead."""
-    bracket = re.search(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$", name)
-    if bracket and is_unit(bracket[1]):
-        return bracket[1]
-    words = re.split(r"[\W_]+", name)
+    text = name.rstrip()
+    if text.endswith((")", "]")):
+        within = text[max(text.rfind("("), text.rfind("[")) + 1 : -1].strip()
+        if len(within) < len(text) - 1 and is_unit(within):
+            return within
+    words = NO_WORD.split(name)
     return next((w for w in reversed(words[1:]) if w.lower() in MILLIVOLTS and w.lower() != "v"), None)
 
 
@@ -166,4 +178,10 @@ def _label(name: str) -> str:
     unit = _unit(name)
     if unit is None:
         return name.strip()
-    return re.sub(rf"[\s_]*[\[(]?\s*(?<![a-zA-Zµμ]){re.escape(unit)}\s*[\])]?\s*$", "", name).strip()
+    text = name.rstrip()
+    text = text[:-1].rstrip() if text.endswith((")", "]")) else text
+    rest = text.removesuffix(unit)
+    if rest == text or LETTER.fullmatch(rest[-1:]):  # the unit is not at the end, or a part of a word
+        return name.strip()
+    rest = rest.rstrip()
+    return (rest[:-1] if rest.endswith(("(", "[")) else rest).rstrip(" \t_").strip()

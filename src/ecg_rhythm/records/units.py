@@ -40,8 +40,13 @@ NO_UNITS = frozenset(
     {"nu", "au", "a.u.", "arb", "adu", "adc", "counts", "raw", "cal", "lsb", "none", "no_units", "nounits", "unitless"}
 )
 """Words in place of a unit."""
+MULTIPLE = re.compile(r"^([0-9.e+-]++)\s*+(/?)\s*+(\w+)")
+"""Several units, or how many units are one of voltage."""
+AROUND = re.compile(r"[\s()\[\]^]")
 SMALLEST, LARGEST = 0.005, 20.0
 """Sizes in mV between which every ECG is, baseline wander included."""
+LONGEST = 40
+"""Letters that a unit has at most, signs included."""
 SIZED = 100_000
 """Samples by which a signal's size is judged."""
 
@@ -51,7 +56,7 @@ def in_millivolts(unit: str) -> float | None:
     name = unit.strip().lower()
     if (known := MILLIVOLTS.get(name)) is not None:
         return known
-    match = re.fullmatch(r"([0-9.e+-]+)\s*(/?)\s*(\w+)", name)
+    match = MULTIPLE.fullmatch(name) if len(name) <= LONGEST else None
     if match is None or match[3] not in MILLIVOLTS:
         return None
     try:
@@ -65,7 +70,7 @@ def in_millivolts(unit: str) -> float | None:
 
 def is_unit(text: str) -> bool:
     """Whether a text is a unit of anything, time included, perhaps in brackets, such as `uV`, `(s)` or `m/(s^2)`."""
-    plain = re.sub(r"[\s()\[\]^]", "", text.lower()).replace("²", "2")
+    plain = AROUND.sub("", text[:LONGEST].lower()).replace("²", "2")
     return plain in OTHER_UNITS or plain in SECONDS or in_millivolts(plain) is not None
 
 
@@ -114,15 +119,15 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float | 
     remarks = []
     if factor is None and said.strip():
         raise BadInput(
-            f"{source}: its samples are in {said.strip()!r}, which is no voltage; give their unit with --unit: "
-            "mV, uV, nV, V, or how many units are one mV, such as 200/mV"
+            f"{source}: its samples are in {said.strip()[:LONGEST]!r}, which is no voltage; give their unit with "
+            "--unit: mV, uV, nV, V, or how many units are one mV, such as 200/mV"
         )
     if factor is None:
         assumed = "mV" if size is None else "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
         factor = MILLIVOLTS[assumed.lower()]
         remarks.append(f"unit unknown, taken as {assumed}")
     elif options.unit and own not in (None, factor):
-        remarks.append(f"in {options.unit} as you say; the file says {of_file}")
+        remarks.append(f"in {options.unit} as you say; the file says {(of_file or '')[:LONGEST]}")
     if size and not SMALLEST <= size * factor <= LARGEST:
         remarks.append(f"its size of {size * factor:.2g} mV is not one of an ECG; check the unit")
     return factor, remarks

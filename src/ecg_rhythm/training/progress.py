@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecg_rhythm import files
+from ecg_rhythm import csv_lines, files
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.errors import BadInput
 
@@ -136,11 +136,9 @@ def column_of(part: str, metric: str) -> str:
 
 def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the hotlog: a CSV with a row for each validation; rows of an earlier version may lack the last columns."""
-    import pandas as pd  # takes long to load
-
     columns = dict.fromkeys((*HOTLOG, *(column for row in rows for column in row)))
-    table = pd.DataFrame(rows, columns=[*columns], dtype=object)  # so that no number changes its type
-    files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    lines = [csv_lines.line(columns), *(csv_lines.line(row.get(column) for column in columns) for row in rows)]
+    files.write_text(path, "".join(lines))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
 """The page shows recordings of more seconds at this sampling rate, in steps of 5 uV."""
 
 PROGRESS = "progress"
+OPTION = re.compile(r"--(lead|fs|unit)\b")
 """File in the folder of a job: a line for each window, with the windows done and all windows. It stays whole if the
 worker is stopped, as lines are only added."""
 
@@ -178,7 +179,7 @@ def _classified(
         for ours, name in own.items():
             message = message.replace(ours, name)
         # What is --fs on the command line is fs in the query and on the page.
-        raise BadInput(re.sub(r"--(lead|fs|unit)\b", r"\1", message)) from None
+        raise BadInput(OPTION.sub(r"\1", message)) from None
     except MemoryError:
         raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from torch.export import Dim
 from ecg_rhythm import files, networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.blocks.recurrent import OPSET
+from ecg_rhythm.warned import heard
 from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.metadata import KEY, Metadata
 from ecg_rhythm.weights.onnx_model import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
@@ -47,7 +47,7 @@ def export(network: networks.Network, metadata: Metadata, path: Path) -> float:
     signals, lengths = _noise(3, 2 * SAMPLES_STEP)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with heard():
             program = torch.onnx.export(
                 network,
                 (signals, lengths),

@@ -16,6 +16,7 @@ from ecg_rhythm import plugins
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats.others import other_kind
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.personal import without_words_of
 from ecg_rhythm.records.recording import Recording
 
 Opener = Callable[[Path, ReadOptions], Recording]
@@ -31,9 +32,9 @@ LIBRARY_ERRORS = (
 """What the libraries behind the formats raise if a file is malformed."""
 
 
-def why(error: BaseException) -> str:
-    """What a library says of a file that it cannot read, in brackets for a message."""
-    text = " ".join(str(error).split())[:120]
+def why(error: BaseException, *paths: Path) -> str:
+    """What a library says of files that it cannot read, in brackets for a message."""
+    text = without_words_of(paths, " ".join(str(error).split()))[:120]
     return f" ({type(error).__name__}: {text})" if text else f" ({type(error).__name__})"
 
 

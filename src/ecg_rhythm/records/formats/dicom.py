@@ -53,7 +53,7 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
         raise
     except Exception as error:  # the library's errors have no common base
         raise BadInput(
-            f"{path}: this DICOM file is damaged or of an unknown kind{why(error)}; get a new copy"
+            f"{path}: this DICOM file is damaged or of an unknown kind{why(error, path)}; get a new copy"
         ) from None
     lead, chosen = choose_lead(
         names,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +22,6 @@ LABEL_BYTES, SAMPLES_AT, NUMBER_BYTES = 16, 216, 8
 RANGES_AT = (104, 112, 120, 128)
 """Where the ranges of physical and of stored values, smallest and largest, stand in a signal's header."""
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
-NOT_REPEATED = ("[EB]DF header indicates", "num_data_records=-1", "Different values in startdate")
-"""Warnings of the library that are not repeated: remarks here say the same, or dates are not used."""
 MOST_DAYS = 31
 CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
 """How far the clock of a data record may be off: in samples, or as a share of the record."""
@@ -41,10 +38,7 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         header = begin.read(HEADER)
     is_bdf = header[:1] == b"\xff"
     try:
-        with warnings.catch_warnings():
-            for message in NOT_REPEATED:
-                warnings.filterwarnings("ignore", message)
-            file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
+        file = edfio.read_bdf(path) if is_bdf else edfio.read_edf(path)
         signals = file.signals
         if not signals:
             raise BadInput(f"{path}: there are only annotations in it, no signal; give a file with an ECG")
@@ -72,7 +66,7 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         positions = _positions(starts * fs, samples // len(starts))
         size = abs(gain) * size_of(chosen.get_digital_slice(0, min(samples, SIZED) / fs))
     except LIBRARY_ERRORS as error:
-        raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error)}; get a new copy") from None
+        raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error, path)}; get a new copy") from None
     factor, assumed = scale(None if uncalibrated else units[lead], options, f"{path}: lead {label}", size)
     chosen_fs, said = rate(fs, options, str(path))
     remarks += [*uncalibrated, *assumed, *said]
@@ -91,7 +85,7 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         try:
             part = chosen.get_digital_slice(start / fs, stop / fs)
         except LIBRARY_ERRORS as error:
-            raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error)}; get a new copy") from None
+            raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error, path)}; get a new copy") from None
         voltage: NDArray[np.float32] = ((part * gain + offset) * factor).astype(np.float32)
         return voltage
 
@@ -129,7 +123,7 @@ def _calibration(path: Path, position: int) -> tuple[float, float, list[str]]:
         if gain == 0 or not np.isfinite([gain, low, lowest]).all():
             raise ValueError
     except (ValueError, ZeroDivisionError):
-        return 1.0, 0.0, [f"not calibrated, as its header gives a range of {texts[0]!r} to {texts[1]!r}"]
+        return 1.0, 0.0, ["not calibrated, as its header gives no range of values"]
     return gain, low - gain * lowest, []
 
 

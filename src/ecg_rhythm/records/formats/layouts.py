@@ -29,11 +29,17 @@ LAYOUTS = (
 """Layouts that are tried: delimiter (None: spaces) and decimal sign."""
 COMMENT = "#"
 MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
-NUMBER = {".": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", ",": r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"}
+NUMBER = {
+    ".": re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"),
+    ",": re.compile(r"[-+]?(\d+(,\d*)?|,\d+)([eE][-+]?\d+)?"),
+}
 DATE = r"(?:\d\d?[-./](?:\d\d?|[A-Za-z]{3})[-./](?:\d{4}|\d\d)|\d{4}[-./]\d\d?[-./]\d\d?)"
-DAY = rf"(?:{DATE}[ ,T]+|\d+ days? )"
-CLOCK = re.compile(rf"\[?{DAY}?(\d+:)?(\d+):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
+DAY = rf"(?:{DATE}[ ,T]{{1,9}}|\d{{1,9}} days? )"
+CLOCK = re.compile(rf"\[?{DAY}?(\d{{1,9}}:)?(\d{{1,9}}):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
 """Times of day, with or without a date, and dates alone, which tell no rate."""
+IN_SPACES = re.compile(r"\[[^\]]{0,60}\]|\S+")
+"""A field between spaces, or in brackets, as are times in tables of PhysioNet."""
+NO_WORD, WHOLE = re.compile(r"[\d,:;=]"), re.compile(r"[-+]?\d+")
 LAST = 5
 """At least one of this many last lines must be a row of numbers."""
 FIRST, FAR = 3, 50.0
@@ -112,7 +118,7 @@ def _with_rows_between_words(lines: list[str], start: int, columns: int, delimit
         fields = fields_of(lines[i], delimiter) if has_content(lines[i]) else []
         if len(fields) == columns and is_row(fields, decimal):
             start = i
-        elif not (len(fields) == 1 and len(fields[0]) <= WORD and not re.search(r"[\d,:;=]", fields[0])):
+        elif not (len(fields) == 1 and len(fields[0]) <= WORD and not NO_WORD.search(fields[0])):
             break
     return start
 
@@ -142,8 +148,8 @@ def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
         others = next((count for count in range(FIRST, 0, -1) if all(is_other[:count])), 0)
     if not others:
         return layout
-    left_out = "; ".join(lines[i].strip()[:40] for i in rows[:others])
-    remark = f"its first rows are no samples and left out: {left_out}"
+    which = "row is no sample" if others == 1 else f"{others} rows are no samples"
+    remark = f"its first {which} and left out"
     if fs is not None:
         remark = f"its first row taken as a start time, its second as a rate of {fs:g} Hz"
     return replace(layout, start=rows[others], fs=fs, remarks=(remark,))
@@ -151,7 +157,7 @@ def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
 
 def _numbers(line: str, layout: Layout) -> list[float]:
     """The numbers in a row, NaN for all else."""
-    pattern = re.compile(NUMBER[layout.decimal])
+    pattern = NUMBER[layout.decimal]
     fields = fields_of(line, layout.delimiter)
     return [float(field.replace(",", ".")) if pattern.fullmatch(field) else np.nan for field in fields]
 
@@ -166,7 +172,7 @@ def _has_decimal_commas(lines: list[str], layout: Layout) -> bool:
     if layout.columns != 2:
         return False
     rows = [fields_of(line, ",") for line in lines[layout.start : layout.start + JUDGED] if line.strip()]
-    if not all(len(row) == 2 and re.fullmatch(r"[-+]?\d+", row[0]) and row[1].isdecimal() for row in rows):
+    if not all(len(row) == 2 and WHOLE.fullmatch(row[0]) and row[1].isdecimal() for row in rows):
         return False
     title = lines[max(layout.start - 1, 0) : layout.start]
     names = any(len(fields_of(line, ",")) == 2 and not headers.says_anything(line) for line in title)
@@ -178,7 +184,7 @@ def _has_decimal_commas(lines: list[str], layout: Layout) -> bool:
 def fields_of(line: str, delimiter: str | None) -> list[str]:
     """The fields of a line."""
     if delimiter is None:
-        return re.findall(r"\[[^\]]*\]|\S+", line.replace('"', ""))
+        return IN_SPACES.findall(line.replace('"', ""))
     if delimiter == ARROW:
         return [field.strip() for field in line.split(ARROW)] if ARROW in line else [line.strip()]
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
@@ -186,7 +192,7 @@ def fields_of(line: str, delimiter: str | None) -> list[str]:
 
 def is_row(fields: list[str], decimal: str) -> bool:
     """Whether fields are numbers, except for missing ones and times of day."""
-    numbers = [bool(re.fullmatch(NUMBER[decimal], field)) for field in fields]
+    numbers = [bool(NUMBER[decimal].fullmatch(field)) for field in fields]
     rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
     if not any(numbers):
         return bool(fields) and fields[0].lower() in MISSING[1:] and all(field.lower() in MISSING for field in fields)

@@ -35,7 +35,9 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
             inflating.check(path, _inflated_size(path))
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
     except (*LIBRARY_ERRORS, MatReadError, zlib.error) as error:
-        raise BadInput(f"{path}: this .mat file is damaged or not a .mat file{why(error)}; get a new copy") from None
+        raise BadInput(
+            f"{path}: this .mat file is damaged or not a .mat file{why(error, path)}; get a new copy"
+        ) from None
     # Later challenges have several leads, at 500 Hz.
     challenge = version == 0 and list(arrays) == ["val"] and 1 in arrays["val"].shape
     if not challenge:

@@ -27,6 +27,7 @@ def open_numpy(path: Path, options: ReadOptions) -> Recording:
         arrays = {"signal": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (*LIBRARY_ERRORS, tokenize.TokenError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(
-            f"{path}: this NumPy file is damaged or holds more than numbers and text{why(error)}; save the signal again"
+            f"{path}: this NumPy file is damaged or holds more than numbers and text{why(error, path)}; "
+            "save the signal again"
         ) from None
     return recording_of_arrays(arrays, path.stem, options, str(path))

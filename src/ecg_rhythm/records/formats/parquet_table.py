@@ -41,7 +41,7 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         fs = stated_rate(metadata)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
     except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
-        raise BadInput(f"{path}: this Parquet file is damaged{why(error)}; save it again") from None
+        raise BadInput(f"{path}: this Parquet file is damaged{why(error, path)}; save it again") from None
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field = fields[position]

@@ -27,6 +27,7 @@ from ecg_rhythm.records.formats.layouts import (
     layout_of,
 )
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.personal import is_personal
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
 
@@ -39,7 +40,15 @@ WIDE = 200
 """From this many columns on, each line may be a lead; it is one if there are fewer lines than columns."""
 HALF_DAY = 43_200.0
 """In s; after this time, clocks of twelve hours begin again."""
-YEAR_FIRST = r"\d{4}[-./]"
+YEAR_FIRST = re.compile(r"\d{4}[-./]")
+DAY_OF_YEAR = re.compile(r"^(\d{4}).(\d\d?).(\d\d?)")
+ZONE = re.compile(r"\s{0,9}[A-Za-z]{3,9}$")
+BEFORE_CLOCK = re.compile(f"^{DAY}")
+LONGEST_TIME = 60
+"""Letters of a date with its time of day."""
+END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"^[^,;|\s]*[,;|\s]+")
+"""What ends a line; a field and what stands before it, in a line read backwards."""
+KEY = re.compile(r"^[^\W\d][^:=,;\t]*[:=,;\t]")
 MOST_WORDS = 0.2
 """Share of the rows that may hold a word in place of a number; these are gaps."""
 LEAST_HEADER, LEAST_KEY = 3, 5
@@ -53,9 +62,7 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         return recording_of_arrays(named, path.stem, options, str(path))
     layout = layout_of(lines)
     if layout is None:
-        last = next((line.strip() for line in reversed(lines) if has_content(line)), "")
-        end = f" (it ends with {last[:40]!r})" if last else ""
-        raise BadInput(f"{path}: there are no lines of numbers in this text file{end}; give one with a row per sample")
+        raise BadInput(f"{path}: there are no lines of numbers in this text file; give one with a row per sample")
     around = " " if layout.delimiter == "\t" else None  # a tab at an end is an empty field
     header = [line.lstrip("#% ").strip(around) for line in lines[: layout.start]]
     if layout.columns >= WIDE and (leads := _leads_in_lines(path, layout, encoding)) is not None:
@@ -73,9 +80,10 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         return values
 
     fs, perhaps = headers.rate(header)
-    names = titles.names([line for line in header if line], layout)
+    impersonal = [line for line in header if line and ("{" in line or not is_personal(line))]
+    names = titles.names(impersonal, layout)
     table = Table(
-        names, column, layout.fs if fs is None else fs, perhaps, headers.unit(header), headers.lead(header), remarks
+        names, column, layout.fs if fs is None else fs, perhaps, headers.unit(header), headers.lead(impersonal), remarks
     )
     return recording_of_table(table, path.stem, options, str(path))
 
@@ -95,18 +103,19 @@ def _head(path: Path) -> tuple[list[str], str]:
         raise BadInput(
             f"{path}: unknown format; it is neither text nor a known ECG format; save it as WFDB, EDF or CSV"
         )
-    lines = re.split(r"\r\n|\n|\r", text)
+    lines = END_OF_LINE.split(text)
     if not is_all:
         last = lines.pop()  # which is cut off
         if len(last) > HEAD // 2:  # all of a lead may be in one line
-            lines.append(re.sub(r"[,;|\s]+[^,;|\s]*$", "", last))
+            end = CUT_FIELD.match(last[::-1])
+            lines.append(last[: len(last) - (end.end() if end else 0)])
     return lines, encoding
 
 
 def _leads_with_names(path: Path, lines: list[str], encoding: str) -> dict[str, NDArray[np.float64]] | None:
     """The leads of a file that has one in each line, after its name; None if its lines are not so."""
     first = next((line for line in lines if has_content(line)), "")
-    pattern = re.compile(NUMBER["."])
+    pattern = NUMBER["."]
     for delimiter in (",", ";", "\t", None):
         name, *numbers = fields_of(first, delimiter) or [""]
         if len(numbers) >= WIDE and not pattern.fullmatch(name) and all(map(pattern.fullmatch, numbers)):
@@ -115,16 +124,16 @@ def _leads_with_names(path: Path, lines: list[str], encoding: str) -> dict[str, 
         return None
     leads = {}
     with path.open(encoding=encoding, errors="replace") as file:
-        for line in file:
-            name, *numbers = fields_of(line, delimiter) or [""]
+        for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                leads[name] = np.array(
-                    [np.nan if field.lower() in MISSING else field for field in numbers], dtype=float
-                )
-            except ValueError:
-                raise BadInput(f"{path}: the line of {name!r} does not hold numbers alone; correct it") from None
+                name, *values = fields_of(line, delimiter)
+                leads[name] = np.array([np.nan if field.lower() in MISSING else field for field in values], dtype=float)
+            except (ValueError, csv.Error):
+                raise BadInput(
+                    f"{path}, line {number}: it does not hold a name and numbers alone; correct it"
+                ) from None
     return leads
 
 
@@ -152,7 +161,7 @@ def _leads_in_lines(path: Path, layout: Layout, encoding: str) -> NDArray[np.flo
 
 def _rows_of_first_block(path: Path, lines: list[str], layout: Layout, encoding: str) -> int | None:
     """How many rows there are before the header comes again, as where a recording was stopped; None if it does not."""
-    key = re.match(r"[^\W\d][^:=,;\t]*[:=,;\t]", lines[0]) if layout.start >= LEAST_HEADER else None
+    key = KEY.match(lines[0]) if layout.start >= LEAST_HEADER else None
     if key is None or len(key[0]) < LEAST_KEY or sum(line.startswith(key[0]) for line in lines[: layout.start]) > 1:
         return None
     rows = 0
@@ -194,15 +203,16 @@ def _column(
         words = read(str).fillna("").str.strip("'\" ")
         if position in layout.clocks:
             return _seconds(words), None
-        wrong = ~words.str.fullmatch(NUMBER[layout.decimal]) & ~words.str.lower().isin(MISSING)
+        is_number = NUMBER[layout.decimal].fullmatch
+        wrong = words.map(lambda word: not is_number(word) and word.lower() not in MISSING)
         first, count = int(np.flatnonzero(wrong)[0]), int(wrong.sum())
         if count <= MOST_WORDS * len(words):
             numbers = words.where(~wrong, "nan").str.replace(layout.decimal, ".")
-            remark = f"{count} of its {len(words)} rows taken as gaps, as they hold {words[first][:20]!r} or so"
+            remark = f"{count} of its {len(words)} rows taken as gaps, as they hold words"
             return np.asarray(pd.to_numeric(numbers, errors="coerce"), dtype=np.float64), remark
     except (OSError, ValueError, IndexError, MemoryError, OverflowError):
         raise BadInput(f"{path}: some of its lines are not rows of {layout.columns} numbers; correct them") from None
-    raise BadInput(f"{path}, line {layout.start + first + 1}: {words[first][:40]!r} is not a number; correct this line")
+    raise BadInput(f"{path}, line {layout.start + first + 1}: it holds a word in place of a number; correct it")
 
 
 def _for_pandas(layout: Layout, file: IO[str]) -> tuple[str, IO[str]]:
@@ -210,8 +220,7 @@ def _for_pandas(layout: Layout, file: IO[str]) -> tuple[str, IO[str]]:
     if layout.delimiter == ARROW:
         return "\t", io.StringIO(file.read().replace(ARROW, "\t"))
     if layout.delimiter is None and layout.clocks:
-        stripped = re.sub(r"(?m)^[ \t]+|[ \t]+$", "", file.read())
-        return "\t", io.StringIO(re.sub(r"[ \t]+(?![^\[\]\n]*\])", "\t", stripped))
+        return "\t", io.StringIO("\n".join("\t".join(fields_of(line, None)) for line in file))
     return layout.delimiter or r"\s+", file
 
 
@@ -219,13 +228,13 @@ def _seconds(words: pd.Series[Any]) -> NDArray[np.float64]:
     """Times of day, with or without a date, as seconds since the first."""
     import pandas as pd
 
-    words = words.str.strip("[]")
-    if words.str.match(YEAR_FIRST).all():
+    words = words.str.strip("[]").str.slice(0, LONGEST_TIME)
+    if words.map(lambda word: YEAR_FIRST.match(word) is not None).all():
         # ISO 8601 knows neither slashes nor names of time zones.
-        iso = words.str.replace(r"^(\d{4}).(\d\d?).(\d\d?)", r"\1-\2-\3", regex=True)
-        moments = pd.to_datetime(iso.str.replace(r"\s*[A-Za-z]{3,}$", "", regex=True), format="ISO8601", utc=True)
+        iso = words.map(lambda word: ZONE.sub("", DAY_OF_YEAR.sub(r"\1-\2-\3", word)))
+        moments = pd.to_datetime(iso, format="ISO8601", utc=True)
         return np.asarray((moments - moments.iloc[0]).dt.total_seconds(), dtype=np.float64)
-    clocks = words.str.replace(f"^{DAY}", "", regex=True).str.split(" ").str[0].str.replace(",", ".")
+    clocks = words.map(lambda word: BEFORE_CLOCK.sub("", word)).str.split(" ").str[0].str.replace(",", ".")
     short = clocks.str.count(":") == 1
     passed = np.asarray(pd.to_timedelta(clocks.where(~short, "0:" + clocks)).dt.total_seconds(), dtype=np.float64)
     # A clock begins again at midnight, or at noon if it has twelve hours.

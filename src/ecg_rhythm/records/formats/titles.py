@@ -10,6 +10,9 @@ from ecg_rhythm.records.units import NO_UNITS, is_unit
 
 WORDS_OF_UNITS = {*NO_UNITS, "", "hh:mm:ss.mmm", "sample #"}
 """What a line of units may hold beside units."""
+CHANNELS = re.compile(r"(\d{1,3}) channels?", re.IGNORECASE)
+IN_SPACES, OF_KEY = re.compile(r"\s{2,}|\t"), re.compile(r"[:=,;\t]")
+"""How many channels there are; what stands between names of several words; what follows a key."""
 
 
 def names(header: list[str], layout: Layout) -> list[str]:
@@ -37,7 +40,7 @@ def _of_channels(header: list[str], layout: Layout) -> list[str] | None:
     """Names of columns in a header of AcqKnowledge: how many channels, then two lines for each, its name and unit."""
     rows = [row for line in header if (row := _row(line, layout)) is not None]
     for i, line in enumerate(header):
-        count = int(match[1]) if (match := re.fullmatch(r"(\d{1,3}) channels?", line, re.IGNORECASE)) else 0
+        count = int(match[1]) if (match := CHANNELS.fullmatch(line)) else 0
         block = header[i + 1 : i + 1 + 2 * count]
         if 0 < count <= layout.columns and len(block) == 2 * count and is_unit(block[1]):
             channels = [f"{name} ({unit})" for name, unit in zip(block[::2], block[1::2], strict=True)]
@@ -52,7 +55,7 @@ def _titles(header: list[str], layout: Layout) -> list[str]:
     rows = [row for line in header if (row := _row(line, layout)) is not None]
     if not rows or (layout.columns == 1 and header and _is_key(header[-1])):
         return [""] * layout.columns
-    ranges = next((re.split(r"\t", line)[1:] for line in header if line.lower().startswith("range=")), [])
+    ranges = next((line.split("\t")[1:] for line in header if line.lower().startswith("range=")), [])
     if len(ranges) == layout.columns - 1:  # LabChart's, such as 5.000 mV
         units = [part.split()[-1] if part.split() else "" for part in ranges]
         named = [f"{name} ({unit})" if is_unit(unit) else name for name, unit in zip(rows[-1][1:], units, strict=True)]
@@ -75,9 +78,9 @@ def _row(line: str, layout: Layout) -> list[str] | None:
     """A line's fields, if there is one for each column."""
     fields = fields_of(line, layout.delimiter)
     if layout.delimiter is None and len(fields) != layout.columns:
-        fields = re.split(r"\s{2,}|\t", line.strip())  # names of several words
+        fields = IN_SPACES.split(line.strip())  # names of several words
     row = [field.strip("'\" ") for field in fields]
-    if not row or row[0].endswith(("=", ":")):
+    if not row or row[0].endswith(("=", ":")) or row[0].startswith("{"):
         if not row or row[0].lower() != "channeltitle=":
             return None
         row = ["", *row[1:]]
@@ -87,11 +90,11 @@ def _row(line: str, layout: Layout) -> list[str] | None:
 
 def _is_key(line: str) -> bool:
     """Whether a header's line is a key and its value rather than a name."""
-    return re.search(r"[:=,;\t]", line) is not None or headers.rate([line]) != (None, None)
+    return OF_KEY.search(line) is not None or headers.rate([line]) != (None, None)
 
 
 def _of_columns(row: list[str], columns: int) -> list[str]:
     """A row of names, fitted to the columns if only empty fields at its end are too many, or one is too few."""
     while len(row) > columns and not row[-1]:
-        row = row[:-1]
+        row.pop()
     return [*row, ""] if len(row) == columns - 1 > 1 else row

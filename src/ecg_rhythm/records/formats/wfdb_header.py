@@ -12,6 +12,8 @@ from pathlib import Path, PureWindowsPath
 
 from ecg_rhythm.records import scratch
 
+SEGMENTS = re.compile(r"/\d+$")
+"""How many segments a record has, behind its name."""
 SUFFIXES = (".hea", ".dat", ".mat")
 
 
@@ -35,7 +37,7 @@ def corrected(text: str, name: str, keep_length: bool = True) -> str:
     """
     first, *others = lines_of(text)
     words = first.split()
-    segments = words[0].rpartition("/")[2] if re.search(r"/\d+$", words[0]) else ""  # any other slash is of a path
+    segments = words[0].rpartition("/")[2] if SEGMENTS.search(words[0]) else ""  # any other slash is of a path
     leads = int(words[1])
     record = [f"{name}/{segments}" if segments else name, *words[1:3]]
     if len(words) > 3 and words[3].isdecimal() and int(words[3]) and keep_length:
@@ -53,24 +55,28 @@ def _without_folder(line: str) -> str:
 def copy_of(header: Path, text: str) -> Path:
     """Write a corrected header to a temporary folder, with links to the files beside the original; gives its path."""
     folder = scratch.new_folder()
+    copy = folder / f"{header.stem}.hea"
     beside = {file.name.lower(): file for file in header.parent.iterdir() if file.suffix.lower() in SUFFIXES}
     for name in _names_in(header, text):
         original = header.with_name(name)
         original = original if original.is_file() else beside.get(name.lower(), original)
-        if original.is_file():
+        if original.is_file() and name != copy.name:  # which the header may name, too
             _link(original, folder / name)
-    copy = folder / f"{header.stem}.hea"
     copy.write_text(text, encoding="utf-8")
     return copy
 
 
 def _names_in(header: Path, text: str) -> set[str]:
     """Names of the signal files in a header, and in those of its segments, and of the headers of these."""
-    names = {line.split()[0] for line in lines_of(text)[1:]}
+    names = _first_words(text)
     for segment in [header.with_name(f"{name}.hea") for name in names]:
         if segment.is_file():
-            names |= {segment.name} | _names_in(segment, segment.read_bytes().decode("utf-8", errors="replace"))
+            names |= {segment.name} | _first_words(segment.read_bytes().decode("utf-8", errors="replace"))
     return names
+
+
+def _first_words(text: str) -> set[str]:
+    return {line.split()[0] for line in lines_of(text)[1:]}
 
 
 def _link(original: Path, link: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.wfdb_header import copy_of, corrected, lines_of
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.paths import is_dir, is_file, is_other
 from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
 from ecg_rhythm.records.recording import CUT_OFF, Recording, in_memory
 from ecg_rhythm.records.units import scale, size_of
@@ -23,6 +24,10 @@ from ecg_rhythm.records.units import scale, size_of
 if TYPE_CHECKING:
     import wfdb
 
+LONGEST_LINE = 2000
+"""The format allows 255 letters in a line; the library takes a time that grows with the square of their number."""
+LEADS = re.compile(r"(?<![-\w])[-\w]+(?:/\d*)?[ \t]+(\d{1,9})")
+AFTER_RATE = re.compile("[/(]")
 SMALL = 4_000_000
 """A record of at most this many samples, all leads together, is read at once."""
 MOST_LEADS = 1000
@@ -40,6 +45,8 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         raise BadInput(
             f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
         )
+    if any(len(line) > LONGEST_LINE for line in lines_of(text)):
+        raise BadInput(f"{header}: one of its lines has more than {LONGEST_LINE} letters; correct it there")
     if _leads_in(_as_library(header)) > MOST_LEADS:  # bytes that it skips cannot hide a number
         raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
     try:
@@ -88,7 +95,11 @@ class _Record:
 
         self.header, self.original, self.remarks = header, original, remarks
         several = "/" in lines_of(_text(header))[0].split()[0]
-        head = wfdb.rdheader(str(header.with_suffix("")), rd_segments=several)
+        head = wfdb.rdheader(str(header.with_suffix("")))
+        if several:
+            _check_files(original, header.parent, [f"{name}.hea" for name in head.seg_name])
+            head = wfdb.rdheader(str(header.with_suffix("")), rd_segments=True)
+        _check_files(original, header.parent, _signal_files(head, several))
         in_frame = _samples_per_frame(head, several)
         self.framed = any(samples != 1 for samples in in_frame.values())
         large = head.sig_len is not None and head.sig_len * max(sum(in_frame.values()), head.n_sig) > SMALL
@@ -115,7 +126,9 @@ class _Record:
         try:
             samples = self._leads(self._frames(first, -(-stop // per_frame)))[lead]
         except LIBRARY_ERRORS as error:
-            raise BadInput(f"{self.original}: this WFDB record is damaged{why(error)}; get a new copy") from None
+            raise BadInput(
+                f"{self.original}: this WFDB record is damaged{why(error, self.original)}; get a new copy"
+            ) from None
         return samples[start - first * per_frame :][: stop - start]
 
     def _frames(self, start: int, stop: int | None) -> wfdb.Record:
@@ -135,6 +148,21 @@ class _Record:
         if self.framed:
             return list(record.e_p_signal or [])
         return [] if record.p_signal is None else list(record.p_signal.T)
+
+
+def _check_files(header: Path, folder: Path, names: Iterable[str]) -> None:
+    """Check that what a record is made of are files: to open a pipe, for one, is to wait for who writes to it."""
+    for name in dict.fromkeys(names):
+        file = folder / name
+        if is_other(file) or is_dir(file):
+            raise BadInput(f"{header}: {name} beside it is a folder, a pipe, a device or a socket; put a file there")
+
+
+def _signal_files(head: wfdb.Record | wfdb.MultiRecord, several: bool) -> Iterator[str]:
+    """Yield the names of the signal files of a record, or of its segments; these have no segments of their own."""
+    for one in head.segments if several else [head]:
+        if one is not None:
+            yield from one.file_name or []
 
 
 def _samples_per_frame(head: wfdb.Record | wfdb.MultiRecord, several: bool) -> dict[str, int]:
@@ -161,7 +189,7 @@ def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
         return record
     copies = " and ".join([header.name, *_parts(text)])
     raise BadInput(
-        f"{header}: this WFDB record is damaged or of an unknown kind{why(error)}; "
+        f"{header}: this WFDB record is damaged or of an unknown kind{why(error, header)}; "
         f"check its header, or get a new copy of {copies}"
     ) from None
 
@@ -176,6 +204,9 @@ def _files_of_other_letters(header: Path, text: str) -> Iterator[str]:
 def _parts(text: str) -> list[str]:
     """Names of the signal files in a header, or of the headers of its segments; the first few of many."""
     first, *lines = lines_of(text)
+    named = first.split()
+    parts = named[0].rpartition("/")[2] if "/" in named[0] else named[1] if len(named) > 1 else ""
+    lines = lines[: int(parts)] if parts.isdecimal() and len(parts) < 9 else []  # what follows may be comments
     names = list(dict.fromkeys(line.split()[0] for line in lines))
     named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
     return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]
@@ -186,8 +217,11 @@ def _unit_in_segments(header: Path, lead: str) -> str:
     import wfdb
 
     for line in lines_of(_text(header))[1:]:
+        name = line.split()[0]
+        if not is_file(header.with_name(f"{name}.hea")):
+            continue
         try:
-            segment = wfdb.rdheader(str(header.with_name(line.split()[0])))
+            segment = wfdb.rdheader(str(header.with_name(name)))
             return str(segment.units[segment.sig_name.index(lead)])
         except LIBRARY_ERRORS:
             continue  # a gap, or a segment without this lead
@@ -206,7 +240,7 @@ def _as_library(header: Path) -> str:
 
 def _leads_in(header: str) -> int:
     """The number of leads in a header, where the library finds it."""
-    match = re.search(r"[-\w]+/?\d*[ \t]+(\d+)", lines_of(header)[0])
+    match = LEADS.search(lines_of(header)[0])
     return int(match[1]) if match else 0
 
 
@@ -214,7 +248,7 @@ def _rate_in(header: str, default: float) -> float:
     """The rate in a header, 0 if it is no number; the library takes 250 Hz for a rate that it cannot read."""
     words = lines_of(header)[0].split()
     try:
-        return float(re.split("[/(]", words[2])[0]) if len(words) > 2 else default
+        return float(AFTER_RATE.split(words[2])[0]) if len(words) > 2 else default
     except ValueError:
         return 0.0
 

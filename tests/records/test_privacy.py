@@ -1,0 +1,194 @@
+"""Who was recorded never reaches an answer, a message or a picture."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import edfio
+import numpy as np
+import pyarrow as pa
+import pydicom
+import pytest
+import scipy.io
+from pyarrow import parquet
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import ReadOptions, read
+from ecg_rhythm.records.personal import is_personal
+from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
+
+NAME, NUMBER, BORN = "Zyxwvut Qponmlk", "ZQ7654321", "1931-07-29"
+SECRETS = re.compile("zyxwvut|qponmlk|7654321|1931.?07|29.?jul|07.29|29.07", re.IGNORECASE)
+SAMPLES = "\n".join(f"{value:.4f}" for value in LEAD)
+ROWS = "\n".join(f"{t:.3f},{value:.4f}" for t, value in zip(TIMES, LEAD, strict=True))
+SPACED = "\n".join(f"{t:.3f} {value:.4f} 1{i % 7}" for i, (t, value) in enumerate(zip(TIMES, LEAD, strict=True)))
+
+
+def edf(folder: Path) -> Path:
+    import datetime
+
+    signal = edfio.EdfSignal(LEAD, FS, label="ECG II", physical_dimension="mV", physical_range=(-2, 2))
+    patient = edfio.Patient(code=NUMBER, sex="F", birthdate=datetime.date(1931, 7, 29), name=NAME.replace(" ", "_"))
+    notes = [edfio.EdfAnnotation(0, None, f"{NAME}, born {BORN}")]
+    edfio.Edf([signal], patient=patient, annotations=notes).write(folder / "r.edf")
+    return folder / "r.edf"
+
+
+def bdf(folder: Path) -> Path:
+    signal = edfio.BdfSignal(LEAD, FS, label="II", physical_dimension="mV", physical_range=(-2, 2))
+    edfio.Bdf([signal], patient=edfio.Patient(code=NUMBER, name=NAME.replace(" ", "_"))).write(folder / "r.bdf")
+    return folder / "r.bdf"
+
+
+def dicom(folder: Path) -> Path:
+    path = as_dicom(folder)
+    dataset = pydicom.dcmread(path)
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = NAME.replace(" ", "^"), NUMBER, "19310729"
+    dataset.OtherPatientIDs, dataset.PatientComments = NUMBER, f"{NAME} {BORN}"
+    dataset.save_as(path)
+    return path
+
+
+def dicom_of_odd_values(folder: Path) -> Path:
+    """Values of which the library says that they are none of their kind, and repeats them."""
+    path = dicom(folder)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"19310729", b"1931-7-2").replace(NUMBER.encode(), b"ZQ76543\x01\x02"))
+    return path
+
+
+def wfdb(writer: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = writer(folder)
+        path.write_text(f"{path.read_text()}# {NAME} {NUMBER}\n# birth date: {BORN}\n#Name: {NAME}\n")
+        return path
+
+    return write
+
+
+def matlab(folder: Path) -> Path:
+    content = {"ecg": LEAD, "Fs": FS, "units": "mV", "name": NAME, "id": NUMBER, "birthdate": BORN}
+    scipy.io.savemat(folder / "r.mat", content | {"info": {"patient": NAME, "birth": BORN}})
+    return folder / "r.mat"
+
+
+def numpy(folder: Path) -> Path:
+    np.savez(folder / "r.npz", ecg=LEAD, fs=FS, unit="mV", name=NAME, patient=NUMBER, birth=BORN)
+    return folder / "r.npz"
+
+
+def as_parquet(folder: Path) -> Path:
+    table = pa.table({"ecg": LEAD, "patient": [NAME] * len(LEAD)})
+    parquet.write_table(table.replace_schema_metadata({"fs": "250", "unit": "mV", "patient": NAME, "dob": BORN}),
+                        folder / "r.parquet")  # fmt: skip
+    return folder / "r.parquet"
+
+
+def text(*header: str, rows: str = SAMPLES) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / "r.csv").write_text("\n".join([*header, rows]) + "\n")
+        return folder / "r.csv"
+
+    return write
+
+
+WRITERS = {
+    "edf": edf,
+    "bdf": bdf,
+    "dicom": dicom,
+    "dicom-odd": dicom_of_odd_values,
+    "wfdb": wfdb(as_wfdb),
+    "wfdb-flac": wfdb(as_wfdb_flac),
+    "matlab": matlab,
+    "numpy": numpy,
+    "parquet": as_parquet,
+    "apple": text(f"Name,{NAME}", f'Date of Birth,"{BORN}"', "Sample Rate,250 hertz", "", "Lead,Lead I", "Unit,mV", ""),
+    "one-column": text(f"Patient: {NAME}", f"ID: {NUMBER}", f"geboren: {BORN}", "fs: 250", "unit: mV"),
+    "two-columns": text("# fs = 250", f"Date of birth,{BORN}", f"Name,{NAME}", rows=ROWS),
+    "repeated": text(f"Patient,Patient {NAME}", f"ID,{NUMBER}", "fs: 250"),
+    "names-between": text("time (s),ECG (mV)", f"Patient,{NAME}", rows=ROWS),
+    "spaces": text("# fs = 250", f"Patient {NAME}", rows=SPACED),
+    "fields": text(f"fs: 250,patient: {NAME}", rows=ROWS),
+    "json": text(f'# {{"fs": 250, "patient": "{NAME}"}}', rows=ROWS),
+    "at-end": text("ecg (mV)", rows=f"{SAMPLES}\nPatient: {NAME} {NUMBER}\n{BORN}"),
+    "words": text("ecg (mV)", rows="\n".join([SAMPLES, NAME, SAMPLES])),
+    "no-numbers": text("fs: 250", rows=f"{NAME} {BORN}"),
+    "first-rows": text(rows=f"{NUMBER[2:]}\n{SAMPLES}"),
+    "chinese": text(f"姓名：{NAME}", f"姓名: {NAME}", "fs: 250"),
+}  # fmt: skip
+
+
+def everything_said(path: Path, options: ReadOptions = ReadOptions()) -> str:  # noqa: B008
+    try:
+        record = read(path, options)
+    except BadInput as error:
+        return str(error)
+    return f"{record.name} {record.lead} {record.remarks}"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_that_is_read_says_who_was_recorded(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path)
+    for options in (ReadOptions(), ReadOptions(fs=FS, unit="mV"), ReadOptions(lead="no such lead")):
+        said = everything_said(path, options)
+        assert not SECRETS.search(said), said
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_no_message_about_a_damaged_file_says_who_was_recorded(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path)
+    whole, chance = path.read_bytes(), random.Random(name)
+    begin = min(len(whole), 1500)  # where headers are
+    for _ in range(25):
+        content = bytearray(whole)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(begin)
+            if name.startswith("wfdb") and set(content[at : at + 20]) & set(b"\n#"):
+                continue  # a comment must stay one: nothing else tells a name from that of a lead
+            if chance.random() < 0.3:
+                del content[at : at + chance.randrange(1, 20)]
+            else:
+                content[at % len(content)] = chance.choice((chance.randrange(256), ord("#"), ord("0"), ord(" ")))
+        path.write_bytes(content if chance.random() < 0.8 else content[: chance.randrange(begin)])
+        said = everything_said(path)
+        assert not SECRETS.search(said), said
+
+
+@pytest.mark.parametrize("option", [[], ["--csv"], ["--json"]])
+def test_no_output_says_who_was_recorded(tmp_path: Path, option: list[str]) -> None:
+    for number, writer in enumerate(WRITERS.values()):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        writer(folder)
+    pictures = ["--plot", str(tmp_path / "pictures")] if option == ["--json"] else []
+    done = subprocess.run(
+        [sys.executable, "-m", "ecg_rhythm", "classify", str(tmp_path), *option, *pictures],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not SECRETS.search(done.stdout), done.stdout
+    assert not SECRETS.search(done.stderr), done.stderr
+    if option == ["--json"]:
+        assert len(json.loads(done.stdout)) > 10
+        assert not [path for path in (tmp_path / "pictures").iterdir() if SECRETS.search(path.name)]
+
+
+def test_names_of_columns_are_no_personal_line() -> None:
+    for line in ("id,time,ecg", "ID;Time (s);II", "name\tECG", "Lead,Lead II", "Unit,mV", "fs: 250", "time I II"):
+        assert not is_personal(line), line
+    for line in (
+        "Name,A B",
+        "Patient ID: 7",
+        "# dob=1.2.1970",
+        "Date of Birth,1.2.1970",
+        "Nachname;B",
+        "fs 3, patient: x",
+    ):
+        assert is_personal(line), line
