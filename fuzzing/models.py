@@ -131,7 +131,7 @@ def use_run(path: Path) -> None:
     run.check_same(IDENTITY)
 
 
-def whole(seed: Path) -> tuple[bytes, Callable[[bytes, Path], None]]:
+def whole(seed: Path) -> tuple[bytes, Callable[[bytes, Path], object]]:
     """What to mutate of a file: all of it, but a hash at its end."""
     content = seed.read_bytes()
     if seed.suffix == ".onnx":
@@ -140,10 +140,10 @@ def whole(seed: Path) -> tuple[bytes, Callable[[bytes, Path], None]]:
         tensors, text = tensor_file.read(seed, "file", "")
         save_file(tensors, seed, metadata={KEY: text})
         content = seed.read_bytes()
-    return content, lambda mutant, path: path.write_bytes(mutant) and None
+    return content, lambda mutant, path: path.write_bytes(mutant)
 
 
-def text_alone(seed: Path) -> tuple[bytes, Callable[[bytes, Path], None]]:
+def text_alone(seed: Path) -> tuple[bytes, Callable[[bytes, Path], object]]:
     """What to mutate of a model or checkpoint: the text in it, which then gets a new hash."""
     if seed.suffix == ".onnx":
         graph = onnx.load(seed)
@@ -160,7 +160,7 @@ def text_alone(seed: Path) -> tuple[bytes, Callable[[bytes, Path], None]]:
     return text.encode(), lambda mutant, path: tensor_file.write(path, tensors, mutant.decode(errors="replace"))
 
 
-def graph_alone(seed: Path) -> tuple[bytes, Callable[[bytes, Path], None]]:
+def graph_alone(seed: Path) -> tuple[bytes, Callable[[bytes, Path], object]]:
     """What to mutate of an ONNX file: its operators, their attributes, their inputs and the sizes in it."""
     before = onnx.load(seed)
     operators = onnx_file.OPERATORS.split()
@@ -196,7 +196,7 @@ class Target:
     """What is fuzzed: a writer of the file, what of it is mutated, and what uses it."""
 
     write: Callable[[Path], Path]
-    mutated: Callable[[Path], tuple[bytes, Callable[[bytes, Path], None]]]
+    mutated: Callable[[Path], tuple[bytes, Callable[[bytes, Path], object]]]
     use: Callable[[Path], object]
 
 

@@ -28,7 +28,7 @@ from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, joined, read_predictions, write_predictions
 from ecg_rhythm.experiments.folder import Run, check_together
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
-from ecg_rhythm.schema import parse
+from ecg_rhythm.schema import loads, parse
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
 RESULT, JOBS = "result.json", "jobs.json"
@@ -210,9 +210,9 @@ def _finished(path: Path) -> _Finished:
     check_together(folds)
     scores = [fold.read_scores() for fold in folds]
     try:
-        job = json.loads(folds[0].job.read_text())
+        job = loads(folds[0].job.read_text())
         name = job.pop("name")
-        environments = [json.loads(fold.environment.read_text()) for fold in folds]
+        environments = [loads(fold.environment.read_text()) for fold in folds]
         machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged = f"{folds[0].job.name} or {folds[0].environment.name}"
@@ -253,7 +253,7 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
         If it is not a result's folder.
     """
     try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        result: dict[str, Any] = loads((folder / RESULT).read_text())
         for key in ("title", "training", *MADE_FROM):
             result[key]
         for key in ("measures", "confusion", "calibration_error", "calibrated"):

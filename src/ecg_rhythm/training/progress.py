@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from ecg_rhythm import files
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.schema import loads
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Time = Annotated[float, Field(ge=0, le=1e12)]
@@ -219,6 +220,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """Read how far a run is; None if the file is missing or damaged."""
     try:
-        return Progress(**json.loads(path.read_text()))
+        return Progress(**loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
