@@ -49,6 +49,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     for group, names in zip(whole["param_groups"], names_in_state(optimizer), strict=True):
         if not all(set(whole["state"].get(i, names)) == names for i in group["params"]):
             raise ValueError("a part of the optimizer's state is missing")
+    if not whole["state"]:
+        raise ValueError("the optimizer's state is missing")
     optimizer.load_state_dict(whole)
 
 
@@ -99,6 +101,8 @@ def restore_checkpoint(
         If they are not those of this network.
     """
     try:
+        if {name.partition(".")[0] for name in tensors} - {"network", "average", "optimizer"}:
+            raise ValueError("there are other tensors")
         network.load_state_dict(_below("network.", tensors))
         if average is not None:
             average.load_state_dict(_below("average.", tensors))

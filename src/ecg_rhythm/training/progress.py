@@ -37,7 +37,7 @@ class State:
     seconds: Time = 0.0
     cpu_seconds: Time = 0.0
     """Time spent on this run so far, and time of all cores together."""
-    scaler: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, int | float] = field(default_factory=dict)
     """Loss scale of fp16 training."""
     hotlog: list[dict[str, int | float | None]] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
@@ -72,7 +72,7 @@ class State:
             return f"epoch {self.best_epoch} is its best, and {self.epoch} its last"
         if [phase.get("phase") for phase in self.phases] != list(range(self.phase)):
             return f"it has scores of {len(self.phases)} phases, and is in phase {self.phase}"
-        if not all(isinstance(phase.get("epochs"), int) for phase in self.phases):
+        if any(phase.get("epochs") not in range(most + 1) for phase, most in zip(self.phases, epochs, strict=False)):
             return "a finished phase has no number of epochs"
         return None
 

@@ -139,7 +139,11 @@ class Trainer:
             restore_checkpoint(self.learning, self.average, optimizer, tensors, self.place.checkpoint)
         scaler = self.accelerator.scaler
         if scaler is not None and state.scaler:
-            scaler.load_state_dict(state.scaler)
+            try:
+                scaler.load_state_dict(state.scaler)
+            except (KeyError, RuntimeError):
+                where = self.place.checkpoint
+                raise BadInput(f"{where}: its loss scale is damaged; train it again with --restart") from None
         while state.epoch < self.epochs[phase] and not state.has_stalled(self.options):
             self.train_epoch(optimizer)
             if state.is_due(self.options, self.epochs[phase]):

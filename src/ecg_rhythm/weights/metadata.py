@@ -7,14 +7,17 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ecg_rhythm.config import ModelConfig
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.calibration import Calibration
-from ecg_rhythm.schema import Section
+from ecg_rhythm.schema import Section, parse
 from ecg_rhythm.version import __version__
 
 KEY = "ecg_rhythm"
 """Entry of a file's metadata that holds a `Metadata` as JSON."""
 HASH = "ecg_rhythm.sha256"
 """Entry of a file's metadata that holds a hash of all the rest; files of earlier versions have none."""
+MOST_LETTERS = 4 << 20
+"""Length of the longest JSON; that of a thousand classes has half of it."""
 
 
 class Metadata(Section):
@@ -41,3 +44,17 @@ class Metadata(Section):
         if self.calibration is not None and list(self.calibration.thresholds) != self.classes:
             raise ValueError("calibration.thresholds must have each of the classes, in their order")
         return self
+
+
+def described(text: str, source: str) -> Metadata:
+    """Read what a file says of itself.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be, with the `source` in the message.
+    """
+    if len(text) > MOST_LETTERS:
+        raise BadInput(f"{source}: its metadata are longer than {MOST_LETTERS >> 20} MiB; use another file")
+    metadata: Metadata = parse(Metadata, text, source)
+    return metadata

@@ -10,10 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.schema import parse
 from ecg_rhythm.weights import onnx_file, onnx_session
 from ecg_rhythm.weights.checking import checked, noise
-from ecg_rhythm.weights.metadata import Metadata
+from ecg_rhythm.weights.metadata import Metadata, described
 from ecg_rhythm.weights.onnx_session import LENGTHS, LOGITS, SIGNALS
 
 
@@ -63,7 +62,7 @@ def load(path: Path, *, trusted: bool = False) -> OnnxModel:
         If it is missing, damaged, or not from this program, or what it gives cannot be logits.
     """
     content, text = onnx_file.read(path)
-    metadata: Metadata = parse(Metadata, text, str(path))
+    metadata = described(text, str(path))
     signals, lengths = noise(metadata.fs)
     if not trusted and (why := onnx_session.survives(content, signals.shape[1])):
         raise BadInput(f"{path}: this model cannot be used: {why}; {onnx_file.BY}")

@@ -27,7 +27,7 @@ SAMPLES_STEP = 1536
 """Signals are padded to multiples of this many samples: the exporter can follow the shapes of no others."""
 THREADS = "OMP_NUM_THREADS"
 """What limits the threads of most libraries; this one does not know it."""
-MOST_MEMORY, MOST_SECONDS = 4 << 30, 60
+MOST_MEMORY, MOST_SECONDS = 4 << 30, 20
 """Bytes for the values between layers, of all sessions of a process together; time for the first signals of a file."""
 
 

@@ -13,10 +13,9 @@ from ecg_rhythm import networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks import Network
 from ecg_rhythm.networks.registry import build
-from ecg_rhythm.schema import parse
 from ecg_rhythm.weights import tensor_file
 from ecg_rhythm.weights.checking import checked
-from ecg_rhythm.weights.metadata import Metadata
+from ecg_rhythm.weights.metadata import Metadata, described
 
 
 def save(path: Path, network: networks.Network, metadata: Metadata) -> None:
@@ -33,7 +32,7 @@ def load(path: Path) -> tuple[networks.Network, Metadata]:
         If the file is missing, damaged, or not from this program, or its architecture is not installed.
     """
     state, text = tensor_file.read(path, "weights file", "get a new copy")
-    metadata: Metadata = parse(Metadata, text, str(path))
+    metadata = described(text, str(path))
     network = build(metadata.config, metadata.fs, len(metadata.classes), str(path))
     try:
         network.load_state_dict(state)
