@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import shutil
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from ecg_rhythm import networks
 from ecg_rhythm.experiments.run import train
+from ecg_rhythm.training.checkpoint import read_checkpoint, restore_checkpoint
+from ecg_rhythm.training.optimizer import optimizer_of
 from ecg_rhythm.weights import tensor_file
 from tests.as_written.test_as_written import INTERRUPTED, KEPT, run_of
 from tests.helpers import refusal
@@ -28,12 +32,25 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+def go_on(checkpoint: Path) -> None:
+    """Make a network ready to go on, as training does."""
+    config = run_of(checkpoint.parent).model
+    _, tensors = read_checkpoint(checkpoint, networks.epochs_per_phase(config))
+    network = networks.build(config, 100.0, 3)
+    network.enter_phase(1)
+    optimizer = optimizer_of(network, config.training_parameters)
+    restore_checkpoint(network, copy.deepcopy(network), optimizer, tensors, checkpoint)
+
+
 def why(checkpoint: Path) -> str:
     """What going on from it is refused with."""
-    kept, run = checkpoint.parents[4], run_of(checkpoint.parent)
-    message = refusal(lambda: train(run, kept / "data", kept / "logs", device="cpu"))
-    assert str(checkpoint) in message and message.endswith("train it again with --restart")
+    message = refusal(lambda: go_on(checkpoint))
+    assert str(checkpoint) in message and message.endswith(("train it again with --restart", "one that training wrote"))
     return message
+
+
+def test_the_checkpoint_of_this_run_is_not_refused(checkpoint: Path) -> None:
+    go_on(checkpoint)
 
 
 def test_a_changed_bit_anywhere_is_noticed(checkpoint: Path) -> None:
@@ -44,7 +61,7 @@ def test_a_changed_bit_anywhere_is_noticed(checkpoint: Path) -> None:
         changed = bytearray(good)
         changed[place] ^= 1 << rng.randrange(8)
         checkpoint.write_bytes(changed)
-        assert "damaged" in why(checkpoint) or "does not describe" in why(checkpoint)
+        why(checkpoint)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100, b"\xff" * 8, b"\2\0\0\0\0\0\0\0{}"])

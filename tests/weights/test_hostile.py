@@ -92,7 +92,7 @@ def test_a_model_of_this_kind_is_not_refused(tmp_path: Path) -> None:
         ([node("Relu", ["mean"], ["made"], body=branch("a"))], {}, None, "has graphs within its graph"),
         ([node("RandomNormal", [], ["made"], shape=[1])], {}, None, "uses the operator 'RandomNormal'"),
         ([node("Foo", ["mean"], ["made"], domain="com.other")], {}, None, "uses the operator 'com.other.Foo'"),
-        ([node("ConstantOfShape", ["size"], ["made"])], {"size": [200_000, 200_000]}, None, "more than 4 GiB of memory"),
+        ([node("ConstantOfShape", ["size"], ["made"])], {"size": [10**6, 10**6]}, None, "more than 4 GiB of memory"),
         ([node("Range", ["a", "b", "c"], ["r"]), node("Cast", ["r"], ["made"], to=1)],
          {"a": 0, "b": 10**12, "c": 1}, None, "more than 4 GiB of memory"),
         ([node("Log", ["zero"], ["made"])], {"zero": np.float32(0)}, None, "gives no numbers, but NaN or infinity"),
