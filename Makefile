@@ -32,9 +32,10 @@ model: $(READY)  ## The networks that come with the program, trained again: thre
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --to src/ecg_rhythm/assets/default.onnx
 	$(BIN)/ecg-rhythm export logs/ResGRU/shipped/fold0 --calibrate results/default --int8 --to src/ecg_rhythm/assets/fast.onnx
 
-fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, two hours on one core
+fuzz: $(READY)  ## 20,000 mutated files for each reader and each file of a model, as many requests; a day on one core
 	$(BIN)/python -m scripts.install dev,fuzz
 	$(BIN)/python -m fuzzing.readers all
+	$(BIN)/python -m fuzzing.models all
 	$(BIN)/python -m fuzzing.service
 
 lint: $(READY)

@@ -7,10 +7,6 @@ findings: they are kept in `fuzzing/findings/`, with their traceback.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import subprocess
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -31,9 +27,10 @@ with atheris.instrument_imports(include=["ecg_rhythm", "edfio", "pydicom", "wfdb
     for form in FORMATS:
         form.load()
 
+from fuzzing import loop
 from fuzzing.inputs import LEAD, WRITERS
+from fuzzing.loop import keep
 
-FINDINGS = Path(__file__).parent / "findings"
 SECONDS, MEGABYTES = 5, 1024
 """The most that reading a file may take."""
 SEPARATOR = b"\n#--- signal ---\n"
@@ -79,20 +76,12 @@ def target(suffix: str, folder: Path) -> Callable[[bytes], None]:
         path.write_bytes(content)
         try:
             if not np.isfinite(records.read(path).signal).all():
-                keep(content, "samples that are not numbers")
+                keep(content, "samples that are not numbers", path.name)
         except BadInput as error:
             if path.stem not in str(error):
-                keep(content, f"a message that does not name the file: {error}")
+                keep(content, f"a message that does not name the file: {error}", path.name)
         except Exception:
-            keep(content, traceback.format_exc())
-
-    def keep(content: bytes, what: str) -> None:
-        finding = FINDINGS / hashlib.sha256("".join(what.splitlines()[-3:]).encode()).hexdigest()[:12]
-        if not finding.exists():
-            finding.mkdir(parents=True)
-            (finding / path.name).write_bytes(content)
-            (finding / "what.txt").write_text(what)
-            print(f"FINDING in {finding}: {what.splitlines()[-1]}", flush=True)
+            keep(content, traceback.format_exc(), path.name)
 
     return read
 
@@ -101,33 +90,10 @@ def fuzz(reader: str, inputs: int) -> None:
     """Fuzz one reader. It does not come back: libFuzzer ends the process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        corpus, written = folder / "corpus", folder / "written"
-        corpus.mkdir()
-        written.mkdir()
-        files = list(seeds(reader, written))
-        for number, (_, content) in enumerate(files):
-            (corpus / str(number)).write_bytes(content)
-        FINDINGS.mkdir(exist_ok=True)
-        options = [f"-runs={inputs}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", "-max_len=100000",
-                   f"-artifact_prefix={FINDINGS}/{reader}-", "-seed=1", "-print_final_stats=1"]  # fmt: skip
-        atheris.Setup([sys.argv[0], *options, str(corpus)], target(files[-1][0], folder))
-        atheris.Fuzz()
-
-
-def main() -> None:
-    """Fuzz one reader, or all, each in a process of its own."""
-    parser = argparse.ArgumentParser(description="Fuzz one reader with mutated files, or all.")
-    parser.add_argument("reader", choices=["all", *READERS])
-    parser.add_argument("--inputs", type=int, default=20_000, help="mutated files for each reader")
-    arguments = parser.parse_args()
-    if arguments.reader != "all":
-        fuzz(arguments.reader, arguments.inputs)
-        return
-    for name in READERS:
-        print(f"{name}: {arguments.inputs} inputs", flush=True)
-        command = [sys.executable, "-m", "fuzzing.readers", name, "--inputs", str(arguments.inputs)]
-        subprocess.run(command, check=False)
+        files = list(seeds(reader, folder))
+        read = target(files[-1][0], folder)
+        loop.fuzz(reader, [content for _, content in files], read, inputs, SECONDS, MEGABYTES)
 
 
 if __name__ == "__main__":
-    main()
+    loop.main("fuzzing.readers", READERS, fuzz)

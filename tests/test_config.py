@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,40 @@ def test_the_schema_of_job_files_takes_ours_and_the_originals(challenge_files: P
 def test_the_schema_of_job_files_refuses_a_bad_name(name: str) -> None:
     assert faults(JobFile, {name: JOB}) == [""]
     assert faults(JobFile, {"mine": JOB | {"model": name, "split": name}}) == ["mine.model", "mine.split"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"a": ' + "9" * 10_000 + "}",
+        '{"a": 1e999}',
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        "{" + ", ".join(f'"{i}": 0' for i in range(60_000)) + "}",
+        "{" + ", ".join('"a": 0' for _ in range(60_000)) + "}",
+        '{"' + "x" * 1_000_000 + '": {}}',
+        '{"x": {"model": "' + "m" * 1_000_000 + '", "split": "s", "cvids": [0]}}',
+        '{"x": {"model": "m", "split": "s", "cvids": [' + "9" * 4000 + "]}}",
+    ],
+)
+def test_json_that_could_take_for_ever_is_refused_in_a_short_sentence(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.json"
+    path.write_text(text)
+    for read in (load_jobs, load_model):
+        message = refusal(partial(read, path))
+        assert message.startswith(f"{path}: ") and len(message) < 1500
+
+
+def test_a_number_that_no_computer_has_is_refused_where_any_value_may_be() -> None:
+    for number in ("1e999", "NaN", "-Infinity"):
+        with_it = paper("model_parameters.n_channels_first", 1234567).replace("1234567", number)
+        says = refusal(partial(parse, ModelConfig, with_it, "m.json"))
+        assert f"{number} is no number that can be computed with" in says
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("there is no /dev/zero here")
+    assert "more than 64 MiB" in refusal(lambda: load_model("/dev/zero"))

@@ -32,7 +32,7 @@ class Preprocessing(Section):
     """Samples per segment of the spectrogram."""
     noverlap: int = Field(default=32, ge=0)
     """Samples that two neighbouring segments share."""
-    log_of_zero: float = 0.0
+    log_of_zero: float = Field(default=0.0, ge=-1000, le=1000)
     """Value of the logarithm where the power is zero."""
 
     @model_validator(mode="after")
@@ -68,7 +68,7 @@ class TrainingParameters(Section):
     """Chance that dropout sets a unit to 0 in training."""
     exponential_decay: Flag
     """Multiply the learning rate by 0.9999 after every step."""
-    dataset_compensation: float = Field(ge=0)
+    dataset_compensation: float = Field(ge=0, le=100)
     """Repetition of rare classes: a class comes int(100 x this / its share in percent) + 1 times per epoch."""
     validation_step: int = Field(ge=1)
     """Epochs between two validations; the last epoch of a phase is always validated."""
@@ -78,7 +78,7 @@ class TrainingParameters(Section):
     """Do not stop a phase early before more than this many epochs have passed."""
     choose_from: float = Field(default=0, ge=0, lt=1)
     """Share of the epochs of a phase after which validation may choose; earlier weights are never kept."""
-    epochs: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+    epochs: Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)] | None = None
     """Largest number of epochs of each phase, or one number for all; null takes those of the architecture."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient, which is clipped to it; null does not clip."""
@@ -206,7 +206,7 @@ class Job(Section):
     """Write a TensorBoard log."""
     log_test_score: Flag = False
     """Also score the test fold at every validation; the score is shown, but never used to choose."""
-    cvids: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    cvids: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(min_length=1, max_length=100_000)
     """Numbers of the folds to run, from 0."""
     labels: str | None = None
     """Label version to train and score on; null takes the default of the data set."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -28,8 +30,8 @@ Flag = Annotated[
 """A boolean; the strings "True" and "False" of the original's files count as booleans too."""
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-"""A name for a folder or a file: letters, digits and . _ + - only."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
+"""A name for a folder or a file: up to 100 letters, digits and . _ + - only."""
 
 
 class Section(BaseModel):
@@ -38,12 +40,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-MOST_PROBLEMS = 4
-"""Largest number of problems of one file that a message names."""
+MOST_PROBLEMS, MOST_LETTERS = 4, 100
+"""Largest number of problems of one file that a message names, and of letters of the key where one is."""
+MOST_BYTES = 64 << 20
+"""Size of the largest text file that is read as a whole."""
 
 
 SENTENCES = {
     "string_pattern_mismatch": "only letters, digits and . _ + - are allowed, beginning with a letter or digit",
+    "string_too_long": "this is longer than any that belongs here",
     "too_short": "give more values",
     "too_long": "give fewer values",
 }
@@ -64,10 +69,31 @@ def parse(kind: Any, text: str | bytes, source: str) -> Any:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
         value = adapter.validate_json(text)
-        json.loads(text, object_pairs_hook=lambda pairs: _without_repeats(pairs, source))
+        json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _without_repeats(pairs, source),
+            parse_constant=lambda name: _finite(name, source),
+            parse_float=lambda digits: _finite(digits, source),
+        )
         return value
     except ValidationError as error:
         raise BadInput(f"{source}: {_explain(error, kind)}") from None
+    except (ValueError, RecursionError):  # pydantic takes integers of any length, and deeper lists
+        raise BadInput(f"{source}: its numbers or lists are longer or deeper than any that belong here") from None
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON text; whatever is wrong with it is a ValueError.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or nested too deeply for Python.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def checked_name(name: str) -> str:
@@ -93,7 +119,11 @@ def read_text(path: Path | str) -> str:
         If it cannot be read; the message says why.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise BadInput(f"{path}: this has more than {MOST_BYTES >> 20} MiB; name a smaller file")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file; check the name") from None
     except IsADirectoryError:
@@ -115,17 +145,30 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 def _without_repeats(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
     """Refuse a repeated key, of which JSON readers silently keep one."""
-    keys = [key for key, _ in pairs]
-    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-        raise BadInput(f"{source}: key {repeated[0]} appears twice; remove or rename one of them")
+    counts = Counter(key for key, _ in pairs)
+    if repeated := sorted(key for key, count in counts.items() if count > 1):
+        raise BadInput(f"{source}: key {_shown(repeated[0])} appears twice; remove or rename one of them")
     return dict(pairs)
+
+
+def _finite(digits: str, source: str) -> float:
+    """Refuse what JSON has no number for: readers take it for infinity, or not at all."""
+    if not math.isfinite(number := float(digits)):
+        raise BadInput(f"{source}: {_shown(digits)} is no number that can be computed with; correct it")
+    return number
+
+
+def _shown(key: str) -> str:
+    """A key, as much of it as a message has room for."""
+    key = key.encode("unicode_escape").decode()
+    return key if len(key) <= MOST_LETTERS else f"{key[: MOST_LETTERS - 3]}..."
 
 
 def _explain(error: ValidationError, kind: Any) -> str:
     problems = []
     all_problems = error.errors(include_url=False)
     for problem in all_problems[:MOST_PROBLEMS]:
-        path = ".".join(str(part) for part in problem["loc"] if part != "[key]").encode("unicode_escape").decode()
+        path = _shown(".".join(str(part) for part in problem["loc"] if part != "[key]"))
         if problem["type"] == "json_invalid":
             problems.append(f"this is not valid JSON: {problem['ctx']['error']}; correct it there")
         elif problem["type"] == "extra_forbidden":
@@ -136,8 +179,10 @@ def _explain(error: ValidationError, kind: Any) -> str:
         else:
             message = SENTENCES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
             value = json.dumps(problem["input"], default=str)
-            shown = value if len(value) <= 40 else value[:37] + "..."
-            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]} (found {shown}); correct it")
+            shown = f" (found {value if len(value) <= 40 else value[:37] + '...'})"
+            if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+                shown = ""  # the message names what does not fit
+            problems.append(f"{path or 'the file'}: {message[:1].lower()}{message[1:]}{shown}; correct it")
     if len(all_problems) > MOST_PROBLEMS:
         problems.append(f"and {len(all_problems) - MOST_PROBLEMS} more")
     return "; ".join(problems)

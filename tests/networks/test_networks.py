@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ecg_rhythm.networks.blocks.frontend import FrontEnd
 from ecg_rhythm.networks.blocks.spectrogram import LogSpectrogram
 from ecg_rhythm.networks.blocks.steps import Steps
 from ecg_rhythm.networks.registry import build, check
-from tests.helpers import model
+from tests.helpers import model, refusal
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -333,3 +334,16 @@ def test_a_rail_hardly_changes_the_size_of_the_rest() -> None:
 def test_nothing_is_seen_of_a_flat_line(fs: float) -> None:
     assert np.abs(seen(np.full(3000, 1.7), fs)).max() < 0.01
     assert np.isfinite(seen(BEATS, fs)).all()
+
+
+def test_a_network_that_is_too_large_is_refused_before_its_weights_are_filled() -> None:
+    parameters = model().model_parameters
+    wide = parameters | {"n_channels_first": 4096, "n_conv_blocks": 100, "dilation_rates": [1] * 100}
+    deep = parameters | {"n_channels_first": 1, "growth_block_end": 0, "n_conv_blocks": 4096, "dilation_rates": [1] * 9}
+    for large in (wide, deep):
+        message = refusal(partial(build, model(model_parameters=large), 100.0, 3, "m.json"))
+        assert "parameters in" in message and "the limits are 250,000,000 and 20,000; make it smaller" in message
+    huge = parameters | {"kernel_size": [4095, 4095], "n_channels_first": 4096}
+    assert refusal(lambda: build(model(model_parameters=huge), 100.0, 3, "m.json")).startswith("m.json: CNN ")
+    longer = model(preprocessing={"spectrogram": True, "nperseg": 4096, "noverlap": 4095})
+    assert "lower noverlap" in refusal(lambda: build(longer, 100.0, 3))

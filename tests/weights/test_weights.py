@@ -67,7 +67,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full_disk(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ecg_rhythm.weights.torch_model.save_file", full_disk)
+    monkeypatch.setattr("ecg_rhythm.weights.tensor_file.save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         saved(path)
     assert path.read_bytes() == before

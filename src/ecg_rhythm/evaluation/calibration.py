@@ -6,10 +6,12 @@ Both are fitted to predictions for recordings that the models did not train on.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ecg_rhythm.schema import Section
 
@@ -19,19 +21,28 @@ TEMPERATURES = (0.05, 20.0)
 """Range in which the temperature is fitted."""
 GRID = np.linspace(0.0, 1.0, 201)
 """Coverages for which thresholds are kept."""
+Threshold = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Calibration(Section):
     """Temperature and thresholds that calibrate a model's probabilities and make its prediction sets."""
 
-    temperature: float = Field(gt=0)
+    temperature: float = Field(ge=TEMPERATURES[0] / 2, le=TEMPERATURES[1] * 2)
     """Logarithms of probabilities are divided by it."""
-    thresholds: dict[str, list[float]]
+    thresholds: dict[str, Annotated[list[Threshold], Field(min_length=len(GRID), max_length=len(GRID))]]
     """For each class, quantiles of 1 - p(class) over recordings of that class, at 0, 0.5, ..., 100 %."""
-    counts: dict[str, int]
+    counts: dict[str, Annotated[int, Field(ge=0)]]
     """Number of recordings of each class that the thresholds are fitted to."""
     folds: str = ""
     """How many folds of a result these are from, such as "3 of 5"; empty in files of earlier versions."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Calibration:
+        if list(self.counts) != list(self.thresholds):
+            raise ValueError("thresholds and counts must have the same classes, in the same order")
+        if any(high < low for quantiles in self.thresholds.values() for low, high in pairwise(quantiles)):
+            raise ValueError("thresholds must not fall from one coverage to the next")
+        return self
 
 
 def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes: list[str]) -> Calibration:

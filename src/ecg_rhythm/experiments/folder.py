@@ -18,6 +18,7 @@ from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.schema import loads
 from ecg_rhythm.weights.run_files import RunFiles
 
 ID, CODE, CODE_OF_PACKAGES = "id", "architecture_code", "augmentation_code"
@@ -73,14 +74,14 @@ class Run(RunFiles):
         except OSError:
             return ""
         try:
-            made_by = str(json.loads(content)[ID])
+            made_by = str(loads(content)[ID])
         except (ValueError, KeyError, TypeError):  # an earlier version's, or damaged
             made_by = hashlib.sha256(content).hexdigest()
         return f"{made_by} {'done' if self.is_done else 'begun'}"
 
     def read_identity(self) -> dict[str, Any]:
         """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
-        made_from: dict[str, Any] = json.loads(self.identity.read_text())
+        made_from: dict[str, Any] = loads(self.identity.read_text())
         made_from.pop(ID, None)
         for part in (made_from, made_from.get("teacher", {})):
             if "model" in part:
@@ -135,7 +136,7 @@ class Run(RunFiles):
         if self.is_done:
             return
         try:
-            made_by = json.loads(self.identity.read_text())[ID]
+            made_by = loads(self.identity.read_text())[ID]
         except (OSError, KeyError):
             made_by = uuid.uuid4().hex
         files.write_json(self.identity, {ID: made_by, **identity})

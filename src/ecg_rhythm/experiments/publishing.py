@@ -15,7 +15,7 @@ from ecg_rhythm.evaluation.predictions import Predictions, joined, read_predicti
 from ecg_rhythm.experiments.folder import Run, check_together
 from ecg_rhythm.experiments.jobs import Recipe
 from ecg_rhythm.experiments.results import JOBS, MADE_FROM, folds_missing, write
-from ecg_rhythm.schema import parse
+from ecg_rhythm.schema import loads, parse
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
 ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
@@ -86,9 +86,9 @@ def _finished(path: Path) -> _Finished:
     check_together(folds)
     scores = [fold.read_scores() for fold in folds]
     try:
-        job = json.loads(folds[0].job.read_text())
+        job = loads(folds[0].job.read_text())
         name = job.pop("name")
-        environments = [json.loads(fold.environment.read_text()) for fold in folds]
+        environments = [loads(fold.environment.read_text()) for fold in folds]
         machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged = f"{folds[0].job.name} or {folds[0].environment.name}"

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from ecg_rhythm.evaluation.calibration import Calibration
 from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, read_predictions, write_predictions
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
+from ecg_rhythm.schema import loads
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
@@ -150,7 +150,7 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
         If it is not a result's folder.
     """
     try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        result: dict[str, Any] = loads((folder / RESULT).read_text())
         for key in ("title", "training", *MADE_FROM):
             result[key]
         for key in ("measures", "confusion", "calibration_error", "calibrated"):

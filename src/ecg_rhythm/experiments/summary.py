@@ -13,6 +13,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.printable import shown
+from ecg_rhythm.schema import loads
 from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 
@@ -153,7 +154,7 @@ def _configurations_of(job: Path) -> list[Configuration]:
 
 def _expected_folds(run: RunFiles) -> list[int]:
     try:
-        return list(json.loads(run.job.read_text())["cvids"])
+        return [fold for fold in loads(run.job.read_text())["cvids"] if isinstance(fold, int)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

@@ -16,7 +16,7 @@ def _odd(size: int) -> int:
     return size
 
 
-OddSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
+OddSize = Annotated[int, Field(ge=1, le=4096), AfterValidator(_odd)]
 Positive = Annotated[int, Field(ge=1, le=4096)]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_rhythm.config import ModelConfig
-from ecg_rhythm.networks.base import Network, Phase, register
+from ecg_rhythm.networks.base import Network, Phase, Positive, register
 from ecg_rhythm.networks.blocks import recurrent
 from ecg_rhythm.networks.blocks.convolution import ConvParameters, ConvStack
 from ecg_rhythm.networks.blocks.spectrogram import input_layer
@@ -19,9 +19,9 @@ from ecg_rhythm.schema import Flag
 class CRNNParameters(ConvParameters):
     """Keys below `model_parameters` of a CRNN."""
 
-    n_lstmneurons: int = Field(ge=1)
+    n_lstmneurons: Positive
     """Units of both directions together."""
-    n_lstmlayers: int = Field(ge=1)
+    n_lstmlayers: Positive
     bidirectional: Flag
 
     @model_validator(mode="after")

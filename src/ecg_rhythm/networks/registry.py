@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from pydantic import BaseModel, TypeAdapter
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from ecg_rhythm import plugins, schema
 from ecg_rhythm.config import Chance, ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.base import ARCHITECTURES, Network
 from ecg_rhythm.schema import parse
+
+MOST_PARAMETERS, MOST_TENSORS = 250_000_000, 20_000
+"""Size of the largest network that is built, in numbers, and in tensors that hold them: 1 GB, thousands of layers."""
+
+MOST_PER_SECOND = 100_000
+"""Samples in all segments of the spectrogram of a second of signal."""
 
 
 def architecture_of(name: str, source: str = "model") -> type[Network]:
@@ -132,10 +145,46 @@ def build(model: ModelConfig, fs: float, n_classes: int, source: str = "model") 
     Raises
     ------
     BadInput
-        As `check`.
+        As `check`, or if the network would be larger than any that is built.
     """
     parameters = check(model, source)
     architecture: Any = architecture_of(model.model_name, source)
-    network: Network = architecture(model, parameters, fs, n_classes)
+    preprocessing = model.preprocessing
+    per_second = fs * preprocessing.nperseg / (preprocessing.nperseg - preprocessing.noverlap)
+    if preprocessing.spectrogram and per_second > MOST_PER_SECOND:
+        raise BadInput(
+            f"{source}: a spectrogram of {per_second:,.0f} values for each second is larger than any that is computed "
+            f"({MOST_PER_SECOND:,}); lower noverlap"
+        )
+    with _limited(f"{source}: {model.model_name}"):
+        network: Network = architecture(model, parameters, fs, n_classes)
     # The type stubs of torch do not know `to` with this argument alone.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+@contextmanager
+def _limited(what: str) -> Iterator[None]:
+    """Count the tensors of a network while it is built, before they are filled, and refuse one that has too many."""
+    tensors, numbers = 0, 0
+
+    def count(module: nn.Module, name: str, tensor: torch.Tensor | None) -> None:
+        nonlocal tensors, numbers
+        tensors, numbers = tensors + 1, numbers + (0 if tensor is None else tensor.numel())
+        if numbers > MOST_PARAMETERS or tensors > MOST_TENSORS:
+            raise BadInput(
+                f"{what} would have at least {numbers:,} parameters in {tensors:,} tensors; the limits are "
+                f"{MOST_PARAMETERS:,} and {MOST_TENSORS:,}; make it smaller"
+            )
+
+    hooks = [
+        register_module_parameter_registration_hook(count),
+        register_module_buffer_registration_hook(count),
+    ]
+    try:
+        yield
+    except (RuntimeError, MemoryError, OverflowError) as error:  # of a tensor that is too large to be made at all
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInput(f"{what} cannot be built with these parameters: {why}") from None
+    finally:
+        for hook in hooks:
+            hook.remove()

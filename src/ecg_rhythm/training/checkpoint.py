@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.weights.metadata import KEY
+from ecg_rhythm.training.optimizer import SCALARS, names_in_state
+from ecg_rhythm.training.progress import State
+from ecg_rhythm.weights import tensor_file
+
+REMEDY = "train it again with --restart"
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -27,16 +27,30 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Load the tensors of `flatten_optimizer` into an optimizer."""
+    """Load the tensors of `flatten_optimizer` into an optimizer.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of these weights.
+    """
     whole = optimizer.state_dict()
     whole["state"] = {}
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".", 2)
+            parameter = parameters[int(i)]
+            if value.shape != (() if name in SCALARS else parameter.shape):
+                raise ValueError(f"{key} has another shape than its weights")
             if value.ndim:  # in the parameter's memory layout, which torch's fused step needs
-                value = torch.empty_like(parameters[int(i)]).copy_(value)
+                value = torch.empty_like(parameter).copy_(value)
             whole["state"].setdefault(int(i), {})[name] = value
+    for group, names in zip(whole["param_groups"], names_in_state(optimizer), strict=True):
+        if not all(set(whole["state"].get(i, names)) == names for i in group["params"]):
+            raise ValueError("a part of the optimizer's state is missing")
+    if not whole["state"]:
+        raise ValueError("the optimizer's state is missing")
     optimizer.load_state_dict(whole)
 
 
@@ -50,27 +64,26 @@ def checkpoint_tensors(
     return {name: t.detach().cpu().contiguous() for name, t in state.items()} | flatten_optimizer(optimizer)
 
 
-def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], progress: dict[str, Any]) -> None:
-    """Write tensors, and `progress` as JSON, whole or not at all."""
-    with files.replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: json.dumps(progress)})
+def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], state: State) -> None:
+    """Write tensors, and the state of the run as JSON, whole or not at all."""
+    tensor_file.write(path, tensors, state.as_json())
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read the progress and the tensors of a checkpoint.
+def read_checkpoint(path: Path, epochs: Sequence[int]) -> tuple[State, dict[str, torch.Tensor]]:
+    """Read the state and the tensors of a checkpoint of a run with so many epochs in each phase.
 
     Raises
     ------
     BadInput
-        If it is damaged.
+        If it is damaged, or no such run can be in this state.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            progress: dict[str, Any] = json.loads(file.metadata()[KEY])
-    except (SafetensorError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{path}: this checkpoint is damaged; train it again with --restart") from None
-    return progress, tensors
+    tensors, text = tensor_file.read(path, "checkpoint", REMEDY)
+    state = State.of_checkpoint(text, path)
+    if why := state.contradiction(epochs):
+        raise BadInput(f"{path}: this checkpoint cannot be: {why}; {REMEDY}")
+    if bool(tensors) != (state.epoch > 0):
+        raise BadInput(f"{path}: this checkpoint of epoch {state.epoch} has {len(tensors)} tensors; {REMEDY}")
+    return state, tensors
 
 
 def restore_checkpoint(
@@ -78,12 +91,24 @@ def restore_checkpoint(
     average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     tensors: dict[str, torch.Tensor],
+    path: Path,
 ) -> None:
-    """Load the tensors of a checkpoint into a network, its average and its optimizer."""
-    network.load_state_dict(_below("network.", tensors))
-    if average is not None:
-        average.load_state_dict(_below("average.", tensors))
-    restore_optimizer(optimizer, tensors)
+    """Load the tensors of a checkpoint, which is at `path`, into a network, its average and its optimizer.
+
+    Raises
+    ------
+    BadInput
+        If they are not those of this network.
+    """
+    try:
+        if {name.partition(".")[0] for name in tensors} - {"network", "average", "optimizer"}:
+            raise ValueError("there are other tensors")
+        network.load_state_dict(_below("network.", tensors))
+        if average is not None:
+            average.load_state_dict(_below("average.", tensors))
+        restore_optimizer(optimizer, tensors)
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+        raise BadInput(f"{path}: the tensors of this checkpoint do not fit the network; {REMEDY}") from None
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -48,6 +48,18 @@ def optimizer_of(network: nn.Module, options: TrainingParameters) -> torch.optim
     return OPTIMIZERS[options.optimizer](network, options.weight_decay)
 
 
+SCALARS = {"step", "norm"}
+"""What an optimizer keeps of a weight that is one number, not one for each of the weight's."""
+
+
+def names_in_state(optimizer: torch.optim.Optimizer) -> list[set[str]]:
+    """What an optimizer of `optimizer_of` keeps of each weight that has had a gradient, for each of its groups."""
+    # accelerate wraps the optimizer
+    of_adam = [{"step", "exp_avg", "exp_avg_sq"} for _ in optimizer.param_groups]
+    is_muon = isinstance(getattr(optimizer, "optimizer", optimizer), Muon)
+    return [{"step", "momentum", "norm"}, *of_adam[1:]] if is_muon else of_adam
+
+
 def _learning(network: nn.Module) -> list[nn.Parameter]:
     return [p for p in network.parameters() if p.requires_grad]
 

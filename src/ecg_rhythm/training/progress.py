@@ -7,47 +7,74 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ecg_rhythm import csv_lines, files
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.schema import loads
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Time = Annotated[float, Field(ge=0, le=1e12)]
 
 
 @dataclass
 class State:
     """State of a run, kept in the checkpoint as JSON."""
 
-    phase: int = 0
-    epoch: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    phase: Count = 0
+    epoch: Count = 0
     """Finished epochs of this phase."""
-    step: int = 0
+    step: Count = 0
     """Finished optimizer steps of this phase."""
-    best_epoch: int = 0
+    best_epoch: Count = 0
     best_score: float | None = None
     loss: float | None = None
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    seconds: Time = 0.0
+    cpu_seconds: Time = 0.0
     """Time spent on this run so far, and time of all cores together."""
-    scaler: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, int | float] = field(default_factory=dict)
     """Loss scale of fp16 training."""
-    hotlog: list[dict[str, Any]] = field(default_factory=list)
+    hotlog: list[dict[str, int | float | None]] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
     """Scores of each finished phase."""
 
     @classmethod
-    def of_checkpoint(cls, progress: dict[str, Any], path: Path) -> State:
-        """The state that a checkpoint holds.
+    def of_checkpoint(cls, text: str, path: Path) -> State:
+        """The state that the text of a checkpoint holds.
 
         Raises
         ------
         BadInput
-            If another version wrote the checkpoint.
+            If it does not hold one of this version.
         """
         try:
-            return cls(**progress)
-        except TypeError:
-            raise BadInput(f"{path}: another version wrote this checkpoint; train it again with --restart") from None
+            return TypeAdapter(cls).validate_json(text)
+        except ValidationError:
+            raise BadInput(
+                f"{path}: this checkpoint is damaged, or another version wrote it; train it again with --restart"
+            ) from None
+
+    def as_json(self) -> str:
+        """JSON text of the state."""
+        return json.dumps(asdict(self))
+
+    def contradiction(self, epochs: Sequence[int]) -> str | None:
+        """What cannot be in a run of so many epochs in each phase, if anything."""
+        most = [*epochs, 0]  # after the last phase there is none
+        if self.phase >= len(most) or self.epoch > most[self.phase]:
+            return f"it is in epoch {self.epoch} of phase {self.phase}"
+        if self.best_epoch > self.epoch:
+            return f"epoch {self.best_epoch} is its best, and {self.epoch} its last"
+        if [phase.get("phase") for phase in self.phases] != list(range(self.phase)):
+            return f"it has scores of {len(self.phases)} phases, and is in phase {self.phase}"
+        if any(phase.get("epochs") not in range(most + 1) for phase, most in zip(self.phases, epochs, strict=False)):
+            return "a finished phase has no number of epochs"
+        return None
 
     @property
     def epochs_so_far(self) -> int:
@@ -191,6 +218,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """Read how far a run is; None if the file is missing or damaged."""
     try:
-        return Progress(**json.loads(path.read_text()))
+        return Progress(**loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -108,8 +107,7 @@ class Trainer:
         """
         tensors: dict[str, Tensor] = {}
         if self.place.checkpoint.exists():
-            progress, tensors = read_checkpoint(self.place.checkpoint)
-            self.state = State.of_checkpoint(progress, self.place.checkpoint)
+            self.state, tensors = read_checkpoint(self.place.checkpoint, self.epochs)
         self.accelerator.wait_for_everyone()  # all have read before one writes
         self.clock.add(self.state)
         while self.state.phase < len(self.epochs):
@@ -134,10 +132,14 @@ class Trainer:
             self.average.load_state_dict(self.bare.state_dict())
         optimizer: Any = self.accelerator.prepare(optimizer_of(self.learning, self.options))
         if tensors:
-            restore_checkpoint(self.learning, self.average, optimizer, tensors)
+            restore_checkpoint(self.learning, self.average, optimizer, tensors, self.place.checkpoint)
         scaler = self.accelerator.scaler
         if scaler is not None and state.scaler:
-            scaler.load_state_dict(state.scaler)
+            try:
+                scaler.load_state_dict(state.scaler)
+            except (KeyError, RuntimeError):
+                where = self.place.checkpoint
+                raise BadInput(f"{where}: its loss scale is damaged; train it again with --restart") from None
         while state.epoch < self.epochs[phase] and not state.has_stalled(self.options):
             self.train_epoch(optimizer)
             if state.is_due(self.options, self.epochs[phase]):
@@ -275,7 +277,7 @@ class Trainer:
         """Make what was done so far last; between two phases there are no tensors to keep."""
         self.state.seconds, self.state.cpu_seconds = self.clock.seconds, self.clock.cpu_seconds
         if self.accelerator.is_main_process:
-            save_checkpoint(self.place.checkpoint, tensors, asdict(self.state))
+            save_checkpoint(self.place.checkpoint, tensors, self.state)
             write_hotlog(self.place.hotlog, self.state.hotlog)
             progress = self.state.progress(self.epochs, self.state.seconds)
             write_progress(self.place.progress, progress)
@@ -283,5 +285,9 @@ class Trainer:
 
     def _load_best(self, phase: int) -> None:
         self.accelerator.wait_for_everyone()  # until it is written
-        best, _ = torch_model.load(self.place.weights(phase))
-        self.bare.load_state_dict(best.state_dict())
+        path = self.place.weights(phase)
+        best, _ = torch_model.load(path)
+        try:
+            self.bare.load_state_dict(best.state_dict())
+        except RuntimeError:
+            raise BadInput(f"{path}: these are weights of another network; train it again with --restart") from None

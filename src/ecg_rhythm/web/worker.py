@@ -29,7 +29,7 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
 from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory
 from ecg_rhythm.signals.gaps import fill
-from ecg_rhythm.weights import onnx_model
+from ecg_rhythm.weights import onnx_session
 from ecg_rhythm.weights.loading import DEFAULT
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
@@ -71,7 +71,7 @@ class Upload:
 def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     """Load the model, and limit the memory of this process, in bytes."""
     global _loaded
-    os.environ.setdefault(onnx_model.THREADS, "1")  # there is a worker for each core
+    os.environ.setdefault(onnx_session.THREADS, "1")  # there is a worker for each core
     if sys.platform != "win32":  # which has no such limit
         import resource
 

@@ -12,9 +12,9 @@ from ecg_rhythm import files, networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.blocks.recurrent import OPSET
 from ecg_rhythm.warned import heard
-from ecg_rhythm.weights import onnx_model
+from ecg_rhythm.weights import onnx_file, onnx_model
 from ecg_rhythm.weights.metadata import KEY, Metadata
-from ecg_rhythm.weights.onnx_model import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
+from ecg_rhythm.weights.onnx_session import LENGTHS, LOGITS, SAMPLES_STEP, SIGNALS
 
 CLOSE = 1e-4
 """Largest difference of a probability between the file and the network."""
@@ -64,6 +64,7 @@ def export(network: networks.Network, metadata: Metadata, path: Path) -> float:
     program.model.metadata_props[KEY] = metadata.model_dump_json()
     with files.replacing(path) as temporary:
         program.save(temporary)
+        temporary.write_bytes(onnx_file.sealed(temporary.read_bytes()))
         model = onnx_model.load(temporary)
         try:
             difference = _difference(network, model)

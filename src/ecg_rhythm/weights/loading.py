@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.weights import onnx_model
+from ecg_rhythm.weights.checking import noise
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
@@ -49,13 +50,21 @@ def file_of(model: Path | str) -> Path:
 
 
 def load_file(file: Path) -> Model:
-    """Load a network from an ONNX file, or from a weights file, which needs PyTorch."""
+    """Load a network from an ONNX file, or from a weights file, which needs PyTorch; it classifies noise once.
+
+    Raises
+    ------
+    BadInput
+        If the file is no model, its parts do not fit each other, or what it gives cannot be logits.
+    """
     if file.suffix == ".onnx":
-        return onnx_model.load(file)
+        return onnx_model.load(file, trusted=file in SHIPPED.values())
     from ecg_rhythm.weights import torch_model  # loads torch
     from ecg_rhythm.weights.torch_model import TorchModel
 
-    return TorchModel(*torch_model.load(file))
+    model = TorchModel(*torch_model.load(file), str(file))
+    model.logits(*noise(model.metadata.fs))
+    return model
 
 
 def weights_of(path: Path) -> list[Path]:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.schema import parse
-from ecg_rhythm.weights.metadata import KEY, Metadata
-
-# Without this, the library writes a device's id and a data base of its doings to the user's home when it is imported.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
-
-SIGNALS, LENGTHS, LOGITS = "signals", "lengths", "logits"
-"""Names of a graph's inputs and output."""
-THREADS = "OMP_NUM_THREADS"
-"""What limits the threads of most libraries; this one does not know it."""
-SAMPLES_STEP = 1536
-"""Signals are padded to multiples of this many samples: the exporter can follow the shapes of no others."""
+from ecg_rhythm.weights import onnx_file, onnx_session
+from ecg_rhythm.weights.checking import checked, noise
+from ecg_rhythm.weights.metadata import Metadata, described
+from ecg_rhythm.weights.onnx_session import LENGTHS, LOGITS, SIGNALS
 
 
 @dataclass(frozen=True)
@@ -32,33 +22,60 @@ class OnnxModel:
 
     session: onnxruntime.InferenceSession
     metadata: Metadata
+    name: str
+    """What messages call it."""
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples)."""
-        padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
-        logits: NDArray[np.float32] = self.session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
-        return logits
+        """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples).
+
+        Raises
+        ------
+        BadInput
+            If the graph cannot compute them, or they are not finite.
+        """
+        try:
+            logits = onnx_session.compute(self.session, signals, lengths)
+        except MemoryError:
+            raise
+        except Exception as error:  # the library's errors have no common base
+            size = " x ".join(map(str, signals.shape))
+            raise BadInput(
+                f"{self.name}: this model cannot classify {size} samples: {onnx_session.why(error)}; use another, or a "
+                "shorter recording"
+            ) from None
+        return checked(logits, len(signals), self.metadata, self.name)
 
 
-def load(path: Path) -> OnnxModel:
+def load(path: Path, *, trusted: bool = False) -> OnnxModel:
     """Read a file that `ecg-rhythm export` wrote; it computes in `OMP_NUM_THREADS` threads, or one for each core.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trusted : bool
+        Whether it is known to come from this program. Any other classifies noise first, in a process of its own.
 
     Raises
     ------
     BadInput
-        If it is missing, damaged, or not from this program.
+        If it is missing, damaged, or not from this program, or what it gives cannot be logits.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: there is no such ONNX file; check the name")
-    options = onnxruntime.SessionOptions()
-    if (threads := os.environ.get(THREADS, "")).isdecimal():
-        options.intra_op_num_threads = min(int(threads), os.cpu_count() or 1)
+    content, text = onnx_file.read(path)
+    metadata = described(text, str(path))
+    signals, lengths = noise(metadata.fs)
+    if not trusted and (why := onnx_session.survives(content, signals.shape[1])):
+        raise BadInput(f"{path}: this model cannot be used: {why}; {onnx_file.BY}")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        text = session.get_modelmeta().custom_metadata_map.get(KEY)
+        session = onnx_session.start(content)
     except Exception:  # the library's errors have no common base
         raise BadInput(f"{path}: this is not an ONNX file, or a damaged one; get a new copy") from None
-    if text is None:
-        raise BadInput(f"{path}: this ONNX file does not describe an ECG model; use one that `ecg-rhythm export` wrote")
-    metadata: Metadata = parse(Metadata, text, str(path))
-    return OnnxModel(session, metadata)
+    inputs = {(tensor.name, tensor.type, len(tensor.shape)) for tensor in session.get_inputs()}
+    if inputs != {(SIGNALS, "tensor(float)", 2), (LENGTHS, "tensor(int64)", 1)}:
+        raise BadInput(f"{path}: this model must have the inputs {SIGNALS} and {LENGTHS} alone; {onnx_file.BY}")
+    if [tensor.name for tensor in session.get_outputs()] != [LOGITS]:
+        raise BadInput(f"{path}: this model must have the output {LOGITS} alone; {onnx_file.BY}")
+    model = OnnxModel(session, metadata, str(path))
+    if not trusted:
+        model.logits(signals, lengths)
+    return model

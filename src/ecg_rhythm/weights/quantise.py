@@ -20,8 +20,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from ecg_rhythm import files
 from ecg_rhythm.evaluation.calibration import softmax
 from ecg_rhythm.signals import windows
-from ecg_rhythm.weights import onnx_model
-from ecg_rhythm.weights.onnx_model import LENGTHS, SAMPLES_STEP, SIGNALS
+from ecg_rhythm.weights import onnx_file, onnx_model
+from ecg_rhythm.weights.onnx_session import LENGTHS, SAMPLES_STEP, SIGNALS
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -68,6 +68,7 @@ def quantise(source: Path, recordings: Sequence[NDArray[np.float32]], to: Path) 
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+        made.write_bytes(onnx_file.sealed(made.read_bytes()))
         quick = onnx_model.load(made)
         differences = [
             np.abs(softmax(exact.logits(*batch)) - softmax(quick.logits(*batch))).mean(axis=1) for batch in batches

@@ -5,17 +5,53 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions
+from ecg_rhythm.schema import loads
 
 FOLD = "fold"
 """What comes before the number of a fold in the name of its folder."""
 
-PARTS_OF_SCORES = {"architecture", "job", "fold", "classes", "data", "split", "labels", "phases"}
+
+class _Part(BaseModel):
+    """What must be known of a scored part; there is more, which nothing depends on."""
+
+    model_config = ConfigDict(strict=True)
+
+    confusion: list[list[Annotated[int, Field(ge=0)]]]
+
+
+class _Phase(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    phase: int = Field(ge=0, le=1000)
+    test: _Part
+
+
+class _Scores(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    architecture: str
+    job: str
+    fold: int = Field(ge=0)
+    classes: list[str] = Field(min_length=2)
+    data: str
+    split: str
+    labels: str
+    phases: list[_Phase] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> _Scores:
+        size = len(self.classes)
+        tables = [phase.test.confusion for phase in self.phases]
+        if any([len(row) for row in table] != [size] * size for table in tables):
+            raise ValueError("a confusion matrix has other classes")
+        return self
 
 
 class RunFiles:
@@ -69,15 +105,15 @@ class RunFiles:
             If the file is missing or damaged.
         """
         try:
-            scores: dict[str, Any] = json.loads(self.scores.read_text())
-            if not scores.keys() >= PARTS_OF_SCORES:
-                raise ValueError
+            content = self.scores.read_bytes()
+            TypeAdapter(_Scores).validate_json(content)
+            scores: dict[str, Any] = loads(content)
             return scores
         except FileNotFoundError:
             raise BadInput(
                 f"{self.path}: this run is not finished (it has no {self.scores.name}); train it first"
             ) from None
-        except (ValueError, AttributeError):
+        except ValueError:
             raise BadInput(
                 f"{self.scores}: these are no scores of a run; remove the file and run the job again"
             ) from None

@@ -133,7 +133,7 @@ class ConvParameters(Section):
     """Keys of the stack below `model_parameters`; pairs are along time and frequency."""
 
     n_channels_first: Positive
-    growth_block_end: int = Field(ge=0)
+    growth_block_end: int = Field(ge=0, le=4096)
     n_conv_blocks: Positive
     kernel_size: list[OddSize] = Field(min_length=2, max_length=2)
     dilation_rates: list[Positive] = Field(min_length=1)
