@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -64,7 +64,7 @@ class Trainer:
     score_test : bool
         Also score the test part at every validation; never used to choose.
     report : callable
-        Called with the progress after every step and every epoch.
+        Called with the progress after every batch that is trained on or predicted, and after every epoch.
     """
 
     def __init__(
@@ -274,12 +274,19 @@ class Trainer:
         """Positions of recordings, ascending, and their probabilities; each process computes its share."""
         accelerator = self.accelerator
         share = indices[accelerator.process_index :: accelerator.num_processes]
-        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH, self.config.data_augmentation.window)
+        window = self.config.data_augmentation.window
+        batches = self._reported(sorted_batches(self.recordings, share, EVALUATION_BATCH, window))
         with accelerator.autocast():
             own = [probabilities(network, batches, accelerator.device)] if len(share) else []
             positions, predicted = (np.concatenate(part) for part in zip(*gather_object(own), strict=True))
         order = np.argsort(positions, kind="stable")
         return positions[order], predicted[order]
+
+    def _reported(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Report before each batch: predictions for a large part of a data set take long."""
+        for batch in batches:
+            self.report(self.state.progress(self.epochs, self.clock.seconds))
+            yield batch
 
     def _score(self, indices: Indices, network: networks.Network) -> dict[str, Any]:
         return self._scores(*self._predicted(indices, network))
@@ -320,7 +327,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, asdict(self.state))
             write_hotlog(self.place.hotlog, self.state.hotlog)
-            progress = self.state.progress(self.epochs, self.state.seconds)
+            progress = self.state.progress(self.epochs, self.state.seconds, ends_epoch=self.state.loss is not None)
             write_progress(self.place.progress, progress)
             self.report(progress)
 
