@@ -81,6 +81,14 @@ def test_a_class_of_few_recordings_is_in_every_set_of_a_high_coverage() -> None:
     assert calibration.prediction_sets(probabilities, fitted, 0.95)[:, 3].all()
 
 
+def test_the_temperature_stays_within_its_range() -> None:
+    low, high = calibration.TEMPERATURES
+    probabilities, _ = drawn(50, 8)
+    right, wrong = probabilities.argmax(axis=1), probabilities.argmin(axis=1)
+    assert calibration.fit(probabilities, right, CLASSES).temperature == pytest.approx(low, rel=1e-3)
+    assert calibration.fit(probabilities, wrong, CLASSES).temperature == pytest.approx(high, rel=1e-3)
+
+
 @pytest.mark.parametrize("n", [1, 5, 60, 300])
 def test_thresholds_are_the_values_of_each_rank(n: int) -> None:
     """That of coverage c is the k-th least of n values, k = c (n + 1) rounded up; none is below the first."""

@@ -92,11 +92,16 @@ def test_a_process_without_a_sign_of_life_is_ended(
     assert not is_there(tmp_path)
 
 
-def test_a_process_with_signs_of_life_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    process(tmp_path, monkeypatch, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; echo >&0; done")
-    run = only_run(tmp_path)
-    work_off([run], LocalEngine(tmp_path, tmp_path / "logs", ["cpu"]), stall=2.5)
-    assert run.status is Status.DONE
+def test_a_sign_of_life_ends_the_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process(tmp_path, monkeypatch, "sleep 0.5; echo >&0; sleep 1000")
+    attempt = LocalEngine(tmp_path, tmp_path / "logs", ["cpu"]).start(only_run(tmp_path), 0)
+    quiet, until = [0.0], time.monotonic() + 120
+    while quiet[-1] >= max(quiet):
+        assert attempt.result() is None and time.monotonic() < until
+        quiet.append(attempt.quiet)
+        time.sleep(0.01)
+    assert quiet[-1] == 0
+    attempt.stop()
 
 
 def test_an_interruption_ends_processes_that_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def published(
     """
     parts: list[list[int]] = [[] for _ in shares]
     for name in classes:
-        members = np.array([n for n in pool if labels[n - 1] == name], dtype=np.int64)
+        members = np.array([n for n in pool if labels[n - 1] == name])
         np.random.RandomState(seed).shuffle(members)
         pieces = iter(np.array_split(members, sum(shares)))
         for part in parts:

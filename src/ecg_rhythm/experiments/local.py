@@ -26,7 +26,7 @@ from ecg_rhythm.experiments.queue import Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
 from ecg_rhythm.memory import oom_kills
 
-GRACE = 2.0
+GRACE = 3.0
 """Seconds in which a process is to end that is told to."""
 LONGEST_LOOK = 5.0
 """Seconds between two looks at a process that count at most: if the queue itself was stopped, so may have been that."""
@@ -59,7 +59,7 @@ class LocalEngine:
             with queued.run.output.open("ab") as output:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "ecg_rhythm", "run"],
-                    stdin=there,
+                    stdin=there.fileno(),
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=os.environ | environment_of(device, len(self.places)),
