@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.data.store import Store, open_store, store_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
 from ecg_rhythm.errors import BadInput
 from tests.helpers import refusal
 
@@ -101,6 +101,7 @@ def test_what_was_written_is_what_opens(tmp_path: Path) -> None:
     assert store.origin == "made for a test"
     assert store.fingerprint == written.fingerprint
     assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "store.json"}
+    assert (store.folder, splits_folder(tmp_path)) == (tmp_path / "store", tmp_path / "splits")
 
 
 def test_label_versions_are_kept_apart(tmp_path: Path) -> None:
