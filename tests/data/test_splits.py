@@ -180,6 +180,9 @@ def test_properties_give_the_relative_sizes_with_a_holdout() -> None:
     properties = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=4, ratio=3, holdout=True).properties
     assert properties["inputs"] == {"(train+valid)/valid": 3, "holdout": True, "number of folds": 4, "seed": 14}
     assert properties["relative size"] == {"holdout": 1, "test": 1, "train": 2, "valid": 1}
+    assert json.dumps(properties["relative size"]) == '{"holdout": 1, "test": 1, "train": 2, "valid": 1}'
+    other = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=2, ratio=2, holdout=True).properties
+    assert other["relative size"] == {"holdout": 2, "test": 2, "train": 1, "valid": 1}
     assert properties["relative size fraction"] == {"holdout": 0.2, "test": 0.2, "train": 0.4, "valid": 0.2}
 
 
@@ -369,4 +372,6 @@ def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path)
         assert after.train == sorted(before.train + before.valid)
     save_split(refit, tmp_path / refit.name)
     assert load_split(tmp_path / refit.name, 120).folds == refit.folds
-    assert refit.properties["relative size fraction"]["valid"] == 0
+    assert refit.properties["relative size"] == {"holdout": 0, "test": 1, "train": 2, "valid": 0}
+    sizes = {"holdout": 0.0, "test": 0.33333, "train": 0.66667, "valid": 0.0}
+    assert refit.properties["relative size fraction"] == sizes

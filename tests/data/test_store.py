@@ -101,6 +101,7 @@ def test_what_was_written_is_what_opens(tmp_path: Path) -> None:
     assert store.origin == "made for a test"
     assert store.fingerprint == written.fingerprint
     assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "store.json"}
+    assert not store.samples.flags.writeable
     assert (store.folder, splits_folder(tmp_path)) == (tmp_path / "store", tmp_path / "splits")
 
 
