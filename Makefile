@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick docs outputs bench gpu model fuzz lint format clean
+.PHONY: demo test quick coverage mutation docs outputs bench gpu model fuzz lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -13,6 +13,19 @@ test: lint  ## Style, types, import contract, tests
 
 quick: lint  ## Style, types, import contract, and the tests of what changed since main
 	$(BIN)/python -m scripts.quick
+
+coverage: $(READY)  ## Branch coverage: of readers 95 %, of splits, store, metrics, calibration and runs all
+	mkdir -p build/coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests/data/test_splits.py tests/data/test_store.py tests/evaluation tests/records tests/experiments/test_folder.py tests/experiments/test_run.py
+	$(BIN)/coverage run -m pytest -q tests/training/test_trainer.py -k "more_processes or (together and CNN)"
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report -m --fail-under 95 --include 'src/ecg_rhythm/records/*'
+	$(BIN)/coverage report -m --fail-under 100 --include '*/data/split*.py,*/data/store.py,*/evaluation/metrics.py,*/evaluation/calibration.py,*/experiments/folder.py,*/experiments/run.py'
+
+mutation: $(READY)  ## Whether tests notice small changes of the code: an hour on two cores
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/python -m scripts.mutation
 
 docs: $(READY)  ## The documentation site, in build/docs; strict: a broken link or a failing notebook ends it
 	$(BIN)/python -m scripts.site

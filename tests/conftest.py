@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from ecg_rhythm import plugins
 from ecg_rhythm.inference.classifier import Classifier
@@ -17,6 +17,8 @@ from tests.helpers import CHALLENGE, Meter, model, small_store
 Install = Callable[..., Path]
 
 settings.register_profile("untimed", deadline=None)
+# `make mutation`: whether a test fails counts, not the smallest example.
+settings.register_profile("mutation", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("untimed")
 
 

@@ -116,6 +116,12 @@ def test_a_rule_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert all(len({1, 15, 30} & set(part)) in (0, 3) for part in parts_of(of_store))
 
 
+def test_a_rule_that_leaves_a_part_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RULES, "greedy", lambda pool, labels, classes, shares, seed: [pool, *([] for _ in shares[1:])])
+    message = refusal(lambda: make_split(["N", "A", "~"] * 20, CLASSES, rule="greedy"))
+    assert message == "fold 0 would have no recordings to train, validate or test on; use fewer folds"
+
+
 def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
     message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, rule="by_patient"))
     assert message == "split rule 'by_patient' is unknown; choose one of " + ", ".join(RULES)
@@ -174,6 +180,9 @@ def test_properties_give_the_relative_sizes_with_a_holdout() -> None:
     properties = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=4, ratio=3, holdout=True).properties
     assert properties["inputs"] == {"(train+valid)/valid": 3, "holdout": True, "number of folds": 4, "seed": 14}
     assert properties["relative size"] == {"holdout": 1, "test": 1, "train": 2, "valid": 1}
+    assert json.dumps(properties["relative size"]) == '{"holdout": 1, "test": 1, "train": 2, "valid": 1}'
+    other = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=2, ratio=2, holdout=True).properties
+    assert other["relative size"] == {"holdout": 2, "test": 2, "train": 1, "valid": 1}
     assert properties["relative size fraction"] == {"holdout": 0.2, "test": 0.2, "train": 0.4, "valid": 0.2}
 
 
@@ -200,6 +209,16 @@ def test_a_store_is_split_by_its_v2_labels_unless_told_otherwise(store: Store) -
     assert other.folds == make_split(store.labels_of("v3"), CLASSES).folds != usual.folds
     assert (usual.name, other.name, other.properties["name"]) == ("split_5_6_14", *["split_5_6_14_v3"] * 2)
     assert "no such label version" in refusal(lambda: make_for_store(store, labels="v9"))
+
+
+def test_a_store_is_split_by_all_options(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    monkeypatch.setitem(RULES, "first_come", first_come)
+    options: list[dict[str, Any]] = [{"seed": 3}, {"holdout": True}, {"refit": True}, {"rule": "first_come"}]
+    for option in options:
+        split = make_for_store(store, folds=3, ratio=4, **option)
+        assert split == make_split(store.labels_of("v2"), CLASSES, folds=3, ratio=4, **option)
+        assert split.folds != make_for_store(store, folds=3, ratio=4).folds
+    assert make_for_store(store, name="mine").name == "mine"
 
 
 def test_a_store_without_v2_labels_is_split_by_its_default(data: Path) -> None:
@@ -236,7 +255,8 @@ def test_saving_never_overwrites(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     save_split(SMALL, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert f"{folder}: exists already" in refusal(lambda: save_split(WITHOUT_HOLDOUT, folder))
+    message = refusal(lambda: save_split(WITHOUT_HOLDOUT, folder))
+    assert message == f"{folder}: exists already; choose another name for the split"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -352,4 +372,6 @@ def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path)
         assert after.train == sorted(before.train + before.valid)
     save_split(refit, tmp_path / refit.name)
     assert load_split(tmp_path / refit.name, 120).folds == refit.folds
-    assert refit.properties["relative size fraction"]["valid"] == 0
+    assert refit.properties["relative size"] == {"holdout": 0, "test": 1, "train": 2, "valid": 0}
+    sizes = {"holdout": 0.0, "test": 0.33333, "train": 0.66667, "valid": 0.0}
+    assert refit.properties["relative size fraction"] == sizes

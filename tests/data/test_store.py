@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.data.store import Store, open_store, store_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
 from ecg_rhythm.errors import BadInput
 from tests.helpers import refusal
 
@@ -64,6 +64,15 @@ def test_any_amplitude_keeps_its_shape(tmp_path: Path, peak: float) -> None:
     np.testing.assert_allclose(store.signal(0).astype(np.float64) / peak, shape, atol=0.51 / steps)
 
 
+@pytest.mark.parametrize(
+    ("peak", "gain"), [(0.05, 640_000), (0.1, 1000), (0.5, 1000), (5, 1000), (32, 1000), (33, 32_000 / 33)]
+)
+def test_the_gain_is_that_of_the_challenge_unless_16_bits_are_too_few_or_hardly_used(
+    tmp_path: Path, peak: float, gain: float
+) -> None:
+    assert write(tmp_path, [[peak, 0, -peak / 2]]).gains.tolist() == [pytest.approx(gain)]
+
+
 @pytest.mark.parametrize("peak", [1e-45, 1e-30, 9e-10])
 def test_an_amplitude_below_any_signal_is_a_flat_line(tmp_path: Path, peak: float) -> None:
     store = write(tmp_path, [[0, peak, -peak]])
@@ -92,6 +101,8 @@ def test_what_was_written_is_what_opens(tmp_path: Path) -> None:
     assert store.origin == "made for a test"
     assert store.fingerprint == written.fingerprint
     assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "store.json"}
+    assert not store.samples.flags.writeable
+    assert (store.folder, splits_folder(tmp_path)) == (tmp_path / "store", tmp_path / "splits")
 
 
 def test_label_versions_are_kept_apart(tmp_path: Path) -> None:
@@ -266,6 +277,7 @@ LENGTHS = "3,0,N\nb,250,1000,2,3,N"
         ("store.json", edit('"records": 2', '"records": 3')),
         ("store.json", edit('"first"', '"second"')),
         ("store.json", edit('"fingerprint"', '"print"')),
+        ("store.json", edit('"default_labels": "first"', '"default_labels": "second"')),
     ],
 )
 def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
@@ -302,6 +314,22 @@ def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[
 def test_a_store_damaged_in_other_ways_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
     damage(write(tmp_path, [[1, 2, 3], [4, 5]]).folder / name)
     assert "this packed data set is damaged" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_store_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, [[1, 2, 3]]).folder
+
+    def refuse(path: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(np, "memmap", refuse)
+    message = refusal(lambda: open_store(tmp_path))
+    assert message == f"{folder}: there is no permission to read it; change its permissions"
+
+
+def test_a_store_shows_what_it_holds(tmp_path: Path) -> None:
+    store = write(tmp_path, [[1, 2, 3], [4]])
+    assert repr(store) == f"Store('{store.folder}': 2 recordings at 250 Hz of N, A)"
 
 
 def test_the_table_can_be_read_by_others(tmp_path: Path) -> None:

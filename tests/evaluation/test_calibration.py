@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,3 +79,62 @@ def test_a_class_of_few_recordings_is_in_every_set_of_a_high_coverage() -> None:
     few = np.flatnonzero(targets != 3).tolist() + np.flatnonzero(targets == 3)[:5].tolist()
     fitted = calibration.fit(probabilities[few], targets[few], CLASSES)
     assert calibration.prediction_sets(probabilities, fitted, 0.95)[:, 3].all()
+
+
+def test_the_temperature_stays_within_its_range() -> None:
+    low, high = calibration.TEMPERATURES
+    probabilities, _ = drawn(50, 8)
+    right, wrong = probabilities.argmax(axis=1), probabilities.argmin(axis=1)
+    assert calibration.fit(probabilities, right, CLASSES).temperature == pytest.approx(low, rel=1e-3)
+    assert calibration.fit(probabilities, wrong, CLASSES).temperature == pytest.approx(high, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 5, 60, 300])
+def test_thresholds_are_the_values_of_each_rank(n: int) -> None:
+    """That of coverage c is the k-th least of n values, k = c (n + 1) rounded up; none is below the first."""
+    probabilities, targets = drawn(n, 7)
+    fitted = calibration.fit(probabilities, targets, CLASSES)
+    calibrated = calibration.apply_temperature(probabilities, fitted.temperature)
+    assert fitted.counts == {name: int((targets == position).sum()) for position, name in enumerate(CLASSES)}
+    for position, name in enumerate(CLASSES):
+        values = sorted((1 - calibrated[targets == position, position]).tolist())
+        assert len(fitted.thresholds[name]) == 201
+        for i, threshold in enumerate(fitted.thresholds[name]):
+            rank = math.ceil(Fraction(i, 200) * (len(values) + 1))
+            expected = -1.0 if rank == 0 else 1.0 if rank > len(values) else values[rank - 1]
+            assert threshold == round(expected, 7)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_a_temperature_divides_logarithms(temperature: float) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 20).astype(np.float32)
+    expected = softmax(np.log(probabilities.astype(np.float64)) / temperature, axis=1)
+    for each in (probabilities, probabilities.tolist()):
+        got = calibration.apply_temperature(each, temperature)
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_a_probability_of_zero_is_taken_for_a_very_small_one() -> None:
+    got = calibration.apply_temperature([1.0, 0.0], 0.5)
+    np.testing.assert_allclose(got, np.array([1, 1e-14]) / (1 + 1e-14), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_probabilities_of_logits_of_any_size_and_shape(kind: type[np.floating]) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (5, 3, 4)) + np.array([-2000, 0, 2000])[:, None]
+    expected = softmax(logits.astype(kind).astype(np.float64), axis=-1)
+    got = calibration.softmax(logits.astype(kind))
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_a_coverage_between_two_that_are_kept_is_the_higher_one() -> None:
+    thresholds = [round(i / 200, 7) for i in range(201)]
+    fitted = calibration.Calibration(temperature=1, thresholds={"N": [0.0] * 201, "A": thresholds}, counts={})
+    for coverage, threshold in ((0.802, 0.805), (0.8, 0.8), (0.07, 0.07), (0.0, 0.0), (1.0, 1.0), (0.996, 1.0)):
+        # The second class is never the label here; it is in the set from its threshold on.
+        for probability, is_in in ((1 - threshold, True), (1 - threshold - 1e-5, False)):
+            calibrated = np.array([[2.0, probability]])
+            if probability >= 0:
+                assert calibration.prediction_sets(calibrated, fitted, coverage).tolist() == [[True, is_in]]

@@ -14,8 +14,10 @@ from ecg_rhythm.evaluation.metrics import (
     confusion_matrix,
     metrics_from_file,
     score,
+    score_confusion,
     score_probabilities,
     scores_for_file,
+    spread,
 )
 
 CLASSES = ["N", "A", "O", "~"]
@@ -82,6 +84,32 @@ def test_a_class_that_neither_occurs_nor_is_predicted_has_f1_zero() -> None:
     assert got["challenge"] == pytest.approx(1 / 3)
 
 
+def test_one_recording_is_scored() -> None:
+    assert score([1], [1], CLASSES)["accuracy"] == 1
+    assert [score([1], [2], CLASSES)[name] for name in ("accuracy", "F1 A", "F1 O")] == [0, 0, 0]
+
+
+def test_a_confusion_matrix_of_other_classes_is_no_metric() -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        score_confusion(np.ones((3, 3), dtype=np.int64), ["N", "A"])
+
+
+@given(values=st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_a_spread_is_the_mean_and_the_sample_deviation(values: list[float]) -> None:
+    got = spread(values)
+    assert got.mean == pytest.approx(np.mean(values))
+    if len(values) == 1:
+        assert got.sd is None
+    else:
+        assert got.sd == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+
+
+def test_a_spread_is_printed_with_three_digits() -> None:
+    assert str(spread([0.5])) == "0.500"
+    assert str(spread([0.5, 0.75])) == "0.625 ± 0.177"
+    assert str(spread([0.5, 0.5])) == "0.500 ± 0.000"
+
+
 def test_nothing_to_score_gives_zeros() -> None:
     got = score([], [], ["N", "A"])
     assert got.keys() >= {"challenge", "F1 N", "F1 A", "accuracy"}
@@ -116,4 +144,17 @@ def test_a_class_that_no_or_every_recording_has_has_no_area() -> None:
     areas = score_probabilities(np.array([0, 0, 1, 1]), probabilities, ["A", "N", "~"])
     assert list(areas) == ["AUROC A", "AUROC N", "AUROC ~", "AUPRC A", "AUPRC N", "AUPRC ~"]
     assert areas["AUROC A"] == 0.5 and areas["AUROC ~"] is None
+    assert areas["AUPRC A"] == 0.5
     assert set(score_probabilities(np.zeros(4, dtype=np.int64), probabilities, ["A", "N", "~"]).values()) == {None}
+
+
+@given(seed=st.integers(0, 999), n=st.integers(4, 60))
+def test_the_areas_of_each_class_are_those_against_all_others(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(3), n)
+    actual = np.concatenate([[0, 1, 1, 2], rng.integers(0, 3, n - 4)])  # class 0 or 2 may have a single recording
+    areas = score_probabilities(actual, probabilities, ["A", "N", "~"])
+    for position, name in enumerate(["A", "N", "~"]):
+        own = actual == position, probabilities[:, position]
+        assert areas[f"AUROC {name}"] == pytest.approx(metrics.roc_auc_score(*own))
+        assert areas[f"AUPRC {name}"] == pytest.approx(metrics.average_precision_score(*own))

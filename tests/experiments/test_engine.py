@@ -18,6 +18,10 @@ class FakeAttempt:
     def __init__(self, engine: FakeEngine, queued: QueuedRun) -> None:
         self.engine, self.queued, self.looks = engine, queued, 0
 
+    @property
+    def quiet(self) -> float:
+        return 10.0 * self.looks if self.queued.spec.fold in self.engine.silent else 0.0
+
     def result(self) -> tuple[Status, str] | None:
         self.looks += 1
         if self.looks < self.engine.looks:
@@ -27,7 +31,7 @@ class FakeAttempt:
 
     def stop(self) -> tuple[Status, str]:
         self.engine.stopped.append(self.queued.spec.title)
-        return Status.WAITING, ""
+        return self.engine.stops
 
 
 class FakeEngine:
@@ -36,6 +40,8 @@ class FakeEngine:
         self.looks, self.under_way, self.most = looks, 0, 0
         self.begun: list[str] = []
         self.stopped: list[str] = []
+        self.silent: set[int] = set()
+        self.stops = Status.WAITING, "terminated"
         self.ends: Callable[[QueuedRun], tuple[Status, str]] = lambda queued: (Status.DONE, "")
 
     def start(self, queued: QueuedRun, place: int) -> FakeAttempt:
@@ -76,6 +82,41 @@ def test_a_failure_is_kept_and_the_others_go_on(tmp_path: Path) -> None:
     assert [(queued.status, queued.error) for queued in queue] == [
         (Status.FAILED, "no memory"), (Status.DONE, ""), (Status.DONE, ""),
     ]  # fmt: skip
+
+
+def test_a_run_that_makes_no_progress_is_stopped_and_the_others_go_on(tmp_path: Path) -> None:
+    queue, engine = enqueue(runs(3), tmp_path), FakeEngine(places=1, looks=7)
+    engine.silent = {1}
+    longest = [0.0] * 3
+
+    def watch(queue: list[QueuedRun]) -> None:
+        for queued in queue:
+            longest[queued.spec.fold] = max(longest[queued.spec.fold], queued.quiet)
+
+    work_off(queue, engine, watch=watch, look=0, stall=60)
+    assert engine.stopped == ["CNN/job/fold1"]
+    assert [queued.status for queued in queue] == [Status.DONE, Status.FAILED, Status.DONE]
+    output = queue[1].run.output
+    assert queue[1].error == f"it made no progress for 1 minutes and was terminated; see {output}"
+    assert longest == [0, 60, 0]
+
+
+def test_a_run_that_ends_just_when_it_is_stopped_for_silence_is_done(tmp_path: Path) -> None:
+    queue, engine = enqueue(runs(1), tmp_path), FakeEngine(looks=10**9)
+    engine.silent, engine.stops = {0}, (Status.DONE, "")
+    work_off(queue, engine, look=0, stall=60)
+    assert (queue[0].status, queue[0].error) == (Status.DONE, "")
+
+
+def test_a_runs_folder_says_why_the_last_attempt_failed_and_no_other(tmp_path: Path) -> None:
+    queue, engine = enqueue(runs(2), tmp_path), FakeEngine()
+    for queued in queue:
+        queued.run.path.mkdir(parents=True)
+        queued.run.error.write_text("last week's error\n")
+    engine.ends = lambda queued: (Status.FAILED, "no memory") if queued.spec.fold == 0 else (Status.DONE, "")
+    work_off(queue, engine, look=0)
+    assert queue[0].run.error.read_text() == "no memory\n"
+    assert not queue[1].run.error.exists()
 
 
 def test_what_another_queue_holds_is_taken_over_when_that_lets_go(tmp_path: Path) -> None:

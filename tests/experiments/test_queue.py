@@ -141,17 +141,33 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path,
         assert len(epochs) == len(set(epochs)), "an epoch was done twice"
 
 
-def test_runs_end_with_the_queue_that_started_them(data: Path, tmp_path: Path) -> None:
+def workers(parent: int) -> list[int]:
+    """Processes of runs that a process has started."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in children.stdout.splitlines() if "ecg_rhythm run" in line]
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_stopped"), [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGINT, True)]
+)
+def test_runs_end_with_the_queue_that_started_them(
+    data: Path, tmp_path: Path, sent: signal.Signals, is_stopped: bool
+) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=5000)
-    process = subprocess.Popen(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 120
+    process = subprocess.Popen(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 240
     folders = [run.run.path for run in planned(jobs, tmp_path)[:2]]
     while not all((folder / "checkpoint.safetensors").exists() for folder in folders):
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    until = time.monotonic() + 20
+    if is_stopped:
+        for worker in workers(process.pid):
+            os.kill(worker, signal.SIGSTOP)
+    process.send_signal(sent)
+    assert process.wait(120) == (-signal.SIGKILL if sent is signal.SIGKILL else 130)
+    until = time.monotonic() + 120
     while any(Run(folder).is_claimed for folder in folders):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -281,17 +297,15 @@ def test_a_run_that_is_killed_is_reported_as_such(data: Path, tmp_path: Path) ->
     jobs = write_jobs(tmp_path / "jobs", epochs=5000)
     queue = planned(jobs, tmp_path)[:1]
     killed: list[int] = []
+    quiet: list[float] = []
 
     def kill(queue: list[QueuedRun]) -> None:
+        quiet.append(queue[0].quiet)
         if not killed and (queue[0].run.path / "checkpoint.safetensors").exists():
-            children = subprocess.run(
-                ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
-            )
-            for line in children.stdout.splitlines():
-                if "ecg_rhythm run" in line:
-                    killed.append(int(line.split()[0]))
-                    os.kill(killed[-1], signal.SIGKILL)
+            killed.extend(workers(os.getpid()))
+            os.kill(killed[-1], signal.SIGKILL)
 
     work_off(queue, LocalEngine(data, tmp_path, ["cpu"]), watch=kill)
     assert queue[0].status is Status.FAILED
-    assert "killed by signal 9" in queue[0].error
+    assert queue[0].error == f"killed by signal 9; see {queue[0].run.output}"
+    assert quiet[-2] < max(quiet), "its batches were signs of life"

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file as tensors_of
 from safetensors.torch import save_file
 
-from ecg_rhythm.evaluation.calibration import GRID
+from ecg_rhythm.evaluation.calibration import STEPS
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.weights import onnx_file, onnx_session, torch_model
@@ -138,7 +138,7 @@ def test_numbers_that_only_some_signals_lack_are_found_in_the_answer(tmp_path: P
     assert message.startswith(f"{tmp_path / 'm.onnx'}: this model gives no numbers")
 
 
-QUANTILES = np.linspace(0, 1, len(GRID)).tolist()
+QUANTILES = np.linspace(0, 1, STEPS + 1).tolist()
 
 
 def calibrated(**changes: Any) -> dict[str, Any]:

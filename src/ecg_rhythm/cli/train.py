@@ -26,7 +26,7 @@ from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
-from ecg_rhythm.experiments.queue import QueuedRun, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import STALL, QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
@@ -93,6 +93,9 @@ def queue(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and list the runs without training.")
     ] = False,
+    stall_minutes: Annotated[
+        float, typer.Option(min=0.001, help="End a run that makes no progress for so long; progress is a batch.")
+    ] = STALL / 60,
     epochs: Epochs = None,
     restart: Restart = False,
     data: Data = Path("data"),
@@ -112,8 +115,9 @@ def queue(
     if dry_run:
         out.print(queue_table(waiting))
         return
-    with watching(out) as watch:
-        work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch)
+    stall = 60 * stall_minutes
+    with watching(out, stall) as watch:
+        work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch, stall=stall)
     if failed := [run for run in waiting if run.status is Status.FAILED]:
         err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
         for run in failed:
@@ -162,6 +166,9 @@ def _epochs(text: str | None) -> list[int] | None:
     return [int(part) for part in parts]
 
 
+QUIET = 45.0
+"""Seconds without progress after which the queue says so."""
+
 COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
 
 
@@ -185,6 +192,8 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
         shown = ""
         if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.run.progress)):
             shown = str(found)
+        if run.status is Status.RUNNING and run.quiet >= QUIET:
+            shown = ", ".join(filter(None, (shown, f"no progress for {duration(run.quiet)}")))
         elif run.status is Status.FAILED:
             shown = escape(run.error.splitlines()[0]) if run.error else ""
         elif run.status is Status.DONE:
@@ -203,13 +212,17 @@ def _done(run: QueuedRun) -> str:
 
 
 @contextmanager
-def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
-    """Show a live table of a queue; without a terminal, a line when a run changes its status."""
+def watching(out: Console, stall: float = STALL) -> Iterator[Callable[[list[QueuedRun]], None]]:
+    """Show a live table of a queue; without a terminal, a line when a run changes its status or stops moving.
+
+    `stall` is the number of seconds without progress after which a run is ended.
+    """
     if out.is_terminal:
         with Live(console=out, auto_refresh=False) as live:
             yield lambda queue: live.update(queue_table(queue), refresh=True)
         return
     known: dict[str, Status] = {}
+    silent: set[str] = set()
 
     def watch(queue: list[QueuedRun]) -> None:
         for run in queue:
@@ -219,6 +232,12 @@ def watching(out: Console) -> Iterator[Callable[[list[QueuedRun]], None]]:
                 where = f" on {run.place}" if run.status is Status.RUNNING else ""
                 result = f", {_done(run)}" if run.status is Status.DONE else ""
                 out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
+            if run.status is not Status.RUNNING or run.quiet < QUIET:
+                silent.discard(run.spec.title)
+            elif run.spec.title not in silent:
+                silent.add(run.spec.title)
+                then = f"it is ended after {stall / 60:g} minutes without"
+                out.print(f"{run.spec.title}: no progress for {QUIET:g} s; {then}", highlight=False, soft_wrap=True)
 
     yield watch
 

@@ -39,7 +39,7 @@ def published(
     """
     parts: list[list[int]] = [[] for _ in shares]
     for name in classes:
-        members = np.array([n for n in pool if labels[n - 1] == name], dtype=np.int64)
+        members = np.array([n for n in pool if labels[n - 1] == name])
         np.random.RandomState(seed).shuffle(members)
         pieces = iter(np.array_split(members, sum(shares)))
         for part in parts:
@@ -202,7 +202,7 @@ def _properties(
         "holdout": one * holdout,
         "test": one,
         "train": rest if refit else rest * Fraction(ratio - 1, ratio),
-        "valid": 0 * rest if refit else rest / ratio,
+        "valid": Fraction(0) if refit else rest / ratio,
     }
     unit = reduce(gcd, (int(size * folds * ratio * (folds + 1)) for size in sizes.values()))
     inputs = {"(train+valid)/valid": ratio, "holdout": holdout, "number of folds": folds, "seed": seed}

@@ -19,8 +19,8 @@ SMALLEST = 1e-7
 """Smallest probability: 0 has no logarithm."""
 TEMPERATURES = (0.05, 20.0)
 """Range in which the temperature is fitted."""
-GRID = np.linspace(0.0, 1.0, 201)
-"""Coverages for which thresholds are kept."""
+STEPS = 200
+"""Thresholds are kept for coverages of 0, 1/200, 2/200, ..., 1."""
 Threshold = Annotated[float, Field(ge=-1, le=1)]
 
 
@@ -29,7 +29,7 @@ class Calibration(Section):
 
     temperature: float = Field(ge=TEMPERATURES[0] / 2, le=TEMPERATURES[1] * 2)
     """Logarithms of probabilities are divided by it."""
-    thresholds: dict[str, Annotated[list[Threshold], Field(min_length=len(GRID), max_length=len(GRID))]]
+    thresholds: dict[str, Annotated[list[Threshold], Field(min_length=STEPS + 1, max_length=STEPS + 1)]]
     """For each class, quantiles of 1 - p(class) over recordings of that class, at 0, 0.5, ..., 100 %."""
     counts: dict[str, Annotated[int, Field(ge=0)]]
     """Number of recordings of each class that the thresholds are fitted to."""
@@ -73,16 +73,16 @@ def fit(probabilities: NDArray[np.float64], targets: NDArray[np.int64], classes:
         return float(-log_softmax(logs / math.exp(log_temperature), axis=1)[rows, targets].mean())
 
     low, high = TEMPERATURES
-    temperature = math.exp(minimize_scalar(loss, bounds=(math.log(low), math.log(high)), method="bounded").x)
+    temperature = math.exp(minimize_scalar(loss, bounds=(math.log(low), math.log(high))).x)
     calibrated = apply_temperature(probabilities, temperature)
     thresholds, counts = {}, {}
     for position, name in enumerate(classes):
         nonconformity = np.sort(1 - calibrated[targets == position, position])
         counts[name] = len(nonconformity)
         # The (n + 1)-th value is 1: with few recordings a high coverage takes the class in always.
-        ranks = np.ceil(GRID * (len(nonconformity) + 1)).astype(int)
+        ranks = -(-np.arange(STEPS + 1) * (len(nonconformity) + 1) // STEPS)  # rounded up
         padded = np.concatenate([[-1.0], nonconformity, [1.0]])
-        thresholds[name] = padded[np.minimum(ranks, len(nonconformity) + 1)].round(7).tolist()
+        thresholds[name] = padded[ranks].round(7).tolist()
     return Calibration(temperature=temperature, thresholds=thresholds, counts=counts)
 
 
@@ -113,7 +113,7 @@ def prediction_sets(calibrated: NDArray[np.float64], calibration: Calibration, c
     coverage : float
         Between 0 and 1.
     """
-    position = int(np.ceil(round(coverage * (len(GRID) - 1), 6)))
+    position = int(np.ceil(round(coverage * STEPS, 6)))
     limits = np.array([quantiles[position] for quantiles in calibration.thresholds.values()])
     chosen: NDArray[np.bool_] = 1 - calibrated <= limits + 1e-6
     chosen[np.arange(len(chosen)), calibrated.argmax(axis=1)] = True

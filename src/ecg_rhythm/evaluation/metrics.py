@@ -70,8 +70,7 @@ def accuracy(confusion: Confusion, classes: Sequence[str]) -> Metrics:
 
 def f1(confusion: Confusion, classes: Sequence[str]) -> Metrics:
     """F1 of each class: 2 TP / (predicted + actual), 0 where the class neither occurs nor is predicted."""
-    counted = confusion.sum(axis=0) + confusion.sum(axis=1)
-    values = np.divide(2 * np.diag(confusion), counted, out=np.zeros(len(classes)), where=counted > 0)
+    values = 2 * np.diag(confusion) / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
     return {f"F1 {name}": float(value) for name, value in zip(classes, values, strict=True)}
 
 
@@ -105,7 +104,7 @@ def scores_for_file(actual: ArrayLike, predicted: ArrayLike, classes: Sequence[s
 
 def metrics_from_file(scores: Mapping[str, Any], classes: Sequence[str]) -> Metrics:
     """Every metric of what `scores_for_file` made; from its confusion matrix, so old files have new metrics, too."""
-    return score_confusion(np.array(scores["confusion"], dtype=np.int64), classes)
+    return score_confusion(np.array(scores["confusion"]), classes)
 
 
 def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:

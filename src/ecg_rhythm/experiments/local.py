@@ -1,24 +1,35 @@
 """The engine of this machine: a process for each run, one or several on each device.
 
-The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one line of JSON and
-keeps that process's standard input open: should the parent die in any way, the line breaks and the process ends too,
-so nothing computes unseen and no device stays taken.
+The parent computes nothing. It hands each run to a fresh process (`python -m ecg_rhythm run`) as one line of JSON, on a
+socket that is that process's standard input. There the process gives a sign of life for each batch, and says why it
+failed. Should the parent die in any way, the line breaks and the process ends too, so nothing computes unseen and no
+device stays taken.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.queue import Attempt, QueuedRun, Status
-from ecg_rhythm.experiments.worker import BUSY, Request
+from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
+from ecg_rhythm.memory import oom_kills
+
+GRACE = 3.0
+"""Seconds in which a process is to end that is told to."""
+LONGEST_LOOK = 5.0
+"""Seconds between two looks at a process that count at most: if the queue itself was stopped, so may have been that."""
 
 
 class LocalEngine:
@@ -42,29 +53,33 @@ class LocalEngine:
         request = Request(
             spec=queued.spec, data=str(self.data), logs=str(self.logs), device=device, replaces=queued.replaces
         )
+        here, there = socket.socketpair()
         try:
             queued.run.path.mkdir(parents=True, exist_ok=True)
             with queued.run.output.open("ab") as output:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "ecg_rhythm", "run"],
-                    stdin=subprocess.PIPE,
+                    stdin=there.fileno(),
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=os.environ | environment_of(device, len(self.places)),
                     start_new_session=True,
                 )
         except OSError as error:
+            here.close()
             return _NotStarted(f"{queued.run.path}: this run cannot be started: {error.strerror}")
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it ended before it read; its exit code says why
-            process.stdin.write(request.model_dump_json().encode() + b"\n")
-            process.stdin.flush()
-        return _Process(queued.run, process)
+        finally:
+            there.close()
+        with suppress(OSError):  # it ended before it read; its exit code says why
+            here.sendall(request.model_dump_json().encode() + b"\n")
+        here.setblocking(False)
+        return _Process(queued.run, process, here, oom_kills())
 
 
 @dataclass(frozen=True)
 class _NotStarted:
     error: str
+    quiet: float = 0.0
 
     def result(self) -> tuple[Status, str]:
         return Status.FAILED, self.error
@@ -73,35 +88,60 @@ class _NotStarted:
         return self.result()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Process:
     run: Run
     process: subprocess.Popen[bytes]
+    line: socket.socket
+    oom_kills_before: int | None
+    quiet: float = 0.0
+    looked: float = field(default_factory=time.monotonic)
+    error: bytes = b""
+    """What it said last, as JSON."""
 
     def result(self) -> tuple[Status, str] | None:
         code = self.process.poll()
+        self._listen()
         if code is None:
             return None
-        self._close()
+        self.line.close()
         if code == 0:
             return Status.DONE, ""
-        return (Status.ELSEWHERE, "") if code == BUSY else (Status.FAILED, self._error(code))
+        return (Status.ELSEWHERE, "") if code == BUSY else (Status.FAILED, self._why(code))
 
     def stop(self) -> tuple[Status, str]:
-        self._close()
-        return (Status.DONE, "") if self.process.wait() == 0 else (Status.WAITING, "")
+        ended = self._end()
+        self.line.close()
+        return (Status.DONE, "") if self.process.poll() == 0 else (Status.WAITING, ended)
 
-    def _close(self) -> None:
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
+    def _listen(self) -> None:
+        now = time.monotonic()
+        self.quiet, self.looked = self.quiet + min(now - self.looked, LONGEST_LOOK), now
+        with suppress(BlockingIOError, ConnectionError):
+            while heard := self.line.recv(1 << 16):
+                self.quiet = 0.0
+                self.error += heard.replace(ALIVE, b"")
 
-    def _error(self, code: int) -> str:
-        try:
-            return self.run.error.read_text().strip()
-        except OSError:
-            ended = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            return f"{ended}; see {self.run.output}"
+    def _end(self) -> str:
+        """Terminate the process and what it started; kill them if that does not help; say what it took."""
+        for number, ended in ((signal.SIGTERM, "terminated"), (signal.SIGKILL, "killed")):
+            with suppress(OSError):  # it has ended
+                os.killpg(self.process.pid, number)
+                os.killpg(self.process.pid, signal.SIGCONT)  # one that is stopped would not notice
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
+                return ended
+        return "told to end, which it does not"
+
+    def _why(self, code: int) -> str:
+        with suppress(ValueError):  # it said nothing, or died while it spoke
+            return str(json.loads(self.error)).strip()
+        ended = f"ended with exit code {code}"
+        if code < 0:
+            counts = self.oom_kills_before, oom_kills()
+            out_of_memory = code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
+            ended = f"killed by signal {-code}" + ", as memory ran out" * out_of_memory
+        return f"{ended}; see {self.run.output}"
 
 
 def environment_of(device: str, runs: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,9 @@ from ecg_rhythm.experiments.jobs import RunSpec
 
 LOOK, WATCH = 0.1, 0.5
 """Seconds between two looks at runs under way, and between two calls of who watches."""
+STALL = 1800.0
+"""Seconds without progress after which a run has stalled. Progress is a batch, not an epoch: the paper's networks take
+seconds for one on a slow core."""
 
 
 class Status(StrEnum):
@@ -47,6 +51,8 @@ class QueuedRun:
         Where it is done, for people: a device, a node.
     error : str
         Why it failed.
+    quiet : float
+        Seconds for which it has made no progress while it is under way.
     replaces : str or None
         State of the folder that is to be replaced; None where what is there goes on.
     teacher : QueuedRun or None
@@ -58,6 +64,7 @@ class QueuedRun:
     status: Status = Status.WAITING
     place: str = ""
     error: str = ""
+    quiet: float = 0.0
     replaces: str | None = None
     teacher: QueuedRun | None = None
 
@@ -65,12 +72,17 @@ class QueuedRun:
 class Attempt(Protocol):
     """A run under way in some place."""
 
+    @property
+    def quiet(self) -> float:
+        """Seconds for which it has made no progress, as of the last look at its result."""
+        ...
+
     def result(self) -> tuple[Status, str] | None:
         """How it ended, and the error if it failed; None while it is under way."""
         ...
 
     def stop(self) -> tuple[Status, str]:
-        """End it, so that it can go on later, and say how it ended."""
+        """End it within seconds, so that it can go on later; gives how it stands, and what was done to end it."""
         ...
 
 
@@ -152,11 +164,12 @@ def work_off(
     *,
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
     look: float = LOOK,
+    stall: float = STALL,
 ) -> None:
     """Do all runs that are not done, as many at once as the engine has places.
 
-    A run that fails is kept with its error, and the others go on. Returns when every run is done or has failed, here
-    or in another queue on the same logs; interrupted, it stops what is under way.
+    A run that fails is kept with its error, which its folder has, too, and the others go on. Returns when every run is
+    done or has failed, here or in another queue on the same logs; interrupted, it stops what is under way.
 
     Parameters
     ----------
@@ -168,21 +181,29 @@ def work_off(
         Called with the queue about twice a second, and at the end.
     look : float
         Seconds between two looks at what is under way.
+    stall : float
+        Seconds without progress after which a run is ended and has failed.
     """
     under_way: dict[int, tuple[QueuedRun, Attempt]] = {}
     watched = -WATCH
     try:
         while True:
             for place, (queued, attempt) in list(under_way.items()):
-                if (result := attempt.result()) is not None:
+                result = attempt.result()
+                queued.quiet = attempt.quiet
+                if result is None and queued.quiet >= stall:
+                    result = _end_stalled(queued, attempt, stall)
+                if result is not None:
                     queued.status, queued.error = result
+                    _write_error(queued)
                     del under_way[place]
             for queued in queue:
                 if queued.status is Status.WAITING and queued.teacher and queued.teacher.status is Status.FAILED:
                     queued.status, queued.error = Status.FAILED, f"its teacher {queued.teacher.spec.title} failed"
             for place, name in enumerate(engine.places):
                 if place not in under_way and (free := _next(queue)) is not None:
-                    free.status, free.place = Status.RUNNING, name
+                    free.status, free.place, free.quiet = Status.RUNNING, name, 0.0
+                    _write_error(free)
                     under_way[place] = free, engine.start(free, place)
             if time.monotonic() - watched >= WATCH:
                 watched = time.monotonic()
@@ -194,6 +215,22 @@ def work_off(
         for queued, attempt in under_way.values():
             queued.status, queued.error = attempt.stop()
     watch(queue)
+
+
+def _end_stalled(queued: QueuedRun, attempt: Attempt, stall: float) -> tuple[Status, str]:
+    status, ended = attempt.stop()
+    if status is not Status.WAITING:
+        return status, ended
+    return Status.FAILED, f"it made no progress for {stall / 60:g} minutes and was {ended}; see {queued.run.output}"
+
+
+def _write_error(queued: QueuedRun) -> None:
+    """Keep in a run's folder why it failed, or nothing: what an earlier attempt left says nothing of this one."""
+    with suppress(OSError):  # a full disk, or no such folder: perhaps that is why
+        if queued.status is Status.FAILED:
+            queued.run.error.write_text(queued.error + "\n")
+        else:
+            queued.run.error.unlink(missing_ok=True)
 
 
 def _next(queue: Sequence[QueuedRun]) -> QueuedRun | None:

@@ -52,7 +52,7 @@ def train(
     replaces : str, optional
         Begin again if the folder is still in this `Run.state`. Else what is there goes on, or is left if it is done.
     report : callable
-        Called with the progress after every step and epoch.
+        Called with the progress after every batch and epoch.
 
     Returns
     -------

@@ -115,7 +115,7 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float | 
     """
     own = in_millivolts(of_file) if of_file else None
     said = options.unit or of_file or ""
-    factor = in_millivolts(said) if said.strip() else None
+    factor = in_millivolts(said)
     remarks = []
     if factor is None and said.strip():
         raise BadInput(

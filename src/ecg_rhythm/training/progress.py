@@ -100,7 +100,9 @@ class State:
         validated = self.best_score is not None  # without a score nothing can improve
         return validated and self.epoch > options.early_stop_after and waited >= options.early_stop_wait
 
-    def progress(self, epochs: Sequence[int], seconds: float, part_of_epoch: float = 0.0) -> Progress:
+    def progress(
+        self, epochs: Sequence[int], seconds: float, part_of_epoch: float = 0.0, *, ends_epoch: bool = False
+    ) -> Progress:
         """How far the run is.
 
         Parameters
@@ -111,6 +113,8 @@ class State:
             Time spent so far.
         part_of_epoch : float
             Share of the next epoch that is done.
+        ends_epoch : bool
+            Whether an epoch has just ended: it is trained, validated and saved.
         """
         done = sum(epochs[: self.phase]) + self.epoch + part_of_epoch
         phase = min(self.phase, len(epochs) - 1)
@@ -124,6 +128,7 @@ class State:
             seconds_left=seconds / done * (sum(epochs) - done) if done else None,
             fraction=done / max(sum(epochs), 1),
             within_epoch=part_of_epoch,
+            ends_epoch=ends_epoch,
         )
 
 
@@ -185,11 +190,8 @@ class Progress:
     fraction: float
     """Share of all epochs of all phases that is done."""
     within_epoch: float = 0.0
-
-    @property
-    def ends_epoch(self) -> bool:
-        """Whether an epoch has just ended."""
-        return self.loss is not None and self.within_epoch == 0
+    ends_epoch: bool = False
+    """Whether an epoch has just ended: it is trained, validated and saved."""
 
     def __str__(self) -> str:
         """One line: phase, epoch, loss, best score, time left."""

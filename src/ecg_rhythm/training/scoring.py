@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.evaluation.metrics import Metrics, score, scores_for_file
-from ecg_rhythm.training.batches import Recordings, sorted_batches
+from ecg_rhythm.training.batches import Batch, Recordings, sorted_batches
 from ecg_rhythm.training.fold import Indices, Parts
 from ecg_rhythm.training.loss import StepLoss, l2_penalty
 from ecg_rhythm.training.predict import probabilities
@@ -53,6 +54,8 @@ class Scorer:
         The loss of training.
     accelerator : Accelerator
         Device, number format, processes: each computes its share.
+    before_batch : callable
+        Called before each batch is predicted.
     """
 
     config: ModelConfig
@@ -60,12 +63,14 @@ class Scorer:
     recordings: Recordings
     loss: StepLoss
     accelerator: Accelerator
+    before_batch: Callable[[], None]
 
     def predict(self, indices: Indices, network: networks.Network) -> tuple[Indices, NDArray[np.float64]]:
         """Positions of recordings, ascending, and their probabilities, shape (n, classes)."""
         accelerator = self.accelerator
         share = indices[accelerator.process_index :: accelerator.num_processes]
-        batches = sorted_batches(self.recordings, share, EVALUATION_BATCH, self.config.data_augmentation.window)
+        window = self.config.data_augmentation.window
+        batches = self._announced(sorted_batches(self.recordings, share, EVALUATION_BATCH, window))
         with accelerator.autocast():
             own = [probabilities(network, batches, accelerator.device)] if len(share) else []
             positions, predicted = (np.concatenate(part) for part in zip(*gather_object(own), strict=True))
@@ -79,6 +84,11 @@ class Scorer:
         labels = predicted.argmax(axis=1)
         metrics = {"loss": self._loss_of(targets, predicted, network), **score(targets, labels, classes)}
         return Scored(scores_for_file(targets, labels, classes), metrics)
+
+    def _announced(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.before_batch()
+            yield batch
 
     @torch.no_grad()
     def _loss_of(self, targets: Indices, predicted: NDArray[np.float64], network: networks.Network) -> float:

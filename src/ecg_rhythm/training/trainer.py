@@ -58,7 +58,7 @@ class Trainer:
     score_test : bool
         Also score the test part at every validation; never used to choose.
     report : callable
-        Called with the progress after every step and every epoch.
+        Called with the progress after every batch that is trained on or predicted, and after every epoch.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Trainer:
         self.network = shared(self.learning, self.bare.phases, accelerator)
         self.recordings = on_device(parts.store, accelerator.device)
         self.loss = StepLoss(config, parts.targets[parts.train], classes).to(accelerator.device)
-        self.scorer = Scorer(config, parts, self.recordings, self.loss, accelerator)
+        self.scorer = Scorer(config, parts, self.recordings, self.loss, accelerator, self._report_step)
         self.teacher = None if teacher is None else teacher.to(accelerator.device).eval()
         self.steps_per_epoch = -(-len(parts.train) // self.options.batch_size)
         self.state = State()
@@ -268,6 +268,10 @@ class Trainer:
         logged |= {f"{part}/{name}": value for part, of_part in metrics.items() for name, value in of_part.items()}
         self.accelerator.log(logged, step=state.epochs_so_far)
 
+    def _report_step(self) -> None:
+        """Report within a validation: predictions for a large part of a data set take long."""
+        self.report(self.state.progress(self.epochs, self.clock.seconds))
+
     def _learning_rate(self, step: int) -> float:
         phase = self.state.phase
         steps = max(self.epochs[phase] * self.steps_per_epoch, 1)
@@ -279,7 +283,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, self.state)
             write_hotlog(self.place.hotlog, self.state.hotlog)
-            progress = self.state.progress(self.epochs, self.state.seconds)
+            progress = self.state.progress(self.epochs, self.state.seconds, ends_epoch=self.state.loss is not None)
             write_progress(self.place.progress, progress)
             self.report(progress)
 
