@@ -1,4 +1,4 @@
-"""Temporary folders for copies of files that may be read as long as the program runs, or as a folder is given for them."""
+"""Temporary folders for copies of files that may be read as long as the program runs, or while a folder is given."""
 
 from __future__ import annotations
 
