@@ -165,7 +165,8 @@ def test_what_a_page_of_another_site_sends_is_refused(at: tuple[str, int]) -> No
                  {"sec_fetch_site": "none"}):  # fmt: skip
         assert post(at, **good).status_code == 200
     for bad in ({"origin": "http://evil.example"}, {"origin": "null"}, {"origin": f"http://{at[0]}:1"},
-                {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site", "origin": f"http://{here}"}):  # fmt: skip
+                {"sec_fetch_site": "cross-site"},
+                {"sec_fetch_site": "same-site", "origin": f"http://{here}"}):  # fmt: skip
         for path in ("/api/classify", "/api/jobs", "/api/picture"):
             refused = post(at, path, **bad)
             assert (refused.status_code, refused.json()["error"][:36]) == (403, "this request comes from a page of an")
@@ -230,7 +231,7 @@ def test_health_says_when_no_worker_can_be_started_and_when_one_can_again(model:
 
 def test_a_stop_refuses_what_it_does_not_wait_for(model: Path) -> None:
     before = processes()
-    with serving(model, Limits(workers=1, stopping=1)) as at, ThreadPoolExecutor() as clients:
+    with ThreadPoolExecutor() as clients, serving(model, Limits(workers=1, stopping=1)) as at:
         answer, slow, idle = clients.submit(post, at, body=days()), sent(at, head(9)), sent(at, b"GET / HTT")
         wait(lambda: health(at).json()["requests"] == 1)
     refused = answer.result()
