@@ -3,7 +3,7 @@
 Four attacks, one after the other, each beside clients that send strips, as in `benchmarks.load`:
 
 * `crowd`: 200 clients that send a byte each second, and 1,000 connections that send nothing or half a header. Each
-  comes again as soon as it is closed.
+  comes again a second after it is closed.
 * `kill`: a worker process is killed every 5 s.
 * `requests`: 5,000 requests, and the memory after each fifth of them.
 * `stop`: SIGTERM in the midst of `crowd`, and the seconds until the server has ended.
@@ -31,6 +31,7 @@ import numpy as np
 
 from benchmarks.load import BAD, client, memory_of, service, strips
 
+ATTACKS = ["crowd", "kill", "requests", "stop"]
 SLOW, IDLE, CLIENTS, PORT = 200, 1000, 64, 8766
 HEAD = b"POST /api/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
 
@@ -45,7 +46,7 @@ async def trickle(address: str, first: bytes, more: bytes, seen: Counter[str]) -
             reader, writer = await asyncio.open_connection(at.hostname, at.port)
         except OSError:
             seen["not connected"] += 1
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1)
             continue
         seen["connected"] += 1
         with suppress(OSError):
@@ -57,7 +58,7 @@ async def trickle(address: str, first: bytes, more: bytes, seen: Counter[str]) -
                     break
                 writer.write(more)
         writer.close()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
 
 
 async def crowd(
@@ -131,7 +132,7 @@ def told(seen: Counter[str], latencies: list[float]) -> dict[str, object]:
 def main() -> None:
     """Print a line of JSON for each attack."""
     parser = argparse.ArgumentParser(description="The web service under attack.")
-    parser.add_argument("attacks", nargs="*", default=["crowd", "kill", "requests", "stop"])
+    parser.add_argument("attacks", nargs="*", default=ATTACKS, metavar="ATTACK", help=", ".join(ATTACKS))
     parser.add_argument("--seconds", type=float, default=60.0, help="of each")
     parser.add_argument("--requests", type=int, default=5000)
     options = parser.parse_args()
@@ -140,13 +141,15 @@ def main() -> None:
     good = strips()
     for attack in options.attacks:
         with service(PORT, good) as (address, server):
-            doing = {
-                "crowd": lambda at=address: crowd(at, good, options.seconds),
-                "stop": lambda at=address, of=server: crowd(at, good, options.seconds / 3, of),
-                "kill": lambda at=address, of=server: kill(at, good, options.seconds, of),
-                "requests": lambda at=address, of=server: requests(at, good, options.requests, of),
-            }[attack]
-            print(json.dumps({"attack": attack} | asyncio.run(doing())), flush=True)
+            if attack == "kill":
+                doing = kill(address, good, options.seconds, server)
+            elif attack == "requests":
+                doing = requests(address, good, options.requests, server)
+            elif attack == "stop":
+                doing = crowd(address, good, options.seconds, server)
+            else:
+                doing = crowd(address, good, options.seconds)
+            print(json.dumps({"attack": attack} | asyncio.run(doing)), flush=True)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ class Limits:
         Bytes that a worker may use.
     """
 
-    connections: int = 2048
-    of_address: int = 512
+    connections: int = 4096
+    of_address: int = 2048
     patience: float = 10.0
     stopping: float = 5.0
     workers: int = 2
