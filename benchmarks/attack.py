@@ -32,7 +32,7 @@ import numpy as np
 from benchmarks.load import BAD, client, memory_of, service, strips
 
 ATTACKS = ["crowd", "kill", "requests", "stop"]
-SLOW, IDLE, CLIENTS, PORT = 200, 1000, 64, 8766
+SLOW, IDLE, CLIENTS, PORT = 200, 1000, 64, 8767
 HEAD = b"POST /api/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
 
 Good = list[tuple[bytes, str]]
