@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -70,7 +72,7 @@ async def client(
 ) -> None:  # fmt: skip
     """Send one request after the other."""
     rng = random.Random(seed)
-    async with httpx.AsyncClient(base_url=address, timeout=60) as session:
+    async with httpx.AsyncClient(base_url=address, timeout=60, verify=False) as session:
         while time.monotonic() < until:
             body, label = rng.choice(good)
             is_bad = rng.random() < bad
@@ -83,7 +85,7 @@ async def client(
                 except httpx.HTTPError as error:
                     seen[f"{'bad' if is_bad else 'good'}: {type(error).__name__}"] += 1
                     break
-                if response.status_code != 503:
+                if "retry-after" not in response.headers:
                     break
                 seen["tried again"] += 1
                 await asyncio.sleep(float(response.headers["retry-after"]))
@@ -115,27 +117,35 @@ async def load(address: str, good: list[tuple[bytes, str]], clients: int, bad: f
     }
 
 
-def main() -> None:
-    """Start the service, load it, and print a line of JSON for each load."""
-    good, address = strips(), "http://127.0.0.1:8765"
-    server = subprocess.Popen([sys.executable, "-m", "ecg_rhythm", "serve", "--port", "8765"])
+@contextmanager
+def service(port: int, good: list[tuple[bytes, str]], *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A service whose workers have loaded their libraries: its address and its process."""
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen([sys.executable, "-m", "ecg_rhythm", "serve", "--port", str(port), *options])
     try:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 httpx.get(f"{address}/api/health")
                 break
             except httpx.HTTPError:
                 time.sleep(0.2)
-        for body, _ in good:  # workers load their libraries at the first
+        for body, _ in good:
             httpx.post(f"{address}/api/classify", content=body, timeout=60)
+        yield address, server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    """Start the service, load it, and print a line of JSON for each load."""
+    good = strips()
+    with service(8765, good) as (address, server):
         for bad in (0.0, BAD):
             for clients in CLIENTS:
                 measured = asyncio.run(load(address, good, clients, bad))
                 measured["memory in MB"] = memory_of(server.pid) // 10**6
                 print(json.dumps(measured), flush=True)
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ def main() -> None:
     statuses: Counter[int] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         limits = Limits(workers=2, body=100_000, hours=1)
-        with TestClient(create_app([write_model(Path(folder) / "m.onnx")], limits=limits)) as client:
+        app = create_app([write_model(Path(folder) / "m.onnx")], limits=limits)
+        with TestClient(app, base_url="http://127.0.0.1") as client:
 
             @given(body=bodies(), query=QUERIES)
             @settings(max_examples=inputs, deadline=None, database=None, derandomize=True,

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import edfio
 import numpy as np
-import uvicorn
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.server import Server
 
 ROOT = Path(__file__).parents[1]
 PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
@@ -50,7 +50,7 @@ def served() -> Iterator[str]:
     """Serve the page and yield its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning"))
+        server = Server(create_app())
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -18,9 +18,9 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from ecg_rhythm.web import openapi, worker
-from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
 from tests.helpers import onnx_model
+from tests.web.clients import client_of
 
 FILE = {"content-type": "application/octet-stream"}
 WAVE = np.sin(np.arange(2000) / 7).astype(np.float32)
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(model: Path) -> Iterator[TestClient]:
-    with TestClient(create_app([model], limits=Limits(workers=1, jobs=2))) as client:
+    with client_of(model, Limits(workers=1, jobs=2)) as client:
         yield client
 
 
@@ -131,7 +131,7 @@ def test_a_job_that_is_cancelled_ends_its_process_and_leaves_nothing(
 ) -> None:
     body, before = recording(tmp_path, DAYS), processes()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with TestClient(create_app([model], limits=Limits(workers=1, held=2 * len(body)))) as client:
+    with client_of(model, Limits(workers=1, held=2 * len(body))) as client:
         first, second = (started(client, body) for _ in range(2))
         assert client.post("/api/jobs", content=body, headers=FILE).status_code == 503  # its body would be a third
         wait(lambda: state_of(client, first)["done"] > 0)
@@ -165,7 +165,7 @@ def test_jobs_are_limited_and_finished_ones_give_way(client: TestClient, tmp_pat
 
 def test_a_job_that_nobody_asks_for_is_forgotten(model: Path, tmp_path: Path) -> None:
     body = recording(tmp_path, DAYS)
-    with TestClient(create_app([model], limits=Limits(workers=1, idle=2))) as client:
+    with client_of(model, Limits(workers=1, idle=2)) as client:
         job = started(client, body)
         wait(lambda: client.get("/api/health").json()["jobs"] == 0)
         response = client.get(f"/api/jobs/{job['id']}/result")
@@ -175,7 +175,7 @@ def test_a_job_that_nobody_asks_for_is_forgotten(model: Path, tmp_path: Path) ->
 
 def test_what_a_request_has_no_time_for_is_done_as_a_job(model: Path, tmp_path: Path) -> None:
     body = recording(tmp_path, DAYS // 4)
-    with TestClient(create_app([model], limits=Limits(workers=1, seconds=0.3))) as client:
+    with client_of(model, Limits(workers=1, seconds=0.3)) as client:
         assert client.post("/api/classify", content=body, headers=FILE).status_code == 504
         job = started(client, body)
         assert finished(client, job)["state"] == "done"
@@ -192,15 +192,18 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(model: Path, tmp_path: P
         assert said["error"] == response.json()["error"] and says in said["error"]
         assert client.get(f"/api/jobs/{job['id']}/picture").status_code == status
 
-    with TestClient(create_app([model], limits=Limits(workers=1))) as client:
+    with client_of(model, Limits(workers=1)) as client:
         refused(client, started(client, b"nonsense", "?name=mine"), 422, "mine: ")
         job = started(client, long)
         wait(lambda: state_of(client, job)["done"] > 0)
-        for process in processes() - before:
-            os.kill(process or 0, signal.SIGKILL)
-        refused(client, job, 422, "this needs more memory than a request may use")
+        while state_of(client, job)["state"] == "running":
+            for process in processes() - before:
+                os.kill(process or 0, signal.SIGKILL)
+            time.sleep(0.05)
+        refused(client, job, 503, "process")
+        assert client.get("/api/health").json()["deaths"] == 2
         assert finished(client, started(client, recording(tmp_path, 20)))["state"] == "done"
-    with TestClient(create_app([model], limits=Limits(workers=1, job_seconds=0.3))) as client:
+    with client_of(model, Limits(workers=1, job_seconds=0.3)) as client:
         refused(client, started(client, long), 504, "this took longer than 0.3 s; send less")
 
 

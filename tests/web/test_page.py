@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
 from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.server import Server
 from ecg_rhythm.web.service import Limits
 from tests.helpers import onnx_model
 
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app([onnx_model(tmp_path_factory.mktemp("model") / "m.onnx")], limits=Limits(workers=1, jobs=100))
+    model, limits = onnx_model(tmp_path_factory.mktemp("model") / "m.onnx"), Limits(workers=1, jobs=100)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = Server(create_app([model], limits=limits), limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:

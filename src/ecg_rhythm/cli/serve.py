@@ -14,6 +14,9 @@ from ecg_rhythm import schema as json_schemas
 from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.errors import BadInput
 
+EVERY = ("0.0.0.0", "::", "")
+"""What `--host` is to listen on all addresses."""
+
 
 @app.command(rich_help_panel=USE)
 def serve(
@@ -26,6 +29,14 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name or address by which others reach this server, as in http://NAME; repeat it for several. "
+            "Requests by other names are refused.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Requests handled at once, and as many jobs.")] = 2,
     timeout: Annotated[
         int, typer.Option(min=1, help="Most seconds for one request. Recordings sent by the page are jobs: 4 hours.")
@@ -33,11 +44,11 @@ def serve(
 ) -> None:
     """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
     with extras.needed("web", "serve"):
-        import uvicorn
-
         from ecg_rhythm.web.app import create_app
+        from ecg_rhythm.web.server import Server
         from ecg_rhythm.web.service import Limits
-    served = create_app(model, coverage, Limits(workers=workers, seconds=timeout))
+    limits, names = Limits(workers=workers, seconds=timeout), allow_host or []
+    server = Server(create_app(model, coverage, limits, [host, *names]), limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
@@ -48,7 +59,14 @@ def serve(
             raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
         name = f"[{host}]" if ":" in host else host
         out.print(f"http://{name}:{listening.getsockname()[1]} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
-        uvicorn.Server(uvicorn.Config(served, log_level="warning", server_header=False)).run(sockets=[listening])
+        if host in EVERY and not names:
+            out.print(
+                "Requests from other machines are refused until you start with --allow-host and the name or address by "
+                f"which they reach this one, as in --allow-host {socket.gethostname()}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        server.run(sockets=[listening])
 
 
 @app.command(short_help="Print the JSON Schema of a model or job file.", rich_help_panel=USE)

@@ -1,15 +1,30 @@
-"""Temporary folders for copies of files that may be read as long as the program runs."""
+"""Temporary folders for copies of files that may be read as long as the program runs, or while a folder is given."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+
+_given: ContextVar[Path | None] = ContextVar("_given", default=None)
 
 
 def new_folder() -> Path:
     """Make a temporary folder, which is removed when the program ends."""
-    return Path(tempfile.mkdtemp(dir=_root().name))
+    return Path(tempfile.mkdtemp(dir=_given.get() or _root().name))
+
+
+@contextmanager
+def within(folder: Path) -> Iterator[None]:
+    """Make temporary folders within this one for a while; who gives it removes it."""
+    token = _given.set(folder)
+    try:
+        yield
+    finally:
+        _given.reset(token)
 
 
 @cache

@@ -6,7 +6,7 @@ job (`jobs.py`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,32 +23,20 @@ from ecg_rhythm.inference.names import names_of
 from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.version import __version__
 from ecg_rhythm.web import openapi, worker
+from ecg_rhythm.web.guard import HEADERS, Guard
 from ecg_rhythm.web.jobs import Jobs
 from ecg_rhythm.web.pool import Pool
 from ecg_rhythm.web.service import Limits, Service
 from ecg_rhythm.weights.loading import DEFAULT
 
 PAGE = Path(__file__).parent / "page"
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-DOCS_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace(
-    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-)
-"""The library's page of documentation has an inline script; it shows nothing that a client sent."""
 
 
 def create_app(
-    models: list[Path] | None = None, coverage: float | None = None, limits: Limits | None = None
+    models: list[Path] | None = None,
+    coverage: float | None = None,
+    limits: Limits | None = None,
+    hosts: Iterable[str] = (),
 ) -> FastAPI:
     """Make the web application.
 
@@ -60,6 +48,13 @@ def create_app(
         Coverage of the prediction sets.
     limits : Limits, optional
         What requests and jobs may take.
+    hosts : iterable of str
+        Names that the server goes by, besides those of the loopback device.
+
+    Returns
+    -------
+    FastAPI
+        The application. `app.state.stop()` refuses what is not answered yet, and ends all work.
 
     Raises
     ------
@@ -75,11 +70,15 @@ def create_app(
     )
     jobs = Jobs(long_ones, service)
 
+    def stop() -> None:
+        requests.close()
+        long_ones.close()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        stop()
         await jobs.close()
-        requests.close()
 
     app: FastAPI = FastAPIOffline(
         title="ecg-rhythm",
@@ -92,13 +91,8 @@ def create_app(
         static_url="/api/static",
     )
 
-    @app.middleware("http")
-    async def secured(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await proceed(request)
-        response.headers.update(HEADERS)
-        docs = request.url.path.startswith("/api/docs")
-        response.headers["Content-Security-Policy"] = DOCS_POLICY if docs else POLICY
-        return response
+    app.state.stop = stop
+    app.add_middleware(Guard, hosts=frozenset(hosts))
 
     @app.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -129,9 +123,9 @@ def create_app(
         why: openapi.WithWhy = False,
     ) -> dict[str, Any]:
         """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
-        async with service.turn(request):
-            upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
-            answer: dict[str, Any] = await requests.do(worker.answer, upload, signal, why)
+        async with service.body(request) as body:
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            answer: dict[str, Any] = await service.turn(request, requests.do(worker.answer, upload, signal, why))
             return answer
 
     @app.post(
@@ -150,9 +144,9 @@ def create_app(
         why: openapi.WithWhy = False,
     ) -> Response:
         """Draw an ECG and its answer on one page."""
-        async with service.turn(request):
-            upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
-            drawn: bytes = await requests.do(worker.picture, upload, kind, why)
+        async with service.body(request) as body:
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            drawn: bytes = await service.turn(request, requests.do(worker.picture, upload, kind, why))
             return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
 
     @app.post(
@@ -175,8 +169,8 @@ def create_app(
     ) -> dict[str, Any]:
         """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
         jobs.check_room()
-        async with service.turn(request):
-            upload = await service.upload(request, name, ReadOptions(lead, fs, unit))
+        async with service.body(request) as body:
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
             job = jobs.start(request, upload, signal, why)
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job.state()
@@ -209,19 +203,22 @@ def create_app(
     async def picture_of_job(request: Request, job: str, kind: openapi.Kind = "png") -> Response:
         """Draw the answer of a job, which has been classified already."""
         found = jobs.finished(job)
-        async with service.turn(request):
-            drawn: bytes = await requests.do(worker.drawn, found.answer, kind)
-            return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
+        drawn: bytes = await service.turn(request, requests.do(worker.drawn, found.answer, kind))
+        return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
 
-    @app.get("/api/health")
-    async def health() -> dict[str, Any]:
-        """Whether the service is up, and how many requests and jobs it has."""
+    @app.get("/api/health", responses=openapi.NOT_WELL)
+    async def health(response: Response) -> dict[str, Any]:
+        """Whether the service can answer, what it has to do, and how many of its worker processes died."""
+        well = await requests.works() and await long_ones.works()
+        response.status_code = 200 if well else 503
         return {
-            "status": "ok",
+            "status": "ok" if well else "no worker process can be started",
             "requests": service.inside,
             "most": limits.workers + limits.waiting,
             "jobs": len(jobs),
             "most_jobs": limits.jobs,
+            "workers": len(requests) + len(long_ones),
+            "deaths": requests.deaths + long_ones.deaths,
         }
 
     @app.get("/api/model")

@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException, Request
-from pebble import ProcessFuture
 
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.web import worker
@@ -32,12 +30,8 @@ class Job:
     ----------
     id : str
         What a client asks for it by; it cannot be guessed.
-    folder : Path
-        The worker's folder, until the job is finished.
-    future : ProcessFuture
-        What the worker gives.
-    held : int
-        Bytes of its body, which is in memory until the job is finished.
+    folder : Path or None
+        The worker's folder, while it is not finished.
     windows : (int, int or None)
         How many are done and how many there are, when it is finished.
     content : bytes or None
@@ -49,9 +43,7 @@ class Job:
     """
 
     id: str
-    folder: Path
-    future: ProcessFuture[Any]
-    held: int
+    folder: Path | None = None
     windows: tuple[int, int | None] = (0, None)
     content: bytes | None = field(default=None, repr=False)
     answer: Prediction | Timeline | None = field(default=None, repr=False)
@@ -69,8 +61,8 @@ class Job:
         elif self.content is not None:
             state = "done"
         else:
-            state = "running" if self.future.running() else "waiting"
-        done, of = self.windows if self.is_finished else worker.windows_done(self.folder)
+            state = "running" if self.folder is not None and worker.has_begun(self.folder) else "waiting"
+        done, of = self.windows if self.folder is None else worker.windows_done(self.folder)
         error = None if self.refusal is None else self.refusal.detail
         return {"id": self.id, "state": state, "done": done, "of": of, "error": error}
 
@@ -92,7 +84,7 @@ class Jobs:
         self._pool, self._service, self._limits = pool, service, service.limits
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        """What waits for each job that is not finished, or whose folder is not removed yet."""
+        """What waits for each job whose worker is not done with it."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
@@ -108,15 +100,11 @@ class Jobs:
         self.check_room()
         if len(self._jobs) >= self._limits.jobs:
             self.forget(next(job.id for job in self._jobs.values() if job.is_finished))
-        folder = Path(tempfile.mkdtemp(prefix="ecg-rhythm-"))
-        try:
-            future = self._pool.start(worker.job, upload, folder, with_signal, why)
-        except BaseException:  # no worker can be started
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        job = Job(secrets.token_urlsafe(16), folder, future, self._service.hand_over(request))
+        job, held = Job(secrets.token_urlsafe(16)), self._service.hand_over(request)
         self._jobs[job.id] = job
-        self._tasks[job.id] = asyncio.create_task(self._finish(job))
+        task = asyncio.create_task(self._finish(job, upload, with_signal, why))
+        self._tasks[job.id] = task
+        task.add_done_callback(lambda _: self._done(job, held))
         self._keep(job)
         return job
 
@@ -150,39 +138,32 @@ class Jobs:
             task.cancel()
 
     async def close(self) -> None:
-        """Forget all jobs and stop the workers."""
+        """Forget all jobs."""
         tasks = [*self._tasks.values()]
         for name in [*self._jobs]:
             self.forget(name)
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._pool.close()
 
     def _keep(self, job: Job) -> None:
         if (timer := self._timers.get(job.id)) is not None:
             timer.cancel()
         self._timers[job.id] = asyncio.get_running_loop().call_later(self._limits.idle, self.forget, job.id)
 
-    async def _finish(self, job: Job) -> None:
-        """Wait for the worker, keep its answer, and remove the job's folder."""
+    async def _finish(self, job: Job, upload: Upload, with_signal: bool, why: bool) -> None:
+        """Let a worker do a job, and keep its answer."""
         try:
-            content, job.answer = await self._pool.result(job.future)
-            job.windows = worker.windows_done(job.folder)
+            with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
+                job.folder = Path(folder)
+                content, job.answer = await self._pool.run(worker.job, upload, job.folder, with_signal, why)
+                job.windows = worker.windows_done(job.folder)
             job.content = content
         except HTTPException as refusal:
-            job.refusal = refusal
+            job.refusal = HTTPException(refusal.status_code, refusal.detail)  # without what it keeps in memory
         except Exception:
             logging.getLogger(__name__).exception("job failed")
             job.refusal = HTTPException(500, "the server failed; its log has the reason")
-        finally:
-            self._service.held -= job.held
-            await _remove(job.folder)
-            self._tasks.pop(job.id, None)
 
-
-async def _remove(folder: Path) -> None:
-    """Remove a folder; a worker that is being stopped may still write into it, until it is gone."""
-    for _ in range(100):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        await asyncio.sleep(0.1)
+    def _done(self, job: Job, held: int) -> None:
+        job.folder = None
+        self._service.held -= held
+        self._tasks.pop(job.id, None)

@@ -124,11 +124,13 @@ def _refusals(*pairs: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
 
 
 REFUSALS = _refusals(
+    (403, "The request comes from another site, or its `Host` is no name of this server."),
     (408, "The body took too long to arrive."),
     (413, "The body is too large."),
     (422, "The request cannot be read."),
-    (503, "Too many requests or jobs wait; `Retry-After` says when to come again."),
+    (503, "Too many requests or jobs wait (`Retry-After` says when to come again), or no process could do the work."),
     (504, "The answer took too long."),
 )
 NO_JOB = _refusals((404, "There is no such job, or no longer; the server forgets jobs that nobody asks for."))
 NOT_DONE = _refusals((409, "The job is not finished."))
+NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"description": "No worker process can be started."}}

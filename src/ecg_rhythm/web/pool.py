@@ -1,70 +1,236 @@
-"""Worker processes, and what becomes of a task that fails in one."""
+"""Worker processes, and what becomes of a task that fails in one, or whose process dies."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as TooLong
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.web import worker
 
+START_SECONDS = 120.0
+"""A worker that has not loaded its model after so long is stopped."""
+LEAVE_SECONDS = 2.0
+"""What nobody waits for any more may take so long; then its worker is stopped. A new worker would take longer."""
+ATTEMPTS = 2
+DIED = "the process that worked on this died, and so did a second; if this happens again, send less or another file"
+BROKEN = "no worker process can be started; the server's log has the reason"
+
+log = logging.getLogger(__name__)
+
+
+class Died(Exception):
+    """A worker process ended, which nobody had asked for."""
+
+
+class NotStarted(Died):
+    """A worker process cannot be started, or ended before it was ready."""
+
+
+class Worker:
+    """A worker process, and the pipe to it; only one thread at a time uses it.
+
+    This process alone has the other end of the pipe. So whatever ends the worker ends a call that waits for it, too.
+
+    Raises
+    ------
+    NotStarted
+        If it cannot be started.
+    """
+
+    def __init__(self, models: list[Path], coverage: float | None, memory: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=worker.run, args=[theirs, models, coverage, memory], daemon=True)
+        try:
+            self._process.start()
+        except OSError as error:  # no process or memory is left
+            raise NotStarted(f"no worker process can be started: {error.strerror}") from None
+        finally:
+            theirs.close()
+
+    def load(self) -> None:
+        """Wait until it has loaded the model."""
+        try:
+            self._pipe.recv()
+        except (EOFError, OSError):
+            raise NotStarted(f"worker process {self._process.pid} {self._ended()} before it was ready") from None
+
+    def do(self, task: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Do a task, and give what it gives, or raise what it raises."""
+        try:
+            self._pipe.send((task, arguments))
+            result, error = self._pipe.recv()
+        except (EOFError, OSError):
+            raise Died(f"worker process {self._process.pid} {self._ended()} at its task") from None
+        if error is not None:
+            raise error
+        return result
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.is_alive()
+
+    def kill(self) -> None:
+        """End the process, even one that does not run at the moment."""
+        self._process.kill()
+
+    def _ended(self) -> str:
+        self._process.join()
+        code = self._process.exitcode or 0
+        return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+
 
 class Pool:
-    """Worker processes, started when the first task comes; each does one task at a time.
+    """Worker processes, each started when there is a task for it; each does one task at a time.
+
+    A worker that died is replaced at the next task. A task whose worker died is tried again once.
 
     Parameters
     ----------
     models, coverage
         What `classifier.load` takes.
     workers : int
-        How many there are.
+        How many there may be.
     seconds : float
         Time for one task; then its worker is stopped.
     memory : int
         Bytes that a worker may use.
+
+    Attributes
+    ----------
+    deaths : int
+        Workers that died by themselves.
+    is_broken : bool
+        Whether the last attempt to start a worker failed.
     """
 
     def __init__(
         self, models: list[Path], coverage: float | None, *, workers: int, seconds: float, memory: int
     ) -> None:
         self.seconds = seconds
-        self._pool = ProcessPool(
-            max_workers=workers,
-            initializer=worker.prepare,
-            initargs=[models, coverage, memory],
-            context=multiprocessing.get_context("spawn"),
-        )
+        self.deaths, self.is_broken = 0, False
+        self._of_each = (models, coverage, memory)
+        self._places = asyncio.Semaphore(workers)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")  # each waits for one process
+        self._workers: set[Worker] = set()
+        self._idle: list[Worker] = []
+        self._is_closed = False
 
-    def start(self, task: Callable[..., Any], *arguments: Any) -> ProcessFuture[Any]:
-        """Start a task, or let it wait for a worker; if it is cancelled, its worker is stopped."""
-        return self._pool.schedule(task, args=arguments, timeout=self.seconds)
-
-    async def result(self, future: ProcessFuture[Any]) -> Any:
-        """Wait for a task; a refusal, or that it was stopped, becomes an HTTP status."""
-        try:
-            return await asyncio.wrap_future(future)
-        except BadInput as error:
-            raise HTTPException(422, str(error)) from None
-        except TooLong:
-            raise HTTPException(504, f"this took longer than {self.seconds:g} s; send less") from None
-        except (ProcessExpired, MemoryError):
-            raise HTTPException(422, "this needs more memory than a request may use; send less") from None
+    def __len__(self) -> int:
+        """How many workers are alive."""
+        return sum(one.is_alive for one in self._workers)
 
     async def do(self, task: Callable[..., Any], subject: Any, *arguments: Any) -> Any:
         """Do a task of a subject in a worker, with a folder that is removed afterwards."""
         # Made and removed here, as a worker that is stopped removes nothing.
-        with tempfile.TemporaryDirectory(prefix="ecg-rhythm-") as folder:
-            return await self.result(self.start(task, subject, Path(folder), *arguments))
+        with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
+            return await self.run(task, subject, Path(folder), *arguments)
+
+    async def run(self, task: Callable[..., Any], *arguments: Any) -> Any:
+        """Do a task when it is its turn; a refusal, or that it was stopped, becomes an HTTP status.
+
+        If the caller is cancelled, the task ends soon.
+        """
+        async with self._places:
+            for _ in range(ATTEMPTS):
+                try:
+                    one = await self._take()
+                    try:
+                        return await self._wait(one, partial(one.do, task, arguments), self.seconds, LEAVE_SECONDS)
+                    finally:
+                        self._give_back(one)
+                except BadInput as error:
+                    raise HTTPException(422, str(error)) from None
+                except MemoryError:
+                    raise HTTPException(422, "this needs more memory than a request may use; send less") from None
+                except TimeoutError:
+                    raise HTTPException(504, f"this took longer than {self.seconds:g} s; send less") from None
+                except Died as error:
+                    self._check_open()
+                    self._note(error)
+            raise HTTPException(503, BROKEN if self.is_broken else DIED)
+
+    async def works(self) -> bool:
+        """Whether there are workers when they are needed; if the last could not be started, one more is tried."""
+        if self.is_broken and not self._places.locked():
+            async with self._places:
+                try:
+                    self._give_back(await self._take())
+                except Died as error:
+                    self._note(error)
+        return not self.is_broken
 
     def close(self) -> None:
-        """Stop the workers."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        """End the workers; what they have not done is refused."""
+        self._is_closed = True
+        for one in self._workers:
+            one.kill()
+        self._threads.shutdown(wait=False)
+
+    async def _take(self) -> Worker:
+        """An idle worker, or a new one."""
+        while self._idle and not self._is_closed:
+            if (one := self._idle.pop()).is_alive:
+                return one
+            self._workers.discard(one)
+            self._note(Died("a worker process died that had nothing to do"))
+        self._check_open()
+        one = Worker(*self._of_each)
+        self._workers.add(one)
+        try:
+            await self._wait(one, one.load, START_SECONDS, START_SECONDS)
+        except TimeoutError:
+            self._give_back(one)
+            raise NotStarted(f"a worker process was not ready in {START_SECONDS:g} s") from None
+        except BaseException:
+            self._give_back(one)
+            raise
+        self.is_broken = False
+        return one
+
+    def _give_back(self, one: Worker) -> None:
+        if one.is_alive:
+            self._idle.append(one)
+        else:
+            self._workers.discard(one)
+
+    async def _wait(self, one: Worker, call: Callable[[], Any], seconds: float, leave: float) -> Any:
+        """Wait for a call of a worker in a thread; after so many seconds, the worker is stopped.
+
+        If the caller is cancelled, the call may take `leave` s more. When this ends, the call has ended, too.
+        """
+        calling = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(calling)
+        except TimeoutError:
+            leave = 0.0
+            raise
+        finally:
+            if not calling.done():
+                await asyncio.wait([calling], timeout=leave)
+            if not calling.done():
+                one.kill()
+                await asyncio.wait([calling])
+            calling.exception()  # which nobody may have asked for
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise HTTPException(503, "the server is being stopped; come again later")
+
+    def _note(self, error: Died) -> None:
+        self.deaths += 1
+        if isinstance(error, NotStarted):
+            self.is_broken = True
+        log.warning("%s", error)

@@ -10,11 +10,14 @@ import base64
 import json
 import os
 import re
+import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
-from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory
+from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory, scratch
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.weights import onnx_session
 from ecg_rhythm.weights.loading import DEFAULT
@@ -79,6 +82,32 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
     _loaded = classifier.load(models or DEFAULT, coverage)
 
 
+def run(pipe: Connection, models: list[Path], coverage: float | None, memory: int) -> None:
+    """Do the tasks that come through a pipe, one after the other, until it is closed.
+
+    What goes back is a pair: a result, and the error in place of one. The first says that the model is loaded.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
+    try:
+        prepare(models, coverage, memory)
+    except BadInput as error:
+        sys.exit(str(error))
+    try:
+        pipe.send((None, None))
+        while True:
+            task, arguments = pipe.recv()
+            try:
+                pipe.send((task(*arguments), None))
+            except BadInput as error:
+                pipe.send((None, BadInput(str(error))))
+            except MemoryError:
+                pipe.send((None, MemoryError()))
+            except Exception:  # errors of libraries cannot always be sent
+                pipe.send((None, RuntimeError(traceback.format_exc())))
+    except (EOFError, BrokenPipeError):  # the server ended
+        return
+
+
 def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
     """Classify an upload, which is written to the folder; add its signal and reasons if asked.
 
@@ -101,6 +130,11 @@ def job(upload: Upload, folder: Path, with_signal: bool, why: bool) -> tuple[byt
     with (folder / PROGRESS).open("w", buffering=1, encoding="ascii") as file:
         content, answered = _answered(upload, folder, with_signal, why, lambda done, of: print(done, of, file=file))
     return json.dumps(content).encode(), answered
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a worker has begun with a job."""
+    return (folder / PROGRESS).exists()
 
 
 def windows_done(folder: Path) -> tuple[int, int | None]:
@@ -163,17 +197,18 @@ def _classified(
     path = folder / "upload"
     own: dict[str, str] = {}
     try:
-        if upload.is_json:
-            recording = _samples(upload)
-        else:
-            own = _write(upload, path)
-            recording = replace(records.open_recording(path, upload.options), name=upload.name)
-        if recording.seconds > upload.most_seconds:
-            raise BadInput(
-                f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the {upload.most_seconds / 3600:g} h "
-                "allowed here; send a part of it"
-            )
-        yield recording, classify.answer_recording(_model(), recording, progress=progress)
+        with scratch.within(folder):
+            if upload.is_json:
+                recording = _samples(upload)
+            else:
+                own = _write(upload, path)
+                recording = replace(records.open_recording(path, upload.options), name=upload.name)
+            if recording.seconds > upload.most_seconds:
+                raise BadInput(
+                    f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the "
+                    f"{upload.most_seconds / 3600:g} h allowed here; send a part of it"
+                )
+            yield recording, classify.answer_recording(_model(), recording, progress=progress)
     except BadInput as error:
         message = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
         for ours, name in own.items():
