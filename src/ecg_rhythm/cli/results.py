@@ -81,7 +81,8 @@ def evaluate(
         for run in filter(None, (spec.teacher, spec)):
             with show_progress(out, run.title) as report:
                 train(run, data, logs, report=report)
-        again = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
+        done = RunFiles(spec.folder(logs))
+        again = joined([read_predictions(done.intact(done.predictions))])
         print_comparison(out, predictions[predictions.folds == spec.fold], again)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")

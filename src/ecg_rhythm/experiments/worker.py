@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-from ecg_rhythm.errors import BadInput
+from ecg_rhythm import files
 from ecg_rhythm.experiments.folder import Busy, Run
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import Section
@@ -50,12 +51,14 @@ def obey() -> int:
     except Busy:
         return BUSY
     except BaseException as error:
-        message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-        run.error.write_text(message + "\n")
-        if isinstance(error, BadInput):
-            print(f"error: {message}", flush=True)
-            return 2
-        raise
+        sentence = files.sentence(error)
+        with suppress(OSError):  # a disk may be full; the parent tells what it knows
+            files.write_text(run.error, f"{sentence or f'{type(error).__name__}: {error}'}\n")
+            if sentence is not None:
+                print(f"error: {sentence}", flush=True)
+        if sentence is None:
+            raise
+        return 2
     return 0
 
 

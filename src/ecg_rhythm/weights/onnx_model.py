@@ -52,7 +52,9 @@ def load(path: Path) -> OnnxModel:
         raise BadInput(f"{path}: there is no such ONNX file; check the name")
     options = onnxruntime.SessionOptions()
     if (threads := os.environ.get(THREADS, "")).isdecimal():
-        options.intra_op_num_threads = min(int(threads), os.cpu_count() or 1)
+        most = os.cpu_count() or 1
+        is_more = len(threads.lstrip("0")) > len(str(most))  # of thousands of digits Python makes no number
+        options.intra_op_num_threads = most if is_more else min(int(threads[-9:]), most)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         text = session.get_modelmeta().custom_metadata_map.get(KEY)
