@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick docs outputs bench gpu model fuzz lint format clean
+.PHONY: demo test quick docs outputs bench gpu model fuzz crash lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -36,6 +36,9 @@ fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, tw
 	$(BIN)/python -m scripts.install dev,fuzz
 	$(BIN)/python -m fuzzing.readers all
 	$(BIN)/python -m fuzzing.service
+
+crash: $(READY)  ## Every command cut off at every change on the disk, CRASHTIME; needs cc
+	$(BIN)/python -m crash
 
 lint: $(READY)
 	$(BIN)/ruff check .

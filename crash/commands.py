@@ -41,7 +41,7 @@ class Command:
 def _models(folder: Path, epochs: int) -> None:
     content = model(training_parameters__epochs=[epochs]).model_dump()
     (folder / "tiny.json").write_text(json.dumps(content))
-    job = {"model": "tiny", "split": "split_2_3_14", "cvids": [0, 1]}
+    job = {"model": "tiny", "split": "split_2_3_14", "cvids": [0]}
     (folder / "jobs.json").write_text(json.dumps({"job": job}))
 
 

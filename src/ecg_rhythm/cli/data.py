@@ -83,10 +83,8 @@ def info(
             load_split(folder, len(store))
     print_store(out, store)
     if check:
-        out.print(
-            f"all {len(store)} recordings, their labels and {len(splits)} splits are as they were written",
-            highlight=False,
-        )
+        number = f"{len(splits)} split{'s' * (len(splits) != 1)}"
+        out.print(f"all {len(store)} recordings, their labels and {number} are as they were written", highlight=False)
     tell_of_checksums(store)
 
 
