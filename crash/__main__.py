@@ -31,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Cut every command off at every change on the disk.")
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"some of: {', '.join(COMMANDS)}")
     parser.add_argument("--points", type=int, help="only so many changes of each command, each in one manner")
+    parser.add_argument("--part", type=part, default=(1, 1), help="one of several parts, such as 1/2")
     arguments = parser.parse_args()
     if strange := [name for name in arguments.commands if name not in COMMANDS]:
         parser.error(f"there is no command {strange[0]}")
@@ -44,7 +45,9 @@ def main() -> None:
             in_fork(lambda: COMMANDS[title].prepare(template))  # noqa: B023 -- called at once
             count = table[title] = Counter()
             with harness.mirror(COMMANDS[title], template) as command:
-                taken = harness.points(command, template, template.with_name("scratch"), arguments.points)
+                taken = harness.points(
+                    command, template, template.with_name("scratch"), arguments.points, arguments.part
+                )
                 for at, what, manner, verdict in taken:
                     count["points"] = max(count["points"], at)
                     count.update([manner.name, verdict.recovered or "faults"])
@@ -60,6 +63,12 @@ def main() -> None:
     whole = sum(table.values(), Counter())
     print(row("all", whole))
     sys.exit(1 if whole["faults"] else 0)
+
+
+def part(text: str) -> tuple[int, int]:
+    """Read 1/2 as the first of two parts."""
+    one, of = map(int, text.split("/"))
+    return one, of
 
 
 HEAD = "| command | points | kills | ENOSPC | EIO | same bytes | a sentence | faults |\n|---|" + 7 * "---:|"

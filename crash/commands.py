@@ -70,12 +70,12 @@ def _to_classify(folder: Path) -> None:
 
 
 def _release(folder: Path) -> None:
-    publish_release(folder / "published", n=24)
+    publish_release(folder / "published", n=28)
 
 
 def _small_release(folder: Path) -> None:
     """Have `fetch` expect the small release, and look for it in its folder alone."""
-    release = publish_release(folder.with_name("expected"), n=24).release
+    release = publish_release(folder.with_name("expected"), n=28).release
     challenge.fetch = partial(challenge.fetch, release=release)
     challenge.MIRRORS = ()
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +42,7 @@ WARM = (
 MANNERS = (Manner.KILL, Manner.FULL, Manner.FAULT)
 APART = {"tmp", "log", "out", "err"}
 """What a command's folder has beside what the command makes."""
+EXECUTE: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 Tree = Mapping[str, bytes | None]
 
 
@@ -68,7 +70,7 @@ class Outcome:
     @property
     def is_sentence(self) -> bool:
         """Whether it refused in one sentence, without a traceback."""
-        told = [line for line in self.said.splitlines() if not line.startswith("note: ")]
+        told = [line for line in self.said.splitlines() if line and not line.startswith("note: ") and "%|" not in line]
         one = len(told) == 1 and told[0].startswith("error: ")
         runs_failed = self.code == 1 and bool(told) and "runs failed" in told[0]  # a queue, with a line for each run
         return "Traceback" not in self.said and ((self.code == 2 and one) or runs_failed)
@@ -185,23 +187,23 @@ def _stop_clocks() -> None:
 
 def _forked(process: Any, *arguments: Any) -> None:
     """Start a child as a fork that is warm already, in place of `subprocess.Popen._execute_child`."""
-    words, environment = arguments[0], arguments[5]
+    given = signature(EXECUTE).bind(process, *arguments).arguments
+    words, environment = given["args"], given["env"]
     if list(words[1:3]) != ["-m", "ecg_rhythm"]:
         raise FileNotFoundError(2, "No such file or directory", str(words[0]))
-    from_parent, to_child, _, to_parent, _, to_errors = arguments[11:17]
+    descriptors = [given[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")]
     process.pid = os.fork()
     if process.pid:
         process._child_created = True
-        for descriptor in {from_parent, to_parent, to_errors} - {-1}:
-            os.close(descriptor)
+        process._close_pipe_fds(*descriptors)
         return
     code = 1
     try:
         os.setsid()
-        for number, descriptor in enumerate((from_parent, to_parent, to_errors)):
+        for number, descriptor in enumerate(descriptors[::2][:1] + descriptors[3::2]):
             if descriptor != -1:
                 os.dup2(descriptor, number)
-        os.close(to_child)
+        os.close(descriptors[1])
         os.environ |= environment or {}
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
         sys.argv = ["ecg-rhythm", *words[3:]]
@@ -273,11 +275,11 @@ def _last(text: str) -> str:
 
 
 def points(
-    command: Command, template: Path, scratch: Path, most: int | None = None
+    command: Command, template: Path, scratch: Path, most: int | None = None, part: tuple[int, int] = (1, 1)
 ) -> Iterator[tuple[int, str, Manner, Verdict]]:
     """Cut a command off at every change in every manner; gives its number, what it was, the manner and the verdict.
 
-    With `most`, at so many changes from the first to the last, in one manner each.
+    With `most`, at so many changes from the first to the last, in one manner each. `part` is one of how many parts.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(template, scratch)
@@ -287,7 +289,7 @@ def points(
     chosen = [(at, manner) for at in range(1, len(whole.changes) + 1) for manner in MANNERS]
     if most is not None:
         chosen = [chosen[int(part * (len(chosen) - 1))] for part in np.linspace(0.1, 0.9, most)]
-    for at, manner in chosen:
+    for at, manner in chosen[part[0] - 1 :: part[1]]:
         try:
             verdict = judge(command, template, scratch, at, manner, whole.tree)
         except TimeoutError as error:

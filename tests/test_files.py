@@ -54,7 +54,7 @@ from pathlib import Path
 from ecg_rhythm import files
 with files.replacing(Path(sys.argv[1])) as made:
     made.write_text("half")
-    print(made.name, flush=True)
+    print(made.parent.name, flush=True)
     os.kill(os.getpid(), 9)
 """
 
@@ -65,6 +65,7 @@ def test_a_killed_writer_tells_its_machine_and_process_and_the_next_one_removes_
         name = process.communicate()[0].strip()
     assert name == f".table.csv.{HOST}.{process.pid}.part"
     assert [left.name for left in tmp_path.iterdir()] == [name]
+    assert [half.name for half in (tmp_path / name).iterdir()] == ["table.csv"]
     files.write_text(path, "whole")
     assert [left.name for left in tmp_path.iterdir()] == ["table.csv"]
 
@@ -95,7 +96,7 @@ def test_errors_of_libraries_that_are_not_written_in_python_name_the_file(tmp_pa
         with pytest.raises(OSError) as caught, files.replacing(tmp_path / "t"):
             raise error
         assert caught.value.filename == str(tmp_path / "t")
-    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_faults_of_the_program_and_bad_input_are_left_as_they_are(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, err
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Provide a temporary path beside `path` to write to; on success it replaces `path`.
+    """Provide a path to write to, in a temporary folder beside `path`; on success that file replaces `path`.
+
+    A folder, as libraries make temporary files of their own beside what they write.
 
     Raises
     ------
@@ -42,19 +44,20 @@ def replacing(path: Path) -> Iterator[Path]:
         If it cannot be written, whatever the library raised that wrote it.
     """
     refuse_folder(path)
-    temporary = temporary_beside(path)
-    try:
-        with blaming(path, temporary):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_left_overs(path.parent)
-            yield temporary
-            temporary.chmod(0o644)
-            _sync(temporary)
-            temporary.replace(path)
+    folder = temporary_beside(path)
+    with blaming(path, folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_overs(path.parent)
+        try:
+            folder.mkdir(exist_ok=True)
+            made = folder / path.name
+            yield made
+            made.chmod(0o644)
+            _sync(made)
+            made.replace(path)
             _sync(path.parent)
-    finally:
-        with suppress(OSError):  # it would hide an earlier error
-            temporary.unlink(missing_ok=True)
+        finally:
+            _remove(folder)
 
 
 def refuse_folder(path: Path) -> None:
@@ -188,6 +191,7 @@ def _remove_parts_of(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
+    """Remove a temporary file or folder if that is possible; what stays is removed by the next writer."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -233,7 +237,7 @@ def _is_foreign(error: BaseException) -> bool:
     """Whether an error is of a library that is not written in Python: such libraries do not raise `OSError`."""
     module = type(error).__module__
     file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return module != "builtins" and not file.endswith((".py", ".pyc"))
+    return module not in ("builtins", "__main__") and not file.endswith((".py", ".pyc"))
 
 
 def _number_in(error: BaseException) -> int | None:

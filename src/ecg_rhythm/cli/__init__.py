@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 
 from ecg_rhythm import extras, files
@@ -29,6 +30,13 @@ EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensor
 
 def main() -> None:
     """Run the command; bad input ends it with one sentence and exit code 2."""
+    of_threads: list[str] = []  # they have told those that wait for them, but perhaps nobody does
+
+    def keep(failed: threading.ExceptHookArgs) -> None:
+        sentence = None if failed.exc_value is None else files.sentence(failed.exc_value)
+        of_threads.append(sentence) if sentence is not None else threading.__excepthook__(failed)
+
+    threading.excepthook = keep
     try:
         app()
     except ModuleNotFoundError as error:
@@ -40,6 +48,8 @@ def main() -> None:
             raise
         _fail(sentence)
     except SystemExit as end:
+        if of_threads and not end.code:
+            _fail(of_threads[0])
         if end.code == INTERRUPTED:
             err.print(f"interrupted{RESUMED.get(' '.join(sys.argv[1:2]), '')}")
         raise

@@ -116,6 +116,9 @@ def queue(
     if dry_run:
         out.print(queue_table(waiting))
         return
+    for run in waiting:
+        if run.status is Status.DONE:
+            run.run.finish()  # it may have been killed at the very end
     with watching(out) as watch:
         work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch)
     if failed := [run for run in waiting if run.status is Status.FAILED]:
