@@ -76,8 +76,9 @@ def _release(folder: Path) -> None:
 def _small_release(folder: Path) -> None:
     """Have `fetch` expect the small release, and look for it in its folder alone."""
     release = publish_release(folder.with_name("expected"), n=28).release
-    challenge.fetch = partial(challenge.fetch, release=release)
-    challenge.MIRRORS = ()
+    small = partial(challenge.fetch, release=release)
+    for name, value in {"fetch": small, "MIRRORS": ()}.items():
+        setattr(challenge, name, value)
 
 
 CLASSIFY = ("classify", "recordings", "--model", "tiny.onnx", "--to")

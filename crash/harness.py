@@ -144,7 +144,7 @@ def _be(command: Command, folder: Path, beside: Path, at: int, manner: Manner) -
         (folder / "tmp").mkdir(exist_ok=True)
         os.environ |= {"TMPDIR": str(folder / "tmp"), "PATH": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
         tempfile.tempdir = None
-        for number, name in enumerate(("/dev/null", beside / "out", beside / "err")):
+        for number, name in enumerate((Path("/dev/null"), beside / "out", beside / "err")):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644), number)
         log = os.open(beside / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         _stop_clocks()

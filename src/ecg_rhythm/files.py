@@ -89,6 +89,8 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
             temporary.mkdir()
             yield temporary
             temporary.chmod(0o755)
+            for left_over in [file for file in temporary.iterdir() if _PART.fullmatch(file.name)]:
+                _remove(left_over)  # which could not be removed before
             for file in (*temporary.rglob("*"), temporary):
                 _sync(file)
             temporary.rename(path)

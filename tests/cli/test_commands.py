@@ -313,7 +313,7 @@ def test_a_full_disk_under_a_library_written_in_rust_is_one_sentence(tmp_path: P
         [sys.executable, "-c", LIMITED, *words, "--devices", "cpu"], capture_output=True, text=True, check=False
     )
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
-    assert "first, fold 0: " in result.stderr and "phase0.safetensors: File too large; free some" in result.stderr
+    assert "CNN/first/fold0: " in result.stderr and "phase0.safetensors: File too large; free some" in result.stderr
     assert "Traceback" not in "".join(path.read_text() for path in tmp_path.rglob("output.txt"))
     assert not list(tmp_path.rglob(".*.part"))
 

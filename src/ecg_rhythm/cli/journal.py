@@ -165,7 +165,8 @@ def _state(path: Path) -> list[list[int]]:
 
 def of_files(model: Sequence[Path] | None, manifest: Path | None) -> list[Any]:
     """What answers follow from beside options: the version of the program, the models, the manifest."""
-    models = [file for name in model or [DEFAULT] for file in weights_of(file_of(name))]
+    names: Sequence[Path | str] = model or [DEFAULT]
+    models = [file for name in names for file in weights_of(file_of(name))]
     return [__version__, [_digest(file) for file in models], manifest and _digest(manifest)]
 
 

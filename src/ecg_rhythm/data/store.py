@@ -108,7 +108,7 @@ class Store:
         if self.checksums is None:
             return
         new = {int(index) for index in indices} - self._checked
-        if damaged := [i for i in sorted(new) if f"{zlib.crc32(self._samples_of(i)):08x}" != self.checksums[i]]:
+        if damaged := [i for i in sorted(new) if _checksum(self._samples_of(i).tobytes()) != self.checksums[i]]:
             more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
             raise BadInput(
                 f"{self.folder / SIGNALS}: recording {self.names[damaged[0]]}{more} is damaged (its checksum does not "
@@ -125,7 +125,9 @@ class Store:
             If something is damaged.
         """
         self.check(range(len(self)))
-        digest = hashlib.sha256(self.samples)
+        digest = hashlib.sha256()
+        for i in range(len(self)):
+            digest.update(self._samples_of(i).tobytes())
         digest.update((self.folder / TABLE).read_bytes())
         if digest.hexdigest() != self.fingerprint:
             raise BadInput(
@@ -166,6 +168,10 @@ class Store:
         """Number of recordings of each class in a label version."""
         count = Counter(self.labels_of(version))
         return {name: count[name] for name in self.classes}
+
+
+def _checksum(samples: bytes) -> str:
+    return f"{zlib.crc32(samples):08x}"
 
 
 def store_folder(data: Path) -> Path:
@@ -223,7 +229,7 @@ def write_store(
                 content = samples.tobytes()
                 signals.write(content)
                 digest.update(content)
-                of_signals.append(f"{zlib.crc32(content):08x}")
+                of_signals.append(_checksum(content))
                 versions = [labels[version][name] for version in labels]
                 rows.append([name, f"{fs:g}", f"{gain:.9g}", len(samples), offset, *versions])
                 offset += len(samples)
