@@ -89,8 +89,7 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
             temporary.mkdir()
             yield temporary
             temporary.chmod(0o755)
-            for left_over in [file for file in temporary.iterdir() if _PART.fullmatch(file.name)]:
-                _remove(left_over)  # which could not be removed before
+            remove_parts(temporary)  # which could not be removed before
             for file in (*temporary.rglob("*"), temporary):
                 _sync(file)
             temporary.rename(path)
@@ -180,6 +179,12 @@ def _is_left_over(path: Path, name: re.Match[str]) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove all temporary files and folders in a folder that no other process writes into."""
+    for path in folder.glob(".*.part"):
+        _remove(path)
 
 
 def _remove_parts_of(path: Path) -> None:

@@ -126,8 +126,7 @@ class Run(RunFiles):
         BadInput
             If a run with another identity is there, or an earlier one cannot be removed.
         """
-        for left_over in self.path.glob(".*.part"):  # of a process that was killed while it wrote
-            left_over.unlink(missing_ok=True)
+        files.remove_parts(self.path)
         if replaces is not None and replaces == self.state:
             self._clear()
         self.check_same(identity)
