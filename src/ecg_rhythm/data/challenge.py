@@ -139,6 +139,7 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
     """
     import pooch
     from requests import RequestException
+    from tqdm import tqdm
 
     pooch.get_logger().setLevel("ERROR")
     failures = []
@@ -154,8 +155,10 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
                 if (folder / name).is_file() and pooch.file_hash(str(folder / name)) == published[name]:
                     return folder / name
                 source = pooch.create(scratch, mirror, registry={name: published[name]}, retry_if_failed=2)
-                with files.replacing(folder / name) as temporary:
-                    Path(source.fetch(name, progressbar=True)).rename(temporary)
+                # A bar of our own, as the library's stays open at an error; without a terminal there is none.
+                with files.replacing(folder / name) as temporary, tqdm(unit="B", unit_scale=True, disable=None) as bar:
+                    got = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar))
+                    Path(got).rename(temporary)
                 return folder / name
         except RequestException as error:
             status = f" {error.response.status_code}" if error.response is not None else ""
