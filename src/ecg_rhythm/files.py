@@ -47,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
     folder = temporary_beside(path)
     with blaming(path, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_overs(path.parent)
+        remove_left_overs(path.parent)
         try:
             folder.mkdir(exist_ok=True)
             made = folder / path.name
@@ -84,7 +84,7 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
         if path.exists():
             raise BadInput(f"{path}: exists already; {other}")
         _remove_parts_of(path)
-        _remove_left_overs(path.parent)
+        remove_left_overs(path.parent)
         try:
             temporary.mkdir()
             yield temporary
@@ -103,7 +103,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     """Provide a temporary folder beside `path` for what is unpacked on the way to it; it is removed in the end."""
     folder = temporary_beside(path.with_name(f"{path.name}.unpacked"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_overs(path.parent)
+    remove_left_overs(path.parent)
     folder.mkdir()
     try:
         yield folder
@@ -160,8 +160,8 @@ def _host() -> str:
 
 
 @cache
-def _remove_left_overs(folder: Path) -> None:
-    """Remove what killed processes left in a folder; once in each process, as large folders take long to list."""
+def remove_left_overs(folder: Path) -> None:
+    """Remove what processes that have ended left in a folder; once in each process, as large folders take long to list."""
     with suppress(OSError):
         for path in folder.iterdir():
             if (match := _PART.fullmatch(path.name)) and _is_left_over(path, match):

@@ -527,6 +527,12 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     assert result.stderr.startswith("note: --stride changed nothing")
 
 
+def test_it_is_said_if_a_data_set_has_no_checksums() -> None:
+    result = run("info", "--check", "--data", ROOT / "tests" / "as_written" / "files" / "data")
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+    assert "an earlier version packed this data set, without a checksum for each recording" in result.stderr
+
+
 def test_all_of_a_data_set_can_be_checked(tmp_path: Path, data: Path) -> None:
     result = run("info", "--check", "--data", data)
     assert (result.returncode, result.stderr) == (0, "")

@@ -12,8 +12,8 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ecg_rhythm import files
-from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
+from ecg_rhythm import checksums, files
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, note, out
 from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
@@ -71,6 +71,8 @@ def evaluate(
         typer.echo(json.dumps(computed, indent=2, ensure_ascii=False))
     else:
         print_evaluation(out, computed, published)
+    if checksums.FILES not in published:
+        note(f"{result}: an earlier version published it, without checksums of its files")
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:

@@ -155,8 +155,8 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
                 if (folder / name).is_file() and pooch.file_hash(str(folder / name)) == published[name]:
                     return folder / name
                 source = pooch.create(scratch, mirror, registry={name: published[name]}, retry_if_failed=2)
-                # A bar of our own, as the library's stays open at an error; without a terminal there is none.
-                with files.replacing(folder / name) as temporary, tqdm(unit="B", unit_scale=True, disable=None) as bar:
+                bar = tqdm(total=1, unit="B", unit_scale=True, disable=None)  # the library sets the total
+                with files.replacing(folder / name) as temporary, bar:  # its own bar stays open at an error
                     got = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar))
                     Path(got).rename(temporary)
                 return folder / name

@@ -143,8 +143,9 @@ class Run(RunFiles):
         files.write_json(self.job, {"name": spec.job_name, **spec.job.model_dump()})
 
     def finish(self) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove what only an unfinished run needs, and what killed processes left."""
         self.checkpoint.unlink(missing_ok=True)
+        files.remove_left_overs(self.path)
 
     def _clear(self) -> None:
         """Remove all that a run left, but for what it printed."""
