@@ -161,7 +161,7 @@ def _host() -> str:
 
 @cache
 def remove_left_overs(folder: Path) -> None:
-    """Remove what processes that have ended left in a folder; once in each process, as large folders take long to list."""
+    """Remove what ended processes left in a folder; once in each process, as large folders take long to list."""
     with suppress(OSError):
         for path in folder.iterdir():
             if (match := _PART.fullmatch(path.name)) and _is_left_over(path, match):
