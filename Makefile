@@ -37,7 +37,7 @@ fuzz: $(READY)  ## 20,000 mutated files for each reader and as many requests, tw
 	$(BIN)/python -m fuzzing.readers all
 	$(BIN)/python -m fuzzing.service
 
-crash: $(READY)  ## Every command cut off at every change on the disk, CRASHTIME; needs cc
+crash: $(READY)  ## Every command cut off at every change on the disk, over an hour; needs cc
 	$(BIN)/python -m crash
 
 lint: $(READY)

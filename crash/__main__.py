@@ -52,9 +52,11 @@ def main() -> None:
                     count["points"] = max(count["points"], at)
                     count.update([manner.name, verdict.recovered or "faults"])
                     if verdict.recovered != "same":
-                        kind = "FAULT" if not verdict.recovered else "sentence"
+                        kind = "sentence" if verdict.recovered else "NOT RECOVERED"
                         print(f"{kind}: {title}, {manner.name} at {at} ({what}): {verdict.why}", flush=True)
             print(row(title, count), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted; so far:")
     finally:
         shutil.rmtree(place, ignore_errors=True)
     print(f"\n{HEAD}")
