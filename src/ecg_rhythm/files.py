@@ -228,6 +228,8 @@ def blaming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     except BadInput:
         raise
     except OSError as error:
+        if error.errno is None and type(error) is not OSError:  # of a connection, say
+            raise
         where = None if error.filename is None else Path(os.fsdecode(error.filename))
         if where is None or (temporary is not None and temporary in (where, *where.parents)):
             raise OSError(error.errno, error.strerror or str(error), str(path)) from None
