@@ -138,6 +138,8 @@ def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterat
         lock.acquire(blocking=False)
     except Timeout:
         raise error(busy) from None
+    except OSError as failed:  # nobody knows the name of the lock
+        raise OSError(failed.errno, failed.strerror, str(lock_file.parent)) from None
     try:
         yield
     finally:

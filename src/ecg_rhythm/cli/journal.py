@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,20 +62,21 @@ class Journal:
         What it had answered that need not be answered again.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], found: bool, kept: list[Entry]) -> None:
+    def __init__(self, path: Path, file: FileIO, found: bool, kept: list[Entry]) -> None:
         self._path, self._file, self.found, self.kept = path, file, found, kept
 
     def add(self, path: Path, kind: str, content: Any) -> None:
         """Add what became of a file."""
         with files.blaming(self._path):
-            self._file.write(_line(asdict(Entry(str(path), _state(path), kind, content))))
+            _append(self._file, asdict(Entry(str(path), _state(path), kind, content)))
 
     def contents(self) -> Iterator[Any]:
         """All answers, in order."""
-        self._file.seek(0)
-        for entry, _ in _entries(self._file):
-            if entry["kind"] != PROBLEM:
-                yield entry["content"]
+        with _place(self._path).open("rb") as file:
+            file.readline()
+            for entry, _ in _entries(file):
+                if entry["kind"] != PROBLEM:
+                    yield entry["content"]
 
 
 @contextmanager
@@ -98,17 +100,17 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
         If the journal cannot be written.
     """
     files.refuse_folder(path)
-    place = path.with_name(f".{path.name}.journal")
+    place = _place(path)
     with files.alone(path, f"{path}: another process is writing it; wait for it, or name another file"):
-        with place.open("a+b", buffering=0) as file:
-            file.seek(0)
-            header = _line({"made_from": made_from})
-            with files.blaming(path):
+        with files.blaming(path, place):
+            journal_file = FileIO(place, "a")
+        with journal_file as file:
+            with files.blaming(path), place.open("rb") as before:
                 found = os.fstat(file.fileno()).st_size > 0
-                kept, end = _kept(file, parts) if file.readline() == header else ([], 0)
+                kept, end = _kept(before, parts) if before.readline() == _line(made_from) else ([], 0)
                 file.truncate(end)
                 if not end:
-                    file.write(header)
+                    _append(file, made_from)
             yield Journal(path, file, found, kept)
         with suppress(OSError):  # the file is whole
             place.unlink()
@@ -143,9 +145,18 @@ def _entries(file: IO[bytes]) -> Iterator[tuple[Any, int]]:
         checksum, _, text = line.rstrip(b"\n").partition(b" ")
         if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
             return
-        content = json.loads(text)
-        if "made_from" not in content:
-            yield content, file.tell()
+        yield json.loads(text), file.tell()
+
+
+def _append(file: FileIO, content: Any) -> None:
+    """Write a line at once, without a buffer that would be written again after an error."""
+    line = _line(content)
+    while line:
+        line = line[file.write(line) or 0 :]
+
+
+def _place(path: Path) -> Path:
+    return path.with_name(f".{path.name}.journal")
 
 
 def _line(content: Any) -> bytes:
