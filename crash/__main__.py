@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"some of: {', '.join(COMMANDS)}")
     parser.add_argument("--points", type=int, help="only so many changes of each command, each in one manner")
     parser.add_argument("--part", type=part, default=(1, 1), help="one of several parts, such as 1/2")
+    parser.add_argument("--from", type=int, default=1, dest="first", help="leave out the changes before this one")
     arguments = parser.parse_args()
     if strange := [name for name in arguments.commands if name not in COMMANDS]:
         parser.error(f"there is no command {strange[0]}")
@@ -46,7 +47,7 @@ def main() -> None:
             count = table[title] = Counter()
             with harness.mirror(COMMANDS[title], template) as command:
                 taken = harness.points(
-                    command, template, template.with_name("scratch"), arguments.points, arguments.part
+                    command, template, template.with_name("scratch"), arguments.points, arguments.part, arguments.first
                 )
                 for at, what, manner, verdict in taken:
                     count["points"] = max(count["points"], at)

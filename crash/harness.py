@@ -229,7 +229,7 @@ def differences(one: Tree, other: Tree) -> str:
 
 def _visible(tree: Tree) -> Tree:
     """A tree without hidden files, such as a lock that could not be removed: the next command does that."""
-    return {name: content for name, content in tree.items() if not Path(name).name.startswith(".")}
+    return {name: content for name, content in tree.items() if not any(part[0] == "." for part in Path(name).parts)}
 
 
 @dataclass(frozen=True)
@@ -275,18 +275,23 @@ def _last(text: str) -> str:
 
 
 def points(
-    command: Command, template: Path, scratch: Path, most: int | None = None, part: tuple[int, int] = (1, 1)
+    command: Command,
+    template: Path,
+    scratch: Path,
+    most: int | None = None,
+    part: tuple[int, int] = (1, 1),
+    first: int = 1,
 ) -> Iterator[tuple[int, str, Manner, Verdict]]:
     """Cut a command off at every change in every manner; gives its number, what it was, the manner and the verdict.
 
-    With `most`, at so many changes from the first to the last, in one manner each. `part` is one of how many parts.
+    With `most`, at so many changes from the `first` to the last, in one manner each. `part` is one of how many parts.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(template, scratch)
     whole = run(command, scratch)
     if whole.code:
         raise RuntimeError(f"{' '.join(command.words)}: ends with {whole.code} undisturbed: {whole.said}")
-    chosen = [(at, manner) for at in range(1, len(whole.changes) + 1) for manner in MANNERS]
+    chosen = [(at, manner) for at in range(first, len(whole.changes) + 1) for manner in MANNERS]
     if most is not None:
         chosen = [chosen[int(part * (len(chosen) - 1))] for part in np.linspace(0.1, 0.9, most)]
     for at, manner in chosen[part[0] - 1 :: part[1]]:

@@ -41,6 +41,7 @@ ORIGIN = (
     "PhysioNet/CinC Challenge 2017 training set, version 1.0.0 (Clifford et al. 2017; Goldberger et al. 2000), "
     "Open Data Commons Attribution License 1.0"
 )
+DOWNLOADS = "download"
 SUMS = "SHA256SUMS.txt"
 DEFAULT_SPLIT = "split_5_6_14"
 
@@ -109,12 +110,14 @@ def fetch(
     BadInput
         If a file cannot be downloaded, is damaged, or differs from the published one.
     """
+    for folder in (data, data / DOWNLOADS, splits_folder(data)):
+        files.remove_left_overs(folder)
     if not (store_folder(data) / "store.json").exists():
         for given in filter(None, (archive, labels)):  # before the other one is downloaded
             if not given.is_file():
                 raise BadInput(f"{given}: there is no such file; check the name")
-        archive = archive or download(ARCHIVE, data / "download", mirrors)
-        labels = labels or download(LABELS, data / "download", mirrors)
+        archive = archive or download(ARCHIVE, data / DOWNLOADS, mirrors)
+        labels = labels or download(LABELS, data / DOWNLOADS, mirrors)
         pack_archive(data, archive, labels, release)
     store = open_store(data)
     if store.origin != ORIGIN:

@@ -115,6 +115,8 @@ class Trainer:
             progress, tensors = read_checkpoint(self.place.checkpoint)
             self.state = State.of_checkpoint(progress, self.place.checkpoint)
         self.accelerator.wait_for_everyone()  # all have read before one writes
+        if self.place.checkpoint.exists() and self.accelerator.is_main_process:
+            self._write_logs()  # an earlier process may have been killed between the checkpoint and these
         self.clock.add(self.state)
         while self.state.phase < len(self.epochs):
             self.train_phase(tensors)
@@ -319,10 +321,12 @@ class Trainer:
         self.state.seconds, self.state.cpu_seconds = self.clock.seconds, self.clock.cpu_seconds
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, asdict(self.state))
-            write_hotlog(self.place.hotlog, self.state.hotlog)
-            progress = self.state.progress(self.epochs, self.state.seconds)
-            write_progress(self.place.progress, progress)
-            self.report(progress)
+            self._write_logs()
+            self.report(self.state.progress(self.epochs, self.state.seconds))
+
+    def _write_logs(self) -> None:
+        write_hotlog(self.place.hotlog, self.state.hotlog)
+        write_progress(self.place.progress, self.state.progress(self.epochs, self.state.seconds))
 
     def _load_best(self, phase: int) -> None:
         self.accelerator.wait_for_everyone()  # until it is written
