@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick coverage mutation docs outputs bench gpu model fuzz lint format clean
+.PHONY: demo test quick coverage mutation docs outputs bench gpu model fuzz crash lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
@@ -50,6 +50,9 @@ fuzz: $(READY)  ## 20,000 mutated files for each reader and each file of a model
 	$(BIN)/python -m fuzzing.readers all
 	$(BIN)/python -m fuzzing.models all
 	$(BIN)/python -m fuzzing.service
+
+crash: $(READY)  ## Every command cut off at every change on the disk, over an hour; needs cc
+	$(BIN)/python -m crash
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -36,6 +36,8 @@ def tests_of(path: str, root: Path = ROOT) -> list[str]:
             chosen = [f"tests/{folder}"]
         case ("src" | "models" | "jobs" | "schemas", *_):
             chosen = [str(file.relative_to(root)) for file in sorted((root / "tests").glob("test_*.py"))]
+        case ("crash", *_):
+            chosen = ["tests/test_crash.py"]
         case ("scripts", *_):
             chosen = ["tests/scripts", "tests/docs"]
         case _:

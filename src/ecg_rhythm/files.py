@@ -1,14 +1,18 @@
-"""Writing files and folders so that they appear whole or not at all."""
+"""The one door to the disk: what the program writes appears whole or not at all, and its errors are one sentence."""
 
 from __future__ import annotations
 
-import glob
+import errno
 import json
 import os
+import re
 import shutil
-import tempfile
+import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +20,50 @@ from filelock import FileLock, Timeout
 
 from ecg_rhythm.errors import BadInput
 
+LONGEST_NAME = 255
+"""Bytes of a file's name on all usual file systems."""
+OLD = 24 * 3600.0
+"""Seconds after which what another machine has not finished counts as left behind."""
+
+_PART = re.compile(r"\..*\.(?P<host>[\w-]+)\.(?P<process>[1-9]\d{0,9})\.part", re.ASCII | re.DOTALL)
+_NUMBER = re.compile(r"(?:os error|errno)\W{0,3}(\d{1,4})", re.IGNORECASE)
+_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Provide a temporary path beside `path` to write to; on success it replaces `path`.
+    """Provide a path to write to, in a temporary folder beside `path`; on success that file replaces `path`.
+
+    A folder, as libraries make temporary files of their own beside what they write.
 
     Raises
     ------
     BadInput
         If `path` is a folder.
+    OSError
+        If it cannot be written, whatever the library raised that wrote it.
     """
+    refuse_folder(path)
+    folder = temporary_beside(path)
+    with blaming(path, folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_left_overs(path.parent)
+        try:
+            folder.mkdir(exist_ok=True)
+            made = folder / path.name
+            yield made
+            made.chmod(0o644)
+            _sync(made)
+            made.replace(path)
+            _sync(path.parent)
+        finally:
+            _remove(folder)
+
+
+def refuse_folder(path: Path) -> None:
+    """Refuse a folder where a file is to be written."""
     if not path.name or path.is_dir():
         raise BadInput(f"{path}: this is a folder; name a file in it")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if error.filename is None or Path(os.fsdecode(error.filename)) == temporary:
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
-        raise
-    finally:
-        with suppress(OSError):  # it would hide an earlier error
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -55,26 +76,52 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
     ------
     BadInput
         If `path` exists already, or another process is making it.
+    OSError
+        If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock_file = path.with_name(f".{path.name}.lock")
-    with held(lock_file, f"{path}: another process is making it; wait for it"):
+    temporary = temporary_beside(path)
+    with blaming(path, temporary), alone(path, f"{path}: another process is making it; wait for it"):
+        if path.exists():
+            raise BadInput(f"{path}: exists already; {other}")
+        _remove_parts_of(path)
+        remove_left_overs(path.parent)
         try:
-            if path.exists():
-                raise BadInput(f"{path}: exists already; {other}")
-            _remove_left_overs(path)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+            temporary.mkdir()
             yield temporary
             temporary.chmod(0o755)
+            remove_parts(temporary)  # which could not be removed before
+            for file in (*temporary.rglob("*"), temporary):
+                _sync(file)
             temporary.rename(path)
+            _sync(path.parent)
         finally:
-            _remove_left_overs(path)
-            lock_file.unlink(missing_ok=True)
+            _remove_parts_of(path)
 
 
-def _remove_left_overs(path: Path) -> None:
-    for left_over in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
-        shutil.rmtree(left_over, ignore_errors=True)
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Provide a temporary folder beside `path` for what is unpacked on the way to it; it is removed in the end."""
+    folder = temporary_beside(path.with_name(f"{path.name}.unpacked"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_left_overs(path.parent)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+@contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """Be the only process that makes `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock_file = path.with_name(f".{path.name}.lock")
+    with held(lock_file, busy):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it would hide an earlier error
+                lock_file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -91,10 +138,141 @@ def held(lock_file: Path, busy: str, error: type[BadInput] = BadInput) -> Iterat
         lock.acquire(blocking=False)
     except Timeout:
         raise error(busy) from None
+    except OSError as failed:  # nobody knows the name of the lock
+        raise OSError(failed.errno, failed.strerror, str(lock_file.parent)) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def temporary_beside(path: Path) -> Path:
+    """A temporary name beside `path` that tells which process of which machine made it.
+
+    The next process that writes into the folder removes it if that process has ended.
+    """
+    end = f".{_host()}.{os.getpid()}.part"
+    name = os.fsencode(path.name)[: LONGEST_NAME - len(end) - 1]
+    return path.with_name(f".{name.decode(errors='ignore')}{end}")
+
+
+@cache
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:63] or "unnamed"
+
+
+@cache
+def remove_left_overs(folder: Path) -> None:
+    """Remove what ended processes left in a folder; once in each process, as large folders take long to list."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if (match := _PART.fullmatch(path.name)) and _is_left_over(path, match):
+                _remove(path)
+
+
+def _is_left_over(path: Path, name: re.Match[str]) -> bool:
+    """Whether the process that made a temporary file or folder has ended; of another machine, whether it is old."""
+    if name["host"] != _host() or os.name != "posix":
+        return time.time() - path.lstat().st_mtime > OLD
+    try:
+        os.kill(int(name["process"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove all temporary files and folders in a folder that no other process writes into."""
+    for path in folder.glob(".*.part"):
+        _remove(path)
+
+
+def _remove_parts_of(path: Path) -> None:
+    """Remove all temporary files and folders of one path; nobody else makes it."""
+    name = temporary_beside(path).name.removesuffix(f".{_host()}.{os.getpid()}.part")
+    ours = re.compile(rf"{re.escape(name)}(\.[\w-]+)?\.\w+\.part", re.ASCII)  # an earlier version gave no process
+    with suppress(OSError):
+        for part in path.parent.iterdir():
+            if ours.fullmatch(part.name):
+                _remove(part)
+
+
+def _remove(path: Path) -> None:
+    """Remove a temporary file or folder if that is possible; what stays is removed by the next writer."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file or folder to the disk, so that what follows it on the disk comes later."""
+    if path.is_dir() and os.name != "posix":  # has no such thing for folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def blaming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Have an error at a file or its temporary one name `path`, and be an `OSError`, whatever library raised it."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except OSError as error:
+        if error.errno is None and type(error) is not OSError:  # of a connection, say
+            raise
+        where = None if error.filename is None else Path(os.fsdecode(error.filename))
+        if where is None or (temporary is not None and temporary in (where, *where.parents)):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+        raise
+    except BaseException as error:
+        number = _number_in(error)
+        if number is None and not _is_foreign(error):
+            raise
+        text = os.strerror(number) if number else (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise OSError(number or errno.EIO, text, str(path)) from error
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Whether an error is of a library that is not written in Python: such libraries do not raise `OSError`."""
+    module = type(error).__module__
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return module not in ("builtins", "__main__") and not file.endswith((".py", ".pyc"))
+
+
+def _number_in(error: BaseException) -> int | None:
+    """The number of the system's error that a library's own error tells of in its text."""
+    text = str(error)
+    if match := _NUMBER.search(text):
+        return int(match[1])
+    return next((number for number in _NUMBERS if os.strerror(number) in text), None)
+
+
+def sentence(error: BaseException) -> str | None:
+    """What a user is told of an error at a file, or of bad input; None for any other, which is a fault of the program.
+
+    Libraries written in other languages have errors of their own, which name the system's error in their text.
+    """
+    if isinstance(error, BadInput):
+        return str(error)
+    if isinstance(error, OSError):
+        where, why = f"{os.fsdecode(error.filename)}: " if error.filename else "", error.strerror or str(error)
+    elif isinstance(error, Exception) and (number := _number_in(error)) is not None:
+        where, why = "", os.strerror(number)
+    else:
+        return None
+    return f"{where}{why}; free some space, or check the folder and its permissions"
 
 
 def write_text(path: Path, text: str) -> None:

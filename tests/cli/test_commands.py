@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -290,6 +291,57 @@ def test_files_that_cannot_be_classified(tmp_path: Path, data: Path, text: str, 
     assert run("classify", bad, "--model", folder).returncode == 2
 
 
+LIMITED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+from ecg_rhythm.cli import main
+main()
+"""
+
+
+def test_a_full_disk_under_a_library_written_in_rust_is_one_sentence(tmp_path: Path, data: Path) -> None:
+    job_file(tmp_path)
+    words = ["train", str(tmp_path / "tiny.json"), "--data", str(data), "--logs", str(tmp_path / "logs"), *TRAIN]
+    result = subprocess.run([sys.executable, "-c", LIMITED, *words], capture_output=True, text=True, check=False)
+    weights = tmp_path / "logs" / "CNN" / "tiny_single" / "fold0" / "phase0.safetensors"
+    says = f"error: {weights}: File too large; free some space, or check the folder and its permissions"
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, says)
+    assert "Traceback" not in result.stderr
+    words = ["queue", str(tmp_path / "jobs.json"), "--data", str(data), "--logs", str(tmp_path / "logs")]
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, *words, "--devices", "cpu"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert "CNN/first/fold0: " in result.stderr and "phase0.safetensors: File too large; free some" in result.stderr
+    assert "Traceback" not in "".join(path.read_text() for path in tmp_path.rglob("output.txt"))
+    assert not list(tmp_path.rglob(".*.part"))
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from ecg_rhythm.__main__ import main
+main()
+"""
+
+
+def test_an_interruption_while_the_program_loads_is_one_word() -> None:
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED, "--help"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("threads", ["9" * 1000, "9" * 5000, "0" * 5000 + "1"])
+def test_any_number_of_threads_may_be_asked_for(tmp_path: Path, threads: str) -> None:
+    np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
+    result = run("classify", tmp_path / "r.npz", "--csv", env=os.environ | {"OMP_NUM_THREADS": threads})
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     folder = recordings(tmp_path / "f", n=30)
     words = ["pack", str(folder), "--labels", str(folder / "labels.csv"), "--data", str(tmp_path / "data")]
@@ -473,6 +525,27 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
     assert result.returncode == 0
     assert result.stderr.startswith("note: --stride changed nothing")
+
+
+def test_it_is_said_if_a_data_set_has_no_checksums() -> None:
+    result = run("info", "--check", "--data", ROOT / "tests" / "as_written" / "files" / "data")
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+    assert "an earlier version packed this data set, without a checksum for each recording" in result.stderr
+
+
+def test_all_of_a_data_set_can_be_checked(tmp_path: Path, data: Path) -> None:
+    result = run("info", "--check", "--data", data)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "all 36 recordings, their labels and 1 split are as they were written" in result.stdout
+    shutil.copytree(data, tmp_path / "data")
+    signals = tmp_path / "data" / "store" / "signals.int16"
+    content = bytearray(signals.read_bytes())
+    content[-1] ^= 1
+    signals.write_bytes(content)
+    result = run("info", "--check", "--data", tmp_path / "data")
+    says = f"error: {signals}: recording r035 is damaged (its checksum does not fit its samples); "
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith(says)
 
 
 @pytest.mark.parametrize("wrong", [["--window", "1"], ["--plot", "{file}"], ["--plot", "{file}/below"]])

@@ -375,3 +375,21 @@ def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path)
     assert refit.properties["relative size"] == {"holdout": 0, "test": 1, "train": 2, "valid": 0}
     sizes = {"holdout": 0.0, "test": 0.33333, "train": 0.66667, "valid": 0.0}
     assert refit.properties["relative size fraction"] == sizes
+
+
+def test_a_flipped_bit_in_any_file_of_a_split_is_noticed(tmp_path: Path) -> None:
+    folder, rng = tmp_path / "mine", np.random.default_rng(0)
+    save_split(SMALL, folder)
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        for bit in rng.choice(8 * len(content), 8, replace=False).tolist():
+            damaged = bytearray(content)
+            damaged[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            assert path.name in refusal(lambda: load_split(folder, 24))
+        path.write_bytes(content)
+    assert load_split(folder, 24).folds == SMALL.folds
+    properties = json.loads((folder / "properties.json").read_text())
+    del properties["sha256"], properties["files"]
+    (folder / "properties.json").write_text(json.dumps(properties))  # as an earlier version wrote it
+    assert load_split(folder, 24).folds == SMALL.folds

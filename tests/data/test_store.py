@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.training.batches import on_device
 from tests.helpers import refusal
 
 Signal = NDArray[np.float32]
@@ -341,3 +342,54 @@ def test_the_table_can_be_read_by_others(tmp_path: Path) -> None:
     ]
     assert json.loads((folder / "store.json").read_text())["classes"] == ["N", "A"]
     assert np.fromfile(folder / "signals.int16", "<i2").tolist() == [1000, 2000, 3000, 32000]
+
+
+def flip(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+@given(bit=st.integers(0, 10**6))
+@settings(max_examples=60)
+def test_a_flipped_bit_anywhere_in_a_store_is_noticed(tmp_path_factory: pytest.TempPathFactory, bit: int) -> None:
+    data = tmp_path_factory.mktemp("store")
+    folder = write(data, [np.arange(40) / 100, np.arange(70) / 90, np.arange(10)]).folder
+    open_store(data).check_all()
+    paths = sorted(folder.iterdir())
+    bit %= 8 * sum(path.stat().st_size for path in paths)
+    for path in paths:
+        if bit < 8 * path.stat().st_size:
+            flip(path, bit)
+            message = refusal(lambda: open_store(data).check_all())
+            assert message.startswith(str(folder)) and path.name in message
+            return
+        bit -= 8 * path.stat().st_size
+
+
+def test_damage_is_noticed_when_that_recording_is_read(tmp_path: Path) -> None:
+    folder = write(tmp_path, [np.arange(40) / 100, np.arange(70) / 90, np.arange(10)]).folder
+    flip(folder / "signals.int16", 8 * 2 * 40)  # the first sample of the second recording
+    store = open_store(tmp_path)
+    assert len(store.signal(0)) == 40 and len(store.signal(2)) == 10
+    says = f"{folder / 'signals.int16'}: recording b is damaged"
+    assert refusal(lambda: store.signal(1)).startswith(says)
+    assert refusal(lambda: store.duplicates()).startswith(says)
+    batches = on_device(store)
+    assert len(batches.batch(np.array([0, 2])).lengths) == 2
+    assert refusal(lambda: batches.batch(np.array([0, 1]))).startswith(says)
+
+
+def test_a_store_of_an_earlier_version_has_a_fingerprint_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path, [np.arange(40) / 100, np.arange(10)]).folder
+    facts = json.loads((folder / "store.json").read_text())
+    for key in ("sha256", "crc32", "files"):
+        del facts[key]
+    (folder / "store.json").write_text(json.dumps(facts))
+    store = open_store(tmp_path)
+    assert store.checksums is None
+    store.check_all()
+    flip(folder / "signals.int16", 100)
+    store.signal(0)
+    says = f"{folder}: signals.int16 or records.csv is damaged (they do not fit the fingerprint"
+    assert refusal(store.check_all).startswith(says)

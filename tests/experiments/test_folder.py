@@ -5,6 +5,7 @@ import json
 import linecache
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Busy, Run, check_together
 from ecg_rhythm.experiments.run import train
+from ecg_rhythm.training import trainer
 from ecg_rhythm.training.progress import Progress, read_progress, write_progress
 from tests.helpers import model, refusal, spec
 
@@ -156,3 +158,25 @@ def test_a_run_of_an_architecture_with_other_code_is_refused(
     train(spec(config, fold=1), data, tmp_path, device="cpu")
     folds = [Run(tmp_path / "Changing" / "job" / f"fold{k}") for k in (0, 1)]
     assert "different code of the architecture" in refusal(lambda: check_together(folds))
+
+
+def test_a_run_cut_off_at_its_very_end_has_the_progress_of_one_that_was_not(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = spec(model(training_parameters__epochs=[1]))
+    written: list[Path] = []
+
+    def cut(path: Path, progress: Progress) -> None:
+        if written:  # the epoch's; next comes that of the phase, after the checkpoint
+            raise KeyboardInterrupt
+        write_progress(path, progress)
+        written.append(path)
+
+    train(run, data, tmp_path / "whole", device="cpu")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(trainer, "write_progress", cut)
+        train(run, data, tmp_path / "cut", device="cpu")
+    train(run, data, tmp_path / "cut", device="cpu")
+    whole, again = (read_progress(Run(run.folder(tmp_path / name)).progress) for name in ("whole", "cut"))
+    assert whole is not None and again is not None
+    assert replace(again, seconds_left=whole.seconds_left) == whole

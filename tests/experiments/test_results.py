@@ -4,16 +4,19 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 from sklearn import metrics
 
+import ecg_rhythm
+from ecg_rhythm import checksums
 from ecg_rhythm.cli.export import export as export_command
 from ecg_rhythm.cli.results import print_evaluation, print_result
 from ecg_rhythm.data.split_rules import make_for_store
@@ -122,6 +125,7 @@ def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path
     shutil.copytree(jobs[0], job)
     facts = json.loads((job / "fold1" / "environment.json").read_text())
     (job / "fold1" / "environment.json").write_text(json.dumps(facts | {"threads": 64}))
+    change(job / "fold1" / "scores.json", {"files": {}})
     publishing.publish(job, tmp_path / "r", "x", data)
     (told,) = results.read(tmp_path / "r")[0]["training"].values()
     assert told["threads"] == [facts["threads"], 64] and told["torch"] == facts["torch"]
@@ -153,6 +157,11 @@ def test_a_vote_is_the_mean_of_models_that_did_not_train_on_a_recording(
             np.testing.assert_allclose(rows[name], want, atol=2e-6)
 
 
+def change(path: Path, values: dict[str, Any]) -> None:
+    """Change values of a sealed JSON file, and seal it again."""
+    path.write_text(checksums.sealed(checksums.unsealed(path.read_bytes()) | values))
+
+
 def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_path: Path) -> None:
     one, other = members
     assert "two different results or more" in refusal(lambda: results.vote([one], tmp_path / "r", "x"))
@@ -161,12 +170,12 @@ def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_p
     assert "seed0 has a vote already" in refusal(lambda: results.vote([one, tmp_path / "both"], tmp_path / "r", "x"))
     for key, value in {"split": "another", "labels": "v1", "data": "0"}.items():
         shutil.copytree(other, tmp_path / key)
-        found = json.loads((other / "result.json").read_text())
-        (tmp_path / key / "result.json").write_text(json.dumps(found | {key: value}))
+        change(tmp_path / key / "result.json", {key: value})
         both = [one, tmp_path / key]
         assert "such results cannot vote" in refusal(partial(results.vote, both, tmp_path / "r", "x"))
     rows = (other / "predictions.csv").read_text().splitlines()
     (other / "predictions.csv").write_text("\n".join(rows[:-1]))
+    change(other / "result.json", {"files": {}})
     assert "such results cannot vote" in refusal(lambda: results.vote([one, other], tmp_path / "r", "x"))
     assert not (tmp_path / "r").exists()
 
@@ -347,3 +356,48 @@ def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
         with table.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
         assert "no table of predictions" in refusal(lambda: read_predictions(table))
+
+
+FLIPS = 12
+"""Flipped bits that are tried in each file."""
+
+
+def test_a_flipped_bit_in_a_run_or_a_result_is_noticed(jobs: list[Path], data: Path, tmp_path: Path) -> None:
+    for seed, (name, ask) in enumerate(
+        {
+            "predictions.csv": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "scores.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "run.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "job.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "model.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "environment.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "phase0.safetensors": lambda: ecg_rhythm.load(tmp_path / "job"),
+        }.items()
+    ):
+        shutil.copytree(jobs[0], tmp_path / "job", dirs_exist_ok=True)
+        for _ in flipped(tmp_path / "job" / "fold0" / name, seed):
+            assert name in refusal(ask)
+    publishing.publish(jobs[0], tmp_path / "whole", "x", data)
+    for name in ("predictions.csv", "result.json", "tiny.json", "jobs.json"):
+        for _ in flipped(tmp_path / "whole" / name, seed=9):
+            assert name in refusal(lambda: results.read(tmp_path / "whole"))
+    results.read(tmp_path / "whole")
+
+
+def flipped(path: Path, seed: int) -> Iterator[None]:
+    """Flip one bit of a file after the other, each at random, and put it back."""
+    content, rng = path.read_bytes(), np.random.default_rng(seed)
+    for bit in rng.choice(8 * len(content), FLIPS, replace=False).tolist():
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        yield
+    path.write_bytes(content)
+
+
+def test_a_result_without_checksums_is_read(members: list[Path]) -> None:
+    path = members[0] / "result.json"
+    whole = checksums.unsealed(path.read_bytes())
+    del whole["files"]
+    path.write_text(json.dumps(whole))
+    assert results.read(members[0])[0] == whole

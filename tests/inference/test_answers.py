@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 
-from ecg_rhythm.cli.answers import print_answers, print_csv, write_parquet
+from ecg_rhythm.cli.answers import PARQUET, content_of, print_answers, print_csv, write_answers
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
@@ -94,6 +94,10 @@ def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifi
         assert ("episodes of A" in shown.getvalue()) is told
 
 
+def write_parquet(path: Path, model: Classifier, found: Sequence[tuple[Path, Prediction | Timeline]]) -> None:
+    write_answers(path, PARQUET, model.classes, (content_of(PARQUET, file, answer) for file, answer in found))
+
+
 def test_a_table_has_a_row_for_each_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,7 +115,7 @@ def test_a_table_has_a_row_for_each_answer(
     assert float(rows[0]["burden(A)"]) == pytest.approx(0.5, abs=0.03)
     assert float(rows[0]["hours(N)"]) == pytest.approx(1 / 12, abs=0.005)
     assert sum(float(rows[1][f"p({name})"]) for name in meter.classes) == pytest.approx(1, abs=1e-5)
-    write_parquet(tmp_path / "table.parquet", meter.classes, found)
+    write_parquet(tmp_path / "table.parquet", meter, found)
     table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert list(table[0]) == list(rows[0])
     for written, cells in zip(table, rows, strict=True):
@@ -149,33 +153,25 @@ def test_any_name_is_drawn_and_written(
     signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
     short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
     plots.draw_into(tmp_path, short, set())
-    write_parquet(tmp_path / "t.parquet", meter.classes, [(Path(f"{name}.csv"), short)])
+    write_parquet(tmp_path / "t.parquet", meter, [(Path(f"{name}.csv"), short)])
     (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["record"] == name.replace("\udcff", "\\udcff")
     assert not recwarn.list
 
 
-def test_a_table_is_written_only_where_it_can_be_and_if_there_is_an_answer(
-    meter: Classifier, paths: list[Path], tmp_path: Path
-) -> None:
+def test_a_table_is_written_only_where_it_can_be(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
     (short,) = classify.answers(meter, paths[1:2], OPTIONS)
     assert isinstance(short, Prediction)
-
-    def never() -> Iterator[tuple[Path, Prediction]]:
-        raise AssertionError("no work before the place is known to be good")
-        yield paths[1], short
-
     for place in (tmp_path, Path(), Path("/")):
-        message = refusal(partial(write_parquet, place, meter.classes, never()))
+        message = refusal(partial(write_parquet, place, meter, [(paths[1], short)]))
         assert message == f"{place}: this is a folder; name a file in it"
     table = tmp_path / "t.parquet"
-    write_parquet(table, meter.classes, [(paths[1], short)])
-    assert "not written" in refusal(lambda: write_parquet(table, meter.classes, []))
+    write_parquet(table, meter, [(paths[1], short)])
     assert pyarrow.parquet.read_table(table).num_rows == 1
     assert "this is a file" in refusal(lambda: plots.check(table))
     assert not list(tmp_path.glob(".*.part"))
     with pytest.raises(FileExistsError, match=r"t\.parquet'$"):  # not the name under which it would have been written
-        write_parquet(table / "below.parquet", meter.classes, [(paths[1], short)])
+        write_parquet(table / "below.parquet", meter, [(paths[1], short)])
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 
-from ecg_rhythm import extras
+from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import app, complain, err
-from ecg_rhythm.errors import BadInput
 
 VERBS = ("data", "train", "results", "classify", "serve", "export", "demo")
 """Modules with verbs, in the order in which --help lists these."""
@@ -18,8 +18,9 @@ for _module in VERBS:
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
-RESUMABLE = ("train", "queue", "evaluate")
-"""Verbs that resume their runs after an interruption."""
+_RUNS = "; the same command resumes the runs that have begun, unless --restart is given"
+RESUMED = dict.fromkeys(("train", "queue", "evaluate"), _RUNS) | {"classify": "; with --to, the same command goes on"}
+"""Verbs that go on after an interruption, and what is said of it."""
 
 EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensors", "tensorboard"), "train") | {
     "neurokit2": "demo"
@@ -29,21 +30,28 @@ EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensor
 
 def main() -> None:
     """Run the command; bad input ends it with one sentence and exit code 2."""
+    of_threads: list[str] = []  # they have told those that wait for them, but perhaps nobody does
+
+    def keep(failed: threading.ExceptHookArgs) -> None:
+        sentence = None if failed.exc_value is None else files.sentence(failed.exc_value)
+        of_threads.append(sentence) if sentence is not None else threading.__excepthook__(failed)
+
+    threading.excepthook = keep
     try:
         app()
-    except BadInput as error:
-        _fail(str(error))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}; free some space, or check the folder and its permissions")
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
         _fail(extras.sentence(EXTRAS[error.name], " ".join(sys.argv[1:2]), error))
+    except Exception as error:
+        if (sentence := files.sentence(error)) is None:
+            raise
+        _fail(sentence)
     except SystemExit as end:
+        if of_threads and not end.code:
+            _fail(of_threads[0])
         if end.code == INTERRUPTED:
-            resume = "; the same command resumes the runs that have begun, unless --restart is given"
-            err.print(f"interrupted{resume if {*RESUMABLE} & {*sys.argv[1:2]} else ''}")
+            err.print(f"interrupted{RESUMED.get(' '.join(sys.argv[1:2]), '')}")
         raise
 
 

@@ -1,4 +1,4 @@
-"""Answers as people and programs read them: tables in a terminal, JSON, CSV, Parquet."""
+"""Answers as people and programs read them: tables in a terminal, CSV, JSON and Parquet, printed or in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,26 +27,79 @@ if TYPE_CHECKING:
     from ecg_rhythm.inference.answers import Answer, Episode, Prediction, Timeline
 
 
-def write_parquet(path: Path, classes: list[str], answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
-    """Write a Parquet table with a row per answer, whole or not at all.
+CSV, JSON, PARQUET = ".csv", ".json", ".parquet"
+"""Suffixes of files that answers are written to."""
+
+
+def format_of(path: Path) -> str:
+    """The format of a file of answers, by its suffix.
 
     Raises
     ------
     BadInput
-        If the library is not installed.
+        If the suffix is another.
     """
-    from ecg_rhythm.inference.tables import columns, row
+    if path.suffix.lower() not in (CSV, JSON, PARQUET):
+        raise BadInput(f"--to {path}: its suffix says no format; name a file that ends in {CSV}, {JSON} or {PARQUET}")
+    return path.suffix.lower()
 
-    with extras.needed("parquet", "--parquet"):
-        import pyarrow
-        from pyarrow import parquet
-    kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns(classes).items()]
+
+def content_of(kind: str, path: Path, answer: Prediction | Timeline) -> dict[str, Any]:
+    """An answer as a file of a format has it: a row, or in JSON all of it."""
+    from ecg_rhythm.inference.tables import row
+
+    return {"file": str(path), **answer.as_dict()} if kind == JSON else row(path, answer)
+
+
+def check_format(kind: str) -> None:
+    """Check that a format can be written here, before any work.
+
+    Raises
+    ------
+    BadInput
+        If its library is not installed.
+    """
+    if kind == PARQUET:
+        with extras.needed("parquet", "a Parquet file"):
+            import pyarrow.parquet  # noqa: F401
+
+
+def write_answers(path: Path, kind: str, classes: list[str], contents: Iterable[dict[str, Any]]) -> None:
+    """Write a file of answers, whole or not at all, from what `content_of` gives of each."""
     with files.replacing(path) as made:
-        made.touch()  # so that a place that cannot be written to is refused before the work
-        rows = [row(file, answer) for file, answer in answers]
-        if not rows:
-            raise BadInput(f"{path}: not written, as no file could be classified")
-        parquet.write_table(pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(kinds)), made)
+        if kind == PARQUET:
+            _write_parquet(made, classes, contents)
+        else:
+            with made.open("w", encoding="utf-8", newline="") as file:
+                _write_json(file, contents) if kind == JSON else _write_csv(file, classes, contents)
+
+
+def _write_parquet(path: Path, classes: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    from ecg_rhythm.inference.tables import columns
+
+    kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns(classes).items()]
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), path)
+
+
+def _write_json(file: TextIO, contents: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON array, a line for each answer as it comes."""
+    file.write("[")
+    for number, content in enumerate(contents):
+        file.write("," * bool(number) + "\n" + json.dumps(content))
+    file.write("\n]\n")
+
+
+def _write_csv(file: TextIO, classes: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write CSV, a line for each answer as it comes."""
+    from ecg_rhythm.inference.tables import columns
+
+    names = list(columns(classes))
+    file.write(csv_lines.line(names))
+    for row in rows:
+        file.write(csv_lines.line(row.get(name) for name in names))
 
 
 EPISODES = 12
@@ -134,19 +187,9 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
 
 def print_json(answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as one JSON array, a line for each as it comes."""
-    print("[", end="")
-    for number, (path, answer) in enumerate(answers):
-        content = {"file": str(path), **answer.as_dict()}
-        print("," * bool(number) + "\n" + json.dumps(content), end="")
-    print("\n]")
+    _write_json(sys.stdout, (content_of(JSON, path, answer) for path, answer in answers))
 
 
 def print_csv(classes: list[str], answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as CSV, a line for each as it comes."""
-    from ecg_rhythm.inference.tables import columns, row
-
-    names = list(columns(classes))
-    sys.stdout.write(csv_lines.line(names))
-    for path, answer in answers:
-        cells = row(path, answer)
-        sys.stdout.write(csv_lines.line(cells.get(name) for name in names))
+    _write_csv(sys.stdout, classes, (content_of(CSV, path, answer) for path, answer in answers))

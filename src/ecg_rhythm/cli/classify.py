@@ -13,7 +13,17 @@ from typing import Annotated
 
 import typer
 
-from ecg_rhythm.cli.answers import counting, print_answers, print_csv, print_json, write_parquet
+from ecg_rhythm.cli.answers import (
+    PARQUET,
+    check_format,
+    content_of,
+    counting,
+    format_of,
+    print_answers,
+    print_csv,
+    print_json,
+    write_answers,
+)
 from ecg_rhythm.cli.console import USE, app, complain, err, note, out
 from ecg_rhythm.errors import BadInput
 
@@ -65,32 +75,41 @@ def classify(
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file, a row for each file.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a file with all answers: CSV, JSON or Parquet, by its suffix. It is there when it is whole; "
+            "after an interruption, the same command goes on."
+        ),
+    ] = None,
+    parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
+    from ecg_rhythm.cli import journal
     from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference.answers import Prediction, Timeline
-    from ecg_rhythm.records.manifest import COLUMNS
+    from ecg_rhythm.records.manifest import COLUMNS, Manifest
     from ecg_rhythm.weights.loading import DEFAULT
 
-    if as_json + as_csv + (parquet is not None) > 1:
-        raise BadInput("--json, --csv, --parquet: choose one of them")
+    if as_json + as_csv + (to is not None) + (parquet is not None) > 1:
+        raise BadInput("--json, --csv, --to, --parquet: choose one of them")
     if not (files or manifest):
         raise BadInput("FILES: name files, folders or patterns, or a table of files with --manifest")
+    option, kind = ("--to", "") if parquet is None else ("--parquet", PARQUET)
+    if (to := to or parquet) is not None:
+        check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
     options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
     found = records.expand(files or [])
-    paths = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], parquet)
-    answering = answers.answers(loaded, paths, options, windows)
-    if manifest is not None:
-        table = records.read_manifest(manifest, options)
-        paths = [*paths, *(row.path for row in table.rows)]
-        answering = chain(answering, answers.answers_of_manifest(loaded, table, windows))
-        if table.unknown:
-            note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
+    table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
+    if table.unknown:
+        note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    listed = [row.path for row in table.rows]
+    paths = [*own, *listed]
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv
@@ -104,13 +123,25 @@ def classify(
         complain(problem)
     drawn: set[Path] = set()
 
-    def answered_files() -> Iterator[tuple[Path, Prediction | Timeline]]:
-        nonlocal answered, failed, long
-        for path, answer in zip(paths, answering, strict=True):
+    def failing(problem: BadInput | str) -> None:
+        nonlocal failed
+        failed += 1
+        complain(problem, bar if err.is_terminal else err)
+
+    def answered_files(log: journal.Journal | None = None) -> Iterator[tuple[Path, Prediction | Timeline]]:
+        """Answer the files whose answers a journal does not have."""
+        nonlocal answered, long
+        first = 0 if log is None else len(log.kept)
+        rows = Manifest(table.rows[max(first - len(own), 0) :], [])
+        answering = chain(
+            answers.answers(loaded, own[first:], options, windows), answers.answers_of_manifest(loaded, rows, windows)
+        )
+        for path, answer in zip(paths[first:], answering, strict=True):
             advance()
             if isinstance(answer, BadInput):
-                failed += 1
-                complain(answer, bar if err.is_terminal else err)
+                failing(answer)
+                if log is not None:
+                    log.add(path, journal.PROBLEM, str(answer))
             else:
                 answered += 1
                 long += isinstance(answer, Timeline)
@@ -120,16 +151,37 @@ def classify(
                     plots.draw_into(plot, answer, drawn)
                 yield path, answer
 
+    def write(to: Path) -> None:
+        nonlocal answered, long
+        made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+        parts = [] if plot else [own, listed]  # what was answered before cannot be drawn
+        with journal.journal(to, made_from, parts) as log:
+            if log.found:
+                note(journal.told(to, len(log.kept), len(paths)))
+            for entry in log.kept:
+                advance()
+                if entry.kind == journal.PROBLEM:
+                    failing(entry.content)
+                else:
+                    answered += 1
+                    long += entry.kind == Timeline.kind
+            for path, answer in answered_files(log):
+                log.add(path, answer.kind, content_of(kind, path, answer))
+            if answered:
+                write_answers(to, kind, loaded.classes, log.contents())
+        if not answered:
+            raise BadInput(f"{to}: not written, as no file could be classified")
+
     with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
-        if parquet is not None:
-            write_parquet(parquet, loaded.classes, answered_files())
+        if to is not None:
+            write(to)
         elif as_json:
             print_json(answered_files())
         elif as_csv:
             print_csv(loaded.classes, answered_files())
         else:
             print_answers(out, answered_files())
-    if answered and not (printed or parquet):
+    if answered and not (printed or to):
         out.print("For research; not a medical device.")
     if why and long:
         note(f"--why does not apply to {long} recording{'s' * (long > 1)} classified in windows")
@@ -149,7 +201,7 @@ def _passed_over(suffixes: Counter[str]) -> str:
     return f"passed over {number} file{'s' * (number > 1)}: {', '.join(shown)}"
 
 
-def _without_output(paths: list[Path], named: Sequence[str | Path], parquet: Path | None) -> list[Path]:
+def _without_output(paths: list[Path], named: Sequence[str | Path], to: Path | None, option: str) -> list[Path]:
     """Leave out what this command writes into a folder of recordings, such as a table.
 
     Raises
@@ -160,10 +212,10 @@ def _without_output(paths: list[Path], named: Sequence[str | Path], parquet: Pat
     outputs: list[Path | int] = []
     if stat.S_ISREG(os.fstat(STANDARD_OUTPUT).st_mode):
         outputs.append(STANDARD_OUTPUT)
-    if parquet is not None:
-        if any(_is_same(name, parquet) for name in named):
-            raise BadInput(f"--parquet {parquet}: this file is among those to read; name another, or quote the pattern")
-        outputs.append(parquet)
+    if to is not None:
+        if any(_is_same(name, to) for name in named):
+            raise BadInput(f"{option} {to}: this file is among those to read; name another, or quote the pattern")
+        outputs.append(to)
     return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
 
 

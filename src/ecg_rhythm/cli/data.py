@@ -9,9 +9,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ecg_rhythm.cli.console import DATA, Data, app, new_table, out
+from ecg_rhythm.cli.console import DATA, Data, app, new_table, note, out
 from ecg_rhythm.data.split_rules import make_for_store
-from ecg_rhythm.data.splits import save_split
+from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions
@@ -68,9 +68,33 @@ def pack(
 
 
 @app.command(rich_help_panel=DATA)
-def info(data: Data = Path("data")) -> None:
+def info(
+    data: Data = Path("data"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare all recordings, labels and splits with their checksums.")
+    ] = False,
+) -> None:
     """Show classes, lengths and duplicates of a data set."""
-    print_store(out, open_store(data))
+    store = open_store(data)
+    if check:
+        store.check_all()
+        splits = sorted(path.parent for path in splits_folder(data).glob("*/properties.json"))
+        for folder in splits:
+            load_split(folder, len(store))
+    print_store(out, store)
+    if check:
+        number = f"{len(splits)} split{'s' * (len(splits) != 1)}"
+        out.print(f"all {len(store)} recordings, their labels and {number} are as they were written", highlight=False)
+    tell_of_checksums(store)
+
+
+def tell_of_checksums(store: Store) -> None:
+    """Say it if a data set has no checksums, so that damage would pass unnoticed."""
+    if store.checksums is None:
+        note(
+            f"{store.folder}: an earlier version packed this data set, without a checksum for each recording; "
+            "`ecg-rhythm info --check` compares all of it with its fingerprint"
+        )
 
 
 @app.command(short_help="Divide the data set into folds.", rich_help_panel=DATA)

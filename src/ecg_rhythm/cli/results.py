@@ -12,8 +12,8 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ecg_rhythm import files
-from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, out
+from ecg_rhythm import checksums, files
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, note, out
 from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
@@ -71,6 +71,8 @@ def evaluate(
         typer.echo(json.dumps(computed, indent=2))
     else:
         print_evaluation(out, computed, published)
+    if checksums.FILES not in published:
+        note(f"{result}: an earlier version published it, without checksums of its files")
     for sentence in wrong:
         complain(f"{result}: {sentence}")
     if spec is not None:
@@ -81,7 +83,8 @@ def evaluate(
         for run in filter(None, (spec.teacher, spec)):
             with show_progress(out, run.title) as report:
                 train(run, data, logs, report=report)
-        again = joined([read_predictions(RunFiles(spec.folder(logs)).predictions)])
+        done = RunFiles(spec.folder(logs))
+        again = joined([read_predictions(done.intact(done.predictions))])
         print_comparison(out, predictions[predictions.folds == spec.fold], again)
         threads = ", ".join(sorted({str(run["threads"]).strip("[]") for run in published["training"].values()}))
         out.print(f"threads per run then: {threads}; with as many (OMP_NUM_THREADS) one machine gives the same bits")

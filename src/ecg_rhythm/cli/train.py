@@ -19,7 +19,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
+from ecg_rhythm.cli.data import tell_of_checksums
 from ecg_rhythm.config import Job, find_model
+from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
@@ -77,6 +79,7 @@ def train(
     there = Run(run.folder(logs))
     replaces = there.state if restart else None
     was_done = there.is_done and not restart
+    tell_of_checksums(open_store(data))
     with show_progress(out, run.title) as report:
         scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
     if was_done:
@@ -111,10 +114,14 @@ def queue(
 
     specs = plan(jobs, epochs=_epochs(epochs), check=check)
     check_fit(specs, data, logs, restart=restart)
+    tell_of_checksums(open_store(data))
     waiting = enqueue(specs, logs, restart=restart)
     if dry_run:
         out.print(queue_table(waiting))
         return
+    for run in waiting:
+        if run.status is Status.DONE:
+            run.run.finish()  # it may have been killed at the very end
     stall = 60 * stall_minutes
     with watching(out, stall) as watch:
         work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch, stall=stall)

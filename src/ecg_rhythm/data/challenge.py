@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from ecg_rhythm import records
+from ecg_rhythm import files, records
 from ecg_rhythm.data.split_rules import make_split
 from ecg_rhythm.data.splits import check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
@@ -42,6 +41,8 @@ ORIGIN = (
     "PhysioNet/CinC Challenge 2017 training set, version 1.0.0 (Clifford et al. 2017; Goldberger et al. 2000), "
     "Open Data Commons Attribution License 1.0"
 )
+DOWNLOADS = "download"
+SUMS = "SHA256SUMS.txt"
 DEFAULT_SPLIT = "split_5_6_14"
 
 _MEMBER = re.compile(r"training2017/((?P<record>A\d{5})\.(mat|hea)|RECORDS|REFERENCE(-original)?\.csv)?")
@@ -109,12 +110,14 @@ def fetch(
     BadInput
         If a file cannot be downloaded, is damaged, or differs from the published one.
     """
+    for folder in (data, data / DOWNLOADS, splits_folder(data)):
+        files.remove_left_overs(folder)
     if not (store_folder(data) / "store.json").exists():
         for given in filter(None, (archive, labels)):  # before the other one is downloaded
             if not given.is_file():
                 raise BadInput(f"{given}: there is no such file; check the name")
-        archive = archive or download(ARCHIVE, data / "download", mirrors)
-        labels = labels or download(LABELS, data / "download", mirrors)
+        archive = archive or download(ARCHIVE, data / DOWNLOADS, mirrors)
+        labels = labels or download(LABELS, data / DOWNLOADS, mirrors)
         pack_archive(data, archive, labels, release)
     store = open_store(data)
     if store.origin != ORIGIN:
@@ -130,7 +133,7 @@ def fetch(
 def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
     """Download a file of the challenge and check it against its published SHA-256.
 
-    A complete file is not downloaded again; a partial download is removed.
+    A complete file is not downloaded again; a partial download is removed, or, after a kill, by the next one.
 
     Raises
     ------
@@ -139,20 +142,27 @@ def download(name: str, folder: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
     """
     import pooch
     from requests import RequestException
+    from tqdm import tqdm
 
     pooch.get_logger().setLevel("ERROR")
     failures = []
     for mirror in mirrors:
         try:
-            (folder / "SHA256SUMS.txt").unlink(missing_ok=True)
-            sums = Path(pooch.retrieve(mirror + "SHA256SUMS.txt", None, fname="SHA256SUMS.txt", path=folder))
-            lines = [line.split(maxsplit=1) for line in sums.read_text().splitlines()]
-            published = {line[1].strip(): line[0] for line in lines if len(line) == 2}
-            if name not in published:
-                failures.append(f"{mirror} lists no SHA-256 of {name}")
-                continue
-            source = pooch.create(folder, mirror, registry={name: published[name]}, retry_if_failed=2)
-            return Path(source.fetch(name, progressbar=True))
+            with files.scratch_folder(folder / name) as scratch:
+                sums = Path(pooch.retrieve(mirror + SUMS, None, fname=SUMS, path=scratch))
+                lines = [line.split(maxsplit=1) for line in sums.read_text().splitlines()]
+                published = {line[1].strip(): line[0] for line in lines if len(line) == 2}
+                if name not in published:
+                    failures.append(f"{mirror} lists no SHA-256 of {name}")
+                    continue
+                if (folder / name).is_file() and pooch.file_hash(str(folder / name)) == published[name]:
+                    return folder / name
+                source = pooch.create(scratch, mirror, registry={name: published[name]}, retry_if_failed=2)
+                bar = tqdm(total=1, unit="B", unit_scale=True, disable=None)  # the library sets the total
+                with files.replacing(folder / name) as temporary, bar:  # its own bar stays open at an error
+                    got = source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar))
+                    Path(got).rename(temporary)
+                return folder / name
         except RequestException as error:
             status = f" {error.response.status_code}" if error.response is not None else ""
             failures.append(f"{mirror} gave {type(error).__name__}{status}")
@@ -253,10 +263,9 @@ def _read_labels(version: str, content: bytes, source: str, names: list[str], re
 
 def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield every recording; each is unpacked to a temporary folder only while it is read."""
-    scratch_name = f".{store_folder(data).name}."  # remains of a killed attempt are removed with the rest
-    with tempfile.TemporaryDirectory(prefix=scratch_name, suffix=".part", dir=data) as scratch:
+    with files.scratch_folder(store_folder(data)) as scratch:
         for name in track(names, description="packing", transient=True):
-            header, signal = (Path(scratch) / f"{name}{extension}" for extension in (".hea", ".mat"))
+            header, signal = (scratch / f"{name}{extension}" for extension in (".hea", ".mat"))
             header.write_bytes(_member(zipped, header.name))
             signal.write_bytes(_member(zipped, signal.name))
             try:

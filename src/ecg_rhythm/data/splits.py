@@ -8,11 +8,13 @@ Each lists record numbers: 1 is the first record of the data set.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ecg_rhythm import files
+from ecg_rhythm import checksums, files
 from ecg_rhythm.errors import BadInput
 
 
@@ -72,12 +74,13 @@ def save_split(split: Split, folder: Path) -> None:
         If the folder exists.
     """
     with files.new_folder(folder, "choose another name for the split") as new:
-        files.write_json(new / "properties.json", split.properties)
         for k, fold in enumerate(split.folds):
             for part in ("test", "valid", "train"):
                 (new / f"{part}{k}.json").write_text(json.dumps(getattr(fold, part)))
         if split.holdout:
             (new / "holdout.json").write_text(json.dumps(split.holdout))
+        parts = {checksums.FILES: checksums.of_files(sorted(new.iterdir()))}
+        files.write_text(new / "properties.json", checksums.sealed(split.properties | parts))
 
 
 def load_split(folder: Path, n_records: int) -> Split:
@@ -94,23 +97,25 @@ def load_split(folder: Path, n_records: int) -> Split:
         known = f"there are {names}; name one of them" if beside else "make one with `ecg-rhythm split`"
         raise BadInput(f"{folder}: there is no such split; {known}")
     properties = _read(folder / "properties.json", dict)
+    sums = {checksums.FILES: properties.pop(checksums.FILES, {})}
     folds: list[Fold] = []
     while (folder / f"test{len(folds)}.json").exists():
         k = len(folds)
-        folds.append(Fold(*(_read(folder / f"{part}{k}.json", list) for part in ("train", "valid", "test"))))
+        folds.append(Fold(*(_read(folder / f"{part}{k}.json", list, sums) for part in ("train", "valid", "test"))))
     inputs = properties.get("inputs")
     expected = inputs.get("number of folds") if isinstance(inputs, dict) else None
     if not folds or (isinstance(expected, int) and len(folds) < expected):
         raise BadInput(f"{folder}: there is no test{len(folds)}.json; make the split again")
-    holdout = _read(folder / "holdout.json", list) if (folder / "holdout.json").exists() else []
+    holdout = _read(folder / "holdout.json", list, sums) if (folder / "holdout.json").exists() else []
     split = Split(name=folder.name, folds=folds, holdout=holdout, properties=properties)
     check_split(split, n_records)
     return split
 
 
-def _read(path: Path, kind: type) -> Any:
+def _read(path: Path, kind: type, sums: Mapping[str, Any] = MappingProxyType({})) -> Any:
     try:
-        value = json.loads(path.read_text())
+        content = path.read_bytes()
+        value = json.loads(content)
     except FileNotFoundError:
         raise BadInput(f"{path}: this file of the split is missing; make the split again") from None
     except (ValueError, RecursionError):
@@ -119,4 +124,7 @@ def _read(path: Path, kind: type) -> Any:
         raise BadInput(f"{path}: the properties of a split were expected; make the split again")
     if not isinstance(value, kind) or (isinstance(value, list) and not all(type(n) is int for n in value)):
         raise BadInput(f"{path}: a list of record numbers was expected; make the split again")
-    return value
+    try:
+        return checksums.unsealed(checksums.check(path, sums).read_bytes())
+    except checksums.Damaged as error:
+        raise BadInput(f"{path}: {error}; make the split again") from None

@@ -1,7 +1,7 @@
 """The packed data set: all signals in one memory-mapped file, and a table of the recordings.
 
 `DIR/store/` holds `signals.int16` (all samples, end to end), `records.csv` (one row per recording)
-and `store.json` (rate, classes, label versions, origin). Recordings are numbered from 1 in the order
+and `store.json` (rate, classes, label versions, origin, checksums). Recordings are numbered from 1 in the order
 of their names. The folder appears whole or not at all, so training processes can share it as it is.
 """
 
@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import files
+from ecg_rhythm import checksums, files
 from ecg_rhythm.errors import BadInput
 
 SAMPLE = np.dtype("<i2")
-SIGNALS = "signals.int16"
+SIGNALS, TABLE, FACTS = "signals.int16", "records.csv", "store.json"
+SIGNAL_CHECKSUMS = "crc32"
+"""Key of `store.json`: the CRC-32 of the samples of each recording."""
 UNITS_PER_MV = 1000.0
 """Usual gain of packed signals: 1 µV per unit, as in the challenge."""
 
@@ -54,6 +56,8 @@ class Store:
         SHA-256 of signals and table; stores with the same fingerprint hold the same data.
     origin : str
         Source of the data, and whom to credit.
+    checksums : list of str, or None
+        CRC-32 of the samples of each recording, in hexadecimal digits; None if an earlier version packed it.
     """
 
     folder: Path
@@ -68,6 +72,8 @@ class Store:
     samples: NDArray[np.int16]
     fingerprint: str
     origin: str
+    checksums: list[str] | None = None
+    _checked: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -76,10 +82,58 @@ class Store:
         return f"Store({str(self.folder)!r}: {len(self)} recordings at {self.fs:g} Hz of {', '.join(self.classes)})"
 
     def signal(self, index: int) -> NDArray[np.float32]:
-        """Signal in mV at a position (record number - 1), shape (samples,)."""
-        start = self.offsets[index]
-        signal: NDArray[np.float32] = self.samples[start : start + self.lengths[index]] / self.gains[index]
+        """Signal in mV at a position (record number - 1), shape (samples,).
+
+        Raises
+        ------
+        BadInput
+            If it is damaged.
+        """
+        self.check([index])
+        signal: NDArray[np.float32] = self._samples_of(index) / self.gains[index]
         return signal
+
+    def _samples_of(self, index: int) -> NDArray[np.int16]:
+        start = self.offsets[index]
+        return self.samples[start : start + self.lengths[index]]
+
+    def check(self, indices: Iterable[int]) -> None:
+        """Check the samples of recordings, by their positions, against their checksums; each once.
+
+        Raises
+        ------
+        BadInput
+            If some are damaged.
+        """
+        if self.checksums is None:
+            return
+        new = {int(index) for index in indices} - self._checked
+        if damaged := [i for i in sorted(new) if _checksum(self._samples_of(i).tobytes()) != self.checksums[i]]:
+            more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            raise BadInput(
+                f"{self.folder / SIGNALS}: recording {self.names[damaged[0]]}{more} is damaged (its checksum does not "
+                "fit its samples); get a good copy, or remove the data set and pack again"
+            )
+        self._checked.update(new)
+
+    def check_all(self) -> None:
+        """Check all that is in the files: the samples of all recordings, the table and the fingerprint.
+
+        Raises
+        ------
+        BadInput
+            If something is damaged.
+        """
+        self.check(range(len(self)))
+        digest = hashlib.sha256()
+        for i in range(len(self)):
+            digest.update(self._samples_of(i).tobytes())
+        digest.update((self.folder / TABLE).read_bytes())
+        if digest.hexdigest() != self.fingerprint:
+            raise BadInput(
+                f"{self.folder}: {SIGNALS} or {TABLE} is damaged (they do not fit the fingerprint in {FACTS}); "
+                "get a good copy, or remove the data set and pack again"
+            )
 
     def targets(self, version: str | None = None) -> NDArray[np.int64]:
         """Class of every recording as a position in `classes`, shape (n,).
@@ -104,9 +158,9 @@ class Store:
     def duplicates(self) -> list[list[int]]:
         """Groups of record numbers with the same signal, sample by sample."""
         groups: dict[bytes, list[int]] = defaultdict(list)
+        self.check(range(len(self)))
         for i in range(len(self)):
-            start = self.offsets[i]
-            content = self.samples[start : start + self.lengths[i]].tobytes() + self.gains[i].tobytes()
+            content = self._samples_of(i).tobytes() + self.gains[i].tobytes()
             groups[hashlib.sha256(content).digest()].append(i + 1)
         return [group for group in groups.values() if len(group) > 1]
 
@@ -114,6 +168,10 @@ class Store:
         """Number of recordings of each class in a label version."""
         count = Counter(self.labels_of(version))
         return {name: count[name] for name in self.classes}
+
+
+def _checksum(samples: bytes) -> str:
+    return f"{zlib.crc32(samples):08x}"
 
 
 def store_folder(data: Path) -> Path:
@@ -159,6 +217,7 @@ def write_store(
     """
     with files.new_folder(store_folder(data), "name another --data folder, or remove it") as new:
         rows: list[list[Any]] = []
+        of_signals: list[str] = []
         digest = hashlib.sha256()
         offset = 0
         with (new / SIGNALS).open("wb") as signals:
@@ -170,14 +229,15 @@ def write_store(
                 content = samples.tobytes()
                 signals.write(content)
                 digest.update(content)
+                of_signals.append(_checksum(content))
                 versions = [labels[version][name] for version in labels]
                 rows.append([name, f"{fs:g}", f"{gain:.9g}", len(samples), offset, *versions])
                 offset += len(samples)
-        with (new / "records.csv").open("w", newline="") as table:
+        with (new / TABLE).open("w", newline="") as table:
             writer = csv.writer(table)
             writer.writerow(["record", "fs", "gain", "length", "offset", *labels])
             writer.writerows(rows)
-        digest.update((new / "records.csv").read_bytes())
+        digest.update((new / TABLE).read_bytes())
         facts = {
             "fs": fs,
             "classes": list(classes),
@@ -186,8 +246,10 @@ def write_store(
             "records": len(rows),
             "fingerprint": digest.hexdigest(),
             "origin": origin,
+            checksums.FILES: checksums.of_files([new / TABLE]),
+            SIGNAL_CHECKSUMS: of_signals,
         }
-        files.write_json(new / "store.json", facts)
+        files.write_text(new / FACTS, checksums.sealed(facts))
         check(_open(new))
     return open_store(data)
 
@@ -209,7 +271,7 @@ def open_store(data: Path) -> Store:
         If there is none, or its files do not fit together.
     """
     folder = store_folder(data)
-    if not (folder / "store.json").is_file():
+    if not (folder / FACTS).is_file():
         raise BadInput(
             f"{data}: there is no packed data set in it; make one with `ecg-rhythm fetch` (the 2017 challenge set) "
             "or `ecg-rhythm pack` (your own recordings), or name its folder with --data"
@@ -219,8 +281,12 @@ def open_store(data: Path) -> Store:
 
 def _open(folder: Path) -> Store:
     try:
-        facts: dict[str, Any] = json.loads((folder / "store.json").read_text())
-        with (folder / "records.csv").open(newline="") as table:
+        place = FACTS
+        facts: dict[str, Any] = checksums.unsealed((folder / FACTS).read_bytes())
+        if not isinstance(facts, dict):
+            raise ValueError(f"there are no facts in {FACTS}")
+        place = TABLE
+        with checksums.check(folder / TABLE, facts).open(newline="") as table:
             rows = list(csv.DictReader(table))
         lengths = np.array([int(row["length"]) for row in rows], dtype=np.int64)
         samples = np.memmap(folder / SIGNALS, dtype=SAMPLE, mode="r")
@@ -237,6 +303,9 @@ def _open(folder: Path) -> Store:
             raise ValueError("labels are missing")
         if not set().union(*labels.values()) <= set(facts["classes"]):
             raise ValueError("a label is no class")
+        of_signals = facts.get(SIGNAL_CHECKSUMS)
+        if of_signals is not None and len(of_signals) != len(rows):
+            raise ValueError("checksums are missing")
         return Store(
             folder=folder,
             fs=float(facts["fs"]),
@@ -250,7 +319,12 @@ def _open(folder: Path) -> Store:
             samples=samples,
             fingerprint=facts["fingerprint"],
             origin=facts["origin"],
+            checksums=of_signals,
         )
+    except checksums.Damaged as error:
+        raise BadInput(
+            f"{folder}: this packed data set is damaged ({place}: {error}); remove it and pack again"
+        ) from None
     except PermissionError:
         raise BadInput(f"{folder}: there is no permission to read it; change its permissions") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ecg_rhythm import files
+from ecg_rhythm import checksums, files
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.splits import Split
 from ecg_rhythm.data.store import Store
@@ -81,7 +81,7 @@ class Run(RunFiles):
 
     def read_identity(self) -> dict[str, Any]:
         """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
-        made_from: dict[str, Any] = loads(self.identity.read_text())
+        made_from: dict[str, Any] = checksums.unsealed(self.identity.read_bytes())
         made_from.pop(ID, None)
         for part in (made_from, made_from.get("teacher", {})):
             if "model" in part:
@@ -127,21 +127,26 @@ class Run(RunFiles):
         BadInput
             If a run with another identity is there, or an earlier one cannot be removed.
         """
-        for left_over in self.path.glob(".*.part"):  # of a process that was killed while it wrote
-            left_over.unlink(missing_ok=True)
+        files.remove_parts(self.path)
         if replaces is not None and replaces == self.state:
             self._clear()
         self.check_same(identity)
         self.error.unlink(missing_ok=True)
         if self.is_done:
+            self.finish()
             return
         try:
             made_by = loads(self.identity.read_text())[ID]
         except (OSError, KeyError):
             made_by = uuid.uuid4().hex
-        files.write_json(self.identity, {ID: made_by, **identity})
+        files.write_text(self.identity, checksums.sealed({ID: made_by, **identity}))
         files.write_json(self.model, spec.model.model_dump())
         files.write_json(self.job, {"name": spec.job_name, **spec.job.model_dump()})
+
+    def finish(self) -> None:
+        """Remove what only an unfinished run needs, and what killed processes left."""
+        self.checkpoint.unlink(missing_ok=True)
+        files.remove_left_overs(self.path)
 
     def _clear(self) -> None:
         """Remove all that a run left, but for what it printed."""

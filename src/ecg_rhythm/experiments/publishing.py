@@ -86,19 +86,19 @@ def _finished(path: Path) -> _Finished:
     check_together(folds)
     scores = [fold.read_scores() for fold in folds]
     try:
-        job = loads(folds[0].job.read_text())
+        job = loads(folds[0].intact(folds[0].job).read_text())
         name = job.pop("name")
-        environments = [loads(fold.environment.read_text()) for fold in folds]
+        environments = [loads(fold.intact(fold.environment).read_text()) for fold in folds]
         machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged = f"{folds[0].job.name} or {folds[0].environment.name}"
         raise BadInput(f"{path}: a {damaged} in it is damaged; run it with --restart") from None
     job["cvids"] = [s["fold"] for s in scores]
-    predictions = joined(read_predictions(fold.predictions) for fold in folds)
+    predictions = joined(read_predictions(fold.intact(fold.predictions)) for fold in folds)
     return _Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
-        recipe=Recipe(load_model(folds[0].model), _teacher(folds[0])),
+        recipe=Recipe(load_model(folds[0].intact(folds[0].model)), _teacher(folds[0])),
         made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
         training={

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ecg_rhythm import files
+from ecg_rhythm import checksums, files
 from ecg_rhythm.config import Job, ModelConfig, find_model, load_jobs
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
@@ -26,7 +26,6 @@ from ecg_rhythm.evaluation.calibration import Calibration
 from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, read_predictions, write_predictions
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
-from ecg_rhythm.schema import loads
 
 RESULT, JOBS = "result.json", "jobs.json"
 MADE_FROM = ("data", "split", "labels")
@@ -122,7 +121,8 @@ def write(
             files.write_json(made / name, content)
         write_predictions(made / FILE, {"test": predictions})
         result = {"title": title, **made_from, "missing_folds": [*missing_folds], "training": training}
-        files.write_json(made / RESULT, {**result, "figures": evaluation})
+        sums = {checksums.FILES: checksums.of_files(sorted(made.iterdir()))}
+        files.write_text(made / RESULT, checksums.sealed({**result, "figures": evaluation, **sums}))
     return evaluation
 
 
@@ -150,7 +150,7 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
         If it is not a result's folder.
     """
     try:
-        result: dict[str, Any] = loads((folder / RESULT).read_text())
+        result: dict[str, Any] = checksums.unsealed((folder / RESULT).read_bytes())
         for key in ("title", "training", *MADE_FROM):
             result[key]
         for key in ("measures", "confusion", "calibration_error", "calibrated"):
@@ -158,9 +158,21 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
         missing = result.setdefault("missing_folds", [])  # earlier versions published whole jobs alone
         if not isinstance(missing, list) or not all(isinstance(fold, int) for fold in missing):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError):
+    except checksums.Damaged as error:
+        raise BadInput(f"{folder / RESULT}: {error}; get a good copy, or publish the result again") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
+    for name in sorted({FILE, *result.get(checksums.FILES, ())}):
+        _intact(folder / name, result)
     return result, read_predictions(folder / FILE)
+
+
+def _intact(path: Path, result: Mapping[str, Any]) -> None:
+    """Refuse a file of a result that is not what it was when it was published."""
+    try:
+        checksums.check(path, result)
+    except checksums.Damaged as error:
+        raise BadInput(f"{path}: {error}; get a good copy, or publish the result again") from None
 
 
 def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Calibration:
@@ -223,9 +235,9 @@ def _folds(predictions: Predictions) -> dict[str, int]:
 
 def _recipe(folder: Path) -> tuple[str, Job, Recipe]:
     """The name of the job that made a result, the job, and its model with that of the teacher."""
+    title = read(folder)[0]["title"]
     jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
     if len(jobs) != 1:
-        title = read(folder)[0]["title"]
         raise BadInput(f"{folder}: no job made it, so it has no model to train or calibrate; its title: {title}")
     ((name, job),) = jobs.items()
     return name, job, read_recipe(find_model(job.model, folder / JOBS))

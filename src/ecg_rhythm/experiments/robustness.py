@@ -81,7 +81,7 @@ def measure(
             raise BadInput(
                 f"{fold.path}: it was trained on another data set than {data}; name the one it was trained on"
             )
-        tables.append(read_predictions(fold.predictions, part)[::every])
+        tables.append(read_predictions(fold.intact(fold.predictions), part)[::every])
     models = [classifier.load(fold.path) for fold in folds.values()]
     positions = {name: i for i, name in enumerate(store.names)}
     chosen = [[positions[name] for name in table.records] for table in tables]

@@ -101,10 +101,10 @@ def train(
         scores = _scores(spec, store, trained, teacher)
         if writes:
             write_predictions(run.predictions, _predictions(spec, trainer.parts, trained))
-            files.write_json(run.scores, scores)
+            run.write_scores(scores)
         accelerator.end_training()
         if writes:
-            run.checkpoint.unlink(missing_ok=True)
+            run.finish()
         return scores
 
 

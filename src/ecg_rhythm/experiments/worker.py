@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from ecg_rhythm.errors import BadInput
+from ecg_rhythm import files
 from ecg_rhythm.experiments.folder import Busy
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import Section
@@ -65,13 +65,14 @@ def obey() -> int:
     except Busy:
         return BUSY
     except BaseException as error:
-        message = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+        sentence = files.sentence(error)
         with suppress(OSError):
-            engine.sendall(json.dumps(message).encode())
-        if isinstance(error, BadInput):
-            print(f"error: {message}", flush=True)
-            return 2
-        raise
+            engine.sendall(json.dumps(sentence or f"{type(error).__name__}: {error}").encode())
+        if sentence is None:
+            raise
+        with suppress(OSError):  # a disk may be full
+            print(f"error: {sentence}", flush=True)
+        return 2
     return 0
 
 

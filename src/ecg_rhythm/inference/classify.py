@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Prediction, Timeline
-from ecg_rhythm.inference.classifier import Classifier, batched
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.sliding import WINDOW, check
 from ecg_rhythm.inference.timeline import LONG, Progress, timeline
@@ -153,11 +153,36 @@ def _answers(
         except BadInput as error:
             return error
 
-    for part in batched(files, CHUNK):
-        ready = [read(path, options) for path, options in part]
+    def answered(ready: list[Record | Timeline | BadInput]) -> Iterator[Prediction | Timeline | BadInput]:
         predictions = iter(_predictions(classifier, [record for record in ready if isinstance(record, Record)]))
         for answer in ready:
             yield next(predictions) if isinstance(answer, Record) else answer
+
+    ready: list[Record | Timeline | BadInput] = []
+    for path, options in files:
+        ready.append(read(path, options))
+        if _ends_part(len(ready), isinstance(ready[-1], Timeline)):
+            yield from answered(ready)
+            ready = []
+    yield from answered(ready)
+
+
+def _ends_part(count: int, is_timeline: bool) -> bool:
+    """Whether files that are held in memory are answered now: they are many, or one was long."""
+    return is_timeline or count == CHUNK
+
+
+def whole_parts(are_timelines: Iterable[bool]) -> int:
+    """How many of the first answers may be left out without a change to those that follow.
+
+    Strips that are held in memory together are classified in common batches, on which the last bits depend.
+    """
+    whole = count = 0
+    for number, is_timeline in enumerate(are_timelines, start=1):
+        count += 1
+        if _ends_part(count, is_timeline):
+            whole, count = number, 0
+    return whole
 
 
 def _prepared(

@@ -6,7 +6,7 @@ Signals are processed on the device that computes; what decides shapes stays on 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +80,18 @@ class Recordings:
     gains: Tensor
     lengths: Tensor
     device: torch.device
+    check: Callable[[Iterable[int]], None]
+    """Refuses recordings, by their positions, whose samples are damaged."""
 
     def batch(self, indices: NDArray[np.int64], starts: Tensor | None = None, lengths: Tensor | None = None) -> Batch:
-        """Batch of recordings in mV, unchanged, or of the parts of them that begin at `starts`."""
+        """Batch of recordings in mV, unchanged, or of the parts of them that begin at `starts`.
+
+        Raises
+        ------
+        BadInput
+            If a recording is damaged.
+        """
+        self.check(indices.tolist())
         chosen, there = torch.from_numpy(indices), self.samples.device
         lengths = self.lengths[chosen] if lengths is None else lengths
         offsets = self.offsets[chosen] if starts is None else self.offsets[chosen] + starts
@@ -108,6 +117,7 @@ def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
         gains=torch.from_numpy(store.gains),
         lengths=torch.from_numpy(store.lengths),
         device=device,
+        check=store.check,
     )
 
 

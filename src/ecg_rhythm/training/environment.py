@@ -42,7 +42,8 @@ def describe(accelerator: Accelerator, seed: int) -> dict[str, Any]:
 
 def _git_state() -> dict[str, Any] | None:
     """Commit of the program's own checkout, and whether files differ from it; None if it is not run from one."""
-    here = ["git", "-C", str(Path(__file__).parent)]
+    # Without the lock that `git status` takes to keep what it found: a killed process would leave it in the checkout.
+    here = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
     try:
         subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True, timeout=10)
         commit = subprocess.run([*here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)

@@ -109,6 +109,8 @@ class Trainer:
         if self.place.checkpoint.exists():
             self.state, tensors = read_checkpoint(self.place.checkpoint, self.epochs)
         self.accelerator.wait_for_everyone()  # all have read before one writes
+        if self.place.checkpoint.exists() and self.accelerator.is_main_process:
+            self._write_logs()  # an earlier process may have been killed between the checkpoint and these
         self.clock.add(self.state)
         while self.state.phase < len(self.epochs):
             self.train_phase(tensors)
@@ -282,10 +284,16 @@ class Trainer:
         self.state.seconds, self.state.cpu_seconds = self.clock.seconds, self.clock.cpu_seconds
         if self.accelerator.is_main_process:
             save_checkpoint(self.place.checkpoint, tensors, self.state)
-            write_hotlog(self.place.hotlog, self.state.hotlog)
-            progress = self.state.progress(self.epochs, self.state.seconds, ends_epoch=self.state.loss is not None)
-            write_progress(self.place.progress, progress)
-            self.report(progress)
+            self._write_logs()
+            self.report(self._progress())
+
+    def _write_logs(self) -> None:
+        write_hotlog(self.place.hotlog, self.state.hotlog)
+        write_progress(self.place.progress, self._progress())
+
+    def _progress(self) -> Progress:
+        """How far the training is, after a whole epoch or between two phases."""
+        return self.state.progress(self.epochs, self.state.seconds, ends_epoch=self.state.loss is not None)
 
     def _load_best(self, phase: int) -> None:
         self.accelerator.wait_for_everyone()  # until it is written

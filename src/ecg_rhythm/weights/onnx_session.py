@@ -38,7 +38,9 @@ def start(content: bytes) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4  # what is wrong is said once, by the exception
     options.add_session_config_entry("session.use_env_allocators", "1")
     if (threads := os.environ.get(THREADS, "")).isdecimal():
-        options.intra_op_num_threads = min(int(threads), os.cpu_count() or 1)
+        most = os.cpu_count() or 1
+        is_more = len(threads.lstrip("0")) > len(str(most))  # of thousands of digits Python makes no number
+        options.intra_op_num_threads = most if is_more else min(int(threads[-9:]), most)
     return onnxruntime.InferenceSession(
         content,
         options,

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from ecg_rhythm import checksums, files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions
-from ecg_rhythm.schema import loads
 
 FOLD = "fold"
 """What comes before the number of a fold in the name of its folder."""
@@ -106,22 +107,43 @@ class RunFiles:
         """
         try:
             content = self.scores.read_bytes()
+            scores: dict[str, Any] = checksums.unsealed(content)
             TypeAdapter(_Scores).validate_json(content)
-            scores: dict[str, Any] = loads(content)
             return scores
         except FileNotFoundError:
             raise BadInput(
                 f"{self.path}: this run is not finished (it has no {self.scores.name}); train it first"
             ) from None
+        except checksums.Damaged as error:
+            raise BadInput(f"{self.scores}: {error}; remove the file and run the job again") from None
         except ValueError:
             raise BadInput(
                 f"{self.scores}: these are no scores of a run; remove the file and run the job again"
             ) from None
 
+    def write_scores(self, scores: Mapping[str, Any]) -> None:
+        """Write the scores, with checksums of the other files: the run is done."""
+        others = (self.identity, self.model, self.job, self.environment, self.hotlog, self.predictions)
+        sums = checksums.of_files([*others, *sorted(self.path.glob("phase*.safetensors"))])
+        files.write_text(self.scores, checksums.sealed({**scores, checksums.FILES: sums}))
+
+    def intact(self, path: Path) -> Path:
+        """A file of a finished run, which must be as it was when the run ended.
+
+        Raises
+        ------
+        BadInput
+            If it is not, or the run is not finished.
+        """
+        try:
+            return checksums.check(path, self.read_scores())
+        except checksums.Damaged as error:
+            raise BadInput(f"{path}: {error}; train the run again with --restart") from None
+
     @property
     def last_weights(self) -> Path:
         """The weights of a finished run: those of its last phase."""
-        return self.weights(self.read_scores()["phases"][-1]["phase"])
+        return self.intact(self.weights(self.read_scores()["phases"][-1]["phase"]))
 
 
 def folds_of(job: Path) -> dict[int, RunFiles]:

@@ -1,0 +1,101 @@
+"""The commands that are cut off, each with the small folder that it starts from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import wfdb
+
+from ecg_rhythm.data import challenge
+from ecg_rhythm.experiments.run import train
+from tests.data.test_challenge import publish as publish_release
+from tests.helpers import model, onnx_model, signals, small_store, spec
+
+ON_SPLIT = ("--split", "split_2_3_14", "--device", "cpu", "--data", "data", "--logs", "logs")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes
+    ----------
+    words : tuple of str
+        What follows `ecg-rhythm`.
+    prepare : callable
+        Fills the folder that it is run in.
+    adapt : callable
+        Called in the process that runs it, before.
+    """
+
+    words: tuple[str, ...]
+    prepare: Callable[[Path], object]
+    adapt: Callable[[Path], object] = lambda folder: None
+
+
+def _models(folder: Path, epochs: int) -> None:
+    content = model(training_parameters__epochs=[epochs]).model_dump()
+    (folder / "tiny.json").write_text(json.dumps(content))
+    job = {"model": "tiny", "split": "split_2_3_14", "cvids": [0]}
+    (folder / "jobs.json").write_text(json.dumps({"job": job}))
+
+
+def _data(folder: Path, epochs: int = 2) -> None:
+    small_store(folder / "data", n=24)
+    _models(folder, epochs)
+
+
+def _trained(folder: Path) -> None:
+    _data(folder)
+    for fold in (0, 1):
+        train(spec(model(training_parameters__epochs=[1]), fold), folder / "data", folder / "logs", device="cpu")
+
+
+def _recordings(folder: Path, n: int = 6) -> None:
+    place = folder / "recordings"
+    place.mkdir()
+    for name, _, signal in signals(n):
+        wfdb.wrsamp(name, 100, ["mV"], ["ECG"], p_signal=signal[:, None].astype(np.float64), write_dir=str(place))
+    (folder / "labels.csv").write_text("".join(f"{name},{label}\n" for name, label, _ in signals(n)))
+
+
+def _to_classify(folder: Path) -> None:
+    _recordings(folder)
+    onnx_model(folder / "tiny.onnx")
+
+
+def _release(folder: Path) -> None:
+    publish_release(folder / "published", n=28)
+
+
+def _small_release(folder: Path) -> None:
+    """Have `fetch` expect the small release, and look for it in its folder alone."""
+    release = publish_release(folder.with_name("expected"), n=28).release
+    small = partial(challenge.fetch, release=release)
+    for name, value in {"fetch": small, "MIRRORS": ()}.items():
+        setattr(challenge, name, value)
+
+
+CLASSIFY = ("classify", "recordings", "--model", "tiny.onnx", "--to")
+COMMANDS = {
+    "train": Command(("train", "tiny.json", *ON_SPLIT), _data),
+    "queue": Command(
+        ("queue", "jobs.json", "--devices", "cpu", "--data", "data", "--logs", "logs"), partial(_data, epochs=1)
+    ),
+    "fetch": Command(("fetch", "--mirror", "MIRROR", "--data", "data"), _release, _small_release),
+    "pack": Command(("pack", "recordings", "--labels", "labels.csv", "--data", "data"), _recordings),
+    "split": Command(("split", "--folds", "3", "--ratio", "3", "--data", "data"), _data),
+    "publish": Command(
+        ("publish", "logs/CNN/job", "--to", "result", "--title", "A result", "--data", "data"), _trained
+    ),
+    "export": Command(("export", "logs/CNN/job/fold0", "--to", "made.onnx", "--data", "data"), _trained),
+    "classify --to .csv": Command((*CLASSIFY, "made.csv"), _to_classify),
+    "classify --to .json": Command((*CLASSIFY, "made.json"), _to_classify),
+    "classify --to .parquet": Command((*CLASSIFY, "made.parquet"), _to_classify),
+}
+"""Name -> command."""

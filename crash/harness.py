@@ -1,0 +1,302 @@
+"""Run commands in forks of this process, cut off at one change after the other, and then once more undisturbed."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from crash import shim
+from crash.commands import Command
+from crash.shim import Manner
+
+SECONDS = 300.0
+"""The longest that a command may take, on a machine that has much else to do."""
+WARM = (
+    "accelerate", "filelock", "onnxruntime", "onnxscript", "pandas", "pooch", "pyarrow.parquet", "requests",
+    "safetensors.torch", "scipy.signal", "torch.onnx", "torch.export", "torch._dynamo", "wfdb", "ecg_rhythm.cli",
+    "ecg_rhythm.experiments.run", "ecg_rhythm.weights.export", "ecg_rhythm.inference.classify",
+    "ecg_rhythm.experiments.results", "ecg_rhythm.data.packing", "ecg_rhythm.data.challenge",
+)  # fmt: skip
+"""Modules that take long to import; forks have them already."""
+MANNERS = (Manner.KILL, Manner.FULL, Manner.FAULT)
+APART = {"tmp", "log", "out", "err"}
+"""What a command's folder has beside what the command makes."""
+EXECUTE: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+Tree = Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Attributes
+    ----------
+    code : int
+        Its exit code; negative: the signal that killed it.
+    said : str
+        What it wrote to standard error.
+    tree : mapping
+        Path of each file and folder that there is afterwards -> content of a file.
+    changes : list of (kind, path)
+        What it changed on the disk, in order.
+    """
+
+    code: int
+    said: str
+    tree: Tree
+    changes: list[tuple[str, str]]
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it refused in one sentence, without a traceback."""
+        told = [line for line in self.said.splitlines() if line and not line.startswith("note: ") and "%|" not in line]
+        one = len(told) == 1 and told[0].startswith("error: ")
+        runs_failed = self.code == 1 and bool(told) and "runs failed" in told[0]  # a queue, with a line for each run
+        return "Traceback" not in self.said and ((self.code == 2 and one) or runs_failed)
+
+
+def warm_up() -> None:
+    """Import all that commands need; without threads, which do not survive a fork."""
+    for name in WARM:
+        import_module(name)
+    import_module("torch").set_num_threads(1)
+
+
+@contextmanager
+def mirror(command: Command, template: Path) -> Iterator[Command]:
+    """The command with the address of a server of the files in `published`, if it asks for one."""
+    if "MIRROR" not in command.words:
+        yield command
+        return
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(template / "published"))) as server:
+        pid = os.fork()  # not a thread: forks of this process would lack it
+        if pid == 0:
+            server.serve_forever()
+        address = f"http://127.0.0.1:{server.server_port}"
+        words = tuple(address if word == "MIRROR" else word for word in command.words)
+        try:
+            yield Command(words, command.prepare, command.adapt)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def run(command: Command, folder: Path, at: int = 0, manner: Manner = Manner.COUNT) -> Outcome:
+    """Run a command in a folder, in a fork of this process, and count what it changes; strike at one change."""
+    beside = folder.parent / f"{folder.name}.said"
+    beside.mkdir(exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _be(command, folder, beside, at, manner)
+    code = _wait(pid)
+    changes = [tuple(line.split("\t", 1)) for line in (beside / "log").read_text().splitlines()]
+    said = (beside / "err").read_text(errors="replace")
+    return Outcome(code, said, tree(folder), [(kind, path) for kind, path in changes])
+
+
+def _wait(pid: int) -> int:
+    end = time.monotonic() + SECONDS
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise TimeoutError(f"not done after {SECONDS:g} s")
+        time.sleep(0.01)
+
+
+def _be(command: Command, folder: Path, beside: Path, at: int, manner: Manner) -> None:
+    """Be the command; does not come back."""
+    code = 1
+    try:
+        os.setsid()
+        os.chdir(folder)
+        (folder / "tmp").mkdir(exist_ok=True)
+        os.environ |= {"TMPDIR": str(folder / "tmp"), "PATH": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
+        tempfile.tempdir = None
+        for number, name in enumerate((Path("/dev/null"), beside / "out", beside / "err")):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644), number)
+        log = os.open(beside / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        _stop_clocks()
+        command.adapt(folder)
+        subprocess.Popen._execute_child = _forked  # type: ignore[attr-defined]
+        sys.argv = ["ecg-rhythm", *command.words]
+        shim.begin(folder, at, manner, log)
+        code = _main()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _main() -> int:
+    """Run the command line as the interpreter would, to the end of its last exit function."""
+    from ecg_rhythm.cli import main
+
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    atexit._run_exitfuncs()
+    return code if isinstance(code, int) else bool(code)
+
+
+def _stop_clocks() -> None:
+    """Have runs take no time and bear the same id, so that their files are the same to the byte."""
+    progress: Any = import_module("ecg_rhythm.training.progress")
+    folder: Any = import_module("ecg_rhythm.experiments.folder")
+    progress.time = SimpleNamespace(monotonic=lambda: 0.0, process_time=lambda: 0.0)
+    folder.uuid = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex="0" * 32))
+
+
+def _forked(process: Any, *arguments: Any) -> None:
+    """Start a child as a fork that is warm already, in place of `subprocess.Popen._execute_child`."""
+    given = signature(EXECUTE).bind(process, *arguments).arguments
+    words, environment = given["args"], given["env"]
+    if list(words[1:3]) != ["-m", "ecg_rhythm"]:
+        raise FileNotFoundError(2, "No such file or directory", str(words[0]))
+    descriptors = [given[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")]
+    process.pid = os.fork()
+    if process.pid:
+        process._child_created = True
+        process._close_pipe_fds(*descriptors)
+        return
+    code = 1
+    try:
+        os.setsid()
+        for number, descriptor in enumerate(descriptors[::2][:1] + descriptors[3::2]):
+            if descriptor != -1:
+                os.dup2(descriptor, number)
+        os.close(descriptors[1])
+        os.environ |= environment or {}
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+        sys.argv = ["ecg-rhythm", *words[3:]]
+        code = _main()
+    finally:
+        os._exit(code)
+
+
+def tree(folder: Path) -> Tree:
+    """All that is in a folder but for what the harness and libraries keep there meanwhile."""
+    found: dict[str, bytes | None] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name.split("/")[0] not in APART and path.name != "output.txt":  # of a run: one part for each attempt
+            found[name] = path.read_bytes() if path.is_file() else None
+    return found
+
+
+def differences(one: Tree, other: Tree) -> str:
+    """Which files differ, in a line."""
+    return ", ".join(sorted(name for name in {*one, *other} if one.get(name, 0) != other.get(name, 0))[:6])
+
+
+def _visible(tree: Tree) -> Tree:
+    """A tree without hidden files, such as a lock that could not be removed: the next command does that."""
+    return {name: content for name, content in tree.items() if not any(part[0] == "." for part in Path(name).parts)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a command that was cut off at one change.
+
+    Attributes
+    ----------
+    recovered : str
+        `same`: in the end all bytes are as if nothing had happened; `sentence`: the command says what to do; empty: a
+        fault of the program.
+    why : str
+        The sentence or the fault.
+    """
+
+    recovered: str
+    why: str = ""
+
+
+def judge(command: Command, template: Path, scratch: Path, at: int, manner: Manner, expected: Tree) -> Verdict:
+    """Cut a command off at a change, run it again undisturbed, and compare the bytes with the expected ones."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(template, scratch)
+    cut = run(command, scratch, at, manner)
+    if cut.code == 0:
+        if unlike := differences(_visible(cut.tree), _visible(expected)):
+            return Verdict("", f"said nothing, but these differ: {unlike}")
+    elif manner is not Manner.KILL and not cut.is_sentence:
+        return Verdict("", f"no sentence (exit code {cut.code}): {_last(cut.said)}")
+    again = run(command, scratch)
+    if unlike := differences(again.tree, expected):
+        if again.is_sentence:
+            return Verdict("sentence", again.said.strip())
+        return Verdict("", f"after it (exit code {again.code}) these differ: {unlike}; {_last(again.said)}")
+    if again.code and not again.is_sentence:
+        return Verdict("", f"after it no sentence (exit code {again.code}): {_last(again.said)}")
+    return Verdict("same")
+
+
+def _last(text: str) -> str:
+    lines = re.sub(r"/\S+/crash-[^/]+/", "", text).strip().splitlines()
+    return " | ".join(lines[-3:])
+
+
+def points(
+    command: Command,
+    template: Path,
+    scratch: Path,
+    most: int | None = None,
+    part: tuple[int, int] = (1, 1),
+    first: int = 1,
+) -> Iterator[tuple[int, str, Manner, Verdict]]:
+    """Cut a command off at every change in every manner; gives its number, what it was, the manner and the verdict.
+
+    With `most`, at so many changes from the `first` to the last, in one manner each. `part` is one of how many parts.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(template, scratch)
+    whole = run(command, scratch)
+    if whole.code:
+        raise RuntimeError(f"{' '.join(command.words)}: ends with {whole.code} undisturbed: {whole.said}")
+    chosen = [(at, manner) for at in range(first, len(whole.changes) + 1) for manner in MANNERS]
+    if most is not None:
+        chosen = [chosen[int(part * (len(chosen) - 1))] for part in np.linspace(0.1, 0.9, most)]
+    for at, manner in chosen[part[0] - 1 :: part[1]]:
+        try:
+            verdict = judge(command, template, scratch, at, manner, whole.tree)
+        except TimeoutError as error:
+            verdict = Verdict("", str(error))
+        yield at, ": ".join(whole.changes[at - 1]), manner, verdict

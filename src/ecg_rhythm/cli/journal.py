@@ -1,0 +1,193 @@
+"""A journal beside a file of answers: what a killed command has answered is there for the same command.
+
+A line for each file that was answered or refused, with a checksum, after a line that says what the answers follow
+from. The journal goes when the file is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from io import FileIO
+from pathlib import Path
+from typing import IO, Any
+
+from ecg_rhythm import files
+from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.inference.classify import whole_parts
+from ecg_rhythm.version import __version__
+from ecg_rhythm.weights.loading import DEFAULT, file_of, weights_of
+
+PROBLEM = "problem"
+"""Kind of an entry whose content is why there is no answer."""
+BESIDE = ("", ".hea", ".dat", ".mat")
+"""Suffixes of the files that a recording may consist of."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of a file.
+
+    Attributes
+    ----------
+    file : str
+        Its path.
+    state : list
+        Sizes and times of its files when it was read.
+    kind : str
+        That of its answer, or `problem`.
+    content : dict or str
+        The answer as it is written, or the problem.
+    """
+
+    file: str
+    state: list[list[int]]
+    kind: str
+    content: Any
+
+
+class Journal:
+    """An open journal; see `journal`.
+
+    Attributes
+    ----------
+    found : bool
+        Whether a killed command had left one.
+    kept : list of Entry
+        What it had answered that need not be answered again.
+    """
+
+    def __init__(self, path: Path, file: FileIO, found: bool, kept: list[Entry]) -> None:
+        self._path, self._file, self.found, self.kept = path, file, found, kept
+
+    def add(self, path: Path, kind: str, content: Any) -> None:
+        """Add what became of a file."""
+        with files.blaming(self._path):
+            _append(self._file, asdict(Entry(str(path), _state(path), kind, content)))
+
+    def contents(self) -> Iterator[Any]:
+        """All answers, in order."""
+        with _place(self._path).open("rb") as file:
+            file.readline()
+            for entry, _ in _entries(file):
+                if entry["kind"] != PROBLEM:
+                    yield entry["content"]
+
+
+@contextmanager
+def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iterator[Journal]:
+    """Open the journal of a file that is to be made, for this process alone; it is removed when all went well.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    made_from : JSON value
+        What the answers follow from; a journal of something else is begun anew.
+    parts : sequence of sequence of Path
+        The files to answer. Those of a part are classified together.
+
+    Raises
+    ------
+    BadInput
+        If another process makes the file.
+    OSError
+        If the journal cannot be written.
+    """
+    files.refuse_folder(path)
+    place = _place(path)
+    with files.alone(path, f"{path}: another process is writing it; wait for it, or name another file"):
+        with files.blaming(path, place):
+            journal_file = FileIO(place, "a")
+        with journal_file as file:
+            with files.blaming(path), place.open("rb") as before:
+                found = os.fstat(file.fileno()).st_size > 0
+                kept, end = _kept(before, parts) if before.readline() == _line(made_from) else ([], 0)
+                file.truncate(end)
+                if not end:
+                    _append(file, made_from)
+            yield Journal(path, file, found, kept)
+        with suppress(OSError):  # the file is whole
+            place.unlink()
+
+
+def _kept(file: IO[bytes], parts: Sequence[Sequence[Path]]) -> tuple[list[Entry], int]:
+    """The entries that hold for these files, and where the last one ends.
+
+    They are as many as leave what follows classified in the same batches as it would have been: so it is the same to
+    the bit.
+    """
+    paths = [path for part in parts for path in part]
+    found: list[tuple[Entry, int]] = []
+    for path, (content, end) in zip(paths, _entries(file), strict=False):
+        entry = Entry(**content)
+        if entry.file != str(path) or not entry.state or entry.state != _state(path):
+            break
+        found.append((entry, end))
+    count = 0
+    for part in parts:
+        own = [entry.kind == Timeline.kind for entry, _ in found[count : count + len(part)]]
+        whole = len(own) == len(part)
+        count += len(part) if whole else whole_parts(own)
+        if not whole:
+            break
+    return [entry for entry, _ in found[:count]], found[count - 1][1] if count else 0
+
+
+def _entries(file: IO[bytes]) -> Iterator[tuple[Any, int]]:
+    """Each entry and where it ends; a damaged line, which a kill has cut off, is the end."""
+    while line := file.readline():
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+            return
+        yield json.loads(text), file.tell()
+
+
+def _append(file: FileIO, content: Any) -> None:
+    """Write a line at once, without a buffer that would be written again after an error."""
+    line = _line(content)
+    while line:
+        line = line[file.write(line) or 0 :]
+
+
+def _place(path: Path) -> Path:
+    return path.with_name(f".{path.name}.journal")
+
+
+def _line(content: Any) -> bytes:
+    text = json.dumps(content).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _state(path: Path) -> list[list[int]]:
+    """Size and time of each file that a recording consists of; none of what is no file, such as standard input."""
+    states = []
+    for suffix in BESIDE:
+        with suppress(OSError, ValueError):
+            found = os.stat(path.with_suffix(suffix) if suffix and path.name else path)  # noqa: PTH116
+            states.append([found.st_size, found.st_mtime_ns])
+    return states
+
+
+def of_files(model: Sequence[Path] | None, manifest: Path | None) -> list[Any]:
+    """What answers follow from beside options: the version of the program, the models, the manifest."""
+    names: Sequence[Path | str] = model or [DEFAULT]
+    models = [file for name in names for file in weights_of(file_of(name))]
+    return [__version__, [_digest(file) for file in models], manifest and _digest(manifest)]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def told(path: Path, kept: int, of: int) -> str:
+    """What becomes of the journal of a killed command."""
+    if kept:
+        return f"{path}: {kept} of {of} files were answered before an interruption; the others follow"
+    return f"{path}: begun anew; nothing that an interrupted command had answered can be kept for this one"

@@ -1,0 +1,30 @@
+"""A few of the points at which `make crash` cuts commands off."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crash import shim
+from crash.commands import COMMANDS
+
+POINTS = 2
+SHORT = [name for name in COMMANDS if name != "export"]
+"""Without the one that takes longest."""
+
+
+@pytest.mark.skipif(bool(shim.missing()), reason=f"commands cannot be cut off here: {shim.missing()}")
+def test_commands_that_are_cut_off_recover() -> None:
+    """Of each command at a change near its beginning and at one near its end."""
+    words = [sys.executable, "-m", "crash", "--points", str(POINTS), *SHORT]
+    root = Path(__file__).parents[1]
+    result = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    table = re.findall(r"^\| (.+?) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| 0 \|$", result.stdout, re.M)
+    assert {name for name, *_ in table} == {*SHORT, "all"}
+    (whole,) = (list(map(int, row)) for name, *row in table if name == "all")
+    assert sum(whole[1:4]) == sum(whole[4:6]) == POINTS * len(SHORT)
