@@ -24,6 +24,7 @@ coverage: $(READY)  ## Branch coverage: of readers 95 %, of splits, store, metri
 	$(BIN)/coverage report -m --fail-under 100 --include '*/data/split*.py,*/data/store.py,*/evaluation/metrics.py,*/evaluation/calibration.py,*/experiments/folder.py,*/experiments/run.py'
 
 mutation: $(READY)  ## Whether tests notice small changes of the code: an hour on two cores
+	$(BIN)/python -m scripts.install dev,mutation
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/python -m scripts.mutation
 
