@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
 
 COLUMNS = ("file", "fs", "unit", "lead")
@@ -90,11 +91,7 @@ def _text(path: Path) -> str:
         raise BadInput(f"{path}: it cannot be read: {error.strerror or error}; name a table of files") from None
     if len(content) > LARGEST:
         raise BadInput(f"{path}: it is larger than {LARGEST // 2**20} MiB; name a table of files")
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    text, _ = decoded(content)
     if "\0" in text:
         raise BadInput(f"{path}: this is not a text file; name a table of files")
     return text

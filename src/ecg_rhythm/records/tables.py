@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
 from ecg_rhythm.records.leads import LONGEST_NAME, choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
@@ -42,8 +43,12 @@ class Table:
         Unit of all leads that the file gives beside the table.
     lead : str or None
         Name of the only lead that the file gives beside the table.
-    remarks : list of str
-        What was assumed in finding the table; reading its columns may add to them.
+    remarks : sequence of str
+        What was assumed in finding the table.
+    of_columns : dict of int to str
+        What was assumed in reading a column, by its position; reading columns adds to them.
+    text : sequence of str
+        Names of columns that hold text and are passed over.
     """
 
     names: Sequence[str]
@@ -52,7 +57,9 @@ class Table:
     perhaps_fs: float | None = None
     unit: str | None = None
     lead: str | None = None
-    remarks: list[str] = field(default_factory=list)
+    remarks: Sequence[str] = ()
+    of_columns: dict[int, str] = field(default_factory=dict)
+    text: Sequence[str] = ()
 
 
 def recording_of_table(table: Table, name: str, options: ReadOptions, source: str) -> Recording:
@@ -92,9 +99,18 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
             remarks.append("rate from the only frequency in its header")
         elif assumed:
             raise BadInput(f"{source}: {assumed[0]}, and its sampling rate is unknown; give it in Hz with --fs")
+        elif unread := next(filter(is_time, table.text), None):
+            raise BadInput(
+                f"{source}: its column {unread} holds no times that are known, and its sampling rate is unknown; give "
+                "it in Hz with --fs"
+            )
     fs, said = rate(of_file, options, source)
     factor, of_unit = scale(units[chosen] or table.unit, options, source, size_of(samples))
     remarks = [*of_unit, *said, *remarks, *table.remarks]
+    if words := table.of_columns.get(leads[chosen]):
+        remarks.append(words)
+    if table.text:
+        remarks.append(f"passed over, as text: {listed(name[:LONGEST_NAME] for name in table.text)}")
     return in_memory(name, samples.astype(np.float32), fs, labels[chosen], factor, remarks)
 
 
