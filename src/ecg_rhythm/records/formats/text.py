@@ -147,6 +147,11 @@ def _head(path: Path) -> tuple[list[str], str]:
         begin = file.read(HEAD)
         is_all = not file.read(1)
     text, encoding = decoded(begin, is_all)
+    if ("\0" in text or "\ufffd" in text) and path.suffix.lower() == ".dat":
+        raise BadInput(
+            f"{path}: this may be the signal file of a WFDB record, but its header {path.stem}.hea is missing; put it "
+            "beside this file"
+        )
     if "\0" in text or "\ufffd" in text:
         raise BadInput(
             f"{path}: unknown format; it is neither text nor a known ECG format; save it as WFDB, EDF or CSV"
