@@ -12,6 +12,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.paths import is_dir, wfdb_header
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
@@ -118,6 +119,8 @@ def _row(path: Path, where: str, header: list[str], cells: list[str], options: R
         return Row(where, file, BadInput(problem))
     if not own["file"]:
         return Row(where, file, BadInput("its cell `file` is empty; name a file"))
+    if is_dir(file) and wfdb_header(file) is None:
+        return Row(where, file, BadInput(f"{own['file']}: this is a folder; name each file of it in a row of its own"))
     said: dict[str, str | float] = {name: cell for name in ("unit", "lead") if (cell := own.get(name))}
     if rate := own.get("fs"):
         try:

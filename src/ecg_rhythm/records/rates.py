@@ -26,8 +26,8 @@ TIME = frozenset(
 """Words in the names of columns of times; a unit alone may be such a name."""
 RATE_NAMES = (
     "fs", "sf", "sfreq", "sr", "srate", "samplingrate", "samplerate", "samplingfrequency", "samplefrequency",
-    "samplingfreq", "samplefreq", "fsample", "sampfreq", "samprate", "samplespersecond", "samplespersec", "sps", "ecgfs", "fsecg",
-    "ecgsamplingrate", "ecgsamplerate", "abtastrate", "abtastfrequenz",
+    "samplingfreq", "samplefreq", "fsample", "sampfreq", "samprate", "samplespersecond", "samplespersec", "sps",
+    "ecgfs", "fsecg", "ecgsamplingrate", "ecgsamplerate", "abtastrate", "abtastfrequenz",
 )  # fmt: skip
 SHORT_RATE_NAMES = ("rate", "freq", "frequency", "hz")
 INTERVAL_NAMES = (

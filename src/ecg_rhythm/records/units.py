@@ -16,7 +16,8 @@ SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms
            "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "usecs": 1e-6, "micros": 1e-6,
            "microsec": 1e-6, "microsecs": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nsec": 1e-9,
            "nanos": 1e-9, "nanosec": 1e-9, "nanosecond": 1e-9, "nanoseconds": 1e-9,
-           "sekunde": 1.0, "sekunden": 1.0, "millisekunden": 1e-3, "mikrosekunden": 1e-6, "min": 60.0, "minutes": 60.0, "h": 3600.0,
+           "sekunde": 1.0, "sekunden": 1.0, "millisekunden": 1e-3, "mikrosekunden": 1e-6,
+           "min": 60.0, "minutes": 60.0, "h": 3600.0,
            "hours": 3600.0, "秒": 1.0, "毫秒": 1e-3, "초": 1.0, "мс": 1e-3, "с": 1.0}  # fmt: skip
 """What one unit of time is in s; `millis` and `micros` are functions of Arduino."""
 MILLIVOLTS = {

@@ -91,16 +91,24 @@ def layout_of(lines: list[str]) -> Layout | None:
         return None
     possible = [layout for delimiter, decimal in LAYOUTS if (layout := _rows(lines, delimiter, decimal)) is not None]
     plain = [layout for layout in possible if not layout.text]
+    with_text = [layout for layout in possible if layout.text]
     if not possible:
         return None
-    if not plain:
-        best = max(possible, key=lambda layout: (layout.columns - len(layout.text), -len(layout.text)))
-        return _without_other_rows(lines, best)
+    if with_text:
+        best = max(with_text, key=lambda layout: (layout.columns - len(layout.text), -len(layout.text)))
+        if _hides_text(best, plain):
+            return _without_other_rows(lines, best)
     first = min(layout.start for layout in plain)
     best = max((layout for layout in plain if layout.start == first), key=lambda layout: layout.columns)
     if best.delimiter == "," and _has_decimal_commas(lines, best):
         best = next((layout for layout in plain if (layout.delimiter, layout.decimal) == (None, ",")), best)
     return _without_other_rows(lines, best)
+
+
+def _hides_text(layout: Layout, plain: list[Layout]) -> bool:
+    """Whether layouts without text fit only rows whose text is missing, as spaces do where a delimiter is a tab."""
+    numbers = layout.columns - len(layout.text)
+    return all(other.delimiter is None and other.start > layout.start and other.columns <= numbers for other in plain)
 
 
 def _rows(lines: list[str], delimiter: str | None, decimal: str) -> Layout | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
@@ -16,12 +17,7 @@ from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
-
-
-def _fields(name: str, array: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """The fields of a structured array, as the columns of a table; any other array alone."""
-    names = array.dtype.names
-    return {name: array} if names is None or array.size <= 1 else {field: array[field] for field in names}
+from ecg_rhythm.records.tables import Table, recording_of_table
 
 
 def open_numpy(path: Path, options: ReadOptions) -> Recording:
@@ -41,5 +37,19 @@ def open_numpy(path: Path, options: ReadOptions) -> Recording:
             f"{path}: this NumPy file is damaged or holds more than numbers and text{why(error, path)}; "
             "save the signal again"
         ) from None
-    arrays = {key: array for name, value in arrays.items() for key, array in _fields(name, value).items()}
+    for array in arrays.values():
+        if array.dtype.names is not None and array.ndim == 1 and len(array) > 1:
+            return recording_of_table(_table(array), path.stem, options, str(path))
     return recording_of_arrays(arrays, path.stem, options, str(path))
+
+
+def _table(array: NDArray[Any]) -> Table:
+    """The fields of a structured array that are numbers, as columns, shape (n,)."""
+    kinds = {name: array.dtype[name] for name in array.dtype.names or ()}
+    names = [name for name, kind in kinds.items() if kind.kind in "iuf" and not kind.shape]
+    others = [name for name in kinds if name not in names]
+
+    def column(position: int, rows: int | None) -> NDArray[np.float64]:
+        return np.asarray(array[names[position]][:rows], dtype=np.float64)
+
+    return Table(names, column, text=others)

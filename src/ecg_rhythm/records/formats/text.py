@@ -47,6 +47,8 @@ WIDE = 200
 """From this many columns on, each line may be a lead; it is one if there are fewer lines than columns."""
 END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"[^,;|\s]*[,;|\s]+")
 """What ends a line; a field and what stands before it, in a line read backwards."""
+WFDB_SIGNAL = re.compile(r"\S{1,255}\.(?:dat|mat) \d")
+"""A line of a WFDB header that names a signal file."""
 KEY = re.compile(r"[^\W\d][^:=,;\t]*[:=,;\t]")
 NAMED_CELL = re.compile(r"([^\W\d][^:=,;\t]{0,60})[:=] ?([-+]?\d+(?:\.\d*)?)")
 NAMED_ROW = re.compile(rf"{NAMED_CELL.pattern}(?:[,;\t ] ?{NAMED_CELL.pattern}){{0,63}}")
@@ -67,6 +69,8 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         return recording_of_table(table, path.stem, options, str(path))
     layout = layout_of(lines)
     if layout is None:
+        if any(WFDB_SIGNAL.match(line) for line in lines):
+            raise BadInput(f"{path}: this is the header of a WFDB record; call it .hea, and give its signal file, too")
         raise BadInput(f"{path}: there are no lines of numbers in this text file; give one with a row per sample")
     around = " " if layout.delimiter == "\t" else None  # a tab at an end is an empty field
     header = [line.lstrip("#% ").strip(around) for line in lines[: layout.start]]

@@ -57,7 +57,7 @@ def _of_channels(header: list[str], layout: Layout) -> list[str] | None:
 def _titles(header: list[str], layout: Layout) -> list[str]:
     """The columns' names as the header's last lines give them; empty ones if it gives none."""
     rows = [row for line in header if not _is_said(line) and (row := _row(line, layout)) is not None]
-    if not rows or (layout.columns - len(layout.text) == 1 and header and _is_key(header[-1])):
+    if not rows or (layout.columns == 1 and header and _is_key(header[-1])):
         return [""] * layout.columns
     ranges = next((line.split("\t")[1:] for line in header if line.lower().startswith("range=")), [])
     if len(ranges) == layout.columns - 1:  # LabChart's, such as 5.000 mV
