@@ -138,7 +138,7 @@ def a_mat(samples: Any, variable: str = "val") -> Callable[[Path], Path]:
         (lambda folder: folder / "none", "there is no such file or WFDB record; check the name"),
         (lambda folder: folder, "this folder is no recording"),
         (a_file("r.txt", b"1\n2\n3\n"), "its sampling rate is unknown; give it in Hz with --fs"),
-        (a_file("r.dat", bytes(range(256))), "unknown format; it is neither text nor a known ECG format"),
+        (a_file("r.dat", bytes(range(256))), "its header r.hea is missing; put it beside this file"),
         (without_signals, "its signal file r.dat is missing; put it beside the header"),
         (lambda folder: write_wfdb(folder, unit="mmHg"), "lead ECG: its samples are in 'mmHg', which is no voltage"),
         (break_header(""), "this file is empty; get a new copy"),
