@@ -281,6 +281,8 @@ def test_more_bodies_than_are_held_are_refused_for_now(model: Path) -> None:
 def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> None:
     response = client.post("/api/classify?fs=300,5", content=b"1\n2\n", headers=FILE)
     assert (response.status_code, response.json()["error"].split(":")[0]) == (422, "fs")
+    response = client.post("/api/classify?sampling_rate=300", content=b"1\n2\n", headers=FILE)
+    assert (response.status_code, response.json()["error"].split(":")[0]) == (422, "sampling_rate")
     answer = client.post(f"/api/classify?name={'x' * 300}", json={"samples": WAVE.tolist(), "fs": 100}).json()
     assert answer["record"] == "x" * 100
 

@@ -24,7 +24,7 @@ from ecg_rhythm.cli.answers import (
     print_json,
     write_answers,
 )
-from ecg_rhythm.cli.console import USE, app, complain, err, note, out
+from ecg_rhythm.cli.console import USE, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
 
 STANDARD_OUTPUT = 1
@@ -52,7 +52,10 @@ def classify(
     lead: Annotated[
         str | None, typer.Option(help="Name or number of the lead to read. Without it: I, else II, else the first ECG.")
     ] = None,
-    fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz; default: what the file says.")] = None,
+    fs: Annotated[
+        float | None,
+        typer.Option(help="Sampling rate in Hz; default: what the file says.", parser=hertz, metavar="FLOAT"),
+    ] = None,
     unit: Annotated[
         str | None, typer.Option(help="Unit of the samples (mV, uV, 200/mV); default: what the file says.")
     ] = None,

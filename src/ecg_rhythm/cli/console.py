@@ -91,6 +91,14 @@ def complain(message: object, console: Console = err) -> None:
     console.print(f"error: {shown(' '.join(str(message).splitlines()))}", markup=False, highlight=False, soft_wrap=True)
 
 
+def hertz(text: str) -> float:
+    """A frequency from the command line, with a decimal point or comma, as in a manifest."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a valid float.") from None
+
+
 def note(message: str) -> None:
     """Print a remark in one line."""
     err.print(f"note: {shown(message)}", markup=False, highlight=False, soft_wrap=True)

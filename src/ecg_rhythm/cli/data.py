@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ecg_rhythm.cli.console import DATA, Data, app, new_table, note, out
+from ecg_rhythm.cli.console import DATA, Data, app, hertz, new_table, note, out
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
@@ -44,7 +44,10 @@ def pack(
     labels: Annotated[Path, typer.Option(help="CSV file with a line `record,label` for each recording.")],
     fs: Annotated[float, typer.Option(help="Sampling rate to resample all recordings to, in Hz.")] = 300.0,
     recorded_fs: Annotated[
-        float | None, typer.Option(help="Sampling rate of the files in Hz; default: what each file says.")
+        float | None,
+        typer.Option(
+            help="Sampling rate of the files in Hz; default: what each file says.", parser=hertz, metavar="FLOAT"
+        ),
     ] = None,
     unit: Annotated[
         str | None, typer.Option(help="Unit of the files: mV, uV, V or 200/mV; default: what each file says.")

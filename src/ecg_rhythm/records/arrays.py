@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
-from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
+from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises, without_sentinels
 from ecg_rhythm.records.leads import AMBIGUOUS, choose_lead, is_lead, plain_name
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import at_even_times, is_time, rate, stated_rate, unit_of_time
@@ -20,7 +20,7 @@ from ecg_rhythm.records.units import scale, size_of
 SIGNALS = ("ecg", "signal", "signals", "p_signal", "val")
 ANYTHING = ("data", "x")
 UNITS = ("unit", "units")
-LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels")
+LEADS = ("lead", "leads", "lead_names", "sig_name", "channels", "labels", "label")
 """Names, in lower case, of arrays that hold the signal, its unit and the names of its leads."""
 FEWEST = 100
 """An array of fewer samples is no signal if there is a longer one, whatever its name."""
@@ -97,7 +97,8 @@ def recording_of_arrays(
         lambda i: looked_at(lambda start, stop: table[start:stop, i], len(table)),
         known,
     )
-    samples = table[:, lead]
+    samples, gone = without_sentinels(table[:, lead])
+    remarks += gone
     if times is not None:
         samples, of_times, assumed = at_even_times(
             samples.astype(np.float64), times.astype(np.float64), unit_of_times, source, known
@@ -117,10 +118,18 @@ def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in arrays.items():
         is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
         fields = _flattened(dict(zip(value.dtype.names, value.item(), strict=True))) if is_struct else {name: value}
-        for field, inner in fields.items():
+        for field, cell in fields.items():
+            inner = _only(cell)
             if field not in flat or np.size(inner) > np.size(flat[field]):
                 flat[field] = inner
     return flat
+
+
+def _only(value: Any) -> Any:
+    """The array in a cell of one array, such as FieldTrip's only trial; anything else as it is."""
+    is_cell = isinstance(value, np.ndarray) and value.dtype == object and value.size == 1
+    inner = value.item() if is_cell else None
+    return inner if isinstance(inner, np.ndarray) and inner.dtype.kind in "iuf" else value
 
 
 def _signal(
@@ -131,8 +140,9 @@ def _signal(
     It is chosen by its name, else it is the largest that holds no times.
     """
     if not numbers:
-        there = f", only {listed(sorted(arrays))}" if arrays else ""
-        raise BadInput(f"{source}: there is no row or table of numbers in it{there}; give a file with a signal")
+        kinds = (f"{name} ({_kind_of(value)})" for name, value in sorted(arrays.items()))
+        there = f", only {listed(kinds)}" if arrays else ""
+        raise BadInput(f"{source}: there is no row or table of real numbers in it{there}; give a file with a signal")
     least = min(FEWEST, max(max(array.shape) for array in numbers.values()))
     numbers = {name: array for name, array in numbers.items() if max(array.shape) >= least}
     chosen = next((name for name in SIGNALS if name in numbers), None)
@@ -153,6 +163,13 @@ def _signal(
         no_times = [name for name in by_size if not _are_times(name, numbers[name])] or by_size
         chosen = next((name for name in (*ANYTHING, *no_times) if name in no_times), no_times[0])
     return chosen, numbers[chosen], []
+
+
+def _kind_of(value: Any) -> str:
+    """What an array holds that is no signal."""
+    kind, shape = np.asarray(value).dtype.kind, " x ".join(map(str, np.shape(value)))
+    words = {"c": "complex numbers", "U": "text", "S": "text", "O": "objects", "V": "records", "b": "yes or no"}
+    return f"{words.get(kind, 'numbers')}{f', {shape}' if shape else ''}"
 
 
 def _is_lead(name: str) -> bool:

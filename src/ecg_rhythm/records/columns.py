@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ FEW_VALUES = 3
 """A signal with at most this many different values is a digital input or a state, not an ECG."""
 STILL = 0.01
 """A signal that changes in less than this share of its steps is one of states, such as a heart rate once a second."""
+LEAST, APART = (-(2.0**15), -(2.0**31)), 2.0
+"""What devices write for no sample, and how far below all others it is, in ranges of these."""
 STRETCHES, STRETCH = 8, 2500
 """How many stretches of a signal are looked at, and how many samples each has."""
 ASSUMED_FS = 250.0
@@ -27,6 +30,20 @@ LIKELY = 4.0
 """A signal with at least this `likeness` may be an ECG."""
 BASELINE, QRS, SPIKE = 0.1, 0.02, 97
 """Seconds over which a baseline is averaged, and a signal smoothed; percentile of the spikes that are left."""
+
+
+def without_sentinels(samples: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
+    """Samples with NaN where they are the least number of 16 or 32 bits, far below all others, and a remark on it."""
+    for least in LEAST:
+        gone = samples == least
+        if not gone.any() or gone.all():
+            continue
+        rest = samples[~gone]
+        rest = rest[np.isfinite(rest)]
+        if len(rest) and float(rest.min()) - least > APART * (float(rest.max()) - float(rest.min())):
+            remark = f"{gone.sum()} samples of {least:.0f} taken as gaps"
+            return np.where(gone, np.nan, samples.astype(np.float64)), [remark]
+    return samples, []
 
 
 def rises(column: NDArray[np.float64]) -> bool:

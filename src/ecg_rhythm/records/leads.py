@@ -13,10 +13,10 @@ from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import LIKELY, likeness, why_no_ecg
 from ecg_rhythm.records.units import may_be_voltage
 
-PREFERRED = ("i", "ii", "mlii")
+PREFERRED = ("i", "mli", "ii", "mlii")
 """Leads that are read before all others, in this order."""
 OTHERS = frozenset(
-    ["iii", "avr", "avl", "avf", "mli", "mliii", "mcl1", "mcl6", "cm5", "cc5"] + [f"v{i}" for i in range(1, 10)]
+    ["iii", "avr", "avl", "avf", "mliii", "mcl1", "mcl6", "cm5", "cc5"] + [f"v{i}" for i in range(1, 10)]
 )
 """Names of further leads of an ECG."""
 AMBIGUOUS = frozenset({"x", "y", "z", "v"})
@@ -45,7 +45,7 @@ LEAD = frozenset(
 """Words for a lead, which do not tell which one it is."""
 PROCESSING = frozenset({"raw", "filtered", "filt", "clean"})
 """Words for what was done to a lead; they distinguish two leads of one name."""
-FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv"}
+FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", "μv", "einthoven", "modified", "limb"}
 """Words around a lead's name that do not belong to it."""
 MOST_LOOKED_AT, MOST_NAMED, MOST_OFFERED = 16, 3, 32
 """How many leads are looked at, how many of those that were passed over are named, and how many are offered, at most.
@@ -54,11 +54,16 @@ MOST_UNNAMED = 64
 """More leads than these without names are recordings or beats."""
 LONGEST_NAME = 200
 """Letters of a lead's name that are looked at and shown; longer names are no names."""
+CHANNEL = re.compile(r"(?:ch|chan|channel|kanal|canal)\.?[ _]?\d{0,3}", re.IGNORECASE)
+"""A channel of a device, whose lead may follow in brackets."""
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 WORD = re.compile(r"[^\W_]+")
 NUMBERED = re.compile(r"(?:lead|abl|d|l)(1|2|3|i{1,3}|v[1-6]|av[rlf])")
 """Lead2, D2, DII, L2; but not the second channel of a file, which may be any lead."""
 NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
+ELECTRODES = re.compile(r"(?<![a-z0-9])(la|ll)\s?[-\u2013_]\s?(ra|la)(?![a-z0-9])")
+BY_ELECTRODES = {"la-ra": "i", "ll-ra": "ii", "ll-la": "iii"}
+"""The limb leads by their electrodes: left arm, left leg, right arm."""
 
 
 def choose_lead(
@@ -195,8 +200,12 @@ def is_something_else(name: str) -> bool:
 
 def plain_name(name: str) -> str:
     """The plain name of a lead, such as ii for `SNUADC/ECG_II` or `ECG Lead II (Einthoven)`."""
+    if pair := ELECTRODES.search(name.lower()):
+        return BY_ELECTRODES.get(f"{pair[1]}-{pair[2]}", "")
     within = " ".join(IN_BRACKETS.findall(name))
     outside = _outside(name).rpartition("/")[2]  # without the device
+    if CHANNEL.fullmatch(outside.strip()) and (lead := _plain(_words(within))):
+        return lead
     return _plain(_words(outside)) or _plain(_words(within))
 
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.paths import is_dir, wfdb_header
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
@@ -90,11 +92,7 @@ def _text(path: Path) -> str:
         raise BadInput(f"{path}: it cannot be read: {error.strerror or error}; name a table of files") from None
     if len(content) > LARGEST:
         raise BadInput(f"{path}: it is larger than {LARGEST // 2**20} MiB; name a table of files")
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    text, _ = decoded(content)
     if "\0" in text:
         raise BadInput(f"{path}: this is not a text file; name a table of files")
     return text
@@ -121,6 +119,8 @@ def _row(path: Path, where: str, header: list[str], cells: list[str], options: R
         return Row(where, file, BadInput(problem))
     if not own["file"]:
         return Row(where, file, BadInput("its cell `file` is empty; name a file"))
+    if is_dir(file) and wfdb_header(file) is None:
+        return Row(where, file, BadInput(f"{own['file']}: this is a folder; name each file of it in a row of its own"))
     said: dict[str, str | float] = {name: cell for name in ("unit", "lead") if (cell := own.get(name))}
     if rate := own.get("fs"):
         try:

@@ -19,14 +19,15 @@ TIME = frozenset(
     {
         "time", "timestamp", "timestamps", "datetime", "elapsed", "second", "seconds", "sec", "msec", "ms", "t", "ts",
         "zeit", "uhrzeit", "zeitstempel", "temps", "heure", "tiempo", "hora", "tempo", "tid", "tijd", "czas", "aika",
-        "время", "时间", "時間", "時刻", "시간",
+        "время", "时间", "時間", "時刻", "시간", "uptime",
     }
+    | SECONDS.keys() - {"s", "h", "min", "minutes", "hours", "с", "秒", "초"}
 )  # fmt: skip
-"""Words in the names of columns of times."""
+"""Words in the names of columns of times; a unit alone may be such a name."""
 RATE_NAMES = (
     "fs", "sf", "sfreq", "sr", "srate", "samplingrate", "samplerate", "samplingfrequency", "samplefrequency",
-    "samplingfreq", "samplefreq", "sampfreq", "samprate", "samplespersecond", "samplespersec", "sps", "ecgfs", "fsecg",
-    "ecgsamplingrate", "ecgsamplerate", "abtastrate", "abtastfrequenz",
+    "samplingfreq", "samplefreq", "fsample", "sampfreq", "samprate", "samplespersecond", "samplespersec", "sps",
+    "ecgfs", "fsecg", "ecgsamplingrate", "ecgsamplerate", "abtastrate", "abtastfrequenz",
 )  # fmt: skip
 SHORT_RATE_NAMES = ("rate", "freq", "frequency", "hz")
 INTERVAL_NAMES = (
@@ -47,6 +48,8 @@ EXACT = 1e-6
 LETTERS, WORD = re.compile(r"[a-z]+"), re.compile(r"[^\W\d_]+")
 IN_HERTZ = re.compile(r"(?<=.)(in)?hz$")
 """What the name of a rate may end with."""
+GUESSED_TIMES = "times taken as"
+"""The remark on times without a unit begins so."""
 UNEVEN = "its samples are not evenly spaced; taken as if they were"
 
 
@@ -129,6 +132,7 @@ def at_even_times(
     unit: float | None,
     source: str,
     known: float | None = None,
+    name: str = "",
 ) -> tuple[NDArray[np.float64], float | None, list[str]]:
     """Spread samples over even times.
 
@@ -144,6 +148,8 @@ def at_even_times(
     known : float or None
         The sampling rate in Hz that the user or the file states. The times then tell gaps only, and these only if
         their own rate is about the same.
+    name : str
+        Name of the column of times, for remarks.
 
     Returns
     -------
@@ -159,7 +165,7 @@ def at_even_times(
     BadInput
         If more than half of the time is a gap.
     """
-    fs, positions, remarks = _positions(times, unit, source, known)
+    fs, positions, remarks = _positions(times, unit, source, known, f"column of times {name}".strip())
     if known is not None and (fs is None or abs(fs - known) > SAME * known or UNEVEN in remarks):
         return samples, fs, []
     if len(positions) and positions[-1] >= len(positions):
@@ -170,13 +176,16 @@ def at_even_times(
 
 
 def _positions(
-    times: NDArray[np.float64], unit: float | None, source: str, known: float | None
+    times: NDArray[np.float64], unit: float | None, source: str, known: float | None, name: str
 ) -> tuple[float | None, NDArray[np.int64], list[str]]:
     """The rate that times tell, each sample's position at that rate, and what was assumed."""
     rows = np.arange(len(times))
     steps = np.diff(times)
-    if not len(steps) or not np.isfinite(times).all() or (steps <= 0).any():
-        return None, rows, ["column of times does not rise everywhere and is not used"]
+    if not len(steps) or not np.isfinite(times).all():
+        return None, rows, [f"{name} has gaps and is not used"]
+    if (steps <= 0).any():
+        how = "repeats" if (steps >= 0).all() else "falls" if (steps != 0).all() else "repeats and falls"
+        return None, rows, [f"{name} {how} in {int((steps <= 0).sum())} of its rows and is not used"]
     clock = _resolution(times)
     step, usual = _usual_step(steps, clock)
     passed = np.rint(steps / step)
@@ -187,7 +196,7 @@ def _positions(
         step = float(times[-1] - times[0]) / len(steps)
     # Each end of a part without gaps may be off by half of what the clock shows.
     uncertainty = clock * (1 + (passed > 1).sum()) / max(float(steps[usual].sum()), step)
-    fs, remarks = _rate_of_step(step, uncertainty, unit, known)
+    fs, remarks = _rate_of_step(step, uncertainty, unit, known, name)
     if fs is None:
         return None, rows, remarks
     if of_packets:
@@ -219,7 +228,7 @@ def _usual_step(steps: NDArray[np.float64], clock: float) -> tuple[float, NDArra
 
 
 def _rate_of_step(
-    step: float, uncertainty: float, unit: float | None, known: float | None
+    step: float, uncertainty: float, unit: float | None, known: float | None, name: str
 ) -> tuple[float | None, list[str]]:
     """The rate in Hz of samples that follow each other after `step` units of time, and what was assumed.
 
@@ -231,14 +240,16 @@ def _rate_of_step(
         rates = {"": 1 / (step * unit)}
     possible = [name for name, fs in rates.items() if 10 * SLOWEST <= fs <= FASTEST]
     if not possible:
-        return None, ["column of times tells no sampling rate and is not used"]
+        return None, [f"{name} tells no sampling rate and is not used"]
     usual = [name for name in possible if USUAL[0] <= rates[name] <= USUAL[1]]
     agree = [name for name in possible if known is not None and abs(rates[name] - known) <= SAME * known]
     taken = [*agree, *usual, *possible][0]
     fs = rates[taken]
     tolerance = fs * max(uncertainty, EXACT)
     fs = next((short for digits in range(7) if abs((short := round(fs, digits)) - fs) <= tolerance), fs)
-    return fs, [f"times taken as {taken}"] if taken not in ("", "s") else []
+    # That times without a unit are in s goes without saying, unless the rate is an odd one for them.
+    is_sure = taken == "" or (taken == "s" and fs <= USUAL[1])
+    return fs, [] if is_sure else [f"{GUESSED_TIMES} {taken}"]
 
 
 def _resolution(times: NDArray[np.float64]) -> float:

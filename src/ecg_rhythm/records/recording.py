@@ -12,7 +12,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records.leads import LONGEST_NAME
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.rates import FASTEST, SLOWEST
+from ecg_rhythm.records.rates import FASTEST, GUESSED_TIMES, SLOWEST
 from ecg_rhythm.records.units import scale, size_of
 from ecg_rhythm.signals import resampling
 from ecg_rhythm.signals.gaps import count_gaps, fill
@@ -213,7 +213,8 @@ def check_length(record: Record, source: str = "") -> None:
     """
     name = source or record.name or "signal"
     if record.seconds < SHORTEST:
-        raise BadInput(f"{name}: {record.seconds:.3g} s is too short; give at least {SHORTEST:g} s")
+        guess = next((f" ({remark})" for remark in record.remarks if remark.startswith(GUESSED_TIMES)), "")
+        raise BadInput(f"{name}: {record.seconds:.3g} s is too short{guess}; give at least {SHORTEST:g} s")
     if len(record.signal) < 2:
         raise BadInput(f"{name}: a single sample is too short; give at least a second of signal at its right rate")
 

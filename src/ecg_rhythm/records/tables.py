@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises
+from ecg_rhythm.printable import listed
+from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises, without_sentinels
 from ecg_rhythm.records.leads import LONGEST_NAME, choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import RATE_NAMES, SAME, at_even_times, is_time, rate, stated_rate, unit_of_time
@@ -21,7 +22,7 @@ from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts, is_unit, scale, 
 
 LOOKED_AT = 8
 """How many columns without a lead's name are tried as times, and how many with a name of times."""
-NO_WORD, LETTER = re.compile(r"[\W_]+"), re.compile(r"[a-zA-Zµμ]")
+NO_WORD, LETTER, LETTERS = re.compile(r"[\W_]+"), re.compile(r"[a-zA-Zµμ]"), re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,12 @@ class Table:
         Unit of all leads that the file gives beside the table.
     lead : str or None
         Name of the only lead that the file gives beside the table.
-    remarks : list of str
-        What was assumed in finding the table; reading its columns may add to them.
+    remarks : sequence of str
+        What was assumed in finding the table.
+    of_columns : dict of int to str
+        What was assumed in reading a column, by its position; reading columns adds to them.
+    text : sequence of str
+        Names of columns that hold text and are passed over.
     """
 
     names: Sequence[str]
@@ -52,7 +57,9 @@ class Table:
     perhaps_fs: float | None = None
     unit: str | None = None
     lead: str | None = None
-    remarks: list[str] = field(default_factory=list)
+    remarks: Sequence[str] = ()
+    of_columns: dict[int, str] = field(default_factory=dict)
+    text: Sequence[str] = ()
 
 
 def recording_of_table(table: Table, name: str, options: ReadOptions, source: str) -> Recording:
@@ -66,6 +73,8 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
     table = replace(table, names=[name[:LONGEST_NAME] for name in table.names])
     columns = _columns(table)
     leads = columns.leads
+    if options.lead is not None and (named := [i for i, name in enumerate(table.names) if name == options.lead]):
+        leads = sorted({*leads, *named})
     if not leads:
         raise BadInput(f"{source}: there is no column of voltages in it; give a table with an ECG")
     labels = [_label(table.names[i]) or (str(number) if len(leads) > 1 else "ECG") for number, i in enumerate(leads, 1)]
@@ -81,8 +90,9 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
         return looked_at(lambda start, stop: samples[start:stop], len(samples))
 
     chosen, remarks = choose_lead(labels, options.lead, source, units, look, known)
-    samples, of_times, assumed = _at_even_times(table, columns.times, load(leads[chosen]), known, source)
-    remarks += assumed
+    voltages, gone = without_sentinels(load(leads[chosen]))
+    samples, of_times, assumed = _at_even_times(table, columns.times, voltages, known, source)
+    remarks += [*gone, *assumed]
     if stated is not None and of_times is not None and abs(of_times - stated) > SAME * stated:
         remarks.append(f"its header says {stated:g} Hz, its times {of_times:g}")
     of_file = of_times if stated is None else stated
@@ -92,9 +102,18 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
             remarks.append("rate from the only frequency in its header")
         elif assumed:
             raise BadInput(f"{source}: {assumed[0]}, and its sampling rate is unknown; give it in Hz with --fs")
+        elif unread := next(filter(is_time, table.text), None):
+            raise BadInput(
+                f"{source}: its column {unread} holds no times that are known, and its sampling rate is unknown; give "
+                "it in Hz with --fs"
+            )
     fs, said = rate(of_file, options, source)
     factor, of_unit = scale(units[chosen] or table.unit, options, source, size_of(samples))
     remarks = [*of_unit, *said, *remarks, *table.remarks]
+    if words := table.of_columns.get(leads[chosen]):
+        remarks.append(words)
+    if table.text:
+        remarks.append(f"passed over, as text: {listed(name[:LONGEST_NAME] for name in table.text)}")
     return in_memory(name, samples.astype(np.float32), fs, labels[chosen], factor, remarks)
 
 
@@ -105,7 +124,7 @@ def _at_even_times(
     remarks: list[str] = []
     for position in times:
         column, unit = table.column(position, None), unit_of_time(table.names[position])
-        even, fs, remarks = at_even_times(samples, column, unit, source, known)
+        even, fs, remarks = at_even_times(samples, column, unit, source, known, table.names[position].strip())
         if fs is not None:
             return even, fs, remarks
     return samples, None, remarks
@@ -126,7 +145,7 @@ def _columns(table: Table) -> _Columns:
 
     Of very many columns only the first of each kind are read: reading one may take as long as reading all.
     """
-    if len(table.names) == 1:
+    if len(table.names) == 1 and not (is_time(table.names[0]) and rises(table.column(0, BEGIN))):
         return _Columns([], [0], None)
     named: list[int] = []
     rising: list[int] = []
@@ -167,10 +186,16 @@ def _unit(name: str) -> str | None:
     text = name.rstrip()
     if text.endswith((")", "]")):
         within = text[max(text.rfind("("), text.rfind("[")) + 1 : -1].strip()
-        if len(within) < len(text) - 1 and is_unit(within):
+        if len(within) < len(text) - 1 and (is_unit(within) or _is_scaled(within)):
             return within
     words = NO_WORD.split(name)
     return next((w for w in reversed(words[1:]) if w.lower() in MILLIVOLTS and w.lower() != "v"), None)
+
+
+def _is_scaled(text: str) -> bool:
+    """Whether a text is a voltage with a number, which must be understood or refused rather than passed over."""
+    words = LETTERS.findall(text.lower())
+    return any(c.isdigit() for c in text) and len(words) == 1 and words[0] in MILLIVOLTS and words[0] != "v"
 
 
 def _label(name: str) -> str:

@@ -12,10 +12,14 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.options import ReadOptions
 
 SECONDS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
-           "millisecond": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6,
-           "microseconds": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0, "minutes": 60.0, "h": 3600.0,
+           "msecs": 1e-3, "millis": 1e-3, "millisec": 1e-3, "millisecs": 1e-3, "millisecond": 1e-3,
+           "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "usecs": 1e-6, "micros": 1e-6,
+           "microsec": 1e-6, "microsecs": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nsec": 1e-9,
+           "nanos": 1e-9, "nanosec": 1e-9, "nanosecond": 1e-9, "nanoseconds": 1e-9,
+           "sekunde": 1.0, "sekunden": 1.0, "millisekunden": 1e-3, "mikrosekunden": 1e-6,
+           "min": 60.0, "minutes": 60.0, "h": 3600.0,
            "hours": 3600.0, "秒": 1.0, "毫秒": 1e-3, "초": 1.0, "мс": 1e-3, "с": 1.0}  # fmt: skip
-"""What one unit of time is in s."""
+"""What one unit of time is in s; `millis` and `micros` are functions of Arduino."""
 MILLIVOLTS = {
     name: factor
     for factor, names in (
@@ -41,8 +45,11 @@ NO_UNITS = frozenset(
 )
 """Words in place of a unit."""
 MULTIPLE = re.compile(r"^([0-9.e+-]++)\s*+(/?)\s*+(\w+)")
-"""Several units, or how many units are one of voltage."""
+PART = re.compile(r"^(\w{1,40})\s{0,9}/\s{0,9}([0-9.]{1,20})$")
+"""Several units, or how many units are one of voltage; a part of a unit, such as mV/10."""
 AROUND = re.compile(r"[\s()\[\]^]")
+MEGA = "MV"
+"""A unit written so is mV: no ECG is in megavolts."""
 SMALLEST, LARGEST = 0.005, 20.0
 """Sizes in mV between which every ECG is, baseline wander included."""
 LONGEST = 40
@@ -57,6 +64,8 @@ def in_millivolts(unit: str) -> float | None:
     if (known := MILLIVOLTS.get(name)) is not None:
         return known
     match = MULTIPLE.fullmatch(name) if len(name) <= LONGEST else None
+    if match is None and len(name) <= LONGEST and (part := PART.fullmatch(name)):
+        match = MULTIPLE.fullmatch(f"{part[2]}/{part[1]}")
     if match is None or match[3] not in MILLIVOLTS:
         return None
     try:
@@ -126,6 +135,8 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float | 
         assumed = "mV" if size is None else "uV" if size > LARGEST else "V" if 0 < size < SMALLEST else "mV"
         factor = MILLIVOLTS[assumed.lower()]
         remarks.append(f"unit unknown, taken as {assumed}")
+    elif said.strip().startswith(MEGA):
+        remarks.append(f"unit {said.strip()[:LONGEST]} taken as mV")
     elif options.unit and own not in (None, factor):
         remarks.append(f"in {options.unit} as you say; the file says {(of_file or '')[:LONGEST]}")
     if size and not SMALLEST <= size * factor <= LARGEST:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.names import names_of
+from ecg_rhythm.printable import shown
 from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.version import __version__
 from ecg_rhythm.web import openapi, worker
@@ -30,6 +31,15 @@ from ecg_rhythm.web.service import Limits, Service
 from ecg_rhythm.weights.loading import DEFAULT
 
 PAGE = Path(__file__).parent / "page"
+
+
+async def _check_query(request: Request) -> None:
+    """Check that a request to the service has no option in its query that it does not know."""
+    if request.url.path.startswith("/api/"):
+        known = [field.alias for field in request.scope["route"].dependant.query_params]
+        if unknown := next((name for name in request.query_params if name not in known), None):
+            what = f"use {', '.join(known)}" if known else "leave it out"
+            raise HTTPException(422, f"{shown(unknown[:20])}: there is no such option in the query; {what}")
 
 
 def create_app(
@@ -85,6 +95,7 @@ def create_app(
         version=__version__,
         description="Classifies heart rhythm in single-lead ECGs. For research; not a medical device.",
         lifespan=lifespan,
+        dependencies=[Depends(_check_query)],
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from ecg_rhythm.records.units import scale, size_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+UNSPECIFIED = re.compile("unspecified|unknown|unassigned", re.IGNORECASE)
+"""What the source of a channel is called that is none; its label tells more."""
 PREAMBLE, LENGTH_ELEMENT = 132, 12
 """Bytes before a file's meta information, and of its first element, which gives the length of the others."""
 
@@ -39,6 +42,8 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
             raise BadInput(f"{path}: this DICOM file holds no waveform; give one with an ECG")
         position = max(range(len(groups)), key=lambda i: (_is_ecg(groups[i]), groups[i].NumberOfWaveformSamples))
         group = groups[position]
+        if not dataset.original_encoding[1]:
+            _make_little_endian(path, group)
         channels = list(group.ChannelDefinitionSequence)
         names = [_name(channel) for channel in channels]
         fs, signals = float(group.SamplingFrequency), dataset.waveform_array(position)
@@ -69,10 +74,26 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
     return in_memory(path.stem, samples, chosen_fs, names[lead], factor, [*chosen, *remarks, *said])
 
 
+def _make_little_endian(path: Path, group: Dataset) -> None:
+    """Swap the bytes of a group's samples, which the library takes as little-endian in any file."""
+    for name in ("WaveformData", "WaveformPaddingValue"):
+        element = group.data_element(name) if name in group else None
+        if element is None or not isinstance(element.value, bytes):
+            continue
+        # Words of two bytes are swapped, whatever the samples are; of larger samples, writers differ.
+        if group.WaveformBitsAllocated > 16 or len(element.value) % 2:
+            raise BadInput(f"{path}: its samples are big-endian, of more than 16 bits; save it as little-endian")
+        if element.VR == "OW":
+            element.value = np.frombuffer(element.value, dtype=">u2").astype("<u2").tobytes()
+
+
 def _name(channel: Dataset) -> str:
     """A channel's name: that of its source, else its label, else the code of its source."""
     source = (channel.get("ChannelSourceSequence") or [{}])[0]
-    return str(source.get("CodeMeaning") or channel.get("ChannelLabel") or source.get("CodeValue", ""))
+    meaning, label = source.get("CodeMeaning"), channel.get("ChannelLabel")
+    if label and meaning and UNSPECIFIED.search(str(meaning)):
+        meaning = None
+    return str(meaning or label or source.get("CodeValue", ""))
 
 
 def _padded(dataset: Dataset, position: int) -> NDArray[np.bool_]:

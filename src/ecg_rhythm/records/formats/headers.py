@@ -36,6 +36,12 @@ PLAIN_RATE = re.compile(rf"^{GAP}(?:rate|frequency)\s{{0,20}}[:=,;\t]\s{{0,20}}{
 OF_FILTER = re.compile(r"filt|pass|notch|band|cut.?off|mains|power|\bline\b|\bhum\b|\b[lh]p\b", re.IGNORECASE)
 UNIT_ALONE = re.compile(rf"^[^,:;=\t]+[,:;=\t]\s{{0,20}}\W?{VOLTAGE}\W*", re.IGNORECASE)
 UNIT_BESIDE = re.compile(rf"\bunits?\s{{0,20}}[:=]\s{{0,20}}{VOLTAGE}\b", re.IGNORECASE)
+COUNT = r"(?:adu|adc|lsb|bits?|counts?|digits?|units?)"
+NUMBER = r"(\d{1,12}(?:[.,]\d{1,12})?)"
+PER = r"\s{0,20}/\s{0,20}"
+COUNTS_PER_VOLTAGE = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}\s{{0,20}}{COUNT}{PER}{VOLTAGE}\b", re.IGNORECASE)
+VOLTAGE_PER_COUNT = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}?\s{{0,20}}{VOLTAGE}{PER}{COUNT}\b", re.IGNORECASE)
+"""What a header says of a gain, such as `200 adu/mV`, or of a resolution, such as `2.5 µV/LSB`."""
 LEAD_LINE = re.compile(r"lead\s*+(?:[,:;=]|(?<=\t))(.*)", re.IGNORECASE)
 THOUSANDS = re.compile(r"\d,\d{3}")
 FILTERS = (100.0, 150.0)
@@ -63,14 +69,27 @@ def rate(header: list[str]) -> tuple[float | None, float | None]:
 def unit(header: list[str]) -> str | None:
     """The unit in a header's line such as `Unit,µV`, in any language, or `fs: 300, unit: µV`."""
     matches = (find(line) for find in (UNIT_ALONE.fullmatch, UNIT_BESIDE.search) for line in header)
-    return next((match[1] for match in matches if match), None)
+    return next((match[1] for match in matches if match), None) or next(filter(None, map(gain, header)), None)
+
+
+def gain(line: str) -> str | None:
+    """The unit of a signal in a header's line such as `Gain: 200 adu/mV` or `Resolution; 2,5 µV/LSB`."""
+    if match := COUNTS_PER_VOLTAGE.search(line):
+        return f"{_number(match[1])}/{match[2]}"
+    if match := VOLTAGE_PER_COUNT.search(line):
+        return f"{_number(match[1] or '1')} {match[2]}"
+    return None
+
+
+def _number(text: str) -> str:
+    return text.replace(",", ".")
 
 
 def lead(header: list[str]) -> str | None:
     """The lead in a header's line such as `Lead,Lead I`, in any language."""
     for line in header:
         match = LEAD_LINE.fullmatch(line)
-        key, _, value = line.partition(",")
+        key, _, value = line.partition(";" if ";" in line else ",")
         if match or (key.isidentifier() and value.lower().startswith(f"{key.lower()} ")):
             text = (match[1] if match else value).strip()
             if last := next((i for i in range(len(text), 0, -1) if text[i - 1].isalnum()), 0):

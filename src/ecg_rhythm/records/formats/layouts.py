@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +41,7 @@ CLOCK = re.compile(rf"\[?{DAY}?(\d{{1,9}}:)?(\d{{1,9}}):(\d\d)([.,]\d+)?([ ].*)?
 """Times of day, with or without a date, and dates alone, which tell no rate."""
 IN_SPACES = re.compile(r"\[[^\]]{0,60}\]|\S+")
 """A field between spaces, or in brackets, as are times in tables of PhysioNet."""
+LETTER = re.compile(r"[^\W\d_]")
 NO_WORD, WHOLE = re.compile(r"[\d,:;=]"), re.compile(r"[-+]?\d+")
 LAST = 5
 """At least one of this many last lines must be a row of numbers."""
@@ -48,6 +51,13 @@ SMALL = 1e-3
 """Rows that hold one number may differ by this share of it."""
 WORD = 12
 """Letters of what a logger writes in place of a sample, at most, such as `!` or `leads off`."""
+SAMPLED, FEWEST = 100, 30
+"""Last lines by which a column is judged as one of text, and how many rows a table with such a column has at least."""
+GROUPED = re.compile(r"[-+]?\d{1,3}(?:[., '\xa0\u202f]\d{3})+(?:[.,]\d+)?")
+DIGITS_ALONE = re.compile(r"[^a-zA-Z]*\d[^a-zA-Z]*")
+"""A number whose thousands are set apart; digits and signs that are no text."""
+COMMENT_BEHIND = re.compile(rf"[\s,;|]{{1,9}}{COMMENT}.*")
+"""A comment at the end of a row, as LabChart writes them."""
 UNIX = (1e9, 5e9)
 """Moments in s since 1970 with which a file may begin, from 2001 to 2128."""
 
@@ -63,6 +73,8 @@ class Layout:
     columns: int
     clocks: frozenset[int] = frozenset()
     """Columns of times of day."""
+    text: frozenset[int] = frozenset()
+    """Columns of text."""
     has_gaps: bool = False
     """Whether an empty line is a missing sample: in a table of one column, unless every other line is empty."""
     fs: float | None = None
@@ -71,30 +83,46 @@ class Layout:
 
 
 def layout_of(lines: list[str]) -> Layout | None:
-    """The layout in which lines are rows of numbers; of several, the one with the shortest header and most columns."""
+    """The layout in which lines are rows of numbers; of several, the one with the shortest header and most columns.
+
+    Only where there is none, columns of text may stand beside the numbers.
+    """
     if not any(line.strip() for line in lines):
         return None
     possible = [layout for delimiter, decimal in LAYOUTS if (layout := _rows(lines, delimiter, decimal)) is not None]
+    plain = [layout for layout in possible if not layout.text]
+    with_text = [layout for layout in possible if layout.text]
     if not possible:
         return None
-    first = min(layout.start for layout in possible)
-    best = max((layout for layout in possible if layout.start == first), key=lambda layout: layout.columns)
+    if with_text:
+        best = max(with_text, key=lambda layout: (layout.columns - len(layout.text), -len(layout.text)))
+        if _hides_text(best, plain):
+            return _without_other_rows(lines, best)
+    first = min(layout.start for layout in plain)
+    best = max((layout for layout in plain if layout.start == first), key=lambda layout: layout.columns)
     if best.delimiter == "," and _has_decimal_commas(lines, best):
-        best = next((layout for layout in possible if (layout.delimiter, layout.decimal) == (None, ",")), best)
+        best = next((layout for layout in plain if (layout.delimiter, layout.decimal) == (None, ",")), best)
     return _without_other_rows(lines, best)
+
+
+def _hides_text(layout: Layout, plain: list[Layout]) -> bool:
+    """Whether layouts without text fit only rows whose text is missing, as spaces do where a delimiter is a tab."""
+    numbers = layout.columns - len(layout.text)
+    return all(other.delimiter is None and other.start > layout.start and other.columns <= numbers for other in plain)
 
 
 def _rows(lines: list[str], delimiter: str | None, decimal: str) -> Layout | None:
     """A layout, if some dozens of lines, or all up to the last, are rows of equally many numbers in it."""
     content = [line for line in lines if has_content(line)]
-    if not any(is_row(fields_of(line, delimiter), decimal) for line in content[-LAST:]):
+    text = _columns_of_text(content[-SAMPLED:], delimiter, decimal)
+    if text is None or not any(is_row(row_of(line, delimiter), decimal, text) for line in content[-LAST:]):
         return None
     start = columns = rows = 0
     for i, line in enumerate(lines):
         if not has_content(line):
             continue
-        fields = fields_of(line, delimiter)
-        if not is_row(fields, decimal):
+        fields = row_of(line, delimiter)
+        if not is_row(fields, decimal, text):
             if not (rows and i >= len(lines) - LAST):
                 rows = 0
         elif rows and len(fields) == columns:
@@ -103,24 +131,106 @@ def _rows(lines: list[str], delimiter: str | None, decimal: str) -> Layout | Non
             start, columns, rows = i, len(fields), 1
         if rows == JUDGED:
             break
-    if not rows:
+    if not rows or (text and max(text) >= columns):
         return None
-    start = _with_rows_between_words(lines, start, columns, delimiter, decimal)
-    first = fields_of(lines[start], delimiter)
-    clocks = frozenset(i for i, field in enumerate(first) if CLOCK.fullmatch(field.strip("'")))
+    first = row_of(lines[start], delimiter)
+    clocks = frozenset(i for i, field in enumerate(first) if CLOCK.fullmatch(field.strip("'"))) - text
+    layout = Layout(delimiter, decimal, start, columns, clocks, text)
+    start = _with_first_rows(lines, layout)
     empty = sum(not line.strip() for line in lines[start:])
-    return Layout(delimiter, decimal, start, columns, clocks, columns == 1 and 3 * empty < len(lines) - start)
+    return replace(layout, start=start, has_gaps=columns == 1 and 3 * empty < len(lines) - start)
 
 
-def _with_rows_between_words(lines: list[str], start: int, columns: int, delimiter: str | None, decimal: str) -> int:
-    """The first row of a table, given the first of dozens of rows that no word in place of a sample interrupts."""
+def _columns_of_text(lines: list[str], delimiter: str | None, decimal: str) -> frozenset[int] | None:
+    """Columns of text; None if this cannot be the layout, as its decimal sign sets thousands apart."""
+    rows = [row_of(line, delimiter) for line in lines]
+    if not rows:
+        return frozenset()
+    columns = Counter(map(len, rows)).most_common(1)[0][0]
+    cells = list(zip(*(row for row in rows if len(row) == columns), strict=True))
+    text = frozenset(i for i, column in enumerate(cells) if _is_text(column, decimal))
+    for i, column in enumerate(cells):
+        words = [cell for cell in column if not _is_value(cell, decimal)]
+        if any(GROUPED.fullmatch(word) or (i in text and DIGITS_ALONE.fullmatch(word)) for word in words):
+            return None
+    return text if len(cells[0]) >= FEWEST else frozenset()
+
+
+def _is_value(cell: str, decimal: str) -> bool:
+    """Whether a cell is a number, a time, or empty."""
+    return NUMBER[decimal].fullmatch(cell) is not None or is_clock(cell) or is_missing(cell)
+
+
+def _is_text(cells: Sequence[str], decimal: str) -> bool:
+    """Whether more of a column's cells are words than numbers and times."""
+    given = [cell for cell in cells if not is_missing(cell)]
+    return len(given) > 2 * sum(_is_value(cell, decimal) for cell in given)
+
+
+def _with_first_rows(lines: list[str], layout: Layout) -> int:
+    """The first row of a table, given the first of dozens of rows without a word in place of a number."""
+    start, like_below = layout.start, _like_rows_below(lines, layout)
     for i in range(start - 1, -1, -1):
-        fields = fields_of(lines[i], delimiter) if has_content(lines[i]) else []
-        if len(fields) == columns and is_row(fields, decimal):
+        line = lines[i] if has_content(lines[i]) else ""
+        fields = row_of(line, layout.delimiter) if line else []
+        if len(fields) == 1 and len(fields[0]) <= WORD and not NO_WORD.search(fields[0]):
+            # A word in place of a sample; it has no letter, such as `!`, or comes again, or it may be a title.
+            is_again = line in (*lines[max(i - 1, 0) : i], *lines[i + 1 : i + 2])
+            if layout.columns == 1 and (is_again or not LETTER.search(line)):
+                start = i
+        elif len(fields) == layout.columns and (
+            is_row(fields, layout.decimal, layout.text) or like_below(line, fields)
+        ):
             start = i
-        elif not (len(fields) == 1 and len(fields[0]) <= WORD and not NO_WORD.search(fields[0])):
+        else:
             break
     return start
+
+
+def _like_rows_below(lines: list[str], layout: Layout) -> Callable[[str, list[str]], bool]:
+    """What says of a line whether most of its cells are numbers like those in the same columns below.
+
+    The others may be words, such as an event, or `!` for leads that are off. Of two cells the first must be a number,
+    as a line may be a key and its value.
+    """
+    used = [i for i in range(layout.columns) if i not in layout.text]
+    rows = [row_of(line, layout.delimiter) for line in lines[layout.start :][: 2 * JUDGED] if has_content(line)]
+    below = np.array([[_number(row[i], layout.decimal) for i in used] for row in rows if len(row) == layout.columns])
+    has_numbers = np.isfinite(below).any(axis=0)
+    low = np.where(has_numbers, np.where(np.isfinite(below), below, np.inf).min(axis=0), np.nan)
+    high = np.where(has_numbers, np.where(np.isfinite(below), below, -np.inf).max(axis=0), np.nan)
+    margin = np.maximum(high - low, SMALL * abs(high))
+    has_values = has_numbers | [i in layout.clocks for i in used]
+
+    def is_like(line: str, fields: list[str]) -> bool:
+        nonlocal low, high
+        cells = [fields[i] for i in used]
+        values = np.array([_number(cell, layout.decimal) for cell in cells])
+        clocks = [i in layout.clocks and is_clock(cell) for i, cell in zip(used, cells, strict=True)]
+        good = clocks | ((values >= low - margin) & (values <= high + margin))
+        wrong = has_values & ~good & [not is_missing(cell) for cell in cells]
+        most = good.sum() > wrong.sum() or (good.sum() == wrong.sum() and not wrong[0])
+        if not good.any() or not most or headers.says_anything(line):
+            return False
+        low, high = np.where(good, np.fmin(low, values), low), np.where(good, np.fmax(high, values), high)
+        return True
+
+    return is_like
+
+
+def is_clock(cell: str) -> bool:
+    """Whether a cell is a time of day, a date, or both."""
+    return CLOCK.fullmatch(cell.strip("'")) is not None
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty or a word for no value."""
+    return cell.lower() in MISSING
+
+
+def row_of(line: str, delimiter: str | None) -> list[str]:
+    """The fields of a row without the comment behind it."""
+    return fields_of(COMMENT_BEHIND.sub("", line) if COMMENT in line else line, delimiter)
 
 
 def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
@@ -157,9 +267,13 @@ def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
 
 def _numbers(line: str, layout: Layout) -> list[float]:
     """The numbers in a row, NaN for all else."""
-    pattern = NUMBER[layout.decimal]
-    fields = fields_of(line, layout.delimiter)
-    return [float(field.replace(",", ".")) if pattern.fullmatch(field) else np.nan for field in fields]
+    fields = row_of(line, layout.delimiter)
+    return [np.nan if i in layout.text else _number(field, layout.decimal) for i, field in enumerate(fields)]
+
+
+def _number(field: str, decimal: str) -> float:
+    """The number that a field is, NaN for anything else."""
+    return float(field.replace(",", ".")) if NUMBER[decimal].fullmatch(field) else np.nan
 
 
 def has_content(line: str) -> bool:
@@ -190,8 +304,9 @@ def fields_of(line: str, delimiter: str | None) -> list[str]:
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
 
 
-def is_row(fields: list[str], decimal: str) -> bool:
-    """Whether fields are numbers, except for missing ones and times of day."""
+def is_row(fields: list[str], decimal: str, text: frozenset[int] = frozenset()) -> bool:
+    """Whether fields are numbers, except for missing ones, times of day, and columns of text."""
+    fields = [field for i, field in enumerate(fields) if i not in text]
     numbers = [bool(NUMBER[decimal].fullmatch(field)) for field in fields]
     rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
     if not any(numbers):

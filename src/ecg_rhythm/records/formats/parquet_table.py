@@ -11,52 +11,98 @@ from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import UNITS
+from ecg_rhythm.records.columns import BEGIN
 from ecg_rhythm.records.formats import why
+from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
+from ecg_rhythm.records.formats.layouts import NUMBER, is_clock, is_missing
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
 
+CLOCK = ":"
+"""The kind of a column of text that holds times; that of numbers is their decimal sign."""
+
 
 def open_parquet(path: Path, options: ReadOptions) -> Recording:
-    """Open a table with a row per sample; its metadata may give the rate and the unit."""
+    """Open a table with a row per sample; its metadata may give the rate and the unit.
+
+    Columns of text are read as in text files, if they hold numbers or times; any other column is passed over.
+    """
     with extras.needed("parquet", f"{path}: reading Parquet"):
         import pyarrow
         from pyarrow import parquet
-
-    def holds_numbers(field: pyarrow.Field) -> bool:
-        types = pyarrow.types
-        kinds = types.is_integer, types.is_floating, types.is_timestamp, types.is_duration
-        return any(of_kind(field.type) for of_kind in kinds)
+    types = pyarrow.types
 
     def is_moment(field: pyarrow.Field) -> bool:
-        return bool(pyarrow.types.is_timestamp(field.type) or pyarrow.types.is_duration(field.type))
+        return bool(types.is_timestamp(field.type) or types.is_duration(field.type) or types.is_time(field.type))
+
+    def is_number(field: pyarrow.Field) -> bool:
+        return bool(types.is_integer(field.type) or types.is_floating(field.type) or types.is_decimal(field.type))
+
+    def is_text(field: pyarrow.Field) -> bool:
+        return bool(types.is_string(field.type) or types.is_large_string(field.type))
 
     try:
         file = parquet.ParquetFile(path, memory_map=True)
         inflating.check(path, 8 * file.metadata.num_rows)
-        fields = [field for field in file.schema_arrow if holds_numbers(field)]
+        text = {i: "" for i, field in enumerate(file.schema_arrow) if is_text(field)}
+        if text:
+            names = [file.schema_arrow[i].name for i in text]
+            begin = next(file.iter_batches(BEGIN, columns=names), None)
+            for i, cells in zip(text, begin.columns if begin is not None else [], strict=False):
+                text[i] = _kind_of([cell for cell in cells.to_pylist() if cell is not None])
+        fields = [
+            (field, text.get(i, ""))
+            for i, field in enumerate(file.schema_arrow)
+            if text.get(i) or is_number(field) or is_moment(field)
+        ]
+        others = [field.name for i, field in enumerate(file.schema_arrow) if text.get(i) == ""]
         pairs = (file.schema_arrow.metadata or {}).items()
         metadata = {key.decode().strip().lower(): value.decode() for key, value in pairs}
         fs = stated_rate(metadata)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
     except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
         raise BadInput(f"{path}: this Parquet file is damaged{why(error, path)}; save it again") from None
+    words: dict[int, str] = {}
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
-        field = fields[position]
+        field, kind = fields[position]
         if rows is None and file.schema_arrow.names.count(field.name) > 1:
             raise BadInput(f"{path}: several columns are called {field.name!r}; give each a name of its own")
         try:
             values = file.read([field.name]).column(0)[:rows]
+            if kind:
+                cells = values.to_pandas().fillna("").str.strip()
+                if kind == CLOCK:
+                    return seconds_of(cells)
+                numbers, wrong = numbers_of(cells, kind)
+                if wrong.any():
+                    words[position] = f"{wrong.sum()} of its {len(wrong)} rows taken as gaps, as they hold words"
+                return numbers
             if is_moment(field):
-                kind = pyarrow.duration if pyarrow.types.is_duration(field.type) else pyarrow.timestamp
-                nanoseconds = values.cast(kind("ns")).cast(pyarrow.int64())
+                if types.is_time(field.type):
+                    return seconds_of(values.cast(pyarrow.string()).to_pandas())
+                of_kind = pyarrow.duration if types.is_duration(field.type) else pyarrow.timestamp
+                nanoseconds = values.cast(of_kind("ns")).cast(pyarrow.int64())
                 first = nanoseconds[0].as_py()
                 return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
             return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
-        except (OSError, ValueError, KeyError, IndexError, TypeError, pyarrow.ArrowException):
+        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, pyarrow.ArrowException):
             raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file again") from None
 
-    names = ["time (s)" if is_moment(field) else field.name for field in fields]
-    return recording_of_table(Table(names, column, fs, unit=unit), path.stem, options, str(path))
+    names = ["time (s)" if is_moment(field) or kind == CLOCK else field.name for field, kind in fields]
+    table = Table(names, column, fs, unit=unit, of_columns=words, text=others)
+    return recording_of_table(table, path.stem, options, str(path))
+
+
+def _kind_of(cells: list[str]) -> str:
+    """What most of a column's cells are: times, numbers with a decimal sign, or (empty) text."""
+    cells = [cell.strip() for cell in cells]
+    given = [cell for cell in cells if not is_missing(cell)]
+    shares = {CLOCK: sum(map(is_clock, given))}
+    shares |= {
+        decimal: sum(pattern.fullmatch(cell) is not None for cell in given) for decimal, pattern in NUMBER.items()
+    }
+    kind = max(shares, key=lambda name: shares[name])
+    return kind if shares[kind] > len(given) / 2 else ""

@@ -14,18 +14,25 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.arrays import recording_of_arrays
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import headers, titles
+from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
 from ecg_rhythm.records.formats.layouts import (
     ARROW,
     COMMENT,
-    DAY,
+    FEWEST,
+    JUDGED,
     MISSING,
     NUMBER,
     Layout,
     fields_of,
     has_content,
+    is_clock,
+    is_missing,
     layout_of,
+    row_of,
 )
+from ecg_rhythm.records.leads import is_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.personal import is_personal
 from ecg_rhythm.records.recording import Recording
@@ -38,17 +45,15 @@ HEAD = 65_536
 """First bytes of a file, by which its layout is judged."""
 WIDE = 200
 """From this many columns on, each line may be a lead; it is one if there are fewer lines than columns."""
-HALF_DAY = 43_200.0
-"""In s; after this time, clocks of twelve hours begin again."""
-YEAR_FIRST = re.compile(r"\d{4}[-./]")
-DAY_OF_YEAR = re.compile(r"^(\d{4}).(\d\d?).(\d\d?)")
-ZONE = re.compile(r"\s{0,9}[A-Za-z]{3,9}$")
-BEFORE_CLOCK = re.compile(f"^{DAY}")
-LONGEST_TIME = 60
-"""Letters of a date with its time of day."""
 END_OF_LINE, CUT_FIELD = re.compile(r"\r\n|\n|\r"), re.compile(r"^[^,;|\s]*[,;|\s]+")
 """What ends a line; a field and what stands before it, in a line read backwards."""
+WFDB_SIGNAL = re.compile(r"\S{1,255}\.(?:dat|mat) \d")
+"""A line of a WFDB header that names a signal file."""
 KEY = re.compile(r"^[^\W\d][^:=,;\t]*[:=,;\t]")
+NAMED_CELL = re.compile(r"([^\W\d][^:=,;\t]{0,60})[:=] ?([-+]?\d+(?:\.\d*)?)")
+NAMED_ROW = re.compile(rf"{NAMED_CELL.pattern}(?:[,;\t ] ?{NAMED_CELL.pattern}){{0,63}}")
+LONGEST_PLOTTED = 2000
+"""A cell of Arduino's serial plotter, such as ecg:512, a row of them, and its length."""
 MOST_WORDS = 0.2
 """Share of the rows that may hold a word in place of a number; these are gaps."""
 LEAST_HEADER, LEAST_KEY = 3, 5
@@ -60,32 +65,84 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
     lines, encoding = _head(path)
     if (named := _leads_with_names(path, lines, encoding)) is not None:
         return recording_of_arrays(named, path.stem, options, str(path))
+    if (table := _of_plotter(path, lines, encoding)) is not None:
+        return recording_of_table(table, path.stem, options, str(path))
     layout = layout_of(lines)
     if layout is None:
+        if any(WFDB_SIGNAL.match(line) for line in lines):
+            raise BadInput(f"{path}: this is the header of a WFDB record; call it .hea, and give its signal file, too")
         raise BadInput(f"{path}: there are no lines of numbers in this text file; give one with a row per sample")
     around = " " if layout.delimiter == "\t" else None  # a tab at an end is an empty field
     header = [line.lstrip("#% ").strip(around) for line in lines[: layout.start]]
     if layout.columns >= WIDE and (leads := _leads_in_lines(path, layout, encoding)) is not None:
         fs, _ = headers.rate(header)
         return recording_of_arrays({"signal": leads}, path.stem, options, str(path), fs, headers.unit(header))
-    remarks = list(layout.remarks)
+    remarks, words = list(layout.remarks), dict[int, str]()
     block = _rows_of_first_block(path, lines, layout, encoding)
     if block is not None:
         remarks.append("its header comes again: only the part before is read; save its parts as separate files")
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
-        values, words = _column(path, layout, encoding, position, block if rows is None else rows)
-        if words and words not in remarks:
-            remarks.append(words)
+        values, said = _column(path, layout, encoding, kept[position], block if rows is None else rows)
+        if said:
+            words[position] = said
         return values
 
     fs, perhaps = headers.rate(header)
     impersonal = [line for line in header if line and ("{" in line or not is_personal(line))]
     names = titles.names(impersonal, layout)
+    text = {names[i] or f"column {i + 1}": _cells(lines, layout, i) for i in layout.text}
+    columns = layout.columns
+    while columns > 1 and not is_lead(names[columns - 1]) and not _cells(lines, layout, columns - 1):
+        columns -= 1  # a delimiter at the end of each line
+    kept = [i for i in range(columns) if i not in layout.text]
+    _check_one_lead(path, text)
     table = Table(
-        names, column, layout.fs if fs is None else fs, perhaps, headers.unit(header), headers.lead(impersonal), remarks
+        [names[position] for position in kept],
+        column,
+        layout.fs if fs is None else fs,
+        perhaps,
+        headers.unit(header),
+        headers.lead(impersonal),
+        remarks,
+        words,
+        list(text),
     )
     return recording_of_table(table, path.stem, options, str(path))
+
+
+def _cells(lines: list[str], layout: Layout, position: int) -> set[str]:
+    """What a column holds in the first rows of a file."""
+    rows = (row_of(line, layout.delimiter) for line in lines[layout.start :] if has_content(line))
+    return {row[position] for row in rows if position < len(row) and not is_missing(row[position])}
+
+
+def _check_one_lead(path: Path, text: dict[str, set[str]]) -> None:
+    """Check that no column of text tells leads apart that stand below each other."""
+    for name, cells in text.items():
+        if len(cells) > 1 and all(map(is_lead, cells)):
+            raise BadInput(f"{path}: its column {name} names several leads below each other; save each as its own file")
+
+
+def _of_plotter(path: Path, lines: list[str], encoding: str) -> Table | None:
+    """A table whose every cell is a name and a number, as for Arduino's serial plotter; None if it is not so."""
+    names = [[name for name, _ in _named_cells(line)] for line in lines if line.strip()][-JUDGED:]
+    if len(names) < FEWEST or not names[-1] or any(row != names[-1] for row in names):
+        return None
+
+    def column(position: int, rows: int | None) -> NDArray[np.float64]:
+        with path.open(encoding=encoding, errors="replace") as file:
+            cells = (_named_cells(line) for line in file)
+            values = (row[position][1] for row in cells if [name for name, _ in row] == names[-1])
+            return np.array(list(islice(values, rows)), dtype=np.float64)
+
+    return Table(names[-1], column)
+
+
+def _named_cells(line: str) -> list[tuple[str, str]]:
+    """The names and numbers of a line; none if anything else is in it."""
+    line = line.strip()
+    return NAMED_CELL.findall(line) if len(line) <= LONGEST_PLOTTED and NAMED_ROW.fullmatch(line) else []
 
 
 def _head(path: Path) -> tuple[list[str], str]:
@@ -93,12 +150,12 @@ def _head(path: Path) -> tuple[list[str], str]:
     with path.open("rb") as file:
         begin = file.read(HEAD)
         is_all = not file.read(1)
-    encoding = "utf-16" if begin[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = begin.decode(encoding, errors="strict" if is_all else "ignore")
-    except UnicodeDecodeError:
-        encoding = "latin-1"
-        text = begin.decode(encoding)
+    text, encoding = decoded(begin, is_all)
+    if ("\0" in text or "\ufffd" in text) and path.suffix.lower() == ".dat":
+        raise BadInput(
+            f"{path}: this may be the signal file of a WFDB record, but its header {path.stem}.hea is missing; put it "
+            "beside this file"
+        )
     if "\0" in text or "\ufffd" in text:
         raise BadInput(
             f"{path}: unknown format; it is neither text nor a known ECG format; save it as WFDB, EDF or CSV"
@@ -202,17 +259,35 @@ def _column(
     try:
         words = read(str).fillna("").str.strip("'\" ")
         if position in layout.clocks:
-            return _seconds(words), None
-        is_number = NUMBER[layout.decimal].fullmatch
-        wrong = words.map(lambda word: not is_number(word) and word.lower() not in MISSING)
-        first, count = int(np.flatnonzero(wrong)[0]), int(wrong.sum())
-        if count <= MOST_WORDS * len(words):
-            numbers = words.where(~wrong, "nan").str.replace(layout.decimal, ".")
-            remark = f"{count} of its {len(words)} rows taken as gaps, as they hold words"
-            return np.asarray(pd.to_numeric(numbers, errors="coerce"), dtype=np.float64), remark
+            return seconds_of(words), None
+        values, wrong = numbers_of(words, layout.decimal)
+        if 0 < (count := int(wrong.sum())) <= MOST_WORDS * len(words):
+            return values, f"{count} of its {len(words)} rows taken as gaps, as they hold words"
     except (OSError, ValueError, IndexError, MemoryError, OverflowError):
-        raise BadInput(f"{path}: some of its lines are not rows of {layout.columns} numbers; correct them") from None
-    raise BadInput(f"{path}, line {layout.start + first + 1}: it holds a word in place of a number; correct it")
+        pass
+    raise BadInput(f"{path}{_first_wrong(path, layout, encoding, position)}; correct it")
+
+
+def _first_wrong(path: Path, layout: Layout, encoding: str, position: int) -> str:
+    """The first line whose cell in a column is not what it should be, and what is wrong with it."""
+    is_time = position in layout.clocks
+    number = NUMBER[layout.decimal].fullmatch
+    with path.open(encoding=encoding, errors="replace") as file:
+        for count, line in enumerate(file, start=1):
+            if count <= layout.start or not has_content(line):
+                continue
+            try:
+                fields = row_of(line, layout.delimiter)
+            except csv.Error:
+                return f", line {count}: it is no row of {layout.columns} cells"
+            if len(fields) != layout.columns:
+                return f", line {count}: it has {len(fields)} cells, the first row {layout.columns}"
+            if not (
+                is_clock(fields[position]) if is_time else number(fields[position]) or is_missing(fields[position])
+            ):
+                what = "no time of day" if is_time else "a word in place of a number"
+                return f", line {count}: it holds {what}"
+    return f": column {position + 1} cannot be read"
 
 
 def _for_pandas(layout: Layout, file: IO[str]) -> tuple[str, IO[str]]:
@@ -222,22 +297,3 @@ def _for_pandas(layout: Layout, file: IO[str]) -> tuple[str, IO[str]]:
     if layout.delimiter is None and layout.clocks:
         return "\t", io.StringIO("\n".join("\t".join(fields_of(line, None)) for line in file))
     return layout.delimiter or r"\s+", file
-
-
-def _seconds(words: pd.Series[Any]) -> NDArray[np.float64]:
-    """Times of day, with or without a date, as seconds since the first."""
-    import pandas as pd
-
-    words = words.str.strip("[]").str.slice(0, LONGEST_TIME)
-    if words.map(lambda word: YEAR_FIRST.match(word) is not None).all():
-        # ISO 8601 knows neither slashes nor names of time zones.
-        iso = words.map(lambda word: ZONE.sub("", DAY_OF_YEAR.sub(r"\1-\2-\3", word)))
-        moments = pd.to_datetime(iso, format="ISO8601", utc=True)
-        return np.asarray((moments - moments.iloc[0]).dt.total_seconds(), dtype=np.float64)
-    clocks = words.map(lambda word: BEFORE_CLOCK.sub("", word)).str.split(" ").str[0].str.replace(",", ".")
-    short = clocks.str.count(":") == 1
-    passed = np.asarray(pd.to_timedelta(clocks.where(~short, "0:" + clocks)).dt.total_seconds(), dtype=np.float64)
-    # A clock begins again at midnight, or at noon if it has twelve hours.
-    steps = np.diff(passed, prepend=passed[:1])
-    restarts = np.where(steps < -HALF_DAY / 2, np.rint(-steps / HALF_DAY) * HALF_DAY, 0.0)
-    return np.asarray(passed - passed[0] + np.cumsum(restarts), dtype=np.float64)

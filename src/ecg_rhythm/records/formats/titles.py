@@ -10,6 +10,10 @@ from ecg_rhythm.records.units import NO_UNITS, is_unit
 
 WORDS_OF_UNITS = {*NO_UNITS, "", "hh:mm:ss.mmm", "sample #"}
 """What a line of units may hold beside units."""
+OF_CHANNELS = frozenset({"channels", "channel", "channeltitle=", "leads", "kanäle", "kanal", "ableitungen", "canales",
+                         "canaux", "dérivations", "canali", "derivazioni", "derivaciones"})  # fmt: skip
+"""What a line of names may begin with before the names."""
+VALUE = re.compile(r"^[^:=,;\t]{1,80}[:=,;\t]\s{0,20}\d")
 CHANNELS = re.compile(r"(\d{1,3}) channels?", re.IGNORECASE)
 IN_SPACES, OF_KEY = re.compile(r"\s{2,}|\t"), re.compile(r"[:=,;\t]")
 """How many channels there are; what stands between names of several words; what follows a key."""
@@ -52,7 +56,7 @@ def _of_channels(header: list[str], layout: Layout) -> list[str] | None:
 
 def _titles(header: list[str], layout: Layout) -> list[str]:
     """The columns' names as the header's last lines give them; empty ones if it gives none."""
-    rows = [row for line in header if (row := _row(line, layout)) is not None]
+    rows = [row for line in header if not _is_said(line) and (row := _row(line, layout)) is not None]
     if not rows or (layout.columns == 1 and header and _is_key(header[-1])):
         return [""] * layout.columns
     ranges = next((line.split("\t")[1:] for line in header if line.lower().startswith("range=")), [])
@@ -81,11 +85,18 @@ def _row(line: str, layout: Layout) -> list[str] | None:
         fields = IN_SPACES.split(line.strip())  # names of several words
     row = [field.strip("'\" ") for field in fields]
     if not row or row[0].endswith(("=", ":")) or row[0].startswith("{"):
-        if not row or row[0].lower() != "channeltitle=":
+        if not row or row[0].lower() not in OF_CHANNELS:
             return None
         row = ["", *row[1:]]
+    elif len(row) == layout.columns + 1 and row[0].lower() in OF_CHANNELS:
+        row = row[1:]
     row = _of_columns(row, layout.columns)
     return row if len(row) == layout.columns and not is_row(row, layout.decimal) else None
+
+
+def _is_said(line: str) -> bool:
+    """Whether a header's line gives a rate or a gain behind its first delimiter, so that it names no columns."""
+    return VALUE.search(line) is not None and (headers.gain(line) is not None or headers.rate([line])[0] is not None)
 
 
 def _is_key(line: str) -> bool:

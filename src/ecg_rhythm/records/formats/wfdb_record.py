@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.columns import looked_at
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.wfdb_header import copy_of, corrected, lines_of
 from ecg_rhythm.records.leads import choose_lead
@@ -27,9 +28,14 @@ if TYPE_CHECKING:
 LONGEST_LINE = 2000
 """The format allows 255 letters in a line; the library takes a time that grows with the square of their number."""
 LEADS = re.compile(r"(?<![-\w])[-\w]+(?:/\d*)?[ \t]+(\d{1,9})")
+NO_GAIN = re.compile(r"[-+]?0+(?:\.0*)?(?![\d.eE])")
 AFTER_RATE = re.compile("[/(]")
+DEFAULT_GAIN = 200.0
+"""Units of a signal that are one mV where its header gives none, or 0 (WFDB Applications Guide, header(5))."""
 SMALL = 4_000_000
 """A record of at most this many samples, all leads together, is read at once."""
+NO_FILE = "~"
+"""What a header gives in place of a signal file, or of a segment, that is not there."""
 MOST_LEADS = 1000
 """The library allocates memory for as many leads as a header names before it looks for them."""
 
@@ -63,10 +69,19 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
 
     lead, chosen = choose_lead(names, options.lead, str(header), units, look, fs)
     chosen_fs, said = rate(fs * record.per_frame[lead] if has_rate else None, options, str(header))
+    if has_rate and options.fs is None and len(lines_of(text)[0].split()) < 3:
+        said = [f"its header gives no sampling rate, taken as {fs:g} Hz"]
     unit = units[lead] or _unit_in_segments(header, names[lead])
     if unit == "V" and _counts_microvolts(header, lead):
         unit = "uV"
-    factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}", size_of(look(lead)))
+    if _has_no_gain(header, lead):  # the library divides by this one
+        default = f"{DEFAULT_GAIN:g}/mV"
+        of_file = default if options.unit is None else None
+        factor, assumed = scale(of_file, options, f"{header}: lead {names[lead]}", DEFAULT_GAIN * size_of(look(lead)))
+        factor *= DEFAULT_GAIN
+        assumed = [*assumed, *([f"unit unknown, taken as {default}, as its header gives no gain"] if of_file else [])]
+    else:
+        factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}", size_of(look(lead)))
     remarks = [*record.remarks, *chosen, *assumed, *said]
     if record.whole is not None:
         return in_memory(header.stem, record.whole[lead], chosen_fs, names[lead], factor, remarks)
@@ -99,7 +114,17 @@ class _Record:
         if several:
             _check_files(original, header.parent, [f"{name}.hea" for name in head.seg_name])
             head = wfdb.rdheader(str(header.with_suffix("")), rd_segments=True)
-        _check_files(original, header.parent, _signal_files(head, several))
+            if NO_FILE in head.seg_name and head.layout == "fixed":
+                raise BadInput(
+                    f"{original}: it has a gap (a segment {NO_FILE}) but no layout segment before it, which the WFDB "
+                    "library needs; give its segments one by one"
+                )
+        files = set(_signal_files(head, several))
+        if files == {NO_FILE}:
+            raise BadInput(
+                f"{original}: it describes the layout of another record and holds no signal; give that record"
+            )
+        _check_files(original, header.parent, files - {NO_FILE})
         in_frame = _samples_per_frame(head, several)
         self.framed = any(samples != 1 for samples in in_frame.values())
         large = head.sig_len is not None and head.sig_len * max(sum(in_frame.values()), head.n_sig) > SMALL
@@ -230,7 +255,7 @@ def _unit_in_segments(header: Path, lead: str) -> str:
 
 def _text(header: Path) -> str:
     """A header's text, including letters that are not ASCII, such as the micro sign."""
-    return header.read_bytes().decode("utf-8", errors="replace")
+    return decoded(header.read_bytes())[0]
 
 
 def _as_library(header: Path) -> str:
@@ -259,6 +284,15 @@ def _length_in(header: str) -> int | None:
     return int(words[3]) if len(words) > 3 and words[3].isdecimal() else None
 
 
+def _has_no_gain(header: Path, lead: int) -> bool:
+    """Whether a lead's line gives no gain, or 0, which is none."""
+    first, *lines = lines_of(_text(header))
+    if "/" in first.split()[0] or lead >= len(lines):
+        return False
+    words = lines[lead].split()
+    return len(words) < 3 or NO_GAIN.match(words[2]) is not None
+
+
 def _counts_microvolts(header: Path, lead: int) -> bool:
     """Whether a lead's unit is written with a Greek letter, which the library drops."""
     first, *lines = lines_of(_text(header))
@@ -266,4 +300,4 @@ def _counts_microvolts(header: Path, lead: int) -> bool:
         segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
         return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())
     words = lines[lead].split() if lead < len(lines) else []
-    return len(words) > 2 and words[2].endswith(("/µV", "/μV", "/\ufffdV"))
+    return len(words) > 2 and words[2].endswith(("/µV", "/μV"))
