@@ -29,7 +29,7 @@ def installed(folder: Path, origin: dict[str, Any] | None) -> Requirement:
     if origin:
         (noted / "direct_url.json").write_text(json.dumps(origin))
     (package / "__init__.py").touch()
-    for module in ("extras.py", "errors.py"):
+    for module in ("extras.py", "errors.py", "printable.py"):
         shutil.copy(CHECKOUT / "src" / "ecg_rhythm" / module, package)
     code = "from ecg_rhythm import extras; print(extras.command('web'))"
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"]

@@ -114,12 +114,13 @@ NOT_KEPT = {
     "records/scratch.py": "temporary copies",
     "records/formats/wfdb_header.py": "a corrected copy, in a temporary folder",
     "web/worker.py": "uploads and progress, in a temporary folder",
-    "web/jobs.py": "temporary folders",
+    "records/reading.py": "what standard input gives, in a temporary folder",
 }
 """Modules that write what is not kept."""
 PLAIN = {
     "experiments/folder.py": "makes and empties the folder of a run, which the process has claimed",
     "experiments/local.py": "appends what a run prints",
+    "experiments/queue.py": "why a run failed, which is nothing where a disk is full",
     "data/challenge.py": "a scratch folder",
     "data/splits.py": "a new folder",
     "cli/demo.py": "its own folder",

@@ -25,7 +25,10 @@ LONGEST_NAME = 255
 OLD = 24 * 3600.0
 """Seconds after which what another machine has not finished counts as left behind."""
 
-_PART = re.compile(r"\..*\.(?P<host>[\w-]+)\.(?P<process>[1-9]\d{0,9})\.part", re.ASCII | re.DOTALL)
+_PART = re.compile(r"\..{0,255}\.(?P<host>[\w-]{1,63})\.(?P<process>[1-9]\d{0,9})\.part", re.ASCII | re.DOTALL)
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_MADE_BY = re.compile(r"(\.[\w-]{1,63})?\.\w{1,20}\.part", re.ASCII)
+"""Name of a temporary file or folder; its end, which in earlier versions gave no machine."""
 _NUMBER = re.compile(r"(?:os error|errno)\W{0,3}(\d{1,4})", re.IGNORECASE)
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 
@@ -158,7 +161,7 @@ def temporary_beside(path: Path) -> Path:
 
 @cache
 def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:63] or "unnamed"
+    return _NO_NAME.sub("-", socket.gethostname())[:63] or "unnamed"
 
 
 @cache
@@ -192,10 +195,9 @@ def remove_parts(folder: Path) -> None:
 def _remove_parts_of(path: Path) -> None:
     """Remove all temporary files and folders of one path; nobody else makes it."""
     name = temporary_beside(path).name.removesuffix(f".{_host()}.{os.getpid()}.part")
-    ours = re.compile(rf"{re.escape(name)}(\.[\w-]+)?\.\w+\.part", re.ASCII)  # an earlier version gave no process
     with suppress(OSError):
         for part in path.parent.iterdir():
-            if ours.fullmatch(part.name):
+            if part.name.startswith(f"{name}.") and _MADE_BY.fullmatch(part.name[len(name) :]):
                 _remove(part)
 
 

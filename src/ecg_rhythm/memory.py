@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
 CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
@@ -38,7 +39,7 @@ def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
         # In a container, the path may be that outside of it; its own group is the root then.
         for folder in (root / group.lstrip("/"), root):
             try:
-                found = re.search(r"^oom_kill (\d+)$", (folder / name).read_text(), re.MULTILINE)
+                found = KILLS.search((folder / name).read_text())
             except OSError:
                 continue
             if found:

@@ -155,6 +155,8 @@ def test_fetching_again_makes_what_an_interruption_left_out(small: Published, tm
 def test_a_damaged_split_is_not_taken_for_the_published_one(small: Published, tmp_path: Path) -> None:
     small.fetch(tmp_path)
     (tmp_path / "splits" / "split_5_6_14" / "valid3.json").write_text("[1]")
+    assert "valid3.json: it does not fit its checksum" in refusal(lambda: small.fetch(tmp_path))
+    (tmp_path / "splits" / "split_5_6_14.sha256").unlink()  # as an earlier version left it
     assert "split_5_6_14, fold 3: record" in refusal(lambda: small.fetch(tmp_path))
 
 

@@ -131,7 +131,8 @@ def test_probabilities_of_logits_of_any_size_and_shape(kind: type[np.floating]) 
 
 def test_a_coverage_between_two_that_are_kept_is_the_higher_one() -> None:
     thresholds = [round(i / 200, 7) for i in range(201)]
-    fitted = calibration.Calibration(temperature=1, thresholds={"N": [0.0] * 201, "A": thresholds}, counts={})
+    of_each, counts = {"N": [0.0] * 201, "A": thresholds}, {"N": 9, "A": 9}
+    fitted = calibration.Calibration(temperature=1, thresholds=of_each, counts=counts)
     for coverage, threshold in ((0.802, 0.805), (0.8, 0.8), (0.07, 0.07), (0.0, 0.0), (1.0, 1.0), (0.996, 1.0)):
         # The second class is never the label here; it is in the set from its threshold on.
         for probability, is_in in ((1 - threshold, True), (1 - threshold - 1e-5, False)):

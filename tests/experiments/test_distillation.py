@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from ecg_rhythm import checksums
 from ecg_rhythm.cli.console import app
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
@@ -23,6 +25,7 @@ from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, read_recipe
 from ecg_rhythm.experiments.queue import Status, enqueue, work_off
 from ecg_rhythm.experiments.run import train
+from ecg_rhythm.weights import torch_model
 from tests.experiments.test_engine import FakeEngine
 from tests.helpers import model, refusal, spec
 
@@ -123,7 +126,12 @@ def test_a_run_keeps_its_teachers_identity_and_weights(data: Path, models: Path,
     assert made_from["job"]["fold"] == 0
     # A teacher with other weights is another teacher.
     weights = Run(run.teacher.folder(tmp_path)).last_weights
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    network, metadata = torch_model.load(weights)
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    torch_model.save(weights, network, metadata)
+    scores = Run(run.teacher.folder(tmp_path)).scores
+    scores.write_text(checksums.sealed(checksums.unsealed(scores.read_bytes()) | {"files": {}}))
     assert "teacher.weights is" in refusal(lambda: train(run, data, tmp_path, device="cpu"))
 
 

@@ -54,7 +54,7 @@ WORD = 12
 SAMPLED, FEWEST = 100, 30
 """Last lines by which a column is judged as one of text, and how many rows a table with such a column has at least."""
 GROUPED = re.compile(r"[-+]?\d{1,3}(?:[., '\xa0\u202f]\d{3})+(?:[.,]\d+)?")
-DIGITS_ALONE = re.compile(r"[^a-zA-Z]*\d[^a-zA-Z]*")
+DIGITS_ALONE = re.compile(r"^[^a-zA-Z\d]*+\d[^a-zA-Z]*+")
 """A number whose thousands are set apart; digits and signs that are no text."""
 COMMENT_BEHIND = re.compile(rf"[\s,;|]{{1,9}}{COMMENT}.*")
 """A comment at the end of a row, as LabChart writes them."""
