@@ -45,7 +45,7 @@ def serve(
     """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
     with extras.needed("web", "serve"):
         from ecg_rhythm.web.app import create_app
-        from ecg_rhythm.web.server import Server
+        from ecg_rhythm.web.server import BACKLOG, Server
         from ecg_rhythm.web.service import Limits
     limits, names = Limits(workers=workers, seconds=timeout), allow_host or []
     server = Server(create_app(model, coverage, limits, [host, *names]), limits)
@@ -55,6 +55,7 @@ def serve(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen(BACKLOG)  # who reads the address below may come at once
         except OSError as error:
             raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
         name = f"[{host}]" if ":" in host else host

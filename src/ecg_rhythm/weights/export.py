@@ -65,8 +65,8 @@ def export(network: networks.Network, metadata: Metadata, path: Path) -> float:
     with files.replacing(path) as temporary:
         program.save(temporary)
         temporary.write_bytes(onnx_file.sealed(temporary.read_bytes()))
-        model = onnx_model.load(temporary)
         try:
+            model = onnx_model.load(temporary)
             difference = _difference(network, model)
         except Exception as error:  # the library's errors have no common base
             raise _refused(path, error) from None
