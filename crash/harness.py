@@ -203,7 +203,8 @@ def _forked(process: Any, *arguments: Any) -> None:
         for number, descriptor in enumerate(descriptors[::2][:1] + descriptors[3::2]):
             if descriptor != -1:
                 os.dup2(descriptor, number)
-        os.close(descriptors[1])
+        if descriptors[1] != -1:  # else standard input is a socket
+            os.close(descriptors[1])
         os.environ |= environment or {}
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
         sys.argv = ["ecg-rhythm", *words[3:]]

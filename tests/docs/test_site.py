@@ -110,7 +110,7 @@ def test_reference_names_every_verb_but_hidden_ones_and_every_key() -> None:
     assert "## `ecg-rhythm classify`" in commands and "--coverage" in commands
     assert "ecg-rhythm run`" not in commands
     assert '| `rate_schedule` | `"constant"` or' in reference.model_file()
-    assert "| `cvids` | list of whole numbers, each ≥ 0 | required |" in reference.job_file()
+    assert "| `cvids` | list of whole numbers, each ≥ 0, ≤ 1000000 | required |" in reference.job_file()
 
 
 def test_the_page_of_fields_names_every_field() -> None:

@@ -14,6 +14,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Busy, Run, check_together
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.training import trainer
+from ecg_rhythm.networks.base import ARCHITECTURES
 from ecg_rhythm.training.progress import Progress, read_progress, write_progress
 from tests.helpers import model, refusal, spec
 
@@ -136,6 +137,7 @@ def changing(folder: Path, monkeypatch: pytest.MonkeyPatch, factor: str, comment
     """Import an architecture from a file whose content is changed before."""
     (folder / "changing.py").write_text(ARCHITECTURE.format(factor=factor) + comment)
     monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(ARCHITECTURES, "Changing", raising=False)  # and after the test again
     sys.modules.pop("changing", None)
     importlib.invalidate_caches()
     linecache.clearcache()
