@@ -13,8 +13,8 @@ import pytest
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Busy, Run, check_together
 from ecg_rhythm.experiments.run import train
-from ecg_rhythm.training import trainer
 from ecg_rhythm.networks.base import ARCHITECTURES
+from ecg_rhythm.training import trainer
 from ecg_rhythm.training.progress import Progress, read_progress, write_progress
 from tests.helpers import model, refusal, spec
 
