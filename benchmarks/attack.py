@@ -110,7 +110,7 @@ def workers_of(process: int) -> list[int]:
 
 
 async def requests(address: str, good: Good, number: int, server: subprocess.Popen[bytes]) -> dict[str, object]:
-    """So many requests, one client after the other's answer, and the memory in MB."""
+    """Send this many requests, one after the other, and measure the memory in MB."""
     seen, latencies, memory = Counter[str](), list[float](), []
 
     async def one(seed: int, until: int) -> None:

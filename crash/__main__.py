@@ -30,7 +30,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description="Cut every command off at every change on the disk.")
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"some of: {', '.join(COMMANDS)}")
-    parser.add_argument("--points", type=int, help="only so many changes of each command, each in one manner")
+    parser.add_argument("--points", type=int, help="test this many changes of each command, one failure each")
     parser.add_argument("--part", type=part, default=(1, 1), help="one of several parts, such as 1/2")
     parser.add_argument("--from", type=int, default=1, dest="first", help="leave out the changes before this one")
     arguments = parser.parse_args()

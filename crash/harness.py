@@ -290,7 +290,8 @@ def points(
 ) -> Iterator[tuple[int, str, Manner, Verdict]]:
     """Cut a command off at every change in every manner; gives its number, what it was, the manner and the verdict.
 
-    With `most`, at so many changes from the `first` to the last, in one manner each. `part` is one of how many parts.
+    `most` limits how many changes are tried, evenly from `first` to the last, with one failure each. `part` is (k, n):
+    the k-th of n parts.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(template, scratch)

@@ -1,7 +1,7 @@
 """Fuzz the files of models, jobs and runs: `python -m fuzzing.models onnx --inputs 20000`. Needs the extra `fuzz`.
 
 Atheris mutates what this program wrote. Each file must be used or refused with `BadInput`, as in `fuzzing.readers`.
-Hashes are left out or made anew, or they would refuse every mutation.
+Hashes are removed or computed again; otherwise every mutation would be refused.
 """
 
 from __future__ import annotations

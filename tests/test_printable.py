@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_rhythm import csv_lines
 from ecg_rhythm.cli.console import console, new_table
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions, read_predictions, write_predictions
-from ecg_rhythm.printable import listed, shown
+from ecg_rhythm.printable import csv_line, csv_text, listed, shown
 from fuzzing.inputs import FS, LEAD
 
 HOSTILE = "\x1b]0;X\x07\x1b[31m\x9b2J\x7f\u202e\u2066\u200f\r\u2028"
@@ -69,20 +68,20 @@ def test_of_many_names_a_message_lists_the_first() -> None:
 
 @given(st.lists(ROW, min_size=1, max_size=4))
 def test_csv_is_read_back_by_any_reader_cell_by_cell(rows: list[list[object]]) -> None:
-    text = "".join(map(csv_lines.line, rows))
+    text = "".join(map(csv_line, rows))
     for delimiter in (",", ";"):  # what a spreadsheet of another country divides by
         cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in row]
         if delimiter == ",":
             read = list(csv.reader(io.StringIO(text, newline="")))
-            assert [[csv_lines.text_of(cell) for cell in row] for row in read] == [list(map(str, row)) for row in rows]
+            assert [[csv_text(cell) for cell in row] for row in read] == [list(map(str, row)) for row in rows]
         numbers = {str(value) for row in rows for value in row if not isinstance(value, str)}
         first = [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
         assert not [cell for cell in first if cell.split(",")[0] not in numbers]
 
 
 def test_numbers_stay_numbers() -> None:
-    assert csv_lines.line([-1, -0.5, None, float("nan"), "-1", np.float64(2.5)]) == "-1,-0.5,,,'-1,2.5\n"
-    assert csv_lines.line([-0.5, 3, "x"], digits=3) == "-0.500,3,x\n"
+    assert csv_line([-1, -0.5, None, float("nan"), "-1", np.float64(2.5)]) == "-1,-0.5,,,'-1,2.5\n"
+    assert csv_line([-0.5, 3, "x"], digits=3) == "-0.500,3,x\n"
 
 
 @given(st.lists(TEXT, min_size=1, max_size=5, unique=True))

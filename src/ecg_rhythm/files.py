@@ -254,7 +254,7 @@ def _is_foreign(error: BaseException) -> bool:
 
 
 def _number_in(error: BaseException) -> int | None:
-    """The number of the system's error that a library's own error tells of in its text."""
+    """Number of the operating system's error that the text of a library's error names; None if it names none."""
     text = str(error)
     if match := _NUMBER.search(text):
         return int(match[1])

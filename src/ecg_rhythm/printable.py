@@ -1,13 +1,18 @@
-"""What people are shown of text from files: one line, without characters that control a terminal."""
+"""Text from files as people see it: nothing in it controls a terminal, ends a row of CSV or runs in a spreadsheet."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's categories of control and format characters (those that reverse text among them), of bytes that are no
 text, and of ends of lines."""
+FORMULA = re.compile(r"^'*[=+\-@\t\r]")
+"""How a text begins that a spreadsheet would compute, with the marks that keep it from doing so."""
+TO_QUOTE = re.compile(r'[",;\t\r\n]|^\s|\s$')
+"""What would end a cell, in any program that reads CSV, or would be lost at its ends."""
 MOST_LISTED = 12
 """Names that a message lists; of more, it says how many there are."""
 
@@ -27,3 +32,34 @@ def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:
     every = list(names)
     more = [f"{len(every) - most} more"] if len(every) > most else []
     return ", ".join([*every[:most], *more])
+
+
+def csv_line(cells: Iterable[object], digits: int | None = None) -> str:
+    r"""A row of CSV: numbers as they are, text with `'` before what looks like a formula, no value as an empty cell.
+
+    Text that is written so is read back by `csv_text`.
+
+    Parameters
+    ----------
+    cells : iterable of str, number or None
+        NaN is no value.
+    digits : int or None
+        Decimals of numbers that are not whole by type; None for as many as each has.
+    """
+    return ",".join(_cell(value, digits) for value in cells) + "\n"
+
+
+def _cell(value: object, digits: int | None) -> str:
+    if value is None or value != value:  # NaN
+        return ""
+    if isinstance(value, float) and digits is not None:
+        return f"{value:.{digits}f}"
+    if not isinstance(value, str):
+        return str(value)
+    text = f"'{value}" if FORMULA.match(value) else value
+    return '"' + text.replace('"', '""') + '"' if TO_QUOTE.search(text) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text that a cell holds, without the mark that `csv_line` puts before what looks like a formula."""
+    return cell[1:] if cell[:1] == "'" and FORMULA.match(cell) else cell

@@ -67,7 +67,7 @@ def test_what_does_not_hold_for_the_command_is_begun_anew(recordings: Path, tmp_
     killed(recordings, to)
     journal = tmp_path / ".to.json.journal"
     journal.write_bytes(journal.read_bytes()[:-9])  # cut off within the third line
-    begun = f"note: {to}: begun anew; nothing that an interrupted command had answered can be kept for this one"
+    begun = f"note: {to}: starts again, as no answer of the interrupted command can be used for this one"
     assert run("classify", recordings, "--to", to, "--window", "60").stderr.startswith(begun)
     killed(recordings, to.with_name("other.json"))
     first = recordings / "r0.npz"

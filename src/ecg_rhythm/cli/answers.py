@@ -16,11 +16,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ecg_rhythm import csv_lines, extras, files
+from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import new_table
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
-from ecg_rhythm.printable import shown
+from ecg_rhythm.printable import csv_line, shown
 from ecg_rhythm.training.progress import duration
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def _write_csv(file: TextIO, classes: list[str], rows: Iterable[dict[str, Any]])
     from ecg_rhythm.inference.tables import columns
 
     names = list(columns(classes))
-    file.write(csv_lines.line(names))
+    file.write(csv_line(names))
     for row in rows:
-        file.write(csv_lines.line(row.get(name) for name in names))
+        file.write(csv_line(row.get(name) for name in names))
 
 
 EPISODES = 12

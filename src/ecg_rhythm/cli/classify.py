@@ -159,8 +159,8 @@ def classify(
         made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
         parts = [] if plot else [own, listed]  # what was answered before cannot be drawn
         with journal.journal(to, made_from, parts) as log:
-            if log.found:
-                note(journal.told(to, len(log.kept), len(paths)))
+            if log.resumes:
+                note(journal.remark(to, len(log.kept), len(paths)))
             for entry in log.kept:
                 advance()
                 if entry.kind == journal.PROBLEM:

@@ -56,14 +56,14 @@ class Journal:
 
     Attributes
     ----------
-    found : bool
+    resumes : bool
         Whether a killed command had left one.
     kept : list of Entry
         What it had answered that need not be answered again.
     """
 
-    def __init__(self, path: Path, file: FileIO, found: bool, kept: list[Entry]) -> None:
-        self._path, self._file, self.found, self.kept = path, file, found, kept
+    def __init__(self, path: Path, file: FileIO, resumes: bool, kept: list[Entry]) -> None:
+        self._path, self._file, self.resumes, self.kept = path, file, resumes, kept
 
     def add(self, path: Path, kind: str, content: Any) -> None:
         """Add what became of a file."""
@@ -88,7 +88,7 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
     path : Path
         The file.
     made_from : JSON value
-        What the answers follow from; a journal of something else is begun anew.
+        What the answers follow from; a journal of something else starts again.
     parts : sequence of sequence of Path
         The files to answer. Those of a part are classified together.
 
@@ -106,12 +106,12 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
             journal_file = FileIO(place, "a")
         with journal_file as file:
             with files.blaming(path), place.open("rb") as before:
-                found = os.fstat(file.fileno()).st_size > 0
+                resumes = os.fstat(file.fileno()).st_size > 0
                 kept, end = _kept(before, parts) if before.readline() == _line(made_from) else ([], 0)
                 file.truncate(end)
                 if not end:
                     _append(file, made_from)
-            yield Journal(path, file, found, kept)
+            yield Journal(path, file, resumes, kept)
         with suppress(OSError):  # the file is whole
             place.unlink()
 
@@ -186,8 +186,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def told(path: Path, kept: int, of: int) -> str:
-    """What becomes of the journal of a killed command."""
+def remark(path: Path, kept: int, of: int) -> str:
+    """What is done with the journal of an interrupted command, in one sentence."""
     if kept:
         return f"{path}: {kept} of {of} files were answered before an interruption; the others follow"
-    return f"{path}: begun anew; nothing that an interrupted command had answered can be kept for this one"
+    return f"{path}: starts again, as no answer of the interrupted command can be used for this one"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm import csv_lines, files
+from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import csv_line, csv_text
 
 FILE = "predictions.csv"
 """Name of the table in the folder of a run or a result."""
@@ -84,11 +85,11 @@ def write_predictions(path: Path, parts: Mapping[str, Predictions]) -> None:
         Name of a set (valid, test) -> its predictions.
     """
     classes = next(iter(parts.values())).classes
-    lines = [csv_lines.line([*COLUMNS, *(f"p({name})" for name in classes)])]
+    lines = [csv_line([*COLUMNS, *(f"p({name})" for name in classes)])]
     for part, table in parts.items():
         labels = [classes[target] for target in table.targets]
         rows = zip(table.records, table.folds, labels, table.probabilities, strict=True)
-        lines += [csv_lines.line([record, fold, part, label, *p], digits=6) for record, fold, label, p in rows]
+        lines += [csv_line([record, fold, part, label, *p], digits=6) for record, fold, label, p in rows]
     files.write_text(path, "".join(lines))
 
 
@@ -114,9 +115,9 @@ def read_predictions(path: Path, part: str = "test") -> Predictions:
         if not np.isfinite(probabilities).all():
             raise ValueError
         return Predictions(
-            records=[csv_lines.text_of(row[0]) for row in rows],
+            records=[csv_text(row[0]) for row in rows],
             folds=np.array([int(row[1]) for row in rows], dtype=np.int64),
-            targets=np.array([classes.index(csv_lines.text_of(row[3])) for row in rows], dtype=np.int64),
+            targets=np.array([classes.index(csv_text(row[3])) for row in rows], dtype=np.int64),
             probabilities=probabilities,
             classes=classes,
         )

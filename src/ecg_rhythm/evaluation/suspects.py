@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_rhythm import csv_lines, files
+from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.printable import csv_line
 
 
 @dataclass(frozen=True)
@@ -88,4 +89,4 @@ def suspects(tables: Sequence[Predictions], sure: float) -> list[Suspect]:
 def write(path: Path, suspects: Sequence[Suspect]) -> None:
     """Write a CSV with a line for each."""
     lines = [[field.name for field in fields(Suspect)], *map(astuple, suspects)]
-    files.write_text(path, "".join(map(csv_lines.line, lines)))
+    files.write_text(path, "".join(map(csv_line, lines)))

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
+from ecg_rhythm.experiments.memory import oom_kills
 from ecg_rhythm.experiments.queue import Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
-from ecg_rhythm.memory import oom_kills
 
 GRACE = 3.0
 """Seconds in which a process is to end that is told to."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from ecg_rhythm import files
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
@@ -228,7 +229,7 @@ def _write_error(queued: QueuedRun) -> None:
     """Keep in a run's folder why it failed, or nothing: what an earlier attempt left says nothing of this one."""
     with suppress(OSError):  # a full disk, or no such folder: perhaps that is why
         if queued.status is Status.FAILED:
-            queued.run.error.write_text(queued.error + "\n")
+            files.write_text(queued.run.error, queued.error + "\n")
         else:
             queued.run.error.unlink(missing_ok=True)
 

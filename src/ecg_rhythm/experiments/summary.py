@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecg_rhythm import csv_lines
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
 from ecg_rhythm.experiments.folder import check_together
-from ecg_rhythm.printable import shown
+from ecg_rhythm.printable import csv_line, shown
 from ecg_rhythm.schema import loads
 from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
@@ -212,4 +211,4 @@ def as_csv(configurations: list[Configuration]) -> str:
         for name in c.spreads
         for fold, metrics in c.folds.items()
     ]
-    return "".join(csv_lines.line(row, digits=6) for row in [columns, *rows])
+    return "".join(csv_line(row, digits=6) for row in [columns, *rows])

@@ -15,6 +15,7 @@ from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.sliding import WINDOW, check
 from ecg_rhythm.inference.timeline import LONG, Progress, timeline
 from ecg_rhythm.records import Manifest, ReadOptions, Record, Recording
+from ecg_rhythm.records.options import with_options_called
 
 CHUNK = 512
 """Files held in memory at once."""
@@ -139,7 +140,11 @@ def answers_of_manifest(
     """Classify the files of a manifest as `answers` does; what is wrong with one names its row, too."""
     files = ((row.path, row.options) for row in manifest.rows)
     for row, answer in zip(manifest.rows, _answers(classifier, files, windows), strict=True):
-        yield BadInput(f"{row.where}: {answer}") if isinstance(answer, BadInput) else answer
+        if isinstance(answer, BadInput):
+            why = with_options_called(str(answer), r"column \1")
+            yield BadInput(f"{row.where}: {why}")
+        else:
+            yield answer
 
 
 def _answers(

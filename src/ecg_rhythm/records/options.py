@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from numbers import Real
 
 from ecg_rhythm.errors import BadInput
+
+OPTION = re.compile(r"--(lead|fs|unit)\b")
+
+
+def with_options_called(message: str, name: str) -> str:
+    r"""A message of a reader, with another name for `--fs` and the like where users do not have these options.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong with a file.
+    name : str
+        The name, with `\1` for that of the option, such as `column \1`.
+    """
+    return OPTION.sub(name, message)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from ecg_rhythm import csv_lines, files
+from ecg_rhythm import files
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import csv_line
 from ecg_rhythm.schema import loads
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -169,7 +170,7 @@ def column_of(part: str, metric: str) -> str:
 def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the hotlog: a CSV with a row for each validation; rows of an earlier version may lack the last columns."""
     columns = dict.fromkeys((*HOTLOG, *(column for row in rows for column in row)))
-    lines = [csv_lines.line(columns), *(csv_lines.line(row.get(column) for column in columns) for row in rows)]
+    lines = [csv_line(columns), *(csv_line(row.get(column) for column in columns) for row in rows)]
     files.write_text(path, "".join(lines))
 
 

@@ -74,7 +74,7 @@ class Connections:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._most = min(limits.connections, _files(limits.connections + OTHER_FILES) - OTHER_FILES)
+        self._most = max(min(limits.connections, _files(limits.connections + OTHER_FILES) - OTHER_FILES), 1)
         self._of: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
         """Address -> its connections."""
         self._number = 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import signal
 import sys
 import traceback
@@ -31,6 +30,7 @@ from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
 from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory, scratch
+from ecg_rhythm.records.options import with_options_called
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.weights import onnx_session
 from ecg_rhythm.weights.loading import DEFAULT
@@ -39,7 +39,6 @@ FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
 """The page shows recordings of more seconds at this sampling rate, in steps of 5 uV."""
 
 PROGRESS = "progress"
-OPTION = re.compile(r"--(lead|fs|unit)\b")
 """File in the folder of a job: a line for each window, with the windows done and all windows. It stays whole if the
 worker is stopped, as lines are only added."""
 
@@ -214,7 +213,7 @@ def _classified(
         for ours, name in own.items():
             message = message.replace(ours, name)
         # What is --fs on the command line is fs in the query and on the page.
-        raise BadInput(OPTION.sub(r"\1", message)) from None
+        raise BadInput(with_options_called(message, r"\1")) from None
     except MemoryError:
         raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ecg_rhythm import checksums, files
 from ecg_rhythm.errors import BadInput
@@ -108,7 +108,7 @@ class RunFiles:
         try:
             content = self.scores.read_bytes()
             scores: dict[str, Any] = checksums.unsealed(content)
-            TypeAdapter(_Scores).validate_json(content)
+            _Scores.model_validate_json(content)
             return scores
         except FileNotFoundError:
             raise BadInput(
