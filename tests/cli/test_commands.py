@@ -595,6 +595,7 @@ def test_a_manifest_says_for_each_file_what_the_command_says_for_all(tmp_path: P
             f"error: {table}, line 5: sub/a.csv: fs 'fast' is no number; give the sampling rate in Hz",
         ],
     )
+    assert "its sampling rate is unknown; give it in Hz with column fs" in run("classify", "--manifest", table).stderr
     result = run("classify", "--manifest", table, "--parquet", table)
     assert (result.returncode, table.read_text()[:4]) == (2, "file")
     result = run("classify")
