@@ -120,6 +120,7 @@ NOT_KEPT = {
 PLAIN = {
     "experiments/folder.py": "makes and empties the folder of a run, which the process has claimed",
     "experiments/local.py": "appends what a run prints",
+    "experiments/queue.py": "removes the error of an earlier attempt",
     "data/challenge.py": "a scratch folder",
     "data/splits.py": "a new folder",
     "cli/demo.py": "its own folder",
