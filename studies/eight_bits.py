@@ -37,7 +37,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             exact, quick = Path(folder) / "exact.onnx", Path(folder) / "quick.onnx"
             export.export(*torch_model.load(fold.last_weights), exact)
-            quantise.quantise(exact, training_recordings(fold, DATA), quick)
+            quantise.quantise(exact, training_recordings(fold, DATA, quantise.RECORDINGS), quick)
             recordings = [Record(name, store.signal(store.names.index(name)), store.fs, "") for name in table.records]
             probabilities = classifier.load(quick).probabilities(recordings)
         seconds.append(round(time.monotonic() - began, 1))

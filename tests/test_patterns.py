@@ -80,27 +80,25 @@ def worst_texts(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def time_of(pattern: re.Pattern[str], text: str) -> float:
-    """Processor time of this thread in all ways to use a pattern, the shortest of three."""
-    times = []
-    for _ in range(3):
-        began = time.thread_time()
-        for _ in pattern.finditer(text):
-            pass
-        pattern.match(text)
-        pattern.fullmatch(text)
-        times.append(time.thread_time() - began)
-        if times[-1] < SLOW:
-            break
-    return min(times)
+    """Processor time of this thread in all ways to use a pattern."""
+    began = time.thread_time()
+    for _ in pattern.finditer(text):
+        pass
+    pattern.match(text)
+    pattern.fullmatch(text)
+    return time.thread_time() - began
 
 
 def grows_too_fast(pattern: re.Pattern[str], piece: str, before: str = "", end: str = "\x00") -> bool:
     last = None
     for letters in STEPS:
-        took = time_of(pattern, before + (piece * (letters // len(piece) + 1))[:letters] + end)
-        if took > SLOW and last is not None and took > STEEPEST * last:
-            return True
-        last = max(took, 1e-5)
+        text = before + (piece * (letters // len(piece) + 1))[:letters] + end
+        times = [time_of(pattern, text)]
+        while last is not None and min(times) > max(SLOW, STEEPEST * last):
+            if len(times) == 3:  # it was no chance
+                return True
+            times.append(time_of(pattern, text))
+        last = max(min(times), 1e-5)
     return False
 
 
@@ -123,7 +121,7 @@ def test_no_pattern_is_slow_at_a_text_that_begins_well(before: str, piece: str) 
 
 
 def test_the_test_sees_a_quadratic_pattern() -> None:
-    assert grows_too_fast(re.compile(r"\s*\s*x"), " ")
+    assert grows_too_fast(re.compile(r"\s*x"), " ")
     assert grows_too_fast(re.compile(r"\d+\.?\d*"), "1")
     assert not grows_too_fast(re.compile(r"\d+(\.\d*)?"), "1")
 

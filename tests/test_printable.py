@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecg_rhythm.cli.console import console, new_table
@@ -66,6 +66,8 @@ def test_of_many_names_a_message_lists_the_first() -> None:
     assert listed(map(str, range(60_000)), 2) == "0, 1, 59998 more"
 
 
+@example([["", "\r="]])
+@example([["", "a;=1\t-"], ["\n@", "'\r="]])
 @given(st.lists(ROW, min_size=1, max_size=4))
 def test_csv_is_read_back_by_any_reader_cell_by_cell(rows: list[list[object]]) -> None:
     text = "".join(map(csv_line, rows))

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's categories of control and format characters (those that reverse text among them), of bytes that are no
 text, and of ends of lines."""
-FORMULA = re.compile(r"^'*[=+\-@\t\r]")
-"""How a text begins that a spreadsheet would compute, with the marks that keep it from doing so."""
+FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?='*[=+\-@\t\r])")
+"""Where a text has what a spreadsheet would compute, behind the marks that keep it from doing so: at its begin, and
+where a cell begins for a program that divides by another sign than the comma and so takes no notice of the quotes."""
+MARK = re.compile(r"(?:^|(?<=[;\t\r\n]))'(?='*[=+\-@\t\r])")
 TO_QUOTE = re.compile(r'[",;\t\r\n]|^\s|\s$')
 """What would end a cell, in any program that reads CSV, or would be lost at its ends."""
 MOST_LISTED = 12
@@ -56,10 +58,10 @@ def _cell(value: object, digits: int | None) -> str:
         return f"{value:.{digits}f}"
     if not isinstance(value, str):
         return str(value)
-    text = f"'{value}" if FORMULA.match(value) else value
+    text = FORMULA.sub("'", value)
     return '"' + text.replace('"', '""') + '"' if TO_QUOTE.search(text) else text
 
 
 def csv_text(cell: str) -> str:
     """The text that a cell holds, without the mark that `csv_line` puts before what looks like a formula."""
-    return cell[1:] if cell[:1] == "'" and FORMULA.match(cell) else cell
+    return MARK.sub("", cell)

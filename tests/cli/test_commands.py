@@ -21,15 +21,17 @@ from torch import zeros
 from ecg_rhythm import extras
 from ecg_rhythm.cli.console import app
 from ecg_rhythm.experiments.run import train
+from tests.commands import run
 from tests.helpers import model, signals, spec
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results"
 
 
-def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+def run_fresh(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where some environment variables hold from the start."""
     command = [sys.executable, "-m", "ecg_rhythm", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables)
 
 
 def recordings(folder: Path, n: int = 6) -> Path:
@@ -263,6 +265,14 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(case: str, tmp_path: Path, 
     assert not list(tmp_path.rglob("store.json"))
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A run's folder."""
+    config, logs = model(training_parameters__epochs=[1]), tmp_path_factory.mktemp("logs")
+    train(spec(config), data, logs, device="cpu")
+    return spec(config).folder(logs)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -276,19 +286,16 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(case: str, tmp_path: Path, 
     ],
     ids=["no signal file", "no rate", "no voltage", "empty header"],
 )
-def test_files_that_cannot_be_classified(tmp_path: Path, data: Path, text: str, says: str) -> None:
-    config = model(training_parameters__epochs=[1])
-    train(spec(config), data, tmp_path, device="cpu")
+def test_files_that_cannot_be_classified(tmp_path: Path, trained: Path, text: str, says: str) -> None:
     bad = header(tmp_path / "bad", text)
     good = recordings(tmp_path / "good") / "r000"
     if "missing" not in says and text:
         (tmp_path / "bad" / "a.dat").write_bytes(bytes(600))
-    folder = spec(config).folder(tmp_path)
-    result = run("classify", bad, good, "--model", folder, "--json")
+    result = run("classify", bad, good, "--model", trained, "--json")
     assert result.returncode == 1
     assert [p["record"] for p in json.loads(result.stdout)] == ["r000"]
     assert says in result.stderr and result.stderr.count("\n") == 1
-    assert run("classify", bad, "--model", folder).returncode == 2
+    assert run("classify", bad, "--model", trained).returncode == 2
 
 
 LIMITED = """
@@ -338,7 +345,7 @@ def test_an_interruption_while_the_program_loads_is_one_word() -> None:
 @pytest.mark.parametrize("threads", ["9" * 1000, "9" * 5000, "0" * 5000 + "1"])
 def test_any_number_of_threads_may_be_asked_for(tmp_path: Path, threads: str) -> None:
     np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
-    result = run("classify", tmp_path / "r.npz", "--csv", env=os.environ | {"OMP_NUM_THREADS": threads})
+    result = run_fresh("classify", tmp_path / "r.npz", "--csv", OMP_NUM_THREADS=threads)
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -497,12 +504,11 @@ def test_a_closed_output_is_written_nothing_to(closed: str, tmp_path: Path) -> N
 
 def test_standard_input_is_called_by_its_sign() -> None:
     for content, code in ((b"ecg mV, 300 Hz\n" + b"0.1\n0.2\n" * 900, 0), (b"nonsense", 2)):
-        command = [sys.executable, "-m", "ecg_rhythm", "classify", "-", "--json"]
-        result = subprocess.run(command, input=content, capture_output=True, check=False)
+        result = run("classify", "-", "--json", given=content)
         assert result.returncode == code
         found = json.loads(result.stdout)
         assert [(answer["file"], answer["record"]) for answer in found] == [("-", "stdin")] * (code == 0)
-        assert result.stderr.startswith(b"error: -: " if code else b"")
+        assert result.stderr.startswith("error: -: " if code else "")
 
 
 def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
@@ -552,7 +558,7 @@ def test_all_of_a_data_set_can_be_checked(tmp_path: Path, data: Path) -> None:
 def test_nothing_is_printed_before_a_refusal(tmp_path: Path, wrong: list[str]) -> None:
     np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
     words = [word.format(file=tmp_path / "r.npz") for word in wrong]
-    result = run("classify", tmp_path / "r.npz", "--json", *words, env=os.environ | {"OMP_NUM_THREADS": "9" * 14})
+    result = run_fresh("classify", tmp_path / "r.npz", "--json", *words, OMP_NUM_THREADS="9" * 14)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: ")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +10,13 @@ from scipy.signal import find_peaks
 
 from ecg_rhythm.data import synthetic
 from tests.cli.test_commands import recordings
+from tests.commands import run
 
 
 def ecg_rhythm(*words: object) -> str:
-    command = [sys.executable, "-m", "ecg_rhythm", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_from_labelled_recordings_to_a_table_and_a_classification(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from tests.cli.test_commands import run
+from tests.commands import run
 
 KILLED = """
 import os, sys

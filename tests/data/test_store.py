@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
@@ -351,6 +351,7 @@ def flip(path: Path, bit: int) -> None:
 
 
 @given(bit=st.integers(0, 10**6))
+@example(bit=3480)  # what remains of a file is no JSON
 @settings(max_examples=60)
 def test_a_flipped_bit_anywhere_in_a_store_is_noticed(tmp_path_factory: pytest.TempPathFactory, bit: int) -> None:
     data = tmp_path_factory.mktemp("store")

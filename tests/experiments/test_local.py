@@ -13,7 +13,7 @@ from ecg_rhythm.cli.console import console
 from ecg_rhythm.cli.train import QUIET, queue_table, watching
 from ecg_rhythm.experiments import local
 from ecg_rhythm.experiments.local import LocalEngine
-from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.queue import LONGEST_LOOK, QueuedRun, Status, enqueue, work_off
 from tests.helpers import model, spec
 
 
@@ -125,7 +125,7 @@ def test_time_in_which_the_queue_itself_is_stopped_does_not_count(
     clock = iter([0.0, 1000.0, 1000.5])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock, 1000.5))
     attempt = LocalEngine(tmp_path, tmp_path / "logs", ["cpu"]).start(only_run(tmp_path), 0)
-    assert attempt.result() is None and attempt.quiet <= local.LONGEST_LOOK
+    assert attempt.result() is None and attempt.quiet <= LONGEST_LOOK
     monkeypatch.undo()
     attempt.stop()
 

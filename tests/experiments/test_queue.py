@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from ecg_rhythm.experiments.jobs import plan
 from ecg_rhythm.experiments.local import LocalEngine, available_cores, environment_of, gpus, parse_devices
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.networks.registry import check
+from ecg_rhythm.training.progress import Progress, write_progress
 from tests.helpers import model
 
 
-def write_jobs(folder: Path, epochs: int = 2, **broken: object) -> Path:
+def write_jobs(folder: Path, epochs: int = 2, folds: Sequence[int] = (1, 0), **broken: object) -> Path:
     folder.mkdir(exist_ok=True)
     for name in ("first", "second"):
         config = model(training_parameters__epochs=[epochs])
@@ -38,7 +39,7 @@ def write_jobs(folder: Path, epochs: int = 2, **broken: object) -> Path:
         raw = json.loads((folder / "first.json").read_text())
         raw["training_parameters"] |= broken
         (folder / "first.json").write_text(json.dumps(raw))
-    jobs = {name: {"model": name, "split": "split_2_3_14", "cvids": [1, 0]} for name in ("first", "second")}
+    jobs = {name: {"model": name, "split": "split_2_3_14", "cvids": [*folds]} for name in ("first", "second")}
     (folder / "jobs.json").write_text(json.dumps(jobs))
     return folder / "jobs.json"
 
@@ -103,7 +104,7 @@ def test_a_failed_run_is_kept_and_the_others_go_on(data: Path, tmp_path: Path) -
 
 
 def test_a_quick_look_is_not_taken_for_the_real_thing(data: Path, tmp_path: Path) -> None:
-    jobs = write_jobs(tmp_path / "jobs")
+    jobs = write_jobs(tmp_path / "jobs", folds=[0])
     subprocess.run([*command(jobs, data, tmp_path), "--epochs", "1"], check=True, capture_output=True)
     for more in ([], ["--dry-run"]):
         again = subprocess.run([*command(jobs, data, tmp_path), *more], check=False, capture_output=True, text=True)
@@ -120,7 +121,7 @@ def test_a_relative_job_file_finds_the_same_model(tmp_path: Path, monkeypatch: p
 
 
 def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path, tmp_path: Path) -> None:
-    jobs = write_jobs(tmp_path / "jobs", epochs=40)
+    jobs = write_jobs(tmp_path / "jobs", epochs=40, folds=[0])
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     process = subprocess.Popen(command(jobs, data, cut), stdout=subprocess.DEVNULL)
     until = time.monotonic() + 600
@@ -135,7 +136,7 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path,
     for (name, a), (other, b) in zip(final_weights(cut), final_weights(whole), strict=True):
         assert name == other
         assert all(torch.equal(a[key], b[key]) for key in a)
-    assert len(list(cut.rglob("scores.json"))) == 4
+    assert len(list(cut.rglob("scores.json"))) == 2
     for output in cut.rglob("output.txt"):
         epochs = [line.split(", ")[1] for line in output.read_text().splitlines() if line.startswith("phase")]
         assert len(epochs) == len(set(epochs)), "an epoch was done twice"
@@ -174,7 +175,7 @@ def test_runs_end_with_the_queue_that_started_them(
 
 
 def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path) -> None:
-    jobs = write_jobs(tmp_path / "jobs", epochs=6)
+    jobs = write_jobs(tmp_path / "jobs", epochs=6, folds=[0])
     both = [subprocess.Popen(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(timeout=240) for process in both] == [0, 0]
     for run in planned(jobs, tmp_path):
@@ -184,7 +185,7 @@ def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path)
 
 
 def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) -> None:
-    jobs = write_jobs(tmp_path / "jobs", epochs=6)
+    jobs = write_jobs(tmp_path / "jobs", epochs=6, folds=[0])
     subprocess.run(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL, check=True)
     together = threading.Barrier(2)
 
@@ -245,6 +246,35 @@ def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: 
         anew.result()
     assert {run.status for run in queue} == {Status.DONE}
     assert predictions.stat().st_mtime_ns == before
+
+
+def test_a_run_that_another_process_holds_without_progress_has_failed_and_is_left_to_it(
+    data: Path, tmp_path: Path
+) -> None:
+    queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:1]
+    with queue[0].run.claim():
+        write_progress(queue[0].run.progress, Progress(0, 1, 1, 9, None, None, None, 0.1))
+        work_off(queue, LocalEngine(data, tmp_path, ["cpu"]), stall=6.0)
+    assert queue[0].status is Status.FAILED
+    says = "another process is at work on it, but made no progress for 0.1 minutes; end that process, and the same"
+    assert queue[0].error.startswith(f"{queue[0].run.path}: {says}")
+    assert not queue[0].run.error.exists()
+
+
+def test_progress_elsewhere_is_waited_for(data: Path, tmp_path: Path) -> None:
+    (queued,) = queue = planned(write_jobs(tmp_path / "jobs", epochs=1), tmp_path)[:1]
+    queued.status = Status.ELSEWHERE
+    steps = iter(range(20))
+    quiet: list[float] = []
+
+    def go_on(queue: list[QueuedRun]) -> None:
+        quiet.append(queued.quiet)
+        if (step := next(steps, None)) is not None:
+            write_progress(queued.run.progress, Progress(0, 1, 1, 99, None, None, None, step / 99))
+
+    with queued.run.claim():
+        work_off(queue, LocalEngine(data, tmp_path, []), stall=3.0, watch=go_on)
+    assert len(quiet) > 20 and queued.status is Status.FAILED
 
 
 def test_a_run_is_not_removed_before_the_new_one_can_begin(data: Path, tmp_path: Path) -> None:

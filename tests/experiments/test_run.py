@@ -54,12 +54,12 @@ def test_a_run_that_is_done_is_read_and_left_alone(data: Path, logs: Path) -> No
 def test_the_recordings_of_a_run_are_those_it_was_trained_on(data: Path, logs: Path, tmp_path: Path) -> None:
     store = open_store(data)
     fold = load_split(splits_folder(data) / "split_2_3_14", len(store)).folds[0]
-    recordings = training_recordings(done(logs), data)
+    recordings = training_recordings(done(logs), data, 96)
     known = [store.signal(number - 1) for number in fold.train]
     assert 0 < len(recordings) <= len(known)
     assert all(any(np.array_equal(one, other) for other in known) for one in recordings)
     small_store(tmp_path / "other", 39)
-    message = refusal(lambda: training_recordings(done(logs), tmp_path / "other"))
+    message = refusal(lambda: training_recordings(done(logs), tmp_path / "other", 96))
     assert f"{done(logs).path} was trained on other data; name with --data what it was trained on" in message
 
 

@@ -25,6 +25,7 @@ from pydicom.sequence import Sequence
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, read, reading
+from ecg_rhythm.records.formats.matlab import FIELDS
 from ecg_rhythm.records.leads import LONGEST_NAME
 from fuzzing.inputs import LEAD, TIMES, as_dicom, as_edf, as_segments, as_wfdb
 from tests.helpers import refusal
@@ -60,6 +61,12 @@ def many_arrays(version: Literal["4", "5"]) -> Callable[[Path, int], Path]:
         return folder / "r.mat"
 
     return write
+
+
+def many_fields(folder: Path, n: int) -> Path:
+    inner = np.array([[{f"f{i}": i for i in range(n // 2)}]], dtype=object)
+    scipy.io.savemat(folder / "r.mat", {"ecg": LEAD, "fs": 250, "about": {"inner": inner}}, do_compression=True)
+    return folder / "r.mat"
 
 
 def npz(folder: Path, n: int) -> Path:
@@ -118,6 +125,7 @@ WIDE: dict[str, Callable[[Path, int], Path]] = {
     "npz": npz,
     "mat-4": many_arrays("4"),
     "mat-5": many_arrays("5"),
+    "mat-fields": many_fields,
     "parquet": wide_parquet,
     "wfdb-segments": many_segments,
     "wfdb-comments": many_comments,
@@ -144,6 +152,17 @@ def test_a_reader_takes_a_time_that_is_linear_in_the_size_of_the_file(tmp_path: 
     cpu_of(WIDE[name](tmp_path / "small", 2_000))  # loads what is loaded once
     small, large = (WIDE[name](tmp_path / folder, n) for folder, n in (("small", 15_000), ("large", 60_000)))
     assert cpu_of(large) < 9 * max(cpu_of(small), 0.05)  # 4 times if it is linear, 16 if it is quadratic
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_structure_of_matlab_may_have_some_fields(tmp_path: Path, compressed: bool) -> None:
+    def saved(n: int) -> Path:
+        about = {"inner": np.array([[{f"f{i}": i for i in range(n)}, "text"]], dtype=object)}
+        scipy.io.savemat(tmp_path / "r.mat", {"about": about, "ecg": LEAD, "fs": 250}, do_compression=compressed)
+        return tmp_path / "r.mat"
+
+    assert len(read(saved(FIELDS)).signal) == len(LEAD)
+    assert f"one of its structures has over {FIELDS} fields" in refusal(lambda: read(saved(FIELDS + 1)))
 
 
 def test_a_long_name_is_cut(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, read
 from ecg_rhythm.records.personal import is_personal
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
+from tests.commands import run
 
 NAME, NUMBER, BORN = "Zyxwvut Qponmlk", "ZQ7654321", "1931-07-29"
 SECRETS = re.compile("zyxwvut|qponmlk|7654321|1931.?07|29.?jul|07.29|29.07", re.IGNORECASE)
@@ -167,12 +166,7 @@ def test_no_output_says_who_was_recorded(tmp_path: Path, option: list[str]) -> N
         folder.mkdir()
         writer(folder)
     pictures = ["--plot", str(tmp_path / "pictures")] if option == ["--json"] else []
-    done = subprocess.run(
-        [sys.executable, "-m", "ecg_rhythm", "classify", str(tmp_path), *option, *pictures],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("classify", tmp_path, *option, *pictures)
     assert not SECRETS.search(done.stdout), done.stdout
     assert not SECRETS.search(done.stderr), done.stderr
     if option == ["--json"]:

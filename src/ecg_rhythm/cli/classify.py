@@ -118,80 +118,67 @@ def classify(
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
-    answered = long = 0
-    failed = len(found.problems)
+    kinds = Counter({journal.PROBLEM: len(found.problems)})
     if found.passed_over:
         note(_passed_over(found.passed_over))
     for problem in found.problems:
         complain(problem)
     drawn: set[Path] = set()
 
-    def failing(problem: BadInput | str) -> None:
-        nonlocal failed
-        failed += 1
-        complain(problem, bar if err.is_terminal else err)
+    def count(kind: str, outcome: object) -> None:
+        """Count what became of a file, and say it if it is a problem."""
+        kinds[kind] += 1
+        advance()
+        if kind == journal.PROBLEM:
+            complain(str(outcome), bar if err.is_terminal else err)
 
-    def answered_files(log: journal.Journal | None = None) -> Iterator[tuple[Path, Prediction | Timeline]]:
-        """Answer the files whose answers a journal does not have."""
-        nonlocal answered, long
-        first = 0 if log is None else len(log.kept)
+    def outcomes(first: int = 0) -> Iterator[tuple[Path, Prediction | Timeline | BadInput]]:
+        """What becomes of each file, from the `first` on."""
         rows = Manifest(table.rows[max(first - len(own), 0) :], [])
         answering = chain(
             answers.answers(loaded, own[first:], options, windows), answers.answers_of_manifest(loaded, rows, windows)
         )
         for path, answer in zip(paths[first:], answering, strict=True):
-            advance()
-            if isinstance(answer, BadInput):
-                failing(answer)
-                if log is not None:
-                    log.add(path, journal.PROBLEM, str(answer))
-            else:
-                answered += 1
-                long += isinstance(answer, Timeline)
-                if why and isinstance(answer, Prediction):
-                    answer = answers.why(loaded, answer)
-                if plot is not None:
-                    plots.draw_into(plot, answer, drawn)
-                yield path, answer
-
-    def write(to: Path) -> None:
-        nonlocal answered, long
-        made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
-        parts = [] if plot else [own, listed]  # what was answered before cannot be drawn
-        with journal.journal(to, made_from, parts) as log:
-            if log.resumes:
-                note(journal.remark(to, len(log.kept), len(paths)))
-            for entry in log.kept:
-                advance()
-                if entry.kind == journal.PROBLEM:
-                    failing(entry.content)
-                else:
-                    answered += 1
-                    long += entry.kind == Timeline.kind
-            for path, answer in answered_files(log):
-                log.add(path, answer.kind, content_of(kind, path, answer))
-            if answered:
-                write_answers(to, kind, loaded.classes, log.contents())
-        if not answered:
-            raise BadInput(f"{to}: not written, as no file could be classified")
+            count(journal.kind_of(answer), answer)
+            if why and isinstance(answer, Prediction):
+                answer = answers.why(loaded, answer)
+            if plot is not None and not isinstance(answer, BadInput):
+                plots.draw_into(plot, answer, drawn)
+            yield path, answer
 
     with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+        answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            write(to)
+            made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+            parts = [] if plot else [own, listed]  # what was answered before cannot be drawn
+            with journal.journal(to, made_from, parts) as log:
+                if log.resumes:
+                    note(journal.remark(to, len(log.kept), len(paths)))
+                for entry in log.kept:
+                    count(entry.kind, entry.content)
+                for path, answer in outcomes(len(log.kept)):
+                    content = str(answer) if isinstance(answer, BadInput) else content_of(kind, path, answer)
+                    log.add(path, journal.kind_of(answer), content)
+                if some := kinds.total() > kinds[journal.PROBLEM]:
+                    write_answers(to, kind, loaded.classes, log.contents())
+            if not some:
+                raise BadInput(f"{to}: not written, as no file could be classified")
         elif as_json:
-            print_json(answered_files())
+            print_json(answered)
         elif as_csv:
-            print_csv(loaded.classes, answered_files())
+            print_csv(loaded.classes, answered)
         else:
-            print_answers(out, answered_files())
-    if answered and not (printed or to):
+            print_answers(out, answered)
+    failed, long = kinds[journal.PROBLEM], kinds[Timeline.kind]
+    some = kinds.total() > failed
+    if some and not (printed or to):
         out.print("For research; not a medical device.")
     if why and long:
         note(f"--why does not apply to {long} recording{'s' * (long > 1)} classified in windows")
-    if stride is not None and answered and not long:
+    if stride is not None and some and not long:
         note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
-        sys.exit(1 if answered else 2)
+        sys.exit(1 if some else 2)
 
 
 def _passed_over(suffixes: Counter[str]) -> str:

@@ -46,7 +46,7 @@ def export(
         from ecg_rhythm.experiments.run import training_recordings
         from ecg_rhythm.weights import quantise
 
-        recordings = training_recordings(RunFiles(weights[0].parent), data)
+        recordings = training_recordings(RunFiles(weights[0].parent), data, quantise.RECORDINGS)
         with tempfile.TemporaryDirectory() as folder:
             exact = Path(folder) / to.name
             exporting.export(network, metadata, exact)

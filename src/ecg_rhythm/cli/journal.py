@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecg_rhythm import files
-from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classify import whole_parts
 from ecg_rhythm.version import __version__
 from ecg_rhythm.weights.loading import DEFAULT, file_of, weights_of
@@ -184,6 +185,11 @@ def of_files(model: Sequence[Path] | None, manifest: Path | None) -> list[Any]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def kind_of(outcome: Prediction | Timeline | BadInput) -> str:
+    """The kind of an entry for what became of a file."""
+    return PROBLEM if isinstance(outcome, BadInput) else outcome.kind
 
 
 def remark(path: Path, kept: int, of: int) -> str:

@@ -199,7 +199,7 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
         shown = ""
         if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.run.progress)):
             shown = str(found)
-        if run.status is Status.RUNNING and run.quiet >= QUIET:
+        if run.status in (Status.RUNNING, Status.ELSEWHERE) and run.quiet >= QUIET:
             shown = ", ".join(filter(None, (shown, f"no progress for {duration(run.quiet)}")))
         elif run.status is Status.FAILED:
             shown = escape(run.error.splitlines()[0]) if run.error else ""

@@ -284,11 +284,12 @@ def _open(folder: Path) -> Store:
         place = FACTS
         facts: dict[str, Any] = checksums.unsealed((folder / FACTS).read_bytes())
         if not isinstance(facts, dict):
-            raise ValueError(f"there are no facts in {FACTS}")
+            raise ValueError("there are no facts in it")
         place = TABLE
         with checksums.check(folder / TABLE, facts).open(newline="") as table:
             rows = list(csv.DictReader(table))
         lengths = np.array([int(row["length"]) for row in rows], dtype=np.int64)
+        place = f"{FACTS} or {TABLE}"
         samples = np.memmap(folder / SIGNALS, dtype=SAMPLE, mode="r")
         offsets = np.array([int(row["offset"]) for row in rows], dtype=np.int64)
         gains = np.array([row["gain"] for row in rows], dtype=np.float32)
@@ -321,11 +322,9 @@ def _open(folder: Path) -> Store:
             origin=facts["origin"],
             checksums=of_signals,
         )
-    except checksums.Damaged as error:
-        raise BadInput(
-            f"{folder}: this packed data set is damaged ({place}: {error}); remove it and pack again"
-        ) from None
     except PermissionError:
         raise BadInput(f"{folder}: there is no permission to read it; change its permissions") from None
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
-        raise BadInput(f"{folder}: this packed data set is damaged ({error}); remove it and pack again") from None
+        raise BadInput(
+            f"{folder}: this packed data set is damaged ({place}: {error}); remove it and pack again"
+        ) from None

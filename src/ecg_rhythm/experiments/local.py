@@ -23,13 +23,11 @@ from pathlib import Path
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.memory import oom_kills
-from ecg_rhythm.experiments.queue import Attempt, QueuedRun, Status
+from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
 
 GRACE = 3.0
 """Seconds in which a process is to end that is told to."""
-LONGEST_LOOK = 5.0
-"""Seconds between two looks at a process that count at most: if the queue itself was stopped, so may have been that."""
 
 
 class LocalEngine:

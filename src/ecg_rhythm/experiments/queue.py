@@ -19,12 +19,15 @@ from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.training.progress import Progress, read_progress
 
 LOOK, WATCH = 0.1, 0.5
 """Seconds between two looks at runs under way, and between two calls of who watches."""
 STALL = 1800.0
 """Seconds without progress after which a run has stalled. Progress is a batch, not an epoch: the paper's networks take
 seconds for one on a slow core."""
+LONGEST_LOOK = 5.0
+"""Seconds between two looks at a run that count at most: if the queue itself was stopped, so may have been the run."""
 
 
 class Status(StrEnum):
@@ -53,7 +56,9 @@ class QueuedRun:
     error : str
         Why it failed.
     quiet : float
-        Seconds for which it has made no progress while it is under way.
+        Seconds for which it has made no progress while it is under way, here or elsewhere.
+    seen : Progress or None
+        How far it was elsewhere at the last look.
     replaces : str or None
         State of the folder that is to be replaced; None where what is there goes on.
     teacher : QueuedRun or None
@@ -66,6 +71,7 @@ class QueuedRun:
     place: str = ""
     error: str = ""
     quiet: float = 0.0
+    seen: Progress | None = None
     replaces: str | None = None
     teacher: QueuedRun | None = None
 
@@ -183,10 +189,11 @@ def work_off(
     look : float
         Seconds between two looks at what is under way.
     stall : float
-        Seconds without progress after which a run is ended and has failed.
+        Seconds without progress after which a run is ended and has failed. One that another process is at work on
+        has failed, too, but is left to that.
     """
     under_way: dict[int, tuple[QueuedRun, Attempt]] = {}
-    watched = -WATCH
+    watched, looked = -WATCH, time.monotonic()
     try:
         while True:
             for place, (queued, attempt) in list(under_way.items()):
@@ -198,7 +205,10 @@ def work_off(
                     queued.status, queued.error = result
                     _write_error(queued)
                     del under_way[place]
+            passed, looked = min(time.monotonic() - looked, LONGEST_LOOK), time.monotonic()
             for queued in queue:
+                if queued.status is Status.ELSEWHERE:
+                    _look_elsewhere(queued, passed, stall)
                 if queued.status is Status.WAITING and queued.teacher and queued.teacher.status is Status.FAILED:
                     queued.status, queued.error = Status.FAILED, f"its teacher {queued.teacher.spec.title} failed"
             for place, name in enumerate(engine.places):
@@ -223,6 +233,18 @@ def _end_stalled(queued: QueuedRun, attempt: Attempt, stall: float) -> tuple[Sta
     if status is not Status.WAITING:
         return status, ended
     return Status.FAILED, f"it made no progress for {stall / 60:g} minutes and was {ended}; see {queued.run.output}"
+
+
+def _look_elsewhere(queued: QueuedRun, passed: float, stall: float) -> None:
+    """See whether another process makes progress with a run that it holds; `passed` is the time since the last look."""
+    before, queued.seen = queued.seen, read_progress(queued.run.progress)
+    queued.quiet = queued.quiet + passed if queued.seen == before and queued.run.is_claimed else 0.0
+    if queued.quiet >= stall:
+        queued.status = Status.FAILED
+        queued.error = (
+            f"{queued.run.path}: another process is at work on it, but made no progress for {stall / 60:g} minutes; "
+            "end that process, and the same command does this run"
+        )
 
 
 def _write_error(queued: QueuedRun) -> None:

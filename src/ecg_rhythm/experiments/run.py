@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.training.check import check, check_padding
 from ecg_rhythm.training.environment import accelerator_for, describe
 from ecg_rhythm.training.fold import Parts, Trained
+from ecg_rhythm.training.progress import Progress, write_progress
 from ecg_rhythm.training.trainer import Report, Trainer
 from ecg_rhythm.weights import torch_model
 from ecg_rhythm.weights.metadata import Metadata
-from ecg_rhythm.weights.quantise import RECORDINGS
 from ecg_rhythm.weights.run_files import RunFiles
+
+SHOW = 10.0
+"""Seconds between two times that progress within an epoch is written."""
 
 
 def train(
@@ -93,7 +97,7 @@ def train(
         if spec.job.log_en:
             accelerator.init_trackers("tensorboard")
         teacher = None if spec.teacher is None else Run(spec.teacher.folder(logs))
-        trainer = _trainer(spec, store, fold, run, teacher, accelerator, report)
+        trainer = _trainer(spec, store, fold, run, teacher, accelerator, _shown(run, report) if writes else report)
         try:
             trained = trainer.fit()
         except BadInput as error:
@@ -106,6 +110,21 @@ def train(
         if writes:
             run.finish()
         return scores
+
+
+def _shown(run: Run, report: Report) -> Report:
+    """A report that is also written, now and then within an epoch, for those who watch the run or wait for it."""
+    written = time.monotonic()
+
+    def shown(progress: Progress) -> None:
+        nonlocal written
+        if (now := time.monotonic()) - written >= SHOW:
+            written = now
+            with suppress(OSError):  # a disk that is full or away for a while
+                write_progress(run.progress, progress)
+        report(progress)
+
+    return shown
 
 
 def _packages(model: ModelConfig) -> dict[str, str]:
@@ -177,8 +196,8 @@ def _scores(spec: RunSpec, store: Store, trained: Trained, teacher: RunFiles | N
     return scores
 
 
-def training_recordings(run: RunFiles, data: Path) -> list[NDArray[np.float32]]:
-    """Some of the recordings that a finished run was trained on, in mV.
+def training_recordings(run: RunFiles, data: Path, n: int) -> list[NDArray[np.float32]]:
+    """`n` of the recordings that a finished run was trained on, or all if there are fewer, in mV.
 
     Raises
     ------
@@ -189,5 +208,5 @@ def training_recordings(run: RunFiles, data: Path) -> list[NDArray[np.float32]]:
     if scores["data"] != store.fingerprint:
         raise BadInput(f"{data}: {run.path} was trained on other data; name with --data what it was trained on")
     fold = load_split(splits_folder(data) / scores["split"], len(store)).folds[scores["fold"]]
-    chosen = np.random.default_rng(0).permutation(np.array(fold.train))[:RECORDINGS]
+    chosen = np.random.default_rng(0).permutation(np.array(fold.train))[:n]
     return [store.signal(number - 1) for number in chosen.tolist()]

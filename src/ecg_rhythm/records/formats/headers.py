@@ -40,7 +40,7 @@ COUNT = r"(?:adu|adc|lsb|bits?|counts?|digits?|units?)"
 NUMBER = r"(\d{1,12}(?:[.,]\d{1,12})?)"
 PER = r"\s{0,20}/\s{0,20}"
 COUNTS_PER_VOLTAGE = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}\s{{0,20}}{COUNT}{PER}{VOLTAGE}\b", re.IGNORECASE)
-VOLTAGE_PER_COUNT = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}?\s{{0,20}}{VOLTAGE}{PER}{COUNT}\b", re.IGNORECASE)
+VOLTAGE_PER_COUNT = re.compile(rf"[:=,;\t]\s{{0,20}}(?:{NUMBER}\s{{0,20}})?{VOLTAGE}{PER}{COUNT}\b", re.IGNORECASE)
 """What a header says of a gain, such as `200 adu/mV`, or of a resolution, such as `2.5 µV/LSB`."""
 LEAD_LINE = re.compile(r"lead\s*+(?:[,:;=]|(?<=\t))(.*)", re.IGNORECASE)
 THOUSANDS = re.compile(r"\d,\d{3}")

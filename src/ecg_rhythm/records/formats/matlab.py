@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.formats.matlab_fields import most_fields
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 
 CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
 """What holds for a `.mat` file of the challenge without its header; the file itself gives neither."""
-HEADER, BYTE_ORDER_AT, COMPRESSED = 128, 126, 15
-"""Of version 5: bytes before the first variable, where in them the byte order stands, type of a compressed variable."""
+HEADER, BYTE_ORDER_AT, TAG, COMPRESSED = 128, 126, 8, 15
+"""Of version 5: bytes before the first variable, where in them the byte order stands, bytes before the data of a
+variable, type of a compressed one."""
+FIELDS = 4096
+"""A structure may have so many."""
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:
@@ -32,7 +39,7 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
                 f"{path}: this is a .mat of version 7.3; save it in MATLAB with `save(..., '-v7')`, or as WFDB or EDF"
             )
         if version == 1:
-            inflating.check(path, _inflated_size(path))
+            _check_variables(path)
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
     except (*LIBRARY_ERRORS, MatReadError, zlib.error) as error:
         raise BadInput(
@@ -51,8 +58,8 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
     return replace(recording, remarks=(*recording.remarks, "no header, taken as the 2017 challenge's"))
 
 
-def _inflated_size(path: Path) -> int:
-    """How many bytes the variables of a file of version 5 to 7.2 hold; counting ends when there are too many.
+def _check_variables(path: Path) -> None:
+    """Check that the variables of a file of version 5 to 7.2 are no larger, and have no more fields, than they may.
 
     References
     ----------
@@ -61,9 +68,24 @@ def _inflated_size(path: Path) -> int:
     limit, size = inflating.limit(path), 0
     with path.open("rb") as file:
         order = ">" if file.read(HEADER)[BYTE_ORDER_AT:] == b"MI" else "<"
-        while size <= limit and len(tag := file.read(8)) == 8:
-            kind, length = struct.unpack(f"{order}II", tag)
-            after = file.tell() + length
+        for kind, length in _variables(file, order):
             size += inflating.inflated_size(file, length, limit - size) if kind == COMPRESSED else length
-            file.seek(after)
-    return size
+            inflating.check(path, size)
+        file.seek(HEADER)
+        for kind, length in _variables(file, order):
+            if kind == COMPRESSED:
+                content = zlib.decompress(file.read(length))
+            else:
+                file.seek(-TAG, os.SEEK_CUR)
+                content = file.read(TAG + length)
+            if most_fields(content, order) > FIELDS:
+                raise BadInput(f"{path}: one of its structures has over {FIELDS} fields; save the signal as an array")
+
+
+def _variables(file: IO[bytes], order: str) -> Iterator[tuple[int, int]]:
+    """Type and length of each variable that follows; the file is at its data meanwhile."""
+    while len(tag := file.read(TAG)) == TAG:
+        kind, length = struct.unpack(f"{order}II", tag)
+        after = file.tell() + length
+        yield kind, length
+        file.seek(after)
