@@ -5,72 +5,97 @@ What a test does to the start itself (limits, signals, missing modules, variable
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import json
 import os
+import select
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 LONGEST = 120.0
 """Seconds after which a command hangs."""
 ROOT = Path(__file__).parents[1]
+PROGRAM = """#!{python} -SE
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    socket.send_fds(server, [b"."], [0, 1, 2])
+    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    server.shutdown(socket.SHUT_WR)
+    sys.exit(int(server.recv(16) or 1))
+"""
 
 
 def run(
-    *words: object, cwd: Path | None = None, env: dict[str, str] | None = None, given: bytes = b""
+    *words: object, cwd: Path | None = None, env: dict[str, str] | None = None, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """What the command does with some words and standard input, in the shape of `subprocess.run`."""
-    command = [*map(str, words)]
-    with tempfile.TemporaryDirectory() as folder:
-        streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
-        streams[0].write_bytes(given)
-        request = [command, str(cwd or Path.cwd()), dict(os.environ if env is None else env), [*map(str, streams)]]
-        server = _server()
-        hangs = threading.Timer(LONGEST, server.kill)
-        hangs.start()
-        assert server.stdin and server.stdout
-        print(json.dumps(request), file=server.stdin, flush=True)
-        code = server.stdout.readline()
-        hangs.cancel()
-        assert code, f"{command} took over {LONGEST:.0f} s"
-        return subprocess.CompletedProcess(command, int(code), streams[1].read_text(), streams[2].read_text())
+    """What the command does with some words and standard input."""
+    command = [str(program()), *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, env=env, input=given, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
 
 
 @functools.cache
-def _server() -> subprocess.Popen[str]:
-    """Start what commands are forked from; it ends with this process, which holds its standard input."""
-    command = [sys.executable, "-m", __name__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+def program() -> Path:
+    """A file that can be called in place of `ecg-rhythm`; the process behind it ends with this one."""
+    folder = tempfile.TemporaryDirectory()
+    address = f"{folder.name}/socket"
+    server = subprocess.Popen(
+        [sys.executable, "-m", __name__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n"
+    program = Path(folder.name, "ecg-rhythm")
+    program.write_text(PROGRAM.format(python=sys.executable, address=address))
+    program.chmod(0o755)
+    atexit.register(folder.cleanup)  # which keeps it until then
+    return program
 
 
-def _serve() -> None:
-    """Fork for each request, a line of JSON, and answer with the exit code of the process."""
-    from ecg_rhythm.__main__ import main
-
-    gc.freeze()  # a child that collects what was loaded would copy all of it
-    with os.fdopen(os.dup(0)) as requests, os.fdopen(os.dup(1), "w") as answers:
-        for line in requests:  # noqa: B007
-            child = os.fork()
-            if child == 0:
+def _serve(address: str) -> None:
+    """Fork for each caller; this returns in the process that is to be the command."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        print("ready", flush=True)
+        while True:
+            if sys.stdin in select.select([sys.stdin, server], [], [])[0]:
+                sys.exit()  # nobody is left to call
+            caller, _ = server.accept()
+            if os.fork() == 0:
                 break
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
-        else:
-            return
-    words, folder, variables, streams = json.loads(line)
-    for number, path in enumerate(streams):
-        file = os.open(path, os.O_RDWR | os.O_CREAT)
-        os.dup2(file, number)
-        os.close(file)
+            caller.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, streams, _, _ = socket.recv_fds(caller, 1, 3)
+    words, folder, variables = json.loads(b"".join(iter(lambda: caller.recv(1 << 16), b"")))
+    if child := os.fork():
+        for stream in streams:
+            os.close(stream)
+        caller.sendall(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+        os._exit(0)
+    caller.close()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(folder)
     sys.argv = ["ecg-rhythm", *words]
-    main()
 
 
 if __name__ == "__main__":
-    _serve()
+    from ecg_rhythm.__main__ import main
+
+    gc.freeze()  # a process that collects what was loaded would copy all of it
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer a caller
+    _serve(sys.argv[1])
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from scripts import blocks, examples
 from scripts.story import Story
+from tests.commands import program
 
 PAGES = [page for page in blocks.pages() if blocks.blocks_of(page)]
 
@@ -24,6 +26,8 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_blocks_run_and_print_what_the_page_says(page: Path, recordings: Path, tmp_path: Path) -> None:
     shutil.copytree(recordings, tmp_path, dirs_exist_ok=True)
     with Story(page, tmp_path) as story:
+        if "PYTHONPATH" not in story.environment:  # else a page changes the program
+            story.environment["PATH"] = f"{program().parent}{os.pathsep}{story.environment['PATH']}"
         for block in blocks.blocks_of(page):
             printed = story.run(block, small=True)
             assert printed is None or blocks.alike(block, printed), (

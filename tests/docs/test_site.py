@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import sync_playwright
 
 from ecg_rhythm.inference.answers import Prediction, Timeline
@@ -26,12 +27,17 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 
 @pytest.fixture(scope="module")
-def built() -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, with the notebook executed; a broken link, a warning or a failing cell ends the build."""
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.site"], cwd=site.ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    of_all = tmp_path_factory.getbasetemp().parent  # of all processes that run tests: one of them builds it
+    said = of_all / "site.txt"
+    with FileLock(of_all / "site.lock"):
+        if not said.exists():
+            done = subprocess.run(
+                [sys.executable, "-m", "scripts.site"], cwd=site.ROOT, capture_output=True, text=True, check=False
+            )
+            said.write_text("" if done.returncode == 0 else done.stdout + done.stderr)
+    assert said.read_text() == ""
     return site.SITE
 
 

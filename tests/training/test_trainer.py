@@ -6,9 +6,11 @@ import math
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import move_average, schedule
 from ecg_rhythm.training.progress import Progress
 from ecg_rhythm.weights import torch_model
+from tests import commands
 from tests.helpers import model, predict, refusal, spec
 
 KEPT = Path(__file__).parents[1] / "as_written" / "files"
@@ -358,7 +361,7 @@ def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path)
     process.wait()
     assert (folder / "checkpoint.safetensors").exists() and not (folder / "scores.json").exists()
     for logs in (cut, whole):
-        subprocess.run([*command, str(logs)], env=environment, check=True, stdout=subprocess.DEVNULL)
+        assert commands.run(*command[3:], logs, env=environment).returncode == 0
     final = Path("CNN", "tiny_single", "fold0", "phase0.safetensors")
     assert same_weights(cut / final, whole / final)
 
@@ -567,17 +570,16 @@ def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path:
     (tmp_path / "teacher.json").write_text(model(training_parameters__epochs=[1]).model_dump_json())
     for logs in ("one", "two"):
         taught(spec(config), data, tmp_path / logs)
-    words = ["ecg_rhythm", "train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data)]
-    for logs, command in (("one", words), ("two", TWO_PROCESSES + words)):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "--logs", str(tmp_path / logs)],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
+    words = ["train", str(file), "--split", "split_2_3_14", "--device", "cpu", "--data", str(data), "--logs"]
+    alone = commands.run(*words, tmp_path / "one")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        launched = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    with ThreadPoolExecutor() as pool:  # as torchrun does
+        of_each = [os.environ | launched | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+        together = list(pool.map(lambda variables: commands.run(*words, tmp_path / "two", env=variables), of_each))
+    for done in (alone, *together):
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("all of it is in") == 1
+    assert [done.stdout.count("all of it is in") for done in (alone, *together)] == [1, 1, 0]
     one, two = (tmp_path / logs / architecture / "tiny_single" / "fold0" for logs in ("one", "two"))
     for a, b in zip(hotlog(one), hotlog(two), strict=True):
         assert float(a["loss"] or 0) == pytest.approx(float(b["loss"] or 0), rel=1e-3)
