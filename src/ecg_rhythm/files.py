@@ -118,13 +118,24 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 def alone(path: Path, busy: str) -> Iterator[None]:
     """Be the only process that makes `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock_file = path.with_name(f".{path.name}.lock")
+    lock_file = _lock_of(path)
     with held(lock_file, busy):
         try:
             yield
         finally:
             with suppress(OSError):  # it would hide an earlier error
                 lock_file.unlink(missing_ok=True)
+
+
+def remove_lock(path: Path) -> None:
+    """Remove the lock of what is made already, which a process left that was killed right then."""
+    if _lock_of(path).exists():
+        with suppress(BadInput), alone(path, f"{path}: another process is making it"):
+            pass
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 @contextmanager

@@ -145,6 +145,17 @@ def test_fetching_again_does_nothing(small: Published, tmp_path: Path) -> None:
     assert times(tmp_path) == before
 
 
+def test_fetching_again_removes_locks_of_a_process_that_was_killed_when_all_was_made(
+    small: Published, tmp_path: Path
+) -> None:
+    small.fetch(tmp_path)
+    locks = [tmp_path / ".store.lock", tmp_path / "splits" / ".split_5_6_14.lock"]
+    for lock in locks:
+        lock.touch()
+    small.fetch(tmp_path)
+    assert not any(lock.exists() for lock in locks)
+
+
 def test_fetching_again_makes_what_an_interruption_left_out(small: Published, tmp_path: Path) -> None:
     pack_archive(tmp_path, small.archive, small.labels, small.release)
     assert not (tmp_path / "splits").exists()

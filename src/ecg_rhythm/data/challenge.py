@@ -112,6 +112,7 @@ def fetch(
     """
     for folder in (data, data / DOWNLOADS, splits_folder(data)):
         files.remove_left_overs(folder)
+    files.remove_lock(store_folder(data))
     if not (store_folder(data) / "store.json").exists():
         for given in filter(None, (archive, labels)):  # before the other one is downloaded
             if not given.is_file():
@@ -124,7 +125,8 @@ def fetch(
         raise BadInput(f"{data}: it holds another data set ({store.origin}); choose another --data folder")
     for refit in (False, True):
         split = make_split(store.labels_of("v2"), store.classes, refit=refit)
-        if not (folder := splits_folder(data) / split.name).exists():
+        files.remove_lock(folder := splits_folder(data) / split.name)
+        if not folder.exists():
             save_split(split, folder)
         check_split(load_split(folder, len(store)), len(store))
     return store
