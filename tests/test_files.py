@@ -113,7 +113,7 @@ WRITES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "rm
 NOT_KEPT = {
     "records/scratch.py": "temporary copies",
     "records/formats/wfdb_header.py": "a corrected copy, in a temporary folder",
-    "web/worker.py": "uploads and progress, in a temporary folder",
+    "web/upload.py": "uploads, in a temporary folder",
     "records/reading.py": "what standard input gives, in a temporary folder",
 }
 """Modules that write what is not kept."""

@@ -19,7 +19,7 @@ from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.web import worker
 from ecg_rhythm.web.pool import Pool
 from ecg_rhythm.web.service import Service, busy
-from ecg_rhythm.web.worker import Upload
+from ecg_rhythm.web.upload import Upload
 
 
 @dataclass(eq=False)

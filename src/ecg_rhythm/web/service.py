@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from ecg_rhythm.records import ReadOptions
-from ecg_rhythm.web.worker import Upload
+from ecg_rhythm.web.upload import Upload
 
 NAME_LENGTH = 100
 """Most characters of a recording's name."""

@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,9 +29,9 @@ from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
-from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory, scratch
-from ecg_rhythm.records.options import with_options_called
+from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import fill
+from ecg_rhythm.web.upload import Upload, opened
 from ecg_rhythm.weights import onnx_session
 from ecg_rhythm.weights.loading import DEFAULT
 
@@ -43,31 +43,6 @@ PROGRESS = "progress"
 worker is stopped, as lines are only added."""
 
 _loaded: Classifier | None = None
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What a client sent.
-
-    Attributes
-    ----------
-    files : dict of str to bytes
-        Name -> content: one file, or a WFDB header and its signal files. The names are the client's.
-    is_json : bool
-        Whether the content is JSON with `samples`, `fs` and perhaps `unit`.
-    name : str
-        Name of the recording; never a path of this machine.
-    options : ReadOptions
-        Lead, sampling rate and unit that the client gives.
-    most_seconds : float
-        Longest duration allowed.
-    """
-
-    files: dict[str, bytes]
-    is_json: bool
-    name: str
-    options: ReadOptions
-    most_seconds: float
 
 
 def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
@@ -192,84 +167,8 @@ def _classified(
     upload: Upload, folder: Path, progress: Progress = lambda done, of: None
 ) -> Iterator[tuple[Recording, Prediction | Timeline]]:
     """Give an upload's recording and its answer."""
-    # The path has no name of the client's, and no suffix: the content gives the format.
-    path = folder / "upload"
-    own: dict[str, str] = {}
-    try:
-        with scratch.within(folder):
-            if upload.is_json:
-                recording = _samples(upload)
-            else:
-                own = _write(upload, path)
-                recording = replace(records.open_recording(path, upload.options), name=upload.name)
-            if recording.seconds > upload.most_seconds:
-                raise BadInput(
-                    f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the "
-                    f"{upload.most_seconds / 3600:g} h allowed here; send a part of it"
-                )
-            yield recording, classify.answer_recording(_model(), recording, progress=progress)
-    except BadInput as error:
-        message = str(error).replace(str(path.with_suffix(".hea")), upload.name).replace(str(path), upload.name)
-        for ours, name in own.items():
-            message = message.replace(ours, name)
-        # What is --fs on the command line is fs in the query and on the page.
-        raise BadInput(with_options_called(message, r"\1")) from None
-    except MemoryError:
-        raise BadInput(f"{upload.name}: this needs more memory than a request may use; send less") from None
-
-
-def _write(upload: Upload, path: Path) -> dict[str, str]:
-    """Write a single file as `path`; a WFDB header as `path.hea`, and its signal files under new names.
-
-    Returns
-    -------
-    dict of str to str
-        New name -> the client's.
-
-    Raises
-    ------
-    BadInput
-        If the files are not a header and its signal files, or the record has several segments.
-    """
-    headers = [name for name in upload.files if name.endswith(".hea")]
-    if len(upload.files) == 1 and not headers:
-        path.write_bytes(*upload.files.values())
-        return {}
-    if len(headers) != 1:
-        raise BadInput(f"{upload.name}: send one file, or a WFDB header (.hea) and its signal files")
-    lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
-    named = [words for words in lines if words and not words[0].startswith("#")]
-    if not named or "/" in named[0][0]:
-        raise BadInput(f"{headers[0]}: a WFDB record of several segments cannot be sent; use the command line")
-    own: dict[str, str] = {}
-    for words in named[1:]:
-        if words[0] not in upload.files:
-            raise BadInput(f"{headers[0]}: its signal file {words[0]} is missing; send it too")
-        own.setdefault(words[0], f"{path.name}{len(own)}.{'mat' if words[0].endswith('.mat') else 'dat'}")
-        words[0] = own[words[0]]
-    named[0][0] = path.name
-    path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
-    for name, ours in own.items():
-        path.with_name(ours).write_bytes(upload.files[name])
-    return {ours: name for name, ours in own.items()} | {f"{path.name}.hea": headers[0]}
-
-
-def _samples(upload: Upload) -> Recording:
-    """Read the recording in a JSON body."""
-    example = '{"samples": [0.01, 0.02], "fs": 300, "unit": "mV"}'
-    try:
-        content = json.loads(*upload.files.values())
-        fs, unit, values = content.get("fs"), content.get("unit"), content["samples"]
-        good = isinstance(values, list) and {type(value) for value in [*values, fs]} <= {int, float, type(None)}
-        if not good or not isinstance(unit, str | None) or content.keys() - {"samples", "fs", "unit"}:
-            raise ValueError
-        fs = None if fs is None else float(fs)
-        samples = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise BadInput(f"{upload.name}: this JSON cannot be read; send it like {example}") from None
-    rate, of_rate = records.rate(fs, upload.options, upload.name)
-    factor, of_unit = records.scale(unit or "mV", upload.options, upload.name, records.size_of(samples))
-    return in_memory(upload.name, samples, rate, "", factor, [*of_unit, *of_rate])
+    with opened(upload, folder) as recording:
+        yield recording, classify.answer_recording(_model(), recording, progress=progress)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.records.formats.layouts import DATE, DAY, NUMBER, is_missing
+from ecg_rhythm.records.formats.fields import DATE, DAY, NUMBER, is_missing
 
 if TYPE_CHECKING:
     import pandas as pd

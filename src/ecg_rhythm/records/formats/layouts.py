@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,11 +10,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ecg_rhythm.records.formats import headers
+from ecg_rhythm.records.formats.fields import (
+    ARROW,
+    CLOCK,
+    NUMBER,
+    fields_of,
+    has_content,
+    is_clock,
+    is_missing,
+    is_row,
+    number_in,
+    row_of,
+)
 
 JUDGED = 40
 """Lines of numbers by which a layout is judged."""
-ARROW = "->"
-"""What some loggers write between the time and the sample."""
 LAYOUTS = (
     (ARROW, "."),
     (";", ","),
@@ -29,18 +38,6 @@ LAYOUTS = (
     (None, "."),
 )
 """Layouts that are tried: delimiter (None: spaces) and decimal sign."""
-COMMENT = "#"
-MISSING = ("", "-", "*", "na", "nan", "null", "none", "inf", "-inf")
-NUMBER = {
-    ".": re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"),
-    ",": re.compile(r"[-+]?(\d+(,\d*)?|,\d+)([eE][-+]?\d+)?"),
-}
-DATE = r"(?:\d\d?[-./](?:\d\d?|[A-Za-z]{3})[-./](?:\d{4}|\d\d)|\d{4}[-./]\d\d?[-./]\d\d?)"
-DAY = rf"(?:{DATE}[ ,T]{{1,9}}|\d{{1,9}} days? )"
-CLOCK = re.compile(rf"\[?{DAY}?(\d{{1,9}}:)?(\d{{1,9}}):(\d\d)([.,]\d+)?([ ].*)?(Z|[-+]\d\d:?\d\d)?\]?|{DATE}")
-"""Times of day, with or without a date, and dates alone, which tell no rate."""
-IN_SPACES = re.compile(r"\[[^\]]{0,60}\]|\S+")
-"""A field between spaces, or in brackets, as are times in tables of PhysioNet."""
 LETTER = re.compile(r"[^\W\d_]")
 NO_WORD, WHOLE = re.compile(r"[\d,:;=]"), re.compile(r"[-+]?\d+")
 LAST = 5
@@ -56,8 +53,6 @@ SAMPLED, FEWEST = 100, 30
 GROUPED = re.compile(r"[-+]?\d{1,3}(?:[., '\xa0\u202f]\d{3})+(?:[.,]\d+)?")
 DIGITS_ALONE = re.compile(r"^[^a-zA-Z\d]*+\d[^a-zA-Z]*+")
 """A number whose thousands are set apart; digits and signs that are no text."""
-COMMENT_BEHIND = re.compile(rf"[\s,;|]{{1,9}}{COMMENT}.*")
-"""A comment at the end of a row, as LabChart writes them."""
 UNIX = (1e9, 5e9)
 """Moments in s since 1970 with which a file may begin, from 2001 to 2128."""
 
@@ -195,7 +190,7 @@ def _like_rows_below(lines: list[str], layout: Layout) -> Callable[[str, list[st
     """
     used = [i for i in range(layout.columns) if i not in layout.text]
     rows = [row_of(line, layout.delimiter) for line in lines[layout.start :][: 2 * JUDGED] if has_content(line)]
-    below = np.array([[_number(row[i], layout.decimal) for i in used] for row in rows if len(row) == layout.columns])
+    below = np.array([[number_in(row[i], layout.decimal) for i in used] for row in rows if len(row) == layout.columns])
     has_numbers = np.isfinite(below).any(axis=0)
     low = np.where(has_numbers, np.where(np.isfinite(below), below, np.inf).min(axis=0), np.nan)
     high = np.where(has_numbers, np.where(np.isfinite(below), below, -np.inf).max(axis=0), np.nan)
@@ -205,7 +200,7 @@ def _like_rows_below(lines: list[str], layout: Layout) -> Callable[[str, list[st
     def is_like(line: str, fields: list[str]) -> bool:
         nonlocal low, high
         cells = [fields[i] for i in used]
-        values = np.array([_number(cell, layout.decimal) for cell in cells])
+        values = np.array([number_in(cell, layout.decimal) for cell in cells])
         clocks = [i in layout.clocks and is_clock(cell) for i, cell in zip(used, cells, strict=True)]
         good = clocks | ((values >= low - margin) & (values <= high + margin))
         wrong = has_values & ~good & [not is_missing(cell) for cell in cells]
@@ -216,21 +211,6 @@ def _like_rows_below(lines: list[str], layout: Layout) -> Callable[[str, list[st
         return True
 
     return is_like
-
-
-def is_clock(cell: str) -> bool:
-    """Whether a cell is a time of day, a date, or both."""
-    return CLOCK.fullmatch(cell.strip("'")) is not None
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell is empty or a word for no value."""
-    return cell.lower() in MISSING
-
-
-def row_of(line: str, delimiter: str | None) -> list[str]:
-    """The fields of a row without the comment behind it."""
-    return fields_of(COMMENT_BEHIND.sub("", line) if COMMENT in line else line, delimiter)
 
 
 def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
@@ -268,17 +248,7 @@ def _without_other_rows(lines: list[str], layout: Layout) -> Layout:
 def _numbers(line: str, layout: Layout) -> list[float]:
     """The numbers in a row, NaN for all else."""
     fields = row_of(line, layout.delimiter)
-    return [np.nan if i in layout.text else _number(field, layout.decimal) for i, field in enumerate(fields)]
-
-
-def _number(field: str, decimal: str) -> float:
-    """The number that a field is, NaN for anything else."""
-    return float(field.replace(",", ".")) if NUMBER[decimal].fullmatch(field) else np.nan
-
-
-def has_content(line: str) -> bool:
-    """Whether a line is neither empty nor a comment."""
-    return bool(line.strip()) and line[0] != COMMENT
+    return [np.nan if i in layout.text else number_in(field, layout.decimal) for i, field in enumerate(fields)]
 
 
 def _has_decimal_commas(lines: list[str], layout: Layout) -> bool:
@@ -293,22 +263,3 @@ def _has_decimal_commas(lines: list[str], layout: Layout) -> bool:
     # No whole number is written as -0, or with zeros before it.
     padded = [row[0] == "-0" or (len(row[1]) > 1 and row[1][0] == "0") for row in rows]
     return any(padded) and (not names or sum(padded) > 1)
-
-
-def fields_of(line: str, delimiter: str | None) -> list[str]:
-    """The fields of a line."""
-    if delimiter is None:
-        return IN_SPACES.findall(line.replace('"', ""))
-    if delimiter == ARROW:
-        return [field.strip() for field in line.split(ARROW)] if ARROW in line else [line.strip()]
-    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
-
-
-def is_row(fields: list[str], decimal: str, text: frozenset[int] = frozenset()) -> bool:
-    """Whether fields are numbers, except for missing ones, times of day, and columns of text."""
-    fields = [field for i, field in enumerate(fields) if i not in text]
-    numbers = [bool(NUMBER[decimal].fullmatch(field)) for field in fields]
-    rest = [field for field, number in zip(fields, numbers, strict=True) if not number]
-    if not any(numbers):
-        return bool(fields) and fields[0].lower() in MISSING[1:] and all(field.lower() in MISSING for field in fields)
-    return all(field.lower() in MISSING or CLOCK.fullmatch(field.strip("'")) for field in rest)

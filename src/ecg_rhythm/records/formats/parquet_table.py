@@ -14,7 +14,7 @@ from ecg_rhythm.records.arrays import UNITS
 from ecg_rhythm.records.columns import BEGIN
 from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
-from ecg_rhythm.records.formats.layouts import NUMBER, is_clock, is_missing
+from ecg_rhythm.records.formats.fields import NUMBER, is_clock, is_missing
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.recording import Recording

@@ -17,21 +17,18 @@ from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import headers, titles
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
-from ecg_rhythm.records.formats.layouts import (
+from ecg_rhythm.records.formats.fields import (
     ARROW,
     COMMENT,
-    FEWEST,
-    JUDGED,
     MISSING,
     NUMBER,
-    Layout,
     fields_of,
     has_content,
     is_clock,
     is_missing,
-    layout_of,
     row_of,
 )
+from ecg_rhythm.records.formats.layouts import FEWEST, JUDGED, Layout, layout_of
 from ecg_rhythm.records.leads import is_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.personal import is_personal

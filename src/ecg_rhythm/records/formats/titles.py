@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ecg_rhythm.records.formats import headers
-from ecg_rhythm.records.formats.layouts import Layout, fields_of, is_row
+from ecg_rhythm.records.formats.fields import fields_of, is_row
+from ecg_rhythm.records.formats.layouts import Layout
 from ecg_rhythm.records.units import NO_UNITS, is_unit
 
 WORDS_OF_UNITS = {*NO_UNITS, "", "hh:mm:ss.mmm", "sample #"}
