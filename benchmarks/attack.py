@@ -135,10 +135,12 @@ def main() -> None:
     parser.add_argument("attacks", nargs="*", default=ATTACKS, metavar="ATTACK", help=", ".join(ATTACKS))
     parser.add_argument("--seconds", type=float, default=60.0, help="of each")
     parser.add_argument("--requests", type=int, default=5000)
+    parser.add_argument("--to", type=Path, default=Path("build/attack.json"), help="file for the figures")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
     good = strips()
+    measured = {}
     for attack in options.attacks:
         with service(PORT, good) as (address, server):
             if attack == "kill":
@@ -149,7 +151,10 @@ def main() -> None:
                 doing = crowd(address, good, options.seconds, server)
             else:
                 doing = crowd(address, good, options.seconds)
-            print(json.dumps({"attack": attack} | asyncio.run(doing)), flush=True)
+            measured[attack] = asyncio.run(doing)
+            print(json.dumps({"attack": attack} | measured[attack]), flush=True)
+    options.to.parent.mkdir(exist_ok=True)
+    options.to.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 if __name__ == "__main__":

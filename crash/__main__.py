@@ -7,6 +7,7 @@ one sentence. Findings are printed as they come; the table comes at the end.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, help="test this many changes of each command, one failure each")
     parser.add_argument("--part", type=part, default=(1, 1), help="one of several parts, such as 1/2")
     parser.add_argument("--from", type=int, default=1, dest="first", help="leave out the changes before this one")
+    parser.add_argument("--to", type=Path, help="JSON file that gets the row of each command that was tested whole")
     arguments = parser.parse_args()
     if strange := [name for name in arguments.commands if name not in COMMANDS]:
         parser.error(f"there is no command {strange[0]}")
@@ -56,6 +58,9 @@ def main() -> None:
                         kind = "sentence" if verdict.recovered else "NOT RECOVERED"
                         print(f"{kind}: {title}, {manner.name} at {at} ({what}): {verdict.why}", flush=True)
             print(row(title, count), flush=True)
+            if arguments.to and (arguments.points, arguments.part, arguments.first) == (None, (1, 1), 1):
+                rows = json.loads(arguments.to.read_text()) if arguments.to.exists() else {}
+                arguments.to.write_text(json.dumps(rows | {title: count}, indent=1) + "\n")
     except KeyboardInterrupt:
         print("interrupted; so far:")
     finally:
