@@ -26,8 +26,7 @@ import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"."], [0, 1, 2])
-    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
-    server.shutdown(socket.SHUT_WR)
+    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode() + b"\\n")
     sys.exit(int(server.recv(16) or 1))
 """
 
@@ -74,11 +73,18 @@ def _serve(address: str) -> None:
             caller.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, _, _ = socket.recv_fds(caller, 1, 3)
-    words, folder, variables = json.loads(b"".join(iter(lambda: caller.recv(1 << 16), b"")))
+    request = b""
+    while not request.endswith(b"\n"):
+        request += caller.recv(1 << 16)
+    words, folder, variables = json.loads(request)
     if child := os.fork():
         for stream in streams:
             os.close(stream)
-        caller.sendall(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+            if select.select([caller], [], [], 0.01)[0]:  # the caller has ended
+                os.kill(child, signal.SIGTERM)
+                os._exit(0)
+        caller.sendall(str(os.waitstatus_to_exitcode(ended[1])).encode())
         os._exit(0)
     caller.close()
     for number, stream in enumerate(streams):
