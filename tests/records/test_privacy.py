@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import edfio
@@ -16,7 +17,10 @@ import pytest
 import scipy.io
 from pyarrow import parquet
 
+from ecg_rhythm import classify
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference import plots
+from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, read
 from ecg_rhythm.records.personal import is_personal
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
@@ -172,6 +176,16 @@ def test_no_output_says_who_was_recorded(tmp_path: Path, option: list[str]) -> N
     if option == ["--json"]:
         assert len(json.loads(done.stdout)) > 10
         assert not [path for path in (tmp_path / "pictures").iterdir() if SECRETS.search(path.name)]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_no_picture_says_who_was_recorded(tmp_path: Path, name: str, meter: Classifier) -> None:
+    path = WRITERS[name](tmp_path)
+    with suppress(BadInput):
+        picture = plots.as_html(classify(path, model=meter))  # as SVG, which keeps its words as text
+        words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", picture))
+        assert path.stem in words
+        assert not SECRETS.search(words)
 
 
 def test_names_of_columns_are_no_personal_line() -> None:

@@ -26,6 +26,7 @@ from ecg_rhythm.web import openapi
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
 from tests.helpers import onnx_model, predict, refusal
+from tests.records import test_privacy
 from tests.web.clients import client_of
 
 FILE = {"content-type": "application/octet-stream"}
@@ -92,6 +93,20 @@ def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model:
         assert response.status_code == 422
         assert says in response.json()["error"]
         assert "upload" not in response.json()["error"]
+
+
+def test_no_response_says_who_was_recorded(client: TestClient, tmp_path: Path) -> None:
+    answered = 0
+    for number, writer in enumerate(test_privacy.WRITERS.values()):
+        (tmp_path / f"{number}").mkdir()
+        path = writer(tmp_path / f"{number}")
+        files = [("files", (file.name, file.read_bytes())) for file in path.parent.iterdir()]
+        for query in ("signal=1&why=1", "lead=no+such+lead"):
+            response = client.post(f"/api/classify?{query}", files=files if path.suffix == ".hea" else files[:1])
+            assert response.status_code in (200, 422)
+            assert not test_privacy.SECRETS.search(response.text)
+            answered += response.status_code == 200
+    assert answered > 10
 
 
 def test_a_form_gives_the_recordings_name_and_holds_nothing_but_files(client: TestClient, tmp_path: Path) -> None:
