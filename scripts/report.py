@@ -182,6 +182,8 @@ def main() -> None:
         PAGES / "performance.md",
         {"GPU": tables.gpu_speeds(gpu), "curve": tables.curve(gpu["training"]["curve"])},
     )
+    crash = json.loads((RESULTS / "crash.json").read_text())
+    fill(ROOT / "docs" / "develop" / "tests.md", {"cut off": tables.cut_off(crash)})
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}
     fill(
         PAGES / "model-card.md",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -277,3 +278,14 @@ def curve(rows: Sequence[dict[str, float]]) -> str:
         [f"{row['epoch']:.0f}", *(f"{row[name]:.3f}" for name in measures), f"{row['seconds']:.0f} s"] for row in rows
     ]
     return table(["epoch", "loss", "accuracy, validation", "challenge score, validation", "time"], lines)
+
+
+def cut_off(rows: Mapping[str, Mapping[str, int]]) -> str:
+    """At how many changes on the disk each command was cut off, in which ways, and what became of it."""
+    columns = {
+        "changes": "points", "kills": "KILL", "full disks": "FULL", "faulty disks": "FAULT", "same bytes": "same",
+        "one sentence": "sentence", "neither": "faults",
+    }  # fmt: skip
+    whole = sum((Counter(row) for row in rows.values()), Counter[str]())
+    lines = [[f"`{name}`", *(str(row.get(of, 0)) for of in columns.values())] for name, row in rows.items()]
+    return table(["command", *columns], [*lines, ["all", *(str(whole[of]) for of in columns.values())]])
