@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_rhythm.experiments.memory import oom_kills
+from ecg_rhythm.machine import oom_kills
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 7\noom_kill 5\noom_group_kill 1\n"
 CONTROL = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
