@@ -227,6 +227,15 @@ def test_windows_of_one_recording_are_shared(
     assert told == [(i, len(told) - 1) for i in range(len(told))]
 
 
+def test_many_long_recordings_are_shared_themselves(
+    network: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_blocks(monkeypatch)
+    days = [write(tmp_path / f"{i}.npz", 130 + 20 * i, seed=i) for i in range(2 * EACH + 1)]
+    monkeypatch.setattr("ecg_rhythm.records.open_recording", lambda *_: pytest.fail("this process reads a file"))
+    assert all(isinstance(answer, Timeline) for answer in ecg_rhythm.classify(days, network, workers=2))
+
+
 @given(st.lists(st.integers(0, 30), max_size=40), st.data())
 def test_blocks_follow_from_what_comes_after_them(sizes: list[int], data: st.DataObject) -> None:
     most, large = 4, 20
