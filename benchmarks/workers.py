@@ -1,8 +1,8 @@
 """Several processes against one that classify files and a day: `python -m benchmarks.workers [--rounds 5]`.
 
 The command `classify` is timed from start to exit. One process computes in one thread, as a worker does; the third row
-has what one process does that is left to itself, with a thread for each core. They are timed in turn, and the ratio is the
-median of the rounds'. Their answers must be the same to the bit. Needs the challenge set in data/.
+has what one process does that is left to itself, with a thread for each core. They are timed in turn. Ratios are of the
+same round. All answers must be the same to the bit. Needs the challenge set in data/.
 """
 
 from __future__ import annotations
