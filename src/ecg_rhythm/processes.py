@@ -95,18 +95,16 @@ class Worker:
         return self._ask(task, arguments)
 
     @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
-
-    @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process, even one that does not run at the moment, and wait until it has ended."""
+        """End the process, even one that does not run at the moment."""
         self._process.kill()
+
+    def join(self) -> None:
+        """Wait until the process has ended."""
         self._process.wait()
 
     def _ask(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -117,6 +115,9 @@ class Worker:
             _send(request, requests)
             reply = pickle.load(replies)
         except (EOFError, OSError, pickle.UnpicklingError):  # the last, if it died while it wrote
+            self.kill()  # one that still runs has closed the line
+            with suppress(OSError):  # what it has not read is lost
+                requests.close()
             raise Died(how_it_ended(self._process.wait(), self._oom_kills)) from None
         result, error = pickle.loads(reply)
         if error is not None:

@@ -269,7 +269,7 @@ def test_a_file_that_kills_what_works_on_it_is_named_and_others_are_answered(
     files = [write(tmp_path / f"r{i:02}.npz", 3, DEADLY if i == 6 else i % 2) for i in range(20)]
     *found, last = ecg_rhythm.classify([*files, tmp_path / "none.npz"], deadly, workers=2)
     labels = [answer.label if isinstance(answer, Prediction) else str(answer) for answer in found]
-    died = "two processes that worked on it died, the last one killed by signal 9; try it alone, with --workers 1"
+    died = "two processes that worked on it died, the last one killed by signal 9; try it alone, with one worker"
     assert labels == [f"{files[6]}: {died}" if i == 6 else "NA"[i % 2] for i in range(20)]
     assert "none.npz" in str(last)
     long = write(tmp_path / "long.npz", 4000, DEADLY)

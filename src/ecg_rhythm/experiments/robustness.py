@@ -158,7 +158,7 @@ def _applied(kind: Perturbation, strength: float, record: Record, seed: int) -> 
 
 
 def _refuse(job: Path, task: _Task, error: Died) -> NDArray[np.int64]:
-    raise BadInput(f"{job}: two processes that measured it died, the last one {error}; try fewer --workers")
+    raise BadInput(f"{job}: two processes that measured it died, the last one {error}; try fewer workers")
 
 
 def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float]]:

@@ -54,7 +54,15 @@ Answered = tuple[File, Prediction | Timeline | BadInput]
 
 
 class Block(NamedTuple):
-    """Files that are classified together, and their bytes on disk; infinitely many if only this process can read it."""
+    """Files that are classified together.
+
+    Attributes
+    ----------
+    files : list of File
+        The files.
+    bytes : float
+        Their size on disk; infinite for what only this process can read, such as standard input.
+    """
 
     files: list[File]
     bytes: float
@@ -295,4 +303,4 @@ def why(classifier: Classifier, answer: Prediction) -> Prediction:
 
 
 def _of_dead(source: PathLike[str] | str, error: Died) -> str:
-    return f"{source}: two processes that worked on it died, the last one {error}; try it alone, with --workers 1"
+    return f"{source}: two processes that worked on it died, the last one {error}; try it alone, with one worker"

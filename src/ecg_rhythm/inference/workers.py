@@ -61,6 +61,8 @@ class Workers(Generic[State]):
             self._is_closed = True
             for worker in self._workers:
                 worker.kill()
+            for worker in self._workers:
+                worker.join()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -174,4 +176,4 @@ def _same(state: State) -> State:
 
 
 def _refusal(error: NotStarted) -> BadInput:
-    return BadInput(f"{error}; try --workers 1")
+    return BadInput(f"{error}; try one worker")
