@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -46,7 +47,8 @@ class Worker:
     *arguments
         Those of `setup`. Like tasks, they are pickled.
     folder : str, optional
-        Where it makes temporary files, in place of the system's folder: who ends it removes them.
+        Where it makes temporary files, in place of the system's folder. Who ends it removes this folder; it does so
+        itself if this process ends before.
 
     Raises
     ------
@@ -60,7 +62,7 @@ class Worker:
         path = os.pathsep.join(filter(None, sys.path))
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START],
+                [sys.executable, "-P", "-c", START, folder or ""],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": path} | ({"TMPDIR": folder} if folder else {}),
@@ -154,6 +156,8 @@ def _listen(requests: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
         while True:
             calls.put(pickle.load(requests))
     finally:
+        if folder := sys.argv[1]:
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
 

@@ -128,7 +128,7 @@ def test_workers_end_with_their_parent_whatever_they_do(tmp_path: Path, sent: si
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)},
         start_new_session=True,
     )
     assert parent.stdout and parent.stdout.readline() == b"begun\n"
@@ -137,6 +137,7 @@ def test_workers_end_with_their_parent_whatever_they_do(tmp_path: Path, sent: si
     os.killpg(parent.pid, sent)  # as Ctrl-C in a terminal does
     parent.wait(10)
     wait(lambda: not any(Path(f"/proc/{process}").exists() for process in started), 10)
+    assert not list(tmp_path.glob("ecg-rhythm-*")), "temporary folders go, too"
 
 
 # --- files
