@@ -26,7 +26,8 @@ from ecg_rhythm.data import challenge
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.classify import answers
+from ecg_rhythm.inference.classify import File, answers
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.networks.registry import build, epochs_per_phase
 from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches
 from ecg_rhythm.training.environment import accelerator_for
@@ -229,7 +230,8 @@ def grow(files: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         paths = _written(store, Path(folder), 64)
         began = time.process_time()
-        answered = answers(Classifier([_small(store)]), itertools.islice(itertools.cycle(paths), int(files)))
+        named = map(File, itertools.islice(itertools.cycle(paths), int(files)))
+        answered = answers(Workers(Classifier([_small(store)])), named)
         return {"files": sum(1 for _ in answered), "cpu_seconds": time.process_time() - began}
 
 

@@ -22,6 +22,7 @@ from benchmarks import DATA
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.evaluation import metrics, predictions
 from ecg_rhythm.inference import classifier, sliding, smoothing
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
@@ -77,7 +78,7 @@ def days_of(fold: RunFiles, store: Store) -> Iterator[Day]:
     for _ in range(DAYS):
         signal, truth = spliced(store, of_class, rng)
         cutter = SlidingWindow(store.fs, sliding.WINDOW, sliding.STRIDE)
-        windows = np.array(list(sliding.classify_windows(model, cutter.push(signal), store.fs)))
+        windows = np.array(list(sliding.classify_windows(Workers(model), cutter.push(signal), store.fs)))
         step = round(sliding.STRIDE * store.fs)
         steps = smoothing.merged(windows, len(signal) // step, round(sliding.WINDOW / sliding.STRIDE))
         yield Day(truth[step // 2 :: step][: len(steps)], steps)

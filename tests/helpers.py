@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,18 @@ RESGRU = {
     "gru_units": 5,
 }
 LSTM = {"n_lstmneurons": 6, "n_lstmlayers": 2, "bidirectional": True}
+
+
+def processes(of: int, doing: str) -> set[int]:
+    """Processes that a process has started and that run, with these words in their command."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(of)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return {int(line.split()[0]) for line in lines if doing in line}
+
+
+def workers(of: int | None = None) -> set[int]:
+    """Worker processes of a process, by default of this one."""
+    return processes(of or os.getpid(), "ecg_rhythm.processes")
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -116,6 +116,7 @@ def classify(
     stride: float | None = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    workers: int = ...,
 ) -> Prediction | Timeline: ...
 @overload
 def classify(
@@ -128,6 +129,7 @@ def classify(
     stride: float | None = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    workers: int = ...,
 ) -> Prediction | Timeline: ...
 @overload
 def classify(
@@ -141,6 +143,7 @@ def classify(
     stride: float | None = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    workers: int = ...,
 ) -> list[Prediction | Timeline | BadInput]: ...
 def classify(
     source: Any,
@@ -153,6 +156,7 @@ def classify(
     stride: float | None = None,
     coverage: float | None = None,
     why: bool = False,
+    workers: int = 1,
 ) -> Prediction | Timeline | list[Prediction | Timeline | BadInput]:
     """Classify an ECG file, several files, a recording, or samples.
 
@@ -177,6 +181,8 @@ def classify(
         As for `load`, unless the model is loaded already.
     why : bool
         Add to each prediction the seconds that influenced it most, `because`.
+    workers : int
+        Processes that compute at the same time, where there are many files, or a long one.
 
     Returns
     -------
@@ -191,9 +197,11 @@ def classify(
     """
     from ecg_rhythm.inference import classifier
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
+    from ecg_rhythm.inference.workers import Workers
 
     options, windows = _options(lead, fs, unit), answers.Windows(window, stride)
-    return answers.classify(classifier.loaded(model, coverage), source, options, windows, why)
+    with Workers(classifier.loaded(model, coverage), workers) as pool:
+        return answers.classify(pool, source, options, windows, why)
 
 
 def classify_manifest(
@@ -207,6 +215,7 @@ def classify_manifest(
     stride: float | None = None,
     coverage: float | None = None,
     why: bool = False,
+    workers: int = 1,
 ) -> list[Prediction | Timeline | BadInput]:
     """Classify the files of a manifest, a table that says what is known of each file.
 
@@ -219,7 +228,7 @@ def classify_manifest(
         One model, or several that vote.
     fs, lead, unit
         As for `classify`, where the row does not say it.
-    window, stride, coverage, why
+    window, stride, coverage, why, workers
         As for `classify`.
 
     Returns
@@ -242,17 +251,14 @@ def classify_manifest(
 
     from ecg_rhythm.inference import classifier
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
-    from ecg_rhythm.inference.answers import Prediction
+    from ecg_rhythm.inference.workers import Workers
     from ecg_rhythm.records import read_manifest
 
     manifest, windows = read_manifest(Path(path), _options(lead, fs, unit)), answers.Windows(window, stride)
     if manifest.unknown:
         warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)
-    loaded = classifier.loaded(model, coverage)
-    return [
-        answers.why(loaded, answer) if why and isinstance(answer, Prediction) else answer
-        for answer in answers.answers_of_manifest(loaded, manifest, windows)
-    ]
+    with Workers(classifier.loaded(model, coverage), workers) as pool:
+        return list(answers.answers(pool, answers.listed(manifest), windows, why))
 
 
 def stream(

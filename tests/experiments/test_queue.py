@@ -23,11 +23,12 @@ from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan
-from ecg_rhythm.experiments.local import LocalEngine, available_cores, environment_of, gpus, parse_devices
+from ecg_rhythm.experiments.local import LocalEngine, environment_of, gpus, parse_devices
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
 from ecg_rhythm.training.progress import Progress, write_progress
-from tests.helpers import model
+from tests.helpers import model, processes
 
 
 def write_jobs(folder: Path, epochs: int = 2, folds: Sequence[int] = (1, 0), **broken: object) -> Path:
@@ -144,10 +145,7 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path,
 
 def workers(parent: int) -> list[int]:
     """Processes of runs that a process has started."""
-    children = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in children.stdout.splitlines() if "ecg_rhythm run" in line]
+    return sorted(processes(parent, "ecg_rhythm run"))
 
 
 @pytest.mark.parametrize(

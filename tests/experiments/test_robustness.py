@@ -94,12 +94,13 @@ def test_a_job_is_measured_by_folds_it_did_not_train_on(data: Path, tmp_path: Pa
     logs = tmp_path / "logs"
     scores = [train(spec(model(), fold=fold), data, logs, device="cpu") for fold in (0, 1)]
     job = spec(model(), fold=0).folder(logs).parent
-    robustness_command(job, data=data, to=tmp_path / "r.json")
+    robustness_command(job, data=data, to=tmp_path / "r.json", workers=2)
     found = json.loads((tmp_path / "r.json").read_text())
     unchanged = [s["phases"][-1]["test"]["challenge"] for s in scores]
     assert found["rows"][0]["challenge"]["folds"] == pytest.approx(unchanged)
     assert len(found["rows"]) == 1 + sum(len(one.strengths) for one in PERTURBATIONS)
     assert all(sum(shares.values()) == pytest.approx(1) for shares in found["empty"].values())
+    assert found == robustness.measure(job, data)  # in this process alone
 
 
 def test_what_is_no_job_is_refused(data: Path, tmp_path: Path) -> None:

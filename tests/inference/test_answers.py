@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,24 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.classify import Windows
+from ecg_rhythm.inference.classify import File, Windows
 from ecg_rhythm.inference.fields import published
 from ecg_rhythm.inference.tables import columns, row, screen_row
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import ReadOptions, Record
 from tests.helpers import refusal
 
 FS = 100.0
 OPTIONS = ReadOptions(fs=FS, unit="mV")
+WHOLE = Windows()
 OF_BOTH = ("kind", "record", "lead", "fs", "seconds", "missing", "reading")
 """What is said of short and long recordings alike."""
+
+
+def answers(
+    meter: Classifier, paths: Sequence[Path], options: ReadOptions, windows: Windows = WHOLE
+) -> Iterator[Prediction | Timeline | BadInput]:
+    return classify.answers(Workers(meter), [File(path, options) for path in paths], windows)
 
 
 @pytest.fixture
@@ -42,15 +50,13 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def test_long_recordings_get_a_timeline_and_short_ones_a_label(meter: Classifier, paths: list[Path]) -> None:
-    found = list(classify.answers(meter, paths, OPTIONS))
+    found = list(answers(meter, paths, OPTIONS))
     assert [type(answer) for answer in found] == [Timeline, Prediction, BadInput, Timeline, Prediction]
     names = [path.stem for path, answer in zip(paths, found, strict=True) if answer is not found[2]]
     assert [answer.record for answer in found if not isinstance(answer, BadInput)] == names
-    found = list(classify.answers(meter, paths, OPTIONS, Windows(20, 10)))
+    found = list(answers(meter, paths, OPTIONS, Windows(20, 10)))
     assert [type(answer) for answer in found] == [Timeline, Timeline, BadInput, Timeline, Timeline]
-    assert all(
-        isinstance(a, Timeline) and a.stride == 5 for a in classify.answers(meter, paths[:2], OPTIONS, Windows(10))
-    )
+    assert all(isinstance(a, Timeline) and a.stride == 5 for a in answers(meter, paths[:2], OPTIONS, Windows(10)))
     assert "stride 40" in refusal(lambda: Windows(stride=40))  # before anything is printed
 
 
@@ -58,14 +64,14 @@ def test_a_recording_that_is_too_short_does_not_end_a_batch(
     meter: Classifier, paths: list[Path], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "one.npy", np.ones(1))
-    one, short = classify.answers(meter, [tmp_path / "one.npy", paths[1]], ReadOptions(fs=1, unit="mV"))
+    one, short = answers(meter, [tmp_path / "one.npy", paths[1]], ReadOptions(fs=1, unit="mV"))
     assert isinstance(one, BadInput) and str(one).startswith(f"{tmp_path / 'one.npy'}: a single sample is too short")
     assert not isinstance(short, BadInput)
 
 
 def test_answers_are_equal_if_they_say_the_same(meter: Classifier, paths: list[Path]) -> None:
-    long, short, *_ = once = list(classify.answers(meter, paths[:2], OPTIONS))
-    assert once == list(classify.answers(meter, paths[:2], OPTIONS))
+    long, short, *_ = once = list(answers(meter, paths[:2], OPTIONS))
+    assert once == list(answers(meter, paths[:2], OPTIONS))
     assert isinstance(long, Timeline) and isinstance(short, Prediction) and long != short
     assert replace(long, labels=["A", *long.labels[1:]]) != long and replace(short, label="A") != short
     gap = replace(long, probabilities=np.full_like(long.probabilities, np.nan))
@@ -73,7 +79,7 @@ def test_answers_are_equal_if_they_say_the_same(meter: Classifier, paths: list[P
 
 
 def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier, paths: list[Path]) -> None:
-    long, short = classify.answers(meter, paths[:2], OPTIONS)
+    long, short = answers(meter, paths[:2], OPTIONS)
     assert isinstance(long, Timeline)
     assert isinstance(short, Prediction)
     shown = io.StringIO()
@@ -84,7 +90,7 @@ def test_recordings_that_share_a_name_are_shown_by_their_files(meter: Classifier
 
 
 def test_episodes_are_told_of_fibrillation_if_the_model_knows_it(meter: Classifier, paths: list[Path]) -> None:
-    (found,) = classify.answers(meter, paths[:1], OPTIONS)
+    (found,) = answers(meter, paths[:1], OPTIONS)
     assert isinstance(found, Timeline)
     names = {"N": "SR", "A": "AF", "~": "~"}
     other = replace(found, classes=list(names.values()), labels=[names[label] for label in found.labels])
@@ -101,7 +107,7 @@ def write_parquet(path: Path, model: Classifier, found: Sequence[tuple[Path, Pre
 def test_a_table_has_a_row_for_each_answer(
     meter: Classifier, paths: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = zip(paths, classify.answers(meter, paths, OPTIONS), strict=True)
+    pairs = zip(paths, answers(meter, paths, OPTIONS), strict=True)
     found = [(path, answer) for path, answer in pairs if not isinstance(answer, BadInput)]
     print_csv(meter.classes, found)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -127,7 +133,7 @@ def test_a_table_has_a_row_for_each_answer(
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path, suffix: str) -> None:
     beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
-    long, short = (answer for answer in classify.answers(meter, paths[:2], OPTIONS))
+    long, short = (answer for answer in answers(meter, paths[:2], OPTIONS))
     assert isinstance(long, Timeline) and isinstance(short, Prediction)
     plots.draw(long, tmp_path / f"long{suffix}")
     plots.draw(short, tmp_path / f"short{suffix}")
@@ -136,7 +142,7 @@ def test_answers_are_drawn(meter: Classifier, paths: list[Path], tmp_path: Path,
 
 
 def test_a_strip_is_drawn_to_the_scale_of_ecg_paper(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    _, short = classify.answers(meter, paths[:2], OPTIONS)
+    _, short = answers(meter, paths[:2], OPTIONS)
     assert isinstance(short, Prediction)
     plots.draw(short, tmp_path / "strip.svg")
     (path,) = re.findall(r'<g id="patch_2">\s*<path d="([^"]*)"', (tmp_path / "strip.svg").read_text())
@@ -160,7 +166,7 @@ def test_any_name_is_drawn_and_written(
 
 
 def test_a_table_is_written_only_where_it_can_be(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    (short,) = classify.answers(meter, paths[1:2], OPTIONS)
+    (short,) = answers(meter, paths[1:2], OPTIONS)
     assert isinstance(short, Prediction)
     for place in (tmp_path, Path(), Path("/")):
         message = refusal(partial(write_parquet, place, meter, [(paths[1], short)]))
@@ -175,7 +181,7 @@ def test_a_table_is_written_only_where_it_can_be(meter: Classifier, paths: list[
 
 
 def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths: list[Path], tmp_path: Path) -> None:
-    (answer,) = classify.answers(meter, paths[1:2], OPTIONS)
+    (answer,) = answers(meter, paths[1:2], OPTIONS)
     assert not isinstance(answer, BadInput)
     for _ in range(2):  # a second batch draws its own anew
         drawn: set[Path] = set()
@@ -185,7 +191,7 @@ def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths
 
 
 def test_every_published_field_has_a_meaning_a_value_and_a_column_or_none(meter: Classifier, paths: list[Path]) -> None:
-    for answer in classify.answers(meter, paths[:2], OPTIONS):
+    for answer in answers(meter, paths[:2], OPTIONS):
         assert not isinstance(answer, BadInput)
         fields = published(type(answer))
         assert [*answer.as_dict()] == ["kind", *(field.name for field in fields)]
@@ -206,7 +212,7 @@ def test_a_field_that_is_new_is_in_json_and_tables(meter: Classifier, paths: lis
 
         beats: float | None = field(default=None, metadata={"digits": 0, "heading": "beats", "format": ".0f"})
 
-    (answer,) = classify.answers(meter, paths[1:2], OPTIONS)
+    (answer,) = answers(meter, paths[1:2], OPTIONS)
     assert isinstance(answer, Prediction)
     longer = Longer(**vars(answer), beats=41.2)
     assert longer.as_dict() == answer.as_dict() | {"beats": 41.2}

@@ -23,7 +23,8 @@ from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.answers import Prediction
-from ecg_rhythm.inference.classify import CHUNK, answers
+from ecg_rhythm.inference.classify import FILES, File, answers
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record
 from ecg_rhythm.weights import export, onnx_model, quantise, torch_model
@@ -238,7 +239,7 @@ def test_files_that_cannot_be_read_are_said_and_the_rest_go_on(job: Path, tmp_pa
     short = signals(1)[0][2][:50, None].astype(np.float64)
     wfdb.wrsamp("short", 100, ["mV"], ["ECG"], p_signal=short, write_dir=str(tmp_path))
     names = ["r000", "missing", "bad", "r001", "short", "r002"]
-    found = list(answers(classifier.load(job), [tmp_path / name for name in names]))
+    found = list(answers(Workers(classifier.load(job)), [File(tmp_path / name) for name in names]))
     for name, answer in zip(names, found, strict=True):
         if name.startswith("r"):
             assert isinstance(answer, Prediction) and answer.record == name
@@ -252,18 +253,18 @@ def test_any_number_of_files_is_answered_in_order_while_few_are_in_memory(job: P
         wfdb.wrsamp(name, 100, ["mV"], ["ECG"], p_signal=signal[:, None].astype(np.float64), write_dir=str(tmp_path))
     asked: list[str] = []
 
-    def endless() -> Iterator[Path]:
+    def endless() -> Iterator[File]:
         for name in cycle(names):
             asked.append(name)
-            yield tmp_path / name
+            yield File(tmp_path / name)
 
-    found = answers(classifier.load(job), endless())
+    found = answers(Workers(classifier.load(job)), endless())
     first = next(found)
     assert isinstance(first, Prediction)
-    assert len(asked) == CHUNK
-    for i, answer in enumerate(islice(found, CHUNK + 3), start=1):
+    assert len(asked) == FILES
+    for i, answer in enumerate(islice(found, FILES + 3), start=1):
         assert isinstance(answer, Prediction) and answer.record == asked[i]
-    assert len(asked) == 2 * CHUNK
+    assert len(asked) == 2 * FILES
 
 
 @pytest.mark.parametrize("signal", [np.full(300, np.nan), np.zeros((2, 300)), np.zeros(20)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -19,7 +18,7 @@ from pydantic import TypeAdapter
 
 from ecg_rhythm.web import openapi, worker
 from ecg_rhythm.web.service import Limits
-from tests.helpers import onnx_model
+from tests.helpers import onnx_model, workers
 from tests.web.clients import client_of
 
 FILE = {"content-type": "application/octet-stream"}
@@ -123,31 +122,27 @@ def test_a_file_that_says_how_far_a_job_is_may_end_within_a_line(tmp_path: Path)
         assert worker.windows_done(tmp_path) == says
 
 
-def processes() -> set[int | None]:
-    return {process.pid for process in multiprocessing.active_children()}
-
-
 def test_a_job_that_is_cancelled_ends_its_process_and_leaves_nothing(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body, before = recording(tmp_path, DAYS), processes()
+    body, before = recording(tmp_path, DAYS), workers()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with client_of(model, Limits(workers=1, held=2 * len(body))) as client:
         first, second = (started(client, body) for _ in range(2))
         assert client.post("/api/jobs", content=body, headers=FILE).status_code == 503  # its body would be a third
         wait(lambda: state_of(client, first)["done"] > 0)
         assert state_of(client, second)["state"] == "waiting"
-        working = processes() - before
+        working = workers() - before
         for job in (second, first):
             assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
             for response in (client.get(f"/api/jobs/{job['id']}"), client.delete(f"/api/jobs/{job['id']}")):
                 assert response.status_code == 404
                 assert "there is no such job: it was cancelled" in response.json()["error"]
-        wait(lambda: not working & processes() and not list(tmp_path.glob("ecg-rhythm-*")))
+        wait(lambda: not working & workers() and not list(tmp_path.glob("ecg-rhythm-*")))
         job = started(client, body)  # there is room for its body again, and a new process
         wait(lambda: state_of(client, job)["done"] > 0)
     assert [path.name for path in tmp_path.iterdir()] == ["r.npz"]  # closing cancels, too
-    assert processes() <= before
+    assert workers() <= before
 
 
 def test_jobs_are_limited_and_finished_ones_give_way(client: TestClient, tmp_path: Path) -> None:
@@ -184,7 +179,7 @@ def test_what_a_request_has_no_time_for_is_done_as_a_job(model: Path, tmp_path: 
 
 
 def test_a_job_that_fails_says_why_and_the_next_is_done(model: Path, tmp_path: Path) -> None:
-    long, before = recording(tmp_path, DAYS), processes()
+    long, before = recording(tmp_path, DAYS), workers()
 
     def refused(client: TestClient, job: dict[str, Any], status: int, says: str) -> None:
         said = finished(client, job)
@@ -198,7 +193,7 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(model: Path, tmp_path: P
         job = started(client, long)
         wait(lambda: state_of(client, job)["done"] > 0)
         while state_of(client, job)["state"] == "running":
-            for process in processes() - before:
+            for process in workers() - before:
                 os.kill(process or 0, signal.SIGKILL)
             time.sleep(0.05)
         refused(client, job, 503, "process")

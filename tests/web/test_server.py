@@ -23,8 +23,8 @@ import pytest
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.server import Server
 from ecg_rhythm.web.service import Limits
-from tests.helpers import onnx_model
-from tests.web.test_jobs import processes, wait
+from tests.helpers import onnx_model, workers
+from tests.web.test_jobs import wait
 
 FILE = {"content-type": "application/octet-stream"}
 STRIP = b"# fs = 100 Hz\necg mV\n" + b"\n".join(b"%.3f" % value for value in np.sin(np.arange(2000) / 7))
@@ -197,19 +197,19 @@ def test_the_work_of_a_client_that_has_gone_is_ended_and_leaves_nothing(
 
 
 def test_a_worker_that_died_is_replaced(model: Path) -> None:
-    before = processes()
+    before = workers()
     with serving(model, Limits(workers=2)) as at, ThreadPoolExecutor() as clients:
         assert post(at).status_code == 200
-        for process in processes() - before:  # while it has nothing to do
-            os.kill(process or 0, signal.SIGKILL)
+        for process in workers() - before:  # while it has nothing to do
+            os.kill(process, signal.SIGKILL)
         wait(lambda: health(at).json()["workers"] == 0)
         assert post(at).status_code == 200
         known = health(at).json()
         assert (known["status"], known["workers"], known["deaths"]) == ("ok", 1, 1)
         answer = clients.submit(post, at, body=days())
         wait(lambda: health(at).json()["requests"] == 1)
-        for process in processes() - before:  # while it has a task, which another gets
-            os.kill(process or 0, signal.SIGKILL)
+        for process in workers() - before:  # while it has a task, which another gets
+            os.kill(process, signal.SIGKILL)
         assert answer.result().status_code == 200
         assert health(at).json()["deaths"] == 2
 
@@ -231,14 +231,14 @@ def test_health_says_when_no_worker_can_be_started_and_when_one_can_again(model:
 
 
 def test_a_stop_refuses_what_it_does_not_wait_for(model: Path) -> None:
-    before = processes()
+    before = workers()
     with ThreadPoolExecutor() as clients, serving(model, Limits(workers=1, stopping=1)) as at:
         answer, slow, idle = clients.submit(post, at, body=days()), sent(at, head(9)), sent(at, b"GET / HTT")
         wait(lambda: health(at).json()["requests"] == 1)
     refused = answer.result()
     assert (refused.status_code, refused.json()["error"]) == (503, "the server is being stopped; come again later")
     assert rest(slow) == rest(idle) == b""
-    assert processes() <= before
+    assert workers() <= before
 
 
 def test_the_command_ends_at_sigterm_and_says_how_others_reach_it(model: Path) -> None:

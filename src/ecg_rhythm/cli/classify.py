@@ -7,7 +7,6 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from ecg_rhythm.cli.answers import (
     print_json,
     write_answers,
 )
-from ecg_rhythm.cli.console import USE, app, complain, err, hertz, note, out
+from ecg_rhythm.cli.console import USE, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
 
 STANDARD_OUTPUT = 1
@@ -87,13 +86,16 @@ def classify(
     ] = None,
     parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
     from ecg_rhythm.cli import journal
     from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
+    from ecg_rhythm.inference import workers as processes
     from ecg_rhythm.inference.answers import Prediction, Timeline
+    from ecg_rhythm.machine import available_cores
     from ecg_rhythm.records.manifest import COLUMNS, Manifest
     from ecg_rhythm.weights.loading import DEFAULT
 
@@ -111,8 +113,7 @@ def classify(
     table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
     if table.unknown:
         note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
-    listed = [row.path for row in table.rows]
-    paths = [*own, *listed]
+    named = [*(answers.File(path, options) for path in own), *answers.listed(table)]
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv
@@ -134,26 +135,24 @@ def classify(
 
     def outcomes(first: int = 0) -> Iterator[tuple[Path, Prediction | Timeline | BadInput]]:
         """What becomes of each file, from the `first` on."""
-        rows = Manifest(table.rows[max(first - len(own), 0) :], [])
-        answering = chain(
-            answers.answers(loaded, own[first:], options, windows), answers.answers_of_manifest(loaded, rows, windows)
-        )
-        for path, answer in zip(paths[first:], answering, strict=True):
+        for file, answer in zip(named[first:], answers.answers(pool, named[first:], windows, why), strict=True):
             count(journal.kind_of(answer), answer)
-            if why and isinstance(answer, Prediction):
-                answer = answers.why(loaded, answer)
             if plot is not None and not isinstance(answer, BadInput):
                 plots.draw_into(plot, answer, drawn)
-            yield path, answer
+            yield Path(file.path), answer
 
-    with counting(None if printed and out.is_terminal else bar, len(paths)) as advance:
+    with (
+        processes.Workers(loaded, workers or available_cores()) as pool,
+        counting(None if printed and out.is_terminal else bar, len(named)) as advance,
+    ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
             made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
-            parts = [] if plot else [own, listed]  # what was answered before cannot be drawn
-            with journal.journal(to, made_from, parts) as log:
+            # What was answered before cannot be drawn.
+            blocks = ([Path(file.path) for file in block.files] for block in answers.blocks([] if plot else named))
+            with journal.journal(to, made_from, blocks) as log:
                 if log.resumes:
-                    note(journal.remark(to, len(log.kept), len(paths)))
+                    note(journal.remark(to, len(log.kept), len(named)))
                 for entry in log.kept:
                     count(entry.kind, entry.content)
                 for path, answer in outcomes(len(log.kept)):

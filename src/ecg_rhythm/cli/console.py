@@ -84,6 +84,12 @@ out, err = console(sys.stdout), console(sys.stderr)
 
 Data = Annotated[Path, typer.Option(help="Folder of the packed data set and its splits.")]
 Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Processes that compute at the same time. Default: one for each core.", show_default=False
+    ),
+]
 
 
 def complain(message: object, console: Console = err) -> None:

@@ -10,24 +10,21 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
-from ecg_rhythm import files
+from ecg_rhythm import files, records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Prediction, Timeline
-from ecg_rhythm.inference.classify import whole_parts
 from ecg_rhythm.version import __version__
 from ecg_rhythm.weights.loading import DEFAULT, file_of, weights_of
 
 PROBLEM = "problem"
 """Kind of an entry whose content is why there is no answer."""
-BESIDE = ("", ".hea", ".dat", ".mat")
-"""Suffixes of the files that a recording may consist of."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class Journal:
 
 
 @contextmanager
-def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iterator[Journal]:
+def journal(path: Path, made_from: Any, blocks: Iterable[Sequence[Path]]) -> Iterator[Journal]:
     """Open the journal of a file that is to be made, for this process alone; it is removed when all went well.
 
     Parameters
@@ -90,8 +87,8 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
         The file.
     made_from : JSON value
         What the answers follow from; a journal of something else starts again.
-    parts : sequence of sequence of Path
-        The files to answer. Those of a part are classified together.
+    blocks : iterable of sequence of Path
+        The files to answer. Those of a block are classified together, and are kept together.
 
     Raises
     ------
@@ -108,7 +105,7 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
         with journal_file as file:
             with files.blaming(path), place.open("rb") as before:
                 resumes = os.fstat(file.fileno()).st_size > 0
-                kept, end = _kept(before, parts) if before.readline() == _line(made_from) else ([], 0)
+                kept, end = _kept(before, blocks) if before.readline() == _line(made_from) else ([], 0)
                 file.truncate(end)
                 if not end:
                     _append(file, made_from)
@@ -117,27 +114,22 @@ def journal(path: Path, made_from: Any, parts: Sequence[Sequence[Path]]) -> Iter
             place.unlink()
 
 
-def _kept(file: IO[bytes], parts: Sequence[Sequence[Path]]) -> tuple[list[Entry], int]:
-    """The entries that hold for these files, and where the last one ends.
+def _kept(file: IO[bytes], blocks: Iterable[Sequence[Path]]) -> tuple[list[Entry], int]:
+    """The entries that hold for these files, of whole blocks, and where the last one ends."""
+    kept: list[Entry] = []
+    end, entries = 0, _entries(file)
+    for block in blocks:
+        read = [(path, Entry(**content), after) for path, (content, after) in zip(block, entries, strict=False)]
+        if len(read) < len(block) or not all(_holds(entry, path) for path, entry, _ in read):
+            break
+        kept += [entry for _, entry, _ in read]
+        end = read[-1][2]
+    return kept, end
 
-    They are as many as leave what follows classified in the same batches as it would have been: so it is the same to
-    the bit.
-    """
-    paths = [path for part in parts for path in part]
-    found: list[tuple[Entry, int]] = []
-    for path, (content, end) in zip(paths, _entries(file), strict=False):
-        entry = Entry(**content)
-        if entry.file != str(path) or not entry.state or entry.state != _state(path):
-            break
-        found.append((entry, end))
-    count = 0
-    for part in parts:
-        own = [entry.kind == Timeline.kind for entry, _ in found[count : count + len(part)]]
-        whole = len(own) == len(part)
-        count += len(part) if whole else whole_parts(own)
-        if not whole:
-            break
-    return [entry for entry, _ in found[:count]], found[count - 1][1] if count else 0
+
+def _holds(entry: Entry, path: Path) -> bool:
+    """Whether an entry is of this file, which is as it was."""
+    return bool(entry.state) and (entry.file, entry.state) == (str(path), _state(path))
 
 
 def _entries(file: IO[bytes]) -> Iterator[tuple[Any, int]]:
@@ -167,12 +159,7 @@ def _line(content: Any) -> bytes:
 
 def _state(path: Path) -> list[list[int]]:
     """Size and time of each file that a recording consists of; none of what is no file, such as standard input."""
-    states = []
-    for suffix in BESIDE:
-        with suppress(OSError, ValueError):
-            found = os.stat(path.with_suffix(suffix) if suffix and path.name else path)  # noqa: PTH116
-            states.append([found.st_size, found.st_mtime_ns])
-    return states
+    return [[found.st_size, found.st_mtime_ns] for found in records.states(path)]
 
 
 def of_files(model: Sequence[Path] | None, manifest: Path | None) -> list[Any]:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from ecg_rhythm import checksums, files
-from ecg_rhythm.cli.console import COMPARE, Data, Logs, app, complain, new_table, note, out
+from ecg_rhythm.cli.console import COMPARE, Data, Logs, Workers, app, complain, new_table, note, out
 from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
@@ -127,13 +127,16 @@ def robustness(
     part: Annotated[str, typer.Option(help="Part to score: test, or valid (for choosing between models).")] = "test",
     every: Annotated[int, typer.Option(min=1, help="Use only every N-th recording.")] = 1,
     to: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    workers: Workers = None,
     data: Data = Path("data"),
 ) -> None:
     """Score a finished job on perturbed recordings: noise, gaps, other sampling rates, other gains."""
     from ecg_rhythm.experiments.robustness import measure
+    from ecg_rhythm.machine import available_cores
 
     with out.status("measuring") as status:
-        measured = measure(job, data, part=part, every=every, report=status.update)
+        number = workers or available_cores()
+        measured = measure(job, data, part=part, every=every, workers=number, report=status.update)
     print_robustness(out, measured)
     if to is not None:
         files.write_json(to, measured)

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
-from ecg_rhythm.experiments.memory import oom_kills
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
+from ecg_rhythm.machine import available_cores, how_it_ended, oom_kills
 
 GRACE = 3.0
 """Seconds in which a process is to end that is told to."""
@@ -134,12 +134,7 @@ class _Process:
     def _why(self, code: int) -> str:
         with suppress(ValueError):  # it said nothing, or died while it spoke
             return str(json.loads(self.error)).strip()
-        ended = f"ended with exit code {code}"
-        if code < 0:
-            counts = self.oom_kills_before, oom_kills()
-            out_of_memory = code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
-            ended = f"killed by signal {-code}" + ", as memory ran out" * out_of_memory
-        return f"{ended}; see {self.run.output}"
+        return f"{how_it_ended(code, self.oom_kills_before)}; see {self.run.output}"
 
 
 def environment_of(device: str, runs: int) -> dict[str, str]:
@@ -150,13 +145,6 @@ def environment_of(device: str, runs: int) -> dict[str, str]:
     threads = str(max(available_cores() // runs, 1))
     variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def parse_devices(text: str) -> list[str]:

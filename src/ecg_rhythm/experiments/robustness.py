@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import islice, product
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.data.store import open_store
+from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.evaluate import OverFolds, over_folds
 from ecg_rhythm.evaluation.metrics import score
@@ -18,13 +20,18 @@ from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.workers import Workers
+from ecg_rhythm.processes import Died
 from ecg_rhythm.records import Record, fill_gaps
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
 from ecg_rhythm.weights.run_files import finished_folds
 
 EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
-AT_ONCE = 512
+AT_ONCE = 64
 """Recordings that are classified at once."""
+NONE = "none"
+"""What the row without a perturbation is called."""
+KINDS = {kind.name: kind for kind in PERTURBATIONS}
 
 
 class Row(TypedDict):
@@ -48,7 +55,13 @@ class Robustness(TypedDict):
 
 
 def measure(
-    job: Path, data: Path, *, part: str = "test", every: int = 1, report: Callable[[str], None] = lambda what: None
+    job: Path,
+    data: Path,
+    *,
+    part: str = "test",
+    every: int = 1,
+    workers: int = 1,
+    report: Callable[[str], None] = lambda what: None,
 ) -> Robustness:
     """Score all finished folds of a job under every perturbation.
 
@@ -62,13 +75,15 @@ def measure(
         The recordings to judge by: those of the test part, or, to choose between models, of the validation part.
     every : int
         Use only every such recording of each fold's part.
+    workers : int
+        Processes that compute at the same time.
     report : callable
         Called with the name of what is measured next.
 
     Raises
     ------
     BadInput
-        If no fold is finished, the data set is another, or there is no such part.
+        If no fold is finished, the data set is another, there is no such part, or worker processes die.
     """
     store = open_store(data)
     folds = finished_folds(job)
@@ -85,46 +100,65 @@ def measure(
     models = [classifier.load(fold.path) for fold in folds.values()]
     positions = {name: i for i, name in enumerate(store.names)}
     chosen = [[positions[name] for name in table.records] for table in tables]
+    changes = _changes()
 
-    def record(position: int) -> Record:
-        return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
+    def tasks() -> Iterator[_Task]:
+        for (kind, strength), (fold, own) in product(changes, enumerate(chosen)):
+            for part in classifier.batched(own, AT_ONCE):
+                yield _Task(fold, kind, strength, part, [_record(store, position) for position in part])
 
     rows = []
-    for name, unit, strength, change in _changes():
-        report(name if strength is None else f"{name} {strength:g} {unit}")
-        values = [
-            score(table.targets, _labels(model, (change(record(i), i) for i in own)), store.classes)["challenge"]
-            for model, table, own in zip(models, tables, chosen, strict=True)
-        ]
-        rows.append(Row(perturbation=name, unit=unit, strength=strength, challenge=over_folds(values)))
+    with Workers(models, workers) as pool:
+        labels = pool.map(_labels, tasks(), partial(_refuse, job))
+        for kind, strength in changes:
+            unit = "" if kind == NONE else KINDS[kind].unit
+            report(kind if kind == NONE else f"{kind} {strength:g} {unit}")
+            values = []
+            for table, own in zip(tables, chosen, strict=True):
+                found = list(islice(labels, -(-len(own) // AT_ONCE)))
+                values.append(score(table.targets, np.concatenate(found), store.classes)["challenge"])
+            shown = None if kind == NONE else strength
+            rows.append(Row(perturbation=kind, unit=unit, strength=shown, challenge=over_folds(values)))
     report("signals that contain no ECG")
     return Robustness(part=part, recordings=sum(map(len, chosen)), rows=rows, empty=_empty(models, store.fs))
 
 
-def _changes() -> list[tuple[str, str, float | None, Callable[[Record, int], Record]]]:
-    changes: list[tuple[str, str, float | None, Callable[[Record, int], Record]]] = [
-        ("none", "", None, lambda record, seed: record)
-    ]
-    for kind in PERTURBATIONS:
-        for strength in kind.strengths:
-            changes.append((kind.name, kind.unit, strength, _applied(kind, strength)))
-    return changes
+class _Task(NamedTuple):
+    """Recordings to perturb and to classify by the model of a fold; each position is the seed of its perturbation."""
+
+    fold: int
+    kind: str
+    strength: float
+    positions: list[int]
+    recordings: list[Record]
 
 
-def _applied(kind: Perturbation, strength: float) -> Callable[[Record, int], Record]:
-    def change(record: Record, seed: int) -> Record:
-        signal, fs = kind.applied(record.signal, record.fs, strength, seed)
-        return replace(record, signal=signal, fs=fs)
-
-    return change
+def _changes() -> list[tuple[str, float]]:
+    """Name and strength of each perturbation; the first is none."""
+    return [(NONE, 0.0), *((kind.name, strength) for kind in PERTURBATIONS for strength in kind.strengths)]
 
 
-def _labels(model: Classifier, recordings: Iterable[Record]) -> NDArray[np.int64]:
-    labels: list[int] = []
-    for part in classifier.batched(recordings, AT_ONCE):
-        predictions = model.classify([fill_gaps(record, record.name) for record in part])
-        labels += [model.classes.index(prediction.label) for prediction in predictions]
-    return np.array(labels, dtype=np.int64)
+def _record(store: Store, position: int) -> Record:
+    return Record(name=store.names[position], signal=store.signal(position), fs=store.fs, lead="")
+
+
+def _labels(models: Sequence[Classifier], task: _Task) -> NDArray[np.int64]:
+    """Predicted class of each recording, as an index."""
+    model, changed = models[task.fold], task.recordings
+    if task.kind != NONE:
+        kind = KINDS[task.kind]
+        changed = [_applied(kind, task.strength, *one) for one in zip(changed, task.positions, strict=True)]
+    predictions = model.classify([fill_gaps(record, record.name) for record in changed])
+    return np.array([model.classes.index(prediction.label) for prediction in predictions], dtype=np.int64)
+
+
+def _applied(kind: Perturbation, strength: float, record: Record, seed: int) -> Record:
+    signal, fs = kind.applied(record.signal, record.fs, strength, seed)
+    return replace(record, signal=signal, fs=fs)
+
+
+def _refuse(job: Path, task: _Task, error: Died) -> NDArray[np.int64]:
+    raise BadInput(f"{job}: two processes that measured it died, the last one {error}; try fewer workers")
 
 
 def _empty(models: Sequence[Classifier], fs: float) -> dict[str, dict[str, float]]:

@@ -1,11 +1,19 @@
-"""Files, recordings or samples -> an answer each: a prediction of a strip, a timeline of a long recording."""
+"""Files, recordings or samples -> an answer each: a prediction of a strip, a timeline of a long recording.
+
+Files are divided into blocks, which follow from the files alone. Those of a block are classified together. So answers
+are the same to the bit however many processes share the blocks, and where an interrupted command goes on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import chain, groupby, islice
+from math import inf
 from os import PathLike, fspath
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
@@ -14,13 +22,50 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.sliding import WINDOW, check
 from ecg_rhythm.inference.timeline import LONG, Progress, timeline
+from ecg_rhythm.inference.workers import EACH, Workers
+from ecg_rhythm.processes import Died
 from ecg_rhythm.records import Manifest, ReadOptions, Record, Recording
 from ecg_rhythm.records.options import with_options_called
 
-CHUNK = 512
-"""Files held in memory at once."""
+FILES, BYTES = 64, 8 * 2**20
+"""Most files of a block, and most bytes of theirs on disk; a larger file is a block by itself."""
 
-Answered = TypeVar("Answered", Prediction | Timeline, Prediction | Timeline | BadInput)
+
+class File(NamedTuple):
+    """A file to classify.
+
+    Attributes
+    ----------
+    path : path
+        The file; `-` is standard input.
+    options : ReadOptions or BadInput
+        Lead, sampling rate and unit if the user says them, or what is wrong with what the user says.
+    where : str
+        The manifest that names it and the line there, for messages.
+    """
+
+    path: PathLike[str] | str
+    options: ReadOptions | BadInput = ReadOptions()
+    where: str = ""
+
+
+Answered = tuple[File, Prediction | Timeline | BadInput]
+"""A file, and its answer or why there is none."""
+
+
+class Block(NamedTuple):
+    """Files that are classified together.
+
+    Attributes
+    ----------
+    files : list of File
+        The files.
+    bytes : float
+        Their size on disk; infinite for what only this process can read, such as standard input.
+    """
+
+    files: list[File]
+    bytes: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +96,7 @@ class Windows:
 
 
 def classify(
-    classifier: Classifier, source: Any, options: ReadOptions, windows: Windows, with_reasons: bool
+    workers: Workers[Classifier], source: Any, options: ReadOptions, windows: Windows, with_reasons: bool
 ) -> Prediction | Timeline | list[Prediction | Timeline | BadInput]:
     """Classify what `ecg_rhythm.classify` takes.
 
@@ -60,19 +105,15 @@ def classify(
     BadInput
         If the source is of another kind, or a single one cannot be classified.
     """
-
-    def finished(answer: Answered) -> Answered:
-        return why(classifier, answer) if with_reasons and isinstance(answer, Prediction) else answer
-
     if isinstance(source, str | PathLike):
-        (answer,) = answers(classifier, [source], options, windows)
+        (answer,) = answers(workers, [File(source, options)], windows, with_reasons)
         if isinstance(answer, BadInput):
             raise answer
-        return finished(answer)
+        return answer
     if isinstance(source, Recording | Record):
         if given := [one.name for one in fields(options) if getattr(options, one.name) is not None]:
             raise BadInput(f"{given[0]}: the recording has been read already; give {given[0]} to `read`")
-        return finished(answer_recording(classifier, source, windows))
+        return answer_recording(workers, source, windows, with_reasons)
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray | Mapping | Set):
         kinds = "a file, a list of files, a recording or samples"
         raise BadInput(f"source: {type(source).__name__} cannot be classified; give {kinds}")
@@ -80,18 +121,20 @@ def classify(
     if getattr(values, "ndim", 1) == 1 and isinstance(next(iter(values), None), str | PathLike):
         if others := [one for one in values if not isinstance(one, str | PathLike)]:
             raise BadInput(f"source: {others[0]!r} is not a path; give paths alone, or samples alone")
-        return [finished(answer) for answer in answers(classifier, values, options, windows)]
+        return list(answers(workers, (File(path, options) for path in values), windows, with_reasons))
     if options.lead is not None:
         raise BadInput("lead: samples are of a single lead; leave it out")
     if options.fs is None:
         raise BadInput("fs: give the sampling rate of the samples in Hz")
-    return finished(answer_recording(classifier, records.of_signal(values, options.fs, unit=options.unit), windows))
+    recording = records.of_signal(values, options.fs, unit=options.unit)
+    return answer_recording(workers, recording, windows, with_reasons)
 
 
 def answer_recording(
-    classifier: Classifier,
+    workers: Workers[Classifier],
     recording: Recording | Record,
     windows: Windows = Windows(),
+    with_reasons: bool = False,
     progress: Progress = lambda done, of: None,
 ) -> Prediction | Timeline:
     """Classify one recording; a prediction has its signal. `progress` is told how many windows are done.
@@ -101,97 +144,132 @@ def answer_recording(
     BadInput
         If it cannot be read, is shorter than a second, or most of it is missing.
     """
-    answer = _prepared(classifier, recording, windows, recording.name or "signal", progress)
-    return answer if isinstance(answer, Timeline) else _predictions(classifier, [answer])[0]
+    name = recording.name or "signal"
+    try:
+        ready = _prepared(workers, recording, windows, name, progress)
+    except Died as error:
+        raise BadInput(_of_dead(name, error)) from None
+    if isinstance(ready, Timeline):
+        return ready
+    (prediction,) = _predictions(workers.state, [ready])
+    return why(workers.state, prediction) if with_reasons else prediction
+
+
+def listed(manifest: Manifest) -> list[File]:
+    """The files of a manifest; what is wrong with one names its row, too."""
+    return [File(row.path, row.options, row.where) for row in manifest.rows]
 
 
 def answers(
-    classifier: Classifier,
-    paths: Iterable[PathLike[str] | str],
-    options: ReadOptions = ReadOptions(),  # noqa: B008
+    workers: Workers[Classifier],
+    files: Iterable[File],
     windows: Windows = Windows(),
+    with_reasons: bool = False,
 ) -> Iterator[Prediction | Timeline | BadInput]:
     """Classify any number of files, some hundreds in memory at a time, long ones in windows.
 
     Parameters
     ----------
-    classifier : Classifier
-        One model, or several that vote.
-    paths : iterable of path
+    workers : Workers
+        Processes that hold one model, or several that vote.
+    files : iterable of File
         The files.
-    options : ReadOptions
-        Lead, sampling rate and unit; without them, what the files say.
     windows : Windows
         When a recording is classified in windows, and in which.
+    with_reasons : bool
+        Add to each prediction the seconds that influenced it most.
 
     Returns
     -------
     iterator of Prediction, Timeline or BadInput
         For each file in the order given, its answer (a prediction has its signal), or why there is none.
     """
-    return _answers(classifier, ((path, options) for path in paths), windows)
-
-
-def answers_of_manifest(
-    classifier: Classifier,
-    manifest: Manifest,
-    windows: Windows = Windows(),
-) -> Iterator[Prediction | Timeline | BadInput]:
-    """Classify the files of a manifest as `answers` does; what is wrong with one names its row, too."""
-    files = ((row.path, row.options) for row in manifest.rows)
-    for row, answer in zip(manifest.rows, _answers(classifier, files, windows), strict=True):
-        if isinstance(answer, BadInput):
+    found = _answers(workers, files, windows)
+    if with_reasons:
+        found = workers.map(_explained, found, lambda one, error: (one[0], BadInput(_of_dead(one[0].path, error))))
+    for file, answer in found:
+        if file.where and isinstance(answer, BadInput):
             why = with_options_called(str(answer), r"column \1")
-            yield BadInput(f"{row.where}: {why}")
+            yield BadInput(f"{file.where}: {why}")
         else:
             yield answer
 
 
-def _answers(
-    classifier: Classifier, files: Iterable[tuple[PathLike[str] | str, ReadOptions | BadInput]], windows: Windows
-) -> Iterator[Prediction | Timeline | BadInput]:
-    def read(path: PathLike[str] | str, options: ReadOptions | BadInput) -> Record | Timeline | BadInput:
-        if isinstance(options, BadInput):
-            return options
-        try:
-            return _prepared(classifier, records.open_recording(fspath(path), options), windows, str(path))
-        except BadInput as error:
-            return error
-
-    def answered(ready: list[Record | Timeline | BadInput]) -> Iterator[Prediction | Timeline | BadInput]:
-        predictions = iter(_predictions(classifier, [record for record in ready if isinstance(record, Record)]))
-        for answer in ready:
-            yield next(predictions) if isinstance(answer, Record) else answer
-
-    ready: list[Record | Timeline | BadInput] = []
-    for path, options in files:
-        ready.append(read(path, options))
-        if _ends_part(len(ready), isinstance(ready[-1], Timeline)):
-            yield from answered(ready)
-            ready = []
-    yield from answered(ready)
+def blocks(files: Iterable[File]) -> Iterator[Block]:
+    """Divide files into blocks, in order. The division after a block does not depend on what is before it."""
+    block, total = list[File](), 0.0
+    for file in files:
+        size = 0.0 if isinstance(file.options, BadInput) else records.size_on_disk(Path(file.path))
+        if block and total + size > BYTES:
+            yield Block(block, total)
+            block, total = [], 0.0
+        block.append(file)
+        total += size
+        if len(block) == FILES:
+            yield Block(block, total)
+            block, total = [], 0.0
+    if block:
+        yield Block(block, total)
 
 
-def _ends_part(count: int, is_timeline: bool) -> bool:
-    """Whether files that are held in memory are answered now: they are many, or one was long."""
-    return is_timeline or count == CHUNK
+def _answers(workers: Workers[Classifier], files: Iterable[File], windows: Windows) -> Iterator[Answered]:
+    """Give each file with its answer, without reasons."""
+    do = partial(_answer, windows=windows)
+
+    def one_by_one(block: Block, error: Died) -> list[Answered]:
+        """Answer the files of a block at which workers died each by itself: one of them may be to blame."""
+        if len(block.files) == 1:
+            return [(file, BadInput(_of_dead(file.path, error))) for file in block.files]
+        answered: list[Answered] = []
+        for file in block.files:
+            alone = Block([file], 0.0)
+            try:
+                answered += workers.do(do, alone)
+            except Died as again:
+                answered += one_by_one(alone, again)
+        return answered
+
+    # A few large files, or what only this process can read, are read here, and workers share their windows.
+    for (is_large, is_ours), group in groupby(
+        blocks(files), key=lambda block: (block.bytes > BYTES, block.bytes == inf)
+    ):
+        most = EACH * workers.number
+        first = list(islice(group, most)) if is_large else []
+        if is_ours or (is_large and len(first) < most):
+            for block in chain(first, group):
+                yield from _answer(workers.state, block, windows=windows, workers=workers)
+        else:
+            for answered in workers.map(do, chain(first, group), one_by_one):
+                yield from answered
 
 
-def whole_parts(are_timelines: Iterable[bool]) -> int:
-    """How many of the first answers may be left out without a change to those that follow.
+def _answer(
+    classifier: Classifier, block: Block, *, windows: Windows, workers: Workers[Classifier] | None = None
+) -> list[Answered]:
+    """Read and answer the files of a block; `workers` share the windows of a long one."""
+    workers = workers or Workers(classifier)
+    ready = [_read(workers, file, windows) for file in block.files]
+    predictions = iter(_predictions(classifier, [record for record in ready if isinstance(record, Record)]))
+    return [
+        (file, next(predictions) if isinstance(answer, Record) else answer)
+        for file, answer in zip(block.files, ready, strict=True)
+    ]
 
-    Strips that are held in memory together are classified in common batches, on which the last bits depend.
-    """
-    whole = count = 0
-    for number, is_timeline in enumerate(are_timelines, start=1):
-        count += 1
-        if _ends_part(count, is_timeline):
-            whole, count = number, 0
-    return whole
+
+def _read(workers: Workers[Classifier], file: File, windows: Windows) -> Record | Timeline | BadInput:
+    if isinstance(file.options, BadInput):
+        return file.options
+    try:
+        recording = records.open_recording(fspath(file.path), file.options)
+        return _prepared(workers, recording, windows, str(file.path))
+    except BadInput as error:
+        return error
+    except Died as error:
+        return BadInput(_of_dead(file.path, error))
 
 
 def _prepared(
-    classifier: Classifier,
+    workers: Workers[Classifier],
     recording: Recording | Record,
     windows: Windows,
     source: str,
@@ -201,7 +279,7 @@ def _prepared(
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
         window = windows.window or WINDOW
-        return timeline(classifier, long, window=window, stride=windows.stride, progress=progress)
+        return timeline(workers.state, long, window=window, stride=windows.stride, progress=progress, workers=workers)
     record = recording if isinstance(recording, Record) else records.to_record(recording, source)
     records.check_length(record, source)
     return record
@@ -212,7 +290,17 @@ def _predictions(classifier: Classifier, strips: list[Record]) -> list[Predictio
     return [replace(prediction, signal=strip) for prediction, strip in zip(predictions, strips, strict=True)]
 
 
+def _explained(classifier: Classifier, answered: Answered) -> Answered:
+    """Add to a prediction the seconds that influenced it most."""
+    file, answer = answered
+    return (file, why(classifier, answer)) if isinstance(answer, Prediction) else answered
+
+
 def why(classifier: Classifier, answer: Prediction) -> Prediction:
     """Add to a prediction that has its signal the seconds that influenced it most."""
     assert answer.signal is not None, "a prediction of this module"
     return replace(answer, because=explain(classifier, answer.signal, answer.label).salient())
+
+
+def _of_dead(source: PathLike[str] | str, error: Died) -> str:
+    return f"{source}: two processes that worked on it died, the last one {error}; try it alone, with one worker"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.classifier import LONGEST, Classifier, batched
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record
 from ecg_rhythm.signals.gaps import fill
 
@@ -45,12 +47,23 @@ def check(window: float, stride: float | None) -> float:
 
 
 def classify_windows(
-    classifier: Classifier, windows: Iterable[NDArray[np.float32]], fs: float
+    workers: Workers[Classifier], windows: Iterable[NDArray[np.float32]], fs: float
 ) -> Iterator[NDArray[np.float64]]:
-    """Probabilities of each window, shape (classes,); NaN if more than half of it is missing."""
-    for batch in batched(windows, BATCH):
-        readable = [np.isfinite(window).mean() > MOST_MISSING and len(window) >= fs for window in batch]
-        strips = [Record("", fill(window), fs, "") for window, good in zip(batch, readable, strict=True) if good]
-        probabilities = iter(classifier.probabilities(strips))
-        for good in readable:
-            yield next(probabilities) if good else np.full(len(classifier.classes), np.nan)
+    """Probabilities of each window, shape (classes,); NaN if more than half of it is missing.
+
+    Raises
+    ------
+    Died
+        If worker processes die of it.
+    """
+    for probabilities in workers.map(partial(_classified, fs=fs), batched(windows, BATCH)):
+        yield from probabilities
+
+
+def _classified(classifier: Classifier, windows: Sequence[NDArray[np.float32]], fs: float) -> NDArray[np.float64]:
+    """Probabilities of some windows, shape (windows, classes)."""
+    readable = [np.isfinite(window).mean() > MOST_MISSING and len(window) >= fs for window in windows]
+    found = np.full((len(windows), len(classifier.classes)), np.nan)
+    strips = [Record("", fill(window), fs, "") for window, good in zip(windows, readable, strict=True) if good]
+    found[readable] = classifier.probabilities(strips)
+    return found

@@ -14,6 +14,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.classifier import Classifier, loaded
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import TRUST, labels_of, transitions
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.loading import DEFAULT
 
@@ -95,7 +96,9 @@ class StreamingClassifier:
             raise BadInput("samples: expected one row of numbers in mV; give one lead")
         first, classes = self._windows.number, self.classifier.classes
         decisions = []
-        for number, now in enumerate(classify_windows(self.classifier, self._windows.push(values), self.fs), first):
+        for number, now in enumerate(
+            classify_windows(Workers(self.classifier), self._windows.push(values), self.fs), first
+        ):
             self._state = self._state @ transitions(len(classes), self.stride)
             if not np.isnan(now).any():
                 self._state = self._state * np.maximum(now, 1e-6) ** TRUST

@@ -18,6 +18,7 @@ from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import count_gaps
 from ecg_rhythm.signals.windows import SlidingWindow
@@ -38,6 +39,7 @@ def timeline(
     window: float = WINDOW,
     stride: float | None = None,
     progress: Progress = lambda done, of: None,
+    workers: Workers[Classifier] | None = None,
 ) -> Timeline:
     """Classify a recording in windows.
 
@@ -51,11 +53,15 @@ def timeline(
         Length of a window, and time from one window to the next (15 s, or half a shorter window), in s.
     progress : callable
         Told how many windows are classified, and how many the recording has.
+    workers : Workers, optional
+        Processes that hold the classifier, which share the windows of a long recording.
 
     Raises
     ------
     BadInput
         If the recording is shorter than a window or cannot be read, or window and stride do not go together.
+    Died
+        If two workers died at the same windows.
     """
     stride = check(window, stride)
     if recording.seconds < window:
@@ -81,7 +87,7 @@ def timeline(
     of_windows: list[NDArray[np.float64]] = []
     expected = sliding.count(recording.samples)
     progress(0, expected)
-    for probabilities_of_it in classify_windows(classifier, windows(), recording.fs):
+    for probabilities_of_it in classify_windows(workers or Workers(classifier), windows(), recording.fs):
         of_windows.append(probabilities_of_it)
         progress(len(of_windows), expected)
     steps = merged(np.array(of_windows), _count(recording.seconds, stride), _count(window, stride))

@@ -9,6 +9,7 @@ whose `__init__` lists them all. It chooses the lead (`leads`), the rate (`rates
 from ecg_rhythm.records.finding import expand, find
 from ecg_rhythm.records.manifest import Manifest, read_manifest
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.paths import size_on_disk, states
 from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
 from ecg_rhythm.records.reading import open_recording, read
 from ecg_rhythm.records.recording import (
@@ -49,5 +50,7 @@ __all__ = [
     "resample",
     "scale",
     "size_of",
+    "size_on_disk",
+    "states",
     "to_record",
 ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from pathlib import Path
+
+STANDARD_INPUT = "-"
+BESIDE = ("", ".hea", ".dat", ".mat")
+"""Suffixes of the files that a recording may consist of."""
+OF_THIS_PROCESS = ("/dev/", "/proc/")
+"""Where names mean something else in each process."""
 
 
 def is_file(path: Path) -> bool:
@@ -41,6 +49,23 @@ def is_closed(path: Path) -> bool:
         return True
     except (OSError, ValueError):
         return False
+
+
+def states(path: Path) -> list[os.stat_result]:
+    """What the system says of each file that a recording may consist of."""
+    found = []
+    for suffix in BESIDE:
+        with suppress(OSError, ValueError):
+            found.append((path.with_suffix(suffix) if suffix and path.name else path).stat())
+    return found
+
+
+def size_on_disk(path: Path) -> float:
+    """Bytes of the files that a recording may consist of; infinite, if only this process can read it, and once."""
+    if str(path) == STANDARD_INPUT or str(path).startswith(OF_THIS_PROCESS):
+        return inf
+    files = states(path)
+    return inf if any(stat.S_ISFIFO(file.st_mode) for file in files) else sum(file.st_size for file in files)
 
 
 def wfdb_header(path: Path) -> Path | None:

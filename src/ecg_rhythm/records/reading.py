@@ -15,12 +15,20 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import scratch
 from ecg_rhythm.records.formats import LONGEST_MAGIC, WFDB, find_opener
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.paths import is_closed, is_dir, is_empty, is_file, is_other, is_pipe, wfdb_header
+from ecg_rhythm.records.paths import (
+    STANDARD_INPUT,
+    is_closed,
+    is_dir,
+    is_empty,
+    is_file,
+    is_other,
+    is_pipe,
+    wfdb_header,
+)
 from ecg_rhythm.records.personal import without_words_of
 from ecg_rhythm.records.recording import Record, Recording, to_record
 from ecg_rhythm.warned import heard
 
-STANDARD_INPUT = "-"
 ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 """Kinds of warnings that do not speak of a file."""
 NOT_REPEATED = ("EDF header indicates", "BDF header indicates", "num_data_records=-1", "Different values in startdate")

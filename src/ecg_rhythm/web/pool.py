@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.processes import Died, NotStarted, Worker
 from ecg_rhythm.web import worker
 
 START_SECONDS = 120.0
@@ -26,69 +26,6 @@ DIED = "the process that worked on this died, and so did a second; if this happe
 BROKEN = "no worker process can be started; the server's log has the reason"
 
 log = logging.getLogger(__name__)
-
-
-class Died(Exception):
-    """A worker process ended, which nobody had asked for."""
-
-
-class NotStarted(Died):
-    """A worker process cannot be started, or ended before it was ready."""
-
-
-class Worker:
-    """A worker process, and the pipe to it; only one thread at a time uses it.
-
-    This process alone has the other end of the pipe. So whatever ends the worker ends a call that waits for it, too.
-
-    Raises
-    ------
-    NotStarted
-        If it cannot be started.
-    """
-
-    def __init__(self, models: list[Path], coverage: float | None, memory: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=worker.run, args=[theirs, models, coverage, memory], daemon=True)
-        try:
-            self._process.start()
-        except OSError as error:  # no process or memory is left
-            raise NotStarted(f"no worker process can be started: {error.strerror}") from None
-        finally:
-            theirs.close()
-
-    def load(self) -> None:
-        """Wait until it has loaded the model."""
-        try:
-            self._pipe.recv()
-        except (EOFError, OSError):
-            raise NotStarted(f"worker process {self._process.pid} {self._ended()} before it was ready") from None
-
-    def do(self, task: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Do a task, and give what it gives, or raise what it raises."""
-        try:
-            self._pipe.send((task, arguments))
-            result, error = self._pipe.recv()
-        except (EOFError, OSError):
-            raise Died(f"worker process {self._process.pid} {self._ended()} at its task") from None
-        if error is not None:
-            raise error
-        return result
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.is_alive()
-
-    def kill(self) -> None:
-        """End the process, even one that does not run at the moment."""
-        self._process.kill()
-
-    def _ended(self) -> str:
-        self._process.join()
-        code = self._process.exitcode or 0
-        return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 class Pool:
@@ -147,7 +84,7 @@ class Pool:
                 try:
                     one = await self._take()
                     try:
-                        return await self._wait(one, partial(one.do, task, arguments), self.seconds, LEAVE_SECONDS)
+                        return await self._wait(one, partial(one.do, task, *arguments), self.seconds, LEAVE_SECONDS)
                     finally:
                         self._give_back(one)
                 except BadInput as error:
@@ -184,9 +121,9 @@ class Pool:
             if (one := self._idle.pop()).is_alive:
                 return one
             self._workers.discard(one)
-            self._note(Died("a worker process died that had nothing to do"))
+            self._note(Died("while it had nothing to do"))
         self._check_open()
-        one = Worker(*self._of_each)
+        one = Worker(worker.prepare, *self._of_each)
         self._workers.add(one)
         try:
             await self._wait(one, one.load, START_SECONDS, START_SECONDS)
@@ -233,4 +170,4 @@ class Pool:
         self.deaths += 1
         if isinstance(error, NotStarted):
             self.is_broken = True
-        log.warning("%s", error)
+        log.warning("%s" if isinstance(error, NotStarted) else "a worker process died: %s", error)

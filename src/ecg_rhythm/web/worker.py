@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
+from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.web.upload import Upload, opened
-from ecg_rhythm.weights import onnx_session
 from ecg_rhythm.weights.loading import DEFAULT
 
 FINE_SECONDS, COARSE_HZ, STEPS_PER_MV = 600.0, 100.0, 200.0
@@ -42,47 +37,17 @@ PROGRESS = "progress"
 """File in the folder of a job: a line for each window, with the windows done and all windows. It stays whole if the
 worker is stopped, as lines are only added."""
 
-_loaded: Classifier | None = None
 
-
-def prepare(models: list[Path], coverage: float | None, memory: int) -> None:
-    """Load the model, and limit the memory of this process, in bytes."""
-    global _loaded
-    os.environ.setdefault(onnx_session.THREADS, "1")  # there is a worker for each core
+def prepare(models: list[Path], coverage: float | None, memory: int) -> Classifier:
+    """Limit the memory of this process, in bytes, and load the model, which the tasks below get."""
     if sys.platform != "win32":  # which has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    _loaded = classifier.load(models or DEFAULT, coverage)
+    return classifier.load(models or DEFAULT, coverage)
 
 
-def run(pipe: Connection, models: list[Path], coverage: float | None, memory: int) -> None:
-    """Do the tasks that come through a pipe, one after the other, until it is closed.
-
-    What goes back is a pair: a result, and the error in place of one. The first says that the model is loaded.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
-    try:
-        prepare(models, coverage, memory)
-    except BadInput as error:
-        sys.exit(str(error))
-    try:
-        pipe.send((None, None))
-        while True:
-            task, arguments = pipe.recv()
-            try:
-                pipe.send((task(*arguments), None))
-            except BadInput as error:
-                pipe.send((None, BadInput(str(error))))
-            except MemoryError:
-                pipe.send((None, MemoryError()))
-            except Exception:  # errors of libraries cannot always be sent
-                pipe.send((None, RuntimeError(traceback.format_exc())))
-    except (EOFError, BrokenPipeError):  # the server ended
-        return
-
-
-def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
+def answer(model: Classifier, upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
     """Classify an upload, which is written to the folder; add its signal and reasons if asked.
 
     Raises
@@ -90,10 +55,12 @@ def answer(upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[s
     BadInput
         If the upload cannot be classified.
     """
-    return _answered(upload, folder, with_signal, why)[0]
+    return _answered(model, upload, folder, with_signal, why)[0]
 
 
-def job(upload: Upload, folder: Path, with_signal: bool, why: bool) -> tuple[bytes, Prediction | Timeline]:
+def job(
+    model: Classifier, upload: Upload, folder: Path, with_signal: bool, why: bool
+) -> tuple[bytes, Prediction | Timeline]:
     """As `answer`, but as JSON, and with the answer itself; says in the folder how many windows are done.
 
     Raises
@@ -102,7 +69,9 @@ def job(upload: Upload, folder: Path, with_signal: bool, why: bool) -> tuple[byt
         If the upload cannot be classified.
     """
     with (folder / PROGRESS).open("w", buffering=1, encoding="ascii") as file:
-        content, answered = _answered(upload, folder, with_signal, why, lambda done, of: print(done, of, file=file))
+        content, answered = _answered(
+            model, upload, folder, with_signal, why, lambda done, of: print(done, of, file=file)
+        )
     return json.dumps(content).encode(), answered
 
 
@@ -123,7 +92,7 @@ def windows_done(folder: Path) -> tuple[int, int | None]:
     return done, of
 
 
-def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
+def picture(model: Classifier, upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
     """Draw an upload and its answer as PNG or PDF; both are written to the folder.
 
     If asked, the seconds that influenced the prediction most are shaded.
@@ -133,13 +102,13 @@ def picture(upload: Upload, folder: Path, kind: str, why: bool) -> bytes:
     BadInput
         If the upload cannot be classified.
     """
-    with _classified(upload, folder) as (_, answered):
+    with _classified(model, upload, folder) as (_, answered):
         if why and isinstance(answered, Prediction):
-            answered = classify.why(_model(), answered)
-        return drawn(answered, folder, kind)
+            answered = classify.why(model, answered)
+        return drawn(model, answered, folder, kind)
 
 
-def drawn(answered: Prediction | Timeline, folder: Path, kind: str) -> bytes:
+def drawn(model: Classifier, answered: Prediction | Timeline, folder: Path, kind: str) -> bytes:
     """Draw an answer as PNG or PDF, which is written to the folder."""
     path = folder / f"picture.{kind}"
     plots.draw(answered, path)
@@ -147,14 +116,19 @@ def drawn(answered: Prediction | Timeline, folder: Path, kind: str) -> bytes:
 
 
 def _answered(
-    upload: Upload, folder: Path, with_signal: bool, why: bool, progress: Progress = lambda done, of: None
+    model: Classifier,
+    upload: Upload,
+    folder: Path,
+    with_signal: bool,
+    why: bool,
+    progress: Progress = lambda done, of: None,
 ) -> tuple[dict[str, Any], Prediction | Timeline]:
     """Classify an upload; gives the content of the response, and the answer itself."""
-    with _classified(upload, folder, progress) as (recording, answered):
+    with _classified(model, upload, folder, progress) as (recording, answered):
         more: dict[str, Any] = {}
         if why and isinstance(answered, Prediction):
             assert answered.signal is not None, "of a recording in memory"
-            reasons = explain.explain(_model(), answered.signal, answered.label)
+            reasons = explain.explain(model, answered.signal, answered.label)
             answered = replace(answered, because=reasons.salient())
             more["why"] = reasons.as_dict()
         if with_signal:
@@ -164,11 +138,11 @@ def _answered(
 
 @contextmanager
 def _classified(
-    upload: Upload, folder: Path, progress: Progress = lambda done, of: None
+    model: Classifier, upload: Upload, folder: Path, progress: Progress = lambda done, of: None
 ) -> Iterator[tuple[Recording, Prediction | Timeline]]:
     """Give an upload's recording and its answer."""
     with opened(upload, folder) as recording:
-        yield recording, classify.answer_recording(_model(), recording, progress=progress)
+        yield recording, classify.answer_recording(Workers(model), recording, progress=progress)
 
 
 def _shown(recording: Recording) -> dict[str, Any]:
@@ -194,8 +168,3 @@ def _shown(recording: Recording) -> dict[str, Any]:
         "steps_per_mv": STEPS_PER_MV,
         "samples": base64.b64encode(np.concatenate(parts).tobytes()).decode(),
     }
-
-
-def _model() -> Classifier:
-    assert _loaded is not None, "prepare() comes first"
-    return _loaded

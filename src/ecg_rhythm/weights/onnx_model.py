@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -18,12 +19,17 @@ from ecg_rhythm.weights.onnx_session import LENGTHS, LOGITS, SIGNALS
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """An ONNX graph and what it says of itself, as `classifier.Classifier` wants it."""
+    """An ONNX graph and what it says of itself, as `classifier.Classifier` wants it; it can be pickled."""
 
     session: onnxruntime.InferenceSession
     metadata: Metadata
     name: str
     """What messages call it."""
+    content: bytes = field(repr=False)
+    """That of the file, of which another process makes a session of its own."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.content, self.metadata, self.name)
 
     def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Logits, shape (batch, classes), of signals in mV padded with zeros, shape (batch, samples).
@@ -75,7 +81,11 @@ def load(path: Path, *, trusted: bool = False) -> OnnxModel:
         raise BadInput(f"{path}: this model must have the inputs {SIGNALS} and {LENGTHS} alone; {onnx_file.BY}")
     if [tensor.name for tensor in session.get_outputs()] != [LOGITS]:
         raise BadInput(f"{path}: this model must have the output {LOGITS} alone; {onnx_file.BY}")
-    model = OnnxModel(session, metadata, str(path))
+    model = OnnxModel(session, metadata, str(path), content)
     if not trusted:
         model.logits(signals, lengths)
     return model
+
+
+def _again(content: bytes, metadata: Metadata, name: str) -> OnnxModel:
+    return OnnxModel(onnx_session.start(content), metadata, name, content)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_rhythm.experiments.memory import oom_kills
+from ecg_rhythm.machine import available_cores, how_it_ended, oom_kills
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 7\noom_kill 5\noom_group_kill 1\n"
 CONTROL = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
@@ -38,3 +38,25 @@ def test_a_file_without_the_count(tmp_path: Path) -> None:
     (tmp_path / "cgroup").write_text("0::/\n")
     (tmp_path / "memory.events").write_text("oom_killed 5\n")
     assert oom_kills(tmp_path / "cgroup", tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("x", 8)]
+)
+def test_a_containers_share_of_time_bounds_the_cores(
+    tmp_path: Path, quota: str, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)))
+    assert available_cores(tmp_path / "cgroup", tmp_path) == 8
+    (tmp_path / "cgroup").write_text("0::/a\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "cpu.max").write_text(f"{quota}\n")
+    assert available_cores(tmp_path / "cgroup", tmp_path) == cores
+
+
+def test_how_a_process_ended_is_said_with_what_the_kernel_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecg_rhythm.machine.oom_kills", lambda: 2)
+    assert how_it_ended(3, 1) == "ended with exit code 3"
+    assert how_it_ended(-9, 1) == "killed by signal 9, as memory ran out"
+    assert how_it_ended(-9, 2) == how_it_ended(-9, None) == "killed by signal 9"
+    assert how_it_ended(-15, 1) == "killed by signal 15"

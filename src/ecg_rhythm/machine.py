@@ -1,0 +1,86 @@
+"""What the system gives a process, and how it ended one: cores, memory, signals."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+from pathlib import Path
+
+KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
+QUOTA = re.compile(r"^(\d{1,20}) (\d{1,20})$", re.MULTILINE)
+CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def available_cores(own: Path = OWN, cgroups: Path = CGROUPS) -> int:
+    """How many cores this process may use: those it may run on, or fewer if its container has a share of time.
+
+    Parameters
+    ----------
+    own, cgroups : Path
+        Linux's list of the groups of this process, and where their files are.
+
+    References
+    ----------
+    Linux kernel documentation, "Control Group v2", `cpu.max`.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if quota := _found(QUOTA, "cpu.max", None, own, cgroups):
+        return max(min(cores, math.ceil(int(quota[1]) / max(int(quota[2]), 1))), 1)
+    return cores
+
+
+def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
+    """How many processes of this one's control group, such as its container, were killed for lack of memory so far.
+
+    Parameters
+    ----------
+    own, cgroups : Path
+        Linux's list of the groups of this process, and where their files are.
+
+    Returns
+    -------
+    int or None
+        None if the system does not tell.
+
+    References
+    ----------
+    Linux kernel documentation, "Control Group v2", `memory.events`; "Memory Resource Controller" (v1),
+    `memory.oom_control`.
+    """
+    found = _found(KILLS, "memory.events", "memory.oom_control", own, cgroups)
+    return None if found is None else int(found[1])
+
+
+def how_it_ended(code: int, oom_kills_before: int | None) -> str:
+    """How a process of ours ended, in words, from its exit code and what `oom_kills` gave before."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    counts = oom_kills_before, oom_kills()
+    out_of_memory = code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
+    return f"killed by signal {-code}" + ", as memory ran out" * out_of_memory
+
+
+def _found(
+    pattern: re.Pattern[str], version_2: str, version_1: str | None, own: Path, cgroups: Path
+) -> re.Match[str] | None:
+    """What a file of the groups of this process says; the file has another name in each version of groups."""
+    try:
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        return None
+    for _, controllers, group in lines:
+        is_version_1 = version_1 is not None and "memory" in controllers.split(",")
+        if not is_version_1 and controllers:
+            continue
+        name, root = (version_1, cgroups / "memory") if version_1 and is_version_1 else (version_2, cgroups)
+        # In a container, the path may be that outside of it; its own group is the root then.
+        for folder in (root / group.lstrip("/"), root):
+            try:
+                found = pattern.search((folder / name).read_text())
+            except OSError:
+                continue
+            if found:
+                return found
+    return None
