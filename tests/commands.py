@@ -32,13 +32,12 @@ with socket.socket(socket.AF_UNIX) as server:
 
 
 def run(
-    *words: object, cwd: Path | None = None, env: dict[str, str] | None = None, given: str = ""
+    *words: object, cwd: Path | None = None, env: dict[str, str] | None = None, given: bytes = b""
 ) -> subprocess.CompletedProcess[str]:
     """What the command does with some words and standard input."""
     command = [str(program()), *map(str, words)]
-    return subprocess.run(
-        command, cwd=cwd, env=env, input=given, capture_output=True, text=True, timeout=LONGEST, check=False
-    )
+    done = subprocess.run(command, cwd=cwd, env=env, input=given, capture_output=True, timeout=LONGEST, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @functools.cache

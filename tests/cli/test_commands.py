@@ -503,7 +503,7 @@ def test_a_closed_output_is_written_nothing_to(closed: str, tmp_path: Path) -> N
 
 
 def test_standard_input_is_called_by_its_sign() -> None:
-    for content, code in (("ecg mV, 300 Hz\n" + "0.1\n0.2\n" * 900, 0), ("nonsense", 2)):
+    for content, code in ((b"ecg mV, 300 Hz\n" + b"0.1\n0.2\n" * 900, 0), (b"nonsense", 2)):
         result = run("classify", "-", "--json", given=content)
         assert result.returncode == code
         found = json.loads(result.stdout)
