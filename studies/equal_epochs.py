@@ -20,7 +20,8 @@ from ecg_rhythm import config
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
-from ecg_rhythm.data.store import Store, open_store, splits_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.training import batches

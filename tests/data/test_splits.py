@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
 from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
-from ecg_rhythm.data.store import Store, open_store, write_store
+from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.data.writing import write_store
 from tests.helpers import refusal
 
 CLASSES = ["N", "A", "~"]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training.batches import on_device
 from tests.helpers import refusal
@@ -195,7 +196,7 @@ PACK = """
 import sys
 from pathlib import Path
 import numpy as np
-from ecg_rhythm.data.store import write_store
+from ecg_rhythm.data.writing import write_store
 
 def recordings():
     yield "a", np.ones(5000, np.float32)

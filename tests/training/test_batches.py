@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.data.store import open_store, write_store
+from ecg_rhythm.data.store import open_store
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.training.batches import Batch, balanced, on_device, similar_length, sorted_batches, training_batches
 from tests.helpers import model, signals
 

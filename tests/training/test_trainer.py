@@ -28,7 +28,8 @@ from ecg_rhythm.cli.train import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import load_split, save_split
-from ecg_rhythm.data.store import open_store, splits_folder, write_store
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import metrics
 from ecg_rhythm.evaluation import predictions as outputs
