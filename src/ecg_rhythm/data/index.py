@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 CHECKSUM, LABELS, NAME = "crc32", "labels", "name"
 """Columns that not every index has, or that are not a number."""
 AT_ONCE = 10_000
-"""Rows of a table that are compared at a time."""
+"""Recordings that are checked at a time, where all are."""
 
 Index = NDArray[np.void]
 Row = tuple[int, int, np.float32, list[int], bytes]

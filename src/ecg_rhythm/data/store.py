@@ -27,7 +27,7 @@ from ecg_rhythm.errors import BadInput
 
 SAMPLE = np.dtype("<i2")
 SIGNALS, TABLE, INDEX, FACTS = "signals.int16", "records.csv", "index.npy", "store.json"
-SIGNAL_CHECKSUMS = "crc32"
+CHECKSUMS = "crc32"
 """Key of `store.json` in earlier versions: the CRC-32 of the samples of each recording."""
 AT_ONCE = 2**24
 """Samples that are hashed at a time, where all are."""
@@ -144,6 +144,10 @@ class Store:
             )
         self._checked[new] = True
 
+    def _check_signals(self) -> None:
+        for start in range(0, len(self), index.AT_ONCE):
+            self.check(np.arange(start, min(start + index.AT_ONCE, len(self))))
+
     def check_all(self) -> None:
         """Check all that is in the files: the samples of all recordings, the table, the index and the fingerprint.
 
@@ -152,7 +156,7 @@ class Store:
         BadInput
             If something is damaged.
         """
-        self.check(np.arange(len(self)))
+        self._check_signals()
         digest, table = hashlib.sha256(), self.folder / TABLE
         for start in range(0, len(self.samples), AT_ONCE):
             digest.update(self.samples[start : start + AT_ONCE].data)
@@ -160,20 +164,15 @@ class Store:
             with table.open("rb") as file:
                 while content := file.read(AT_ONCE):
                     digest.update(content)
-            damaged = digest.hexdigest() != self.fingerprint
-            same = damaged or index.fits(self.rows, table, self.label_versions, self.classes)
+            damaged = ""
+            if digest.hexdigest() != self.fingerprint:
+                damaged = f"{SIGNALS} or {TABLE} is damaged (they do not fit the fingerprint in {FACTS})"
+            elif not index.fits(self.rows, table, self.label_versions, self.classes):
+                damaged = f"{INDEX} and {TABLE} say different things"
         except MALFORMED as error:
             raise _damaged(self.folder, TABLE, error) from None
         if damaged:
-            raise BadInput(
-                f"{self.folder}: {SIGNALS} or {TABLE} is damaged (they do not fit the fingerprint in {FACTS}); "
-                "get a good copy, or remove the data set and pack again"
-            )
-        if not same:
-            raise BadInput(
-                f"{self.folder}: {INDEX} and {TABLE} say different things; get a good copy, or remove the data set and "
-                "pack again"
-            )
+            raise BadInput(f"{self.folder}: {damaged}; get a good copy, or remove the data set and pack again")
 
     def label_version(self, version: str | None = None) -> str:
         """A label version, or where none is given the default.
@@ -207,7 +206,7 @@ class Store:
 
     def duplicates(self) -> list[list[int]]:
         """Groups of record numbers with the same signal, sample by sample."""
-        self.check(np.arange(len(self)))
+        self._check_signals()
         known = self.checksums
         sums = np.array([checksum(self._samples_of(i)) for i in range(len(self))]) if known is None else known
         _, which, times = np.unique(sums, return_inverse=True, return_counts=True)
@@ -276,8 +275,7 @@ def read_store(folder: Path) -> Store:
                 raise ValueError("it has other columns")
         else:
             place = TABLE
-            table = checksums.check(folder / TABLE, facts)
-            rows = index.from_table(table, versions, classes, facts.get(SIGNAL_CHECKSUMS))
+            rows = index.from_table(checksums.check(folder / TABLE, facts), versions, classes, facts.get(CHECKSUMS))
         place = f"{FACTS} or {place}"
         samples = np.asarray(np.memmap(folder / SIGNALS, dtype=SAMPLE, mode="r"))
         index.check(rows, len(samples), facts)
