@@ -490,6 +490,7 @@ def test_a_store_of_an_earlier_version_has_a_fingerprint_alone(tmp_path: Path) -
     as_earlier(folder, "files", "crc32")
     store = open_store(tmp_path)
     assert store.checksums is None
+    assert store.duplicates() == []
     store.check_all()
     flip(folder / "signals.int16", 100)
     store.signal(0)

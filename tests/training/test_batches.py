@@ -60,6 +60,19 @@ def test_batches_are_of_similar_length_but_random() -> None:
     assert any(not np.array_equal(a, b) for a, b in zip(batches, other, strict=True))
 
 
+@given(n=st.integers(1, 3000), size=st.integers(1, 20), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_batches_are_in_the_order_of_a_list_of_all(n: int, size: int, seed: int) -> None:
+    """The order that published folds were trained in, made at once."""
+    lengths, batches = np.random.default_rng(seed).integers(1, 1000, n), []
+    for start in range(0, n, 64 * size):
+        order = start + np.argsort(lengths[start : start + 64 * size], kind="stable")
+        batches += [order[i : i + size].tolist() for i in range(0, len(order), size)]
+    expected = [batches[i] for i in np.random.default_rng(seed).permutation(len(batches))]
+    drawn = similar_length(n, lengths.__getitem__, size, np.random.default_rng(seed))
+    assert [batch.tolist() for batch in drawn] == expected
+
+
 def test_a_batch_asks_for_the_lengths_of_its_window_alone() -> None:
     asked: list[int] = []
 
