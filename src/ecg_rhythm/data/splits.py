@@ -82,7 +82,8 @@ def _check_folds(name: str, folds: Iterable[Fold], holdout: Numbers, n_records: 
         if not times.all():
             raise BadInput(f"{name}, fold {k}: record {times.argmin() + 1} is in no part; make the split again")
         tested.append(fold.test)
-    if not np.array_equal(np.sort(np.concatenate(tested)), np.arange(1, n_records + 1)):
+    everything = np.sort(np.concatenate(tested), kind="stable")  # fast, as the parts are ascending
+    if not np.array_equal(everything, np.arange(1, n_records + 1)):
         raise BadInput(f"{name}: the test parts do not hold every record exactly once; make the split again")
 
 
