@@ -21,7 +21,7 @@ coverage: $(READY)  ## Branch coverage: of readers 95 %, of splits, store, metri
 	$(BIN)/coverage run -m pytest -q tests/training/test_trainer.py -k "more_processes or (together and CNN)"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report -m --fail-under 95 --include 'src/ecg_rhythm/records/*'
-	$(BIN)/coverage report -m --fail-under 100 --include '*/data/split*.py,*/data/store.py,*/evaluation/metrics.py,*/evaluation/calibration.py,*/experiments/folder.py,*/experiments/run.py'
+	$(BIN)/coverage report -m --fail-under 100 --include '*/data/split*.py,*/data/store.py,*/data/index.py,*/data/writing.py,*/evaluation/metrics.py,*/evaluation/calibration.py,*/experiments/folder.py,*/experiments/run.py'
 
 mutation: $(READY)  ## Whether tests notice small changes of the code: an hour on two cores
 	$(BIN)/python -m scripts.install dev,mutation

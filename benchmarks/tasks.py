@@ -51,7 +51,7 @@ def _setting(part: str) -> tuple[config.ModelConfig, int, Store, Indices, Indice
     name, phase = SETTINGS[part]
     store = open_store(DATA)
     fold = load_split(splits_folder(DATA) / challenge.DEFAULT_SPLIT, len(store)).folds[0]
-    return config.load_model(MODELS / f"{name}.json"), phase, store, np.array(fold.train) - 1, np.array(fold.test) - 1
+    return config.load_model(MODELS / f"{name}.json"), phase, store, fold.train - 1, fold.test - 1
 
 
 def _timed(batches: Iterator[Any], step: Callable[[Any], int], count: int, warm_up: int = WARM_UP) -> dict[str, float]:

@@ -20,13 +20,14 @@ from ecg_rhythm import config
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
-from ecg_rhythm.data.store import Store, open_store, splits_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train
-from ecg_rhythm.training import batches
+from ecg_rhythm.training import epoch
 
 SEEDS, EPOCHS, EVERY = (0, 1, 2), 10, 4
-WINDOW = batches.WINDOW // EVERY
+WINDOW = epoch.WINDOW // EVERY
 """Batches that are sorted together: as many of an epoch as of one of the whole set."""
 VARIANTS = {
     "similar length, bf16": (WINDOW, "bf16"),
@@ -70,7 +71,7 @@ def main() -> None:
         folder = Path(name)
         small_store(folder / "data")
         for title, (window, precision) in VARIANTS.items():
-            batches.WINDOW = window
+            epoch.WINDOW = window
             scores = []
             for seed in SEEDS:
                 job = Job(model="default", split="split_5_6_14", cvids=[0], seed=seed)

@@ -89,7 +89,7 @@ def main() -> None:
     table, targets = np.array([features(store.signal(i), store.fs) for i in range(len(store))]), store.targets()
     parts, seconds = [], []
     for number, fold in enumerate(split.folds):
-        began, train, test = time.monotonic(), np.array(fold.train) - 1, np.array(fold.test) - 1
+        began, train, test = time.monotonic(), fold.train - 1, fold.test - 1
         trees = HistGradientBoostingClassifier(
             learning_rate=0.05,
             max_iter=150,

@@ -50,7 +50,7 @@ def predict(
     signals: NDArray[np.float32], targets: NDArray[np.int64], fold: Fold, classes: list[str]
 ) -> NDArray[np.float64]:
     """Train on a fold's training part and return probabilities for its test part, scaled on its validation part."""
-    train, valid, test = (np.array(part) - 1 for part in (fold.train, fold.valid, fold.test))
+    train, valid, test = (part - 1 for part in (fold.train, fold.valid, fold.test))
     model = make_pipeline(
         MiniRocket(random_state=0), StandardScaler(with_mean=False), RidgeClassifierCV(ALPHAS, class_weight="balanced")
     )
@@ -68,7 +68,7 @@ def main() -> None:
     split = load_split(splits_folder(DATA) / challenge.DEFAULT_SPLIT, len(store))
     signals, targets, parts, seconds = series(store), store.targets(), [], []
     for number, fold in enumerate(split.folds):
-        began, test = time.monotonic(), np.array(fold.test) - 1
+        began, test = time.monotonic(), fold.test - 1
         probabilities = predict(signals, targets, fold, store.classes)
         seconds.append(round(time.monotonic() - began, 1))
         names = [store.names[i] for i in test]

@@ -144,7 +144,7 @@ def seconds_of_epoch(recipe: Recipe) -> float:
     torch.set_num_threads(1)
     store = open_store(DATA)
     fold = load_split(splits_folder(DATA) / challenge.DEFAULT_SPLIT, len(store)).folds[0]
-    train, none = np.array(fold.train) - 1, np.array([], dtype=np.int64)
+    train, none = fold.train - 1, np.array([], dtype=np.int64)
     config, teacher = recipe.model, None
     if config.distillation is not None and recipe.teacher is not None:
         teacher = networks.build(recipe.teacher, store.fs, len(store.classes))

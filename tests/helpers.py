@@ -20,7 +20,8 @@ from ecg_rhythm import Prediction
 from ecg_rhythm.config import Job, ModelConfig
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import save_split
-from ecg_rhythm.data.store import Store, splits_folder, write_store
+from ecg_rhythm.data.store import Store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.inference.classifier import Classifier

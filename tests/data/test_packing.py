@@ -67,7 +67,7 @@ def left_behind(recordings: Path) -> list[Path]:
 def test_recordings_of_all_formats_are_packed_with_their_labels(recordings: Path, labels: str) -> None:
     pack(recordings, labels)
     store = open_store(recordings.parent / "data")
-    assert store.names == ["a", "b", "c"]
+    assert list(store.names) == ["a", "b", "c"]
     assert store.classes == ["flutter", "sinus"]
     assert store.labels_of() == ["sinus", "flutter", "sinus"]
     assert store.targets().tolist() == [1, 0, 1]

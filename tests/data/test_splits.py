@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
 from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
-from ecg_rhythm.data.store import Store, open_store, write_store
+from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.data.writing import write_store
 from tests.helpers import refusal
 
 CLASSES = ["N", "A", "~"]
@@ -28,7 +32,18 @@ def shuffled(counts: list[int], seed: int) -> list[str]:
 
 
 def parts_of(split: Split) -> list[list[int]]:
-    return [part for fold in split.folds for part in (fold.train, fold.valid, fold.test)] + [split.holdout]
+    return [part.tolist() for fold in split.folds for part in (fold.train, fold.valid, fold.test)] + [
+        split.holdout.tolist()
+    ]
+
+
+def all_of(split: Split) -> tuple[str, dict[str, Any], list[list[int]]]:
+    """All that a split is, to be compared."""
+    return split.name, split.properties, parts_of(split)
+
+
+def numbers(*values: int) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
 
 
 SPLITS = {
@@ -50,20 +65,20 @@ def test_any_split_is_disjoint_complete_and_stratified(
     split = make_split(labels, CLASSES, folds=folds, ratio=ratio, seed=seed, holdout=holdout)
 
     assert len(split.folds) == folds
-    assert bool(split.holdout) == holdout
+    assert bool(len(split.holdout)) == holdout
     assert all(part == sorted(part) for part in parts_of(split))
-    assert sorted(sum((fold.test for fold in split.folds), split.holdout)) == everything
+    assert sorted([*split.holdout, *(n for fold in split.folds for n in fold.test)]) == everything
     for fold in split.folds:
-        assert sorted(fold.train + fold.valid + fold.test + split.holdout) == everything
+        assert sorted([*fold.train, *fold.valid, *fold.test, *split.holdout]) == everything
 
-    def share(part: list[int], name: str) -> int:
+    def share(part: Iterable[int], name: str) -> int:
         return sum(labels[n - 1] == name for n in part)
 
     for name, count in zip(CLASSES, counts, strict=True):
         for part in [fold.test for fold in split.folds] + [split.holdout] * holdout:
             assert abs(share(part, name) - count / (folds + holdout)) < 1
         for fold in split.folds:
-            rest = count - share(fold.test + split.holdout, name)
+            rest = count - share([*fold.test, *split.holdout], name)
             assert abs(share(fold.valid, name) - rest / ratio) < 1
             assert abs(share(fold.train, name) - rest * (ratio - 1) / ratio) < 1
 
@@ -90,13 +105,14 @@ def test_records_kept_together_are_never_separated(
 
 def test_the_seed_decides() -> None:
     labels = shuffled([30, 20, 10], 1)
-    assert make_split(labels, CLASSES, seed=3) == make_split(labels, CLASSES, seed=3)
-    assert make_split(labels, CLASSES, seed=3).folds != make_split(labels, CLASSES, seed=4).folds
+    one, same, other = (make_split(labels, CLASSES, seed=seed) for seed in (3, 3, 4))
+    assert all_of(one) == all_of(same)
+    assert parts_of(one) != parts_of(other)
 
 
 def first_come(
-    pool: list[int], labels: Sequence[str], classes: Sequence[str], shares: list[int], seed: int
-) -> list[list[int]]:
+    pool: NDArray[np.int64], targets: NDArray[np.int64], classes: int, shares: list[int], seed: int
+) -> list[NDArray[np.int64]]:
     """A rule that keeps the order of the recordings, as where they were made one after the other."""
     edges = np.cumsum([0, *shares]) * len(pool) // sum(shares)
     return [pool[begin:end] for begin, end in pairwise(edges.tolist())]
@@ -107,17 +123,23 @@ def test_a_rule_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     labels = ["N", "A", "~"] * 20
     split = make_split(labels, CLASSES, folds=3, ratio=4, rule="first_come")
     assert (split.name, split.properties["inputs"]["rule"]) == ("split_3_4_14_first_come", "first_come")
-    assert [fold.test for fold in split.folds] == [list(range(1, 21)), list(range(21, 41)), list(range(41, 61))]
-    assert split.folds[0].train == list(range(21, 51)) and split.folds[0].valid == list(range(51, 61))
+    assert [fold.test.tolist() for fold in split.folds] == [
+        list(range(1, 21)),
+        list(range(21, 41)),
+        list(range(41, 61)),
+    ]
+    assert parts_of(split)[:2] == [list(range(21, 51)), list(range(51, 61))]
     save_split(split, tmp_path / split.name)
-    assert load_split(tmp_path / split.name, 60) == split
+    assert all_of(load_split(tmp_path / split.name, 60)) == all_of(split)
     of_store = make_for_store(store, folds=2, ratio=3, rule="first_come", keep_together=True)
     assert of_store.name == of_store.properties["name"] == "split_2_3_14_first_come_together"
     assert all(len({1, 15, 30} & set(part)) in (0, 3) for part in parts_of(of_store))
 
 
 def test_a_rule_that_leaves_a_part_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RULES, "greedy", lambda pool, labels, classes, shares, seed: [pool, *([] for _ in shares[1:])])
+    monkeypatch.setitem(
+        RULES, "greedy", lambda pool, targets, classes, shares, seed: [pool, *(pool[:0] for _ in shares[1:])]
+    )
     message = refusal(lambda: make_split(["N", "A", "~"] * 20, CLASSES, rule="greedy"))
     assert message == "fold 0 would have no recordings to train, validate or test on; use fewer folds"
 
@@ -205,8 +227,8 @@ def store(tmp_path: Path) -> Store:
 
 def test_a_store_is_split_by_its_v2_labels_unless_told_otherwise(store: Store) -> None:
     usual, other = make_for_store(store), make_for_store(store, labels="v3")
-    assert usual == make_split(store.labels_of("v2"), CLASSES)
-    assert other.folds == make_split(store.labels_of("v3"), CLASSES).folds != usual.folds
+    assert all_of(usual) == all_of(make_split(store.labels_of("v2"), CLASSES))
+    assert parts_of(other) == parts_of(make_split(store.labels_of("v3"), CLASSES)) != parts_of(usual)
     assert (usual.name, other.name, other.properties["name"]) == ("split_5_6_14", *["split_5_6_14_v3"] * 2)
     assert "no such label version" in refusal(lambda: make_for_store(store, labels="v9"))
 
@@ -216,15 +238,15 @@ def test_a_store_is_split_by_all_options(monkeypatch: pytest.MonkeyPatch, store:
     options: list[dict[str, Any]] = [{"seed": 3}, {"holdout": True}, {"refit": True}, {"rule": "first_come"}]
     for option in options:
         split = make_for_store(store, folds=3, ratio=4, **option)
-        assert split == make_split(store.labels_of("v2"), CLASSES, folds=3, ratio=4, **option)
-        assert split.folds != make_for_store(store, folds=3, ratio=4).folds
+        assert all_of(split) == all_of(make_split(store.labels_of("v2"), CLASSES, folds=3, ratio=4, **option))
+        assert parts_of(split) != parts_of(make_for_store(store, folds=3, ratio=4))
     assert make_for_store(store, name="mine").name == "mine"
 
 
 def test_a_store_without_v2_labels_is_split_by_its_default(data: Path) -> None:
     store = open_store(data)
     split = make_for_store(store, folds=2, ratio=3)
-    assert split == make_split(store.labels_of(), store.classes, folds=2, ratio=3)
+    assert all_of(split) == all_of(make_split(store.labels_of(), store.classes, folds=2, ratio=3))
 
 
 def test_copies_of_a_signal_are_kept_together_on_demand(store: Store) -> None:
@@ -242,7 +264,13 @@ def test_a_saved_split_loads_as_it_was(
     split = make_split(shuffled(counts, 0), CLASSES, folds=folds, ratio=ratio, seed=seed, holdout=holdout)
     folder = tmp_path_factory.mktemp("splits") / split.name
     save_split(split, folder)
-    assert load_split(folder, sum(counts)) == split
+    loaded = load_split(folder, sum(counts))
+    assert all_of(loaded) == all_of(split)
+    assert [part.tolist() for fold in loaded.folds[-2:] for part in (fold.train, fold.test)] == [
+        part.tolist() for fold in split.folds[-2:] for part in (fold.train, fold.test)
+    ]
+    as_json = json.dumps([[part.tolist() for part in (f.train, f.valid, f.test)] for f in split.folds])
+    assert loaded.sha256 == hashlib.sha256(as_json.encode()).hexdigest()
     expected = {f"{part}{k}.json" for part in ("train", "valid", "test") for k in range(folds)} | {"properties.json"}
     assert {path.name for path in folder.iterdir()} == expected | ({"holdout.json"} if holdout else set())
 
@@ -260,8 +288,8 @@ def test_saving_never_overwrites(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def with_fold(**changes: list[int]) -> Split:
-    first = replace(SMALL.folds[0], **changes)
+def with_fold(**changes: Iterable[int]) -> Split:
+    first = replace(SMALL.folds[0], **{part: numbers(*values) for part, values in changes.items()})
     return replace(SMALL, folds=[first, *SMALL.folds[1:]])
 
 
@@ -279,7 +307,7 @@ FIRST = SMALL.folds[0]
         (with_fold(train=[*FIRST.train, 25]), "fold 0: record 25 is not in the data set of 24 recordings"),
         (replace(SMALL, folds=[FIRST, FIRST]), "the test parts do not hold every record exactly once"),
         (replace(SMALL, folds=[FIRST], properties={}), "the test parts do not hold every record exactly once"),
-        (replace(SMALL, holdout=[]), f"fold 0: record {SMALL.holdout[0]} is in no part"),
+        (replace(SMALL, holdout=numbers()), f"fold 0: record {SMALL.holdout[0]} is in no part"),
     ],
     ids=[
         "overlap",
@@ -325,12 +353,18 @@ def test_a_split_of_another_data_set_is_refused(n_records: int) -> None:
         ("valid0.json", b'["1"]', "a list of record numbers was expected"),
         ("valid0.json", b"[true]", "a list of record numbers was expected"),
         ("holdout.json", b"{}", "a list of record numbers was expected"),
+        ("valid0.json", b"[1, true]", "a list of record numbers was expected"),
+        ("valid0.json", b"[100000000000000000000]", "a list of record numbers was expected"),
+        ("valid0.json", b"[999999999999999999]", "record 999999999999999999 is not in the data set"),
+        ("valid0.json", b"[01]", "not valid JSON"),
+        ("valid0.json", b"[-1]", "record -1 is not in the data set"),
     ],
 )
 def test_a_damaged_split_folder_is_refused(tmp_path: Path, name: str, content: bytes | None, says: str) -> None:
     folder = tmp_path / "mine"
     save_split(SMALL, folder)
     load_split(folder, 24)
+    (tmp_path / "mine.sha256").unlink()  # an earlier version wrote none
     if content is None:
         (folder / name).unlink()
     else:
@@ -349,9 +383,7 @@ def test_a_missing_split_is_refused_with_those_that_are_there(tmp_path: Path) ->
 
 
 def test_parts_are_written_as_plain_lists_of_numbers(tmp_path: Path) -> None:
-    split = Split(
-        name="x", folds=[Fold([3], [2], [1]), Fold([1], [3], [2]), Fold([2], [1], [3])], holdout=[], properties={}
-    )
+    split = Split("x", [Fold(*map(numbers, own)) for own in ((3, 2, 1), (1, 3, 2), (2, 1, 3))], numbers(), {})
     save_split(split, tmp_path / "x")
     assert json.loads((tmp_path / "x" / "train0.json").read_text()) == [3]
 
@@ -368,10 +400,10 @@ def test_a_refit_gives_validation_to_training_and_tests_the_same(tmp_path: Path)
     refit = make_split(labels, ["N", "A"], folds=3, ratio=4, refit=True)
     assert refit.name == "split_3_4_14_refit"
     for before, after in zip(usual.folds, refit.folds, strict=True):
-        assert after.test == before.test and after.valid == []
-        assert after.train == sorted(before.train + before.valid)
+        assert after.test.tolist() == before.test.tolist() and not len(after.valid)
+        assert after.train.tolist() == sorted([*before.train, *before.valid])
     save_split(refit, tmp_path / refit.name)
-    assert load_split(tmp_path / refit.name, 120).folds == refit.folds
+    assert all_of(load_split(tmp_path / refit.name, 120)) == all_of(refit)
     assert refit.properties["relative size"] == {"holdout": 0, "test": 1, "train": 2, "valid": 0}
     sizes = {"holdout": 0.0, "test": 0.33333, "train": 0.66667, "valid": 0.0}
     assert refit.properties["relative size fraction"] == sizes
@@ -389,6 +421,40 @@ def test_a_flipped_bit_in_any_file_of_a_split_is_noticed(tmp_path: Path) -> None
             path.write_bytes(damaged)
             assert path.name in refusal(lambda: load_split(folder, 24))
         path.write_bytes(content)
-    assert load_split(folder, 24).folds == SMALL.folds
+    assert parts_of(load_split(folder, 24)) == parts_of(SMALL)
     sums.unlink()  # an earlier version wrote none
-    assert load_split(folder, 24).folds == SMALL.folds
+    assert parts_of(load_split(folder, 24)) == parts_of(SMALL)
+
+
+def test_a_file_that_is_missing_is_named_by_the_checksums(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    save_split(SMALL, folder)
+    (folder / "valid1.json").unlink()
+    says = f"{folder / 'valid1.json'}: it does not fit its checksum in {tmp_path / 'mine.sha256'}; get a good copy"
+    assert refusal(lambda: load_split(folder, 24)).startswith(says)
+
+
+def test_record_numbers_may_be_written_in_other_ways(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    save_split(SMALL, folder)
+    before = load_split(folder, 24)
+    (tmp_path / "mine.sha256").unlink()
+    for path in folder.glob("t*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
+    after = load_split(folder, 24)
+    assert all_of(after) == all_of(before) and after.sha256 == before.sha256
+
+
+def test_a_fold_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    """Of 100,000 recordings, all folds would take 4 MB; as Python's numbers one alone."""
+    n = 100_000
+    split = make_split(["N", "A"] * (n // 2), ["N", "A"], folds=5, ratio=4)
+    save_split(split, tmp_path / "large")
+    del split
+    tracemalloc.start()
+    loaded = load_split(tmp_path / "large", n)
+    kept, peak = tracemalloc.get_traced_memory()
+    fold = loaded.folds[2]
+    tracemalloc.stop()
+    assert kept < n and peak < 60 * n
+    assert len(fold.train) + len(fold.valid) + len(fold.test) == n

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
-from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
+from ecg_rhythm import checksums
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training.batches import on_device
 from tests.helpers import refusal
@@ -97,11 +101,11 @@ def test_what_was_written_is_what_opens(tmp_path: Path) -> None:
     written = write(tmp_path, [[1, 2, 3], [4, 5]], labels=labels, default_labels="second")
     store = open_store(tmp_path)
     assert store.folder == store_folder(tmp_path)
-    assert (store.fs, store.classes, store.names) == (250.0, ["N", "A"], ["a", "b"])
+    assert (store.fs, store.classes, list(store.names)) == (250.0, ["N", "A"], ["a", "b"])
     assert (store.offsets.tolist(), store.lengths.tolist()) == ([0, 3], [3, 2])
     assert store.origin == "made for a test"
     assert store.fingerprint == written.fingerprint
-    assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "store.json"}
+    assert {path.name for path in store.folder.iterdir()} == {"signals.int16", "records.csv", "index.npy", "store.json"}
     assert not store.samples.flags.writeable
     assert (store.folder, splits_folder(tmp_path)) == (tmp_path / "store", tmp_path / "splits")
 
@@ -143,12 +147,12 @@ def test_the_same_samples_at_another_gain_are_no_duplicate(tmp_path: Path) -> No
 
 def test_a_failing_check_leaves_nothing(tmp_path: Path) -> None:
     def check(store: Store) -> None:
-        assert store.names == ["a"]
+        assert list(store.names) == ["a"]
         raise BadInput("not what was expected")
 
     assert refusal(lambda: write(tmp_path, [[1, 2]], check=check)) == "not what was expected"
     assert list(tmp_path.iterdir()) == []
-    assert write(tmp_path, [[1, 2]]).names == ["a"]
+    assert list(write(tmp_path, [[1, 2]]).names) == ["a"]
 
 
 def test_a_recording_that_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
@@ -195,7 +199,7 @@ PACK = """
 import sys
 from pathlib import Path
 import numpy as np
-from ecg_rhythm.data.store import write_store
+from ecg_rhythm.data.writing import write_store
 
 def recordings():
     yield "a", np.ones(5000, np.float32)
@@ -220,7 +224,7 @@ def test_a_second_process_is_told_of_the_first_and_does_not_disturb_it(tmp_path:
         assert {path.name for path in tmp_path.iterdir()} == before
         first.communicate(timeout=60)
     assert first.returncode == 0
-    assert open_store(tmp_path).names == ["a", "b"]
+    assert list(open_store(tmp_path).names) == ["a", "b"]
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
@@ -254,31 +258,62 @@ def edit(old: str, new: str) -> Callable[[Path], None]:
 LENGTHS = "3,0,N\nb,250,1000,2,3,N"
 
 
+def as_earlier(folder: Path, *without: str) -> None:
+    """Make a packed set one of an earlier version, without an index: the first version had no checksums, either."""
+    facts = checksums.unsealed((folder / "store.json").read_bytes())
+    facts["crc32"] = [f"{crc:08x}" for crc in np.load(folder / "index.npy")["crc32"].tolist()]
+    del facts["files"]["index.npy"]
+    (folder / "index.npy").unlink()
+    facts = {key: value for key, value in facts.items() if key not in without}
+    (folder / "store.json").write_text(json.dumps(facts, indent=2) if without else checksums.sealed(facts))
+
+
+def change(column: str, row: int, value: object) -> Callable[[Path], None]:
+    """Write another value into an index, and its checksum into `store.json`: as if it had been packed so."""
+
+    def apply(path: Path) -> None:
+        index = np.load(path)
+        index[column][row] = value
+        store_index(path, index)
+
+    return apply
+
+
+def store_index(path: Path, index: NDArray[Any]) -> None:
+    np.save(path, index)
+    facts = checksums.unsealed((path.parent / "store.json").read_bytes())
+    facts["files"]["index.npy"] = checksums.of_file(path)
+    (path.parent / "store.json").write_text(checksums.sealed(facts))
+
+
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
         ("signals.int16", shorten),
         ("signals.int16", lambda path: path.write_bytes(path.read_bytes() + b"\0")),
+        ("signals.int16", lambda path: path.write_bytes(path.read_bytes() + b"\0\0")),
         ("signals.int16", lambda path: path.write_bytes(b"")),
         ("signals.int16", Path.unlink),
-        ("records.csv", Path.unlink),
-        ("records.csv", lambda path: path.write_text("")),
-        ("records.csv", lambda path: path.write_text("\n".join(path.read_text().splitlines()[:-1]))),
-        ("records.csv", edit("length", "len")),
-        ("records.csv", edit(",1000,", ",much,")),
-        ("records.csv", edit(",1000,", ",0,")),
-        ("records.csv", edit(",1000,", ",nan,")),
-        ("records.csv", edit("2,3,N", "2,2,N")),
-        ("records.csv", edit("2,3,N", "2,3,B")),
-        ("records.csv", edit("2,3,N", "2,3")),
+        ("index.npy", shorten),
+        ("index.npy", lambda path: path.write_bytes(b"")),
+        ("index.npy", Path.unlink),
+        ("index.npy", lambda path: store_index(path, np.load(path)[:-1])),
+        ("index.npy", lambda path: store_index(path, np.load(path)[None])),
+        ("index.npy", lambda path: store_index(path, np.load(path)["offset"])),
+        ("index.npy", lambda path: store_index(path, np.load(path)[["offset", "name"]])),
+        ("index.npy", change("gain", 1, 0)),
+        ("index.npy", change("gain", 0, np.nan)),
+        ("index.npy", change("gain", 0, np.inf)),
+        ("index.npy", change("offset", 1, 2)),
+        ("index.npy", change("length", 1, 3)),
+        ("index.npy", change("labels", 1, 2)),
+        ("index.npy", change("name", 1, b"a")),
         ("store.json", edit("250.0", "0")),
-        ("store.json", edit("250.0", "NaN")),
         ("store.json", edit("{", "")),
         ("store.json", lambda path: path.write_text("[]")),
+        ("store.json", lambda path: path.write_text("[" * 10**5)),
         ("store.json", edit('"records": 2', '"records": 3')),
-        ("store.json", edit('"first"', '"second"')),
         ("store.json", edit('"fingerprint"', '"print"')),
-        ("store.json", edit('"default_labels": "first"', '"default_labels": "second"')),
     ],
 )
 def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
@@ -292,29 +327,98 @@ def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("store.json", edit("250.0", "Infinity")),
-        ("store.json", lambda path: path.write_text("[" * 10**5)),
+        ("records.csv", Path.unlink),
+        ("records.csv", lambda path: path.write_text("")),
+        ("records.csv", lambda path: path.write_text("\n".join(path.read_text().splitlines()[:-1]))),
+        ("records.csv", edit("length", "len")),
+        ("records.csv", edit(",1000,", ",much,")),
+        ("records.csv", edit(",1000,", ",0,")),
+        ("records.csv", edit(",1000,", ",nan,")),
         ("records.csv", edit(",1000,", ",inf,")),
+        ("records.csv", edit("2,3,N", "2,2,N")),
+        ("records.csv", edit("2,3,N", "2,3,B")),
+        ("records.csv", edit("2,3,N", "2,3")),
         ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "5,0").replace("2,3", "0,5"))),
         ("records.csv", edit(LENGTHS, LENGTHS.replace("3,0", "6,0").replace("2,3", "-1,6"))),
         ("records.csv", edit("3,0,N", f"{10**20},0,N")),
         ("records.csv", edit("\na,", f"\n{'a' * 2**18},")),
         ("records.csv", edit("\nb,", "\na,")),
-    ],
-    ids=[
-        "infinite rate",
-        "nested",
-        "infinite gain",
-        "empty",
-        "negative",
-        "beyond int64",
-        "long field",
-        "one name twice",
+        ("store.json", edit("250.0", "0")),
+        ("store.json", edit("250.0", "NaN")),
+        ("store.json", edit("250.0", "Infinity")),
+        ("store.json", edit('"records": 2', '"records": 3')),
+        ("store.json", edit('"first"', '"second"')),
+        ("store.json", edit('"fingerprint"', '"print"')),
+        ("store.json", edit('"default_labels": "first"', '"default_labels": "second"')),
     ],
 )
-def test_a_store_damaged_in_other_ways_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
-    damage(write(tmp_path, [[1, 2, 3], [4, 5]]).folder / name)
+@pytest.mark.parametrize("keys", [(), ("files", "crc32")], ids=["with checksums", "without"])
+def test_a_damaged_store_of_an_earlier_version_is_refused(
+    tmp_path: Path, name: str, damage: Callable[[Path], object], keys: tuple[str, ...]
+) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    as_earlier(folder, *keys)
+    damage(folder / name)
     assert "this packed data set is damaged" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_store_of_an_earlier_version_that_lacks_checksums_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    as_earlier(folder, "files")
+    facts = json.loads((folder / "store.json").read_text())
+    (folder / "store.json").write_text(json.dumps(facts | {"crc32": facts["crc32"][:1]}))
+    assert "checksums are missing" in refusal(lambda: open_store(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (Path.unlink, "this packed data set is damaged (records.csv: "),
+        (edit(",1000,", ",100,"), "signals.int16 or records.csv is damaged"),
+        (lambda path: path.write_text(""), "signals.int16 or records.csv is damaged"),
+    ],
+)
+def test_a_check_of_everything_sees_the_table(tmp_path: Path, damage: Callable[[Path], object], says: str) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    damage(folder / "records.csv")
+    store = open_store(tmp_path)
+    assert refusal(store.check_all).startswith(f"{folder}: {says}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        change("gain", 1, 999),
+        change("labels", 1, 1),
+        change("name", 1, b"c"),
+        lambda path: store_index(
+            path, np.load(path).astype([*np.dtype(np.load(path).dtype).descr[:-1], ("name", "S9")])
+        ),
+    ],
+)
+def test_an_index_and_a_table_that_say_different_things_are_refused(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    before = np.load(folder / "index.npy")
+    damage(folder / "index.npy")
+    store = open_store(tmp_path)
+    if all(np.array_equal(before[column], store.rows[column]) for column in before.dtype.names or ()):
+        store.check_all()  # a wider column holds the same
+        return
+    message = refusal(store.check_all)
+    assert message.startswith(f"{folder}: index.npy and records.csv say different things; get a good copy")
+
+
+def test_a_table_with_further_recordings_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    facts = checksums.unsealed((folder / "store.json").read_bytes())
+    table = (folder / "records.csv").read_bytes() + b"c,250,1000,1,5,N\r\n"
+    (folder / "records.csv").write_bytes(table)
+    content = (folder / "signals.int16").read_bytes()
+    facts["fingerprint"] = hashlib.sha256(content + table).hexdigest()
+    (folder / "store.json").write_text(checksums.sealed(facts))
+    assert "index.npy and records.csv say different things" in refusal(open_store(tmp_path).check_all)
 
 
 def test_a_store_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,14 +487,60 @@ def test_damage_is_noticed_when_that_recording_is_read(tmp_path: Path) -> None:
 
 def test_a_store_of_an_earlier_version_has_a_fingerprint_alone(tmp_path: Path) -> None:
     folder = write(tmp_path, [np.arange(40) / 100, np.arange(10)]).folder
-    facts = json.loads((folder / "store.json").read_text())
-    for key in ("sha256", "crc32", "files"):
-        del facts[key]
-    (folder / "store.json").write_text(json.dumps(facts))
+    as_earlier(folder, "files", "crc32")
     store = open_store(tmp_path)
     assert store.checksums is None
+    assert store.duplicates() == []
     store.check_all()
     flip(folder / "signals.int16", 100)
     store.signal(0)
     says = f"{folder}: signals.int16 or records.csv is damaged (they do not fit the fingerprint"
     assert refusal(store.check_all).startswith(says)
+
+
+def test_a_store_of_an_earlier_version_has_its_checksums_beside_the_facts(tmp_path: Path) -> None:
+    store = write(tmp_path, [np.arange(40) / 100, np.arange(10), [50, 1]], labels={"first": dict.fromkeys("abc", "A")})
+    as_earlier(store.folder)
+    earlier = open_store(tmp_path)
+    assert (list(earlier.names), earlier.labels_of()) == (["a", "b", "c"], ["A", "A", "A"])
+    for column in store.rows.dtype.names or ():
+        np.testing.assert_array_equal(earlier.rows[column], store.rows[column])
+    earlier.check_all()
+    flip(store.folder / "signals.int16", 100)
+    assert "recording a is damaged" in refusal(lambda: open_store(tmp_path).signal(0))
+
+
+@given(
+    names=st.lists(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=9), min_size=1, unique=True)
+)
+@settings(deadline=None, max_examples=30)
+def test_any_name_is_found(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    names.sort()
+    store = write_store(
+        tmp_path_factory.mktemp("store"),
+        ((name, np.full(3, i, np.float32)) for i, name in enumerate(names)),
+        fs=250.0,
+        classes=["N"],
+        labels={"first": dict.fromkeys(names, "N")},
+        default_labels="first",
+        origin="",
+    )
+    store.check_all()
+    assert list(store.names) == names and list(store.names[1:]) == names[1:]
+    assert [store.names.index(name) for name in names] == list(range(len(names)))
+    for other in ("", names[0] + " ", "\U0010ffff"):
+        if other not in names:
+            with pytest.raises(ValueError, match="is no name of a recording"):
+                store.names.index(other)
+
+
+def test_packing_and_opening_keep_no_object_for_each_recording(tmp_path: Path) -> None:
+    names = [f"{i:06d}" for i in range(20_000)]
+    labels = {"first": dict.fromkeys(names, "N")}
+    options: dict[str, Any] = {"fs": 300.0, "classes": ["N"], "default_labels": "first", "origin": ""}
+    write(tmp_path / "before", [[1]])  # what is loaded once
+    tracemalloc.start()
+    write_store(tmp_path, ((name, np.ones(1, np.float32)) for name in names), labels=labels, **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * len(names), "bytes; a small object of Python has as many, and a string for its name further 50"

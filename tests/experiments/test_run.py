@@ -14,7 +14,8 @@ import pytest
 from ecg_rhythm import plugins
 from ecg_rhythm.config import Distillation
 from ecg_rhythm.data.splits import load_split
-from ecg_rhythm.data.store import open_store, splits_folder, write_store
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments.folder import Run, check_together, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train, training_recordings

@@ -8,10 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.data.store import open_store, write_store
-from ecg_rhythm.training.batches import Batch, balanced, on_device, similar_length, sorted_batches, training_batches
+from ecg_rhythm.data.store import open_store
+from ecg_rhythm.data.writing import write_store
+from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches
+from ecg_rhythm.training.epoch import balanced, earlier_copies, similar_length
 from tests.helpers import model, signals
 
 
@@ -41,7 +44,8 @@ def test_without_compensation_an_epoch_is_a_permutation() -> None:
 @settings(deadline=None, max_examples=60)
 def test_batches_cover_everything_once(n: int, size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    batches = similar_length(rng.integers(1, 1000, n), size, rng)
+    lengths = rng.integers(1, 1000, n)
+    batches = list(similar_length(n, lengths.__getitem__, size, rng))
     assert sorted(np.concatenate(batches)) == list(range(n))
     assert len(batches) == -(-n // size)
     assert max(map(len, batches)) <= size
@@ -49,11 +53,44 @@ def test_batches_cover_everything_once(n: int, size: int, seed: int) -> None:
 
 def test_batches_are_of_similar_length_but_random() -> None:
     lengths = np.random.default_rng(0).integers(100, 1000, 6400)
-    batches = similar_length(lengths, 20, np.random.default_rng(1))
+    batches = list(similar_length(6400, lengths.__getitem__, 20, np.random.default_rng(1)))
     spread = np.mean([np.ptp(lengths[b]) for b in batches])
     assert spread < np.ptp(lengths) / 10
-    other = similar_length(lengths, 20, np.random.default_rng(2))
+    other = similar_length(6400, lengths.__getitem__, 20, np.random.default_rng(2))
     assert any(not np.array_equal(a, b) for a, b in zip(batches, other, strict=True))
+
+
+@given(n=st.integers(1, 3000), size=st.integers(1, 20), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_batches_are_in_the_order_of_a_list_of_all(n: int, size: int, seed: int) -> None:
+    """The order that published folds were trained in, made at once."""
+    lengths, batches = np.random.default_rng(seed).integers(1, 1000, n), []
+    for start in range(0, n, 64 * size):
+        order = start + np.argsort(lengths[start : start + 64 * size], kind="stable")
+        batches += [order[i : i + size].tolist() for i in range(0, len(order), size)]
+    expected = [batches[i] for i in np.random.default_rng(seed).permutation(len(batches))]
+    drawn = similar_length(n, lengths.__getitem__, size, np.random.default_rng(seed))
+    assert [batch.tolist() for batch in drawn] == expected
+
+
+def test_a_batch_asks_for_the_lengths_of_its_window_alone() -> None:
+    asked: list[int] = []
+
+    def lengths_of(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        asked.extend(positions.tolist())
+        return positions % 7
+
+    batches = similar_length(10_000, lengths_of, 10, np.random.default_rng(0))
+    first = next(batches)
+    assert len(asked) == 640 and set(first.tolist()) <= set(asked)
+    list(batches)
+    assert sorted(asked) == list(range(10_000)), "each once"
+
+
+@given(chosen=st.lists(st.integers(0, 9), max_size=40))
+def test_copies_are_counted_in_their_order(chosen: list[int]) -> None:
+    expected = [chosen[:i].count(index) for i, index in enumerate(chosen)]
+    assert earlier_copies(np.array(chosen, dtype=np.int64)).tolist() == expected
 
 
 def epoch(data: Path, number: int, process: int = 0, processes: int = 1) -> list[Batch]:

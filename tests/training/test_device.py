@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -74,7 +73,7 @@ def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
     config = model(**changes)
     store = open_store(data)
     fold = load_split(splits_folder(data) / "split_2_3_14", len(store)).folds[0]
-    train, valid, test = (np.array(part) - 1 for part in (fold.train, fold.valid, fold.test))
+    train, valid, test = (part - 1 for part in (fold.train, fold.valid, fold.test))
     metadata = Metadata(config=config, phase=0, classes=store.classes, fs=store.fs)
     parts = Parts(store, store.targets(), train, valid, test)
     return Trainer(config, parts, RunFiles(folder), metadata, accelerator_for(DEVICE, "auto", folder))

@@ -28,7 +28,8 @@ from ecg_rhythm.cli.train import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import load_split, save_split
-from ecg_rhythm.data.store import open_store, splits_folder, write_store
+from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import metrics
 from ecg_rhythm.evaluation import predictions as outputs
@@ -38,7 +39,7 @@ from ecg_rhythm.experiments.jobs import Recipe, RunSpec
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.networks.registry import build
-from ecg_rhythm.training.batches import seed_of
+from ecg_rhythm.training.epoch import seed_of
 from ecg_rhythm.training.loss import LOSSES, l2_penalty, loss_of
 from ecg_rhythm.training.optimizer import move_average, schedule
 from ecg_rhythm.training.progress import Progress
@@ -192,7 +193,7 @@ def test_validation_loss_is_the_loss_of_the_labels_and_the_penalty(data: Path, t
     folder, best = run.folder(tmp_path), str(scores["phases"][0]["best_epoch"])
     store = open_store(data)
     fold = load_split(splits_folder(data) / "split_2_3_14", len(store)).folds[0]
-    share = np.bincount(store.targets()[np.array(fold.train) - 1]) / len(fold.train)
+    share = np.bincount(store.targets()[fold.train - 1]) / len(fold.train)
     weights = (0.8 + 0.2 / share) * share**-0.4 / (share**-0.4).mean()
     table = outputs.read_predictions(folder / "predictions.csv", "valid")
     smooth = 0.9 * np.eye(3)[table.targets] + 0.1 / 3

@@ -134,7 +134,7 @@ def split(
     out.print(
         f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
     )
-    if made.holdout:
+    if len(made.holdout):
         out.print(f"{len(made.holdout)} recordings are in no fold")
 
 
@@ -152,7 +152,7 @@ def print_store(out: Console, data: Store) -> None:
     )
     out.print(f"from: {data.origin}", highlight=False, markup=False)
     table = new_table("labels", *data.classes)
-    for version in data.labels:
+    for version in data.label_versions:
         used = f"{version} (default)" if version == data.default_labels else version
         table.add_row(used, *(str(n) for n in data.counts(version).values()))
     out.print(table)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
 from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
-from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
+from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
+from ecg_rhythm.data.writing import write_store
 
 if TYPE_CHECKING:
     from ecg_rhythm.data.challenge import fetch

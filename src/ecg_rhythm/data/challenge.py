@@ -23,7 +23,8 @@ from rich.progress import track
 from ecg_rhythm import files, records
 from ecg_rhythm.data.split_rules import make_split
 from ecg_rhythm.data.splits import check_split, load_split, save_split
-from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder, write_store
+from ecg_rhythm.data.store import FACTS, Store, open_store, splits_folder, store_folder
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats.matlab import CHALLENGE_FS
 from ecg_rhythm.records.recording import CUT_OFF
@@ -113,7 +114,7 @@ def fetch(
     for folder in (data, data / DOWNLOADS, splits_folder(data)):
         files.remove_left_overs(folder)
     files.remove_lock(store_folder(data))
-    if not (store_folder(data) / "store.json").exists():
+    if not (store_folder(data) / FACTS).exists():
         for given in filter(None, (archive, labels)):  # before the other one is downloaded
             if not given.is_file():
                 raise BadInput(f"{given}: there is no such file; check the name")
@@ -288,5 +289,5 @@ def _unpacked(zipped: zipfile.ZipFile, names: list[str], data: Path) -> Iterator
 
 
 def _check_samples(store: Store, archive: Path, release: Release) -> None:
-    if hashlib.sha256(store.samples.tobytes()).hexdigest() != release.samples_sha256:
+    if hashlib.sha256(store.samples.data).hexdigest() != release.samples_sha256:
         raise BadInput(f"{archive}: the signals are not those that were published; download it again")

@@ -12,7 +12,8 @@ from rich.progress import track
 
 from ecg_rhythm import records
 from ecg_rhythm.data.labels import read_labels, spelled_alike
-from ecg_rhythm.data.store import Store, write_store
+from ecg_rhythm.data.store import Store
+from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions
 

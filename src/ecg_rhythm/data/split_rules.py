@@ -1,7 +1,8 @@
 """Rules that divide recordings into parts, chosen by name, and the splits made with them.
 
-A rule takes record numbers, the label of every record, the class names in order, the share of each part and a seed, and
-gives the record numbers of each part. Adding one takes a function here and a line in `RULES`.
+A rule takes record numbers, the class of every record as a position among the classes, the number of classes, the share
+of each part and a seed, and gives the record numbers of each part. Adding one takes a function here and a line in
+`RULES`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import islice
 from math import gcd
 from typing import Any
 
 import numpy as np
 
-from ecg_rhythm.data.splits import Fold, Split, check_split
+from ecg_rhythm.data.splits import Fold, Numbers, Split, check_split
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
 
 PUBLISHED_LABELS = "v2"
 """Labels that the published split is stratified by, although its networks were trained on v3."""
 
-Rule = Callable[[list[int], Sequence[str], Sequence[str], list[int], int], list[list[int]]]
+Rule = Callable[[Numbers, Numbers, int, list[int], int], list[Numbers]]
 
 
-def published(
-    pool: list[int], labels: Sequence[str], classes: Sequence[str], shares: list[int], seed: int
-) -> list[list[int]]:
+def published(pool: Numbers, targets: Numbers, classes: int, shares: list[int], seed: int) -> list[Numbers]:
     """Deal record numbers out class by class, so that every part holds its share of each class.
 
     Each class is shuffled by a generator seeded afresh and cut into sum(shares) pieces; every part
@@ -37,17 +37,16 @@ def published(
     Zihlmann, Perekrestenko, Tschannen, "Convolutional Recurrent Neural Networks for
     Electrocardiogram Classification", Computing in Cardiology 44, 2017 (its code's split).
     """
-    parts: list[list[int]] = [[] for _ in shares]
-    for name in classes:
-        members = np.array([n for n in pool if labels[n - 1] == name])
+    parts: list[list[Numbers]] = [[] for _ in shares]
+    for number in range(classes):
+        members = pool[targets[pool - 1] == number]
         np.random.RandomState(seed).shuffle(members)
         pieces = iter(np.array_split(members, sum(shares)))
         for part in parts:
-            part.extend(next(pieces).tolist())
+            part.append(next(pieces))
         for part, share in zip(parts, shares, strict=True):
-            for _ in range(share - 1):
-                part.extend(next(pieces).tolist())
-    return [sorted(part) for part in parts]
+            part.extend(islice(pieces, share - 1))
+    return [np.sort(np.concatenate(part)) for part in parts]
 
 
 PUBLISHED = "published"
@@ -114,31 +113,37 @@ def make_split(
     grouped = [number for group in together for number in group]
     if len(grouped) != len(set(grouped)) or not set(grouped) <= set(range(1, len(labels) + 1)):
         raise BadInput("groups to keep together must not overlap and must name records of the data set")
-    followers = {number: group[0] for group in map(sorted, together) for number in group[1:]}
-    numbers = [n for n in range(1, len(labels) + 1) if n not in followers]
-    least, rarest = min((sum(labels[n - 1] == name for n in numbers), name) for name in classes)
+    position = {name: i for i, name in enumerate(classes)}
+    targets = np.fromiter((position[label] for label in labels), dtype=np.int64, count=len(labels))
+    groups = [sorted(group) for group in together]
+    followers = np.array([number for group in groups for number in group[1:]], dtype=np.int64)
+    leaders = np.array([group[0] for group in groups for _ in group[1:]], dtype=np.int64)
+    numbers = np.setdiff1d(np.arange(1, len(labels) + 1), followers)
+    counts = np.bincount(targets[numbers - 1], minlength=len(classes))
+    least, rarest = min(zip(counts.tolist(), classes, strict=True))
     if least < (needed := max(folds + holdout, 2 if refit else ratio + 1)):
         raise BadInput(f"class {rarest} has {least} recordings, too few for this split; it needs at least {needed}")
 
-    def deal(pool: list[int], shares: list[int]) -> list[list[int]]:
-        return RULES[rule](pool, labels, classes, shares, seed)
+    def deal(pool: Numbers, shares: list[int]) -> list[Numbers]:
+        return RULES[rule](pool, targets, len(classes), shares, seed)
 
-    def complete(part: list[int]) -> list[int]:
-        chosen = set(part)
-        return sorted(part + [follower for follower, leader in followers.items() if leader in chosen])
+    def complete(part: Numbers) -> Numbers:
+        return np.sort(np.concatenate([part, followers[np.isin(leaders, part)]]))
+
+    nobody: Numbers = np.array([], dtype=np.int64)
 
     parts = deal(numbers, [1] * (folds + holdout))
-    kept_out = parts.pop(0) if holdout else []
+    kept_out = parts.pop(0) if holdout else nobody
     made = []
     for test in parts:
-        rest = sorted(set(numbers) - set(test) - set(kept_out))
-        train, valid = (rest, []) if refit else deal(rest, [ratio - 1, 1])
+        rest = np.setdiff1d(numbers, np.concatenate([test, kept_out]))
+        train, valid = (rest, nobody) if refit else deal(rest, [ratio - 1, 1])
         made.append(Fold(train=complete(train), valid=complete(valid), test=complete(test)))
     name = name or _name(folds, ratio, seed, rule, holdout=holdout, refit=refit)
     properties = _properties(name, folds, ratio, seed, rule, holdout=holdout, refit=refit)
     split = Split(name=name, folds=made, holdout=complete(kept_out), properties=properties)
     for k, fold in enumerate(made):
-        if not (fold.train and fold.test and (fold.valid or refit)):
+        if not (len(fold.train) and len(fold.test) and (len(fold.valid) or refit)):
             raise BadInput(f"fold {k} would have no recordings to train, validate or test on; use fewer folds")
     check_split(split, len(labels))
     return split
@@ -169,7 +174,7 @@ def make_for_store(
     name : str, optional
         Name of the split, instead of one made of its options.
     """
-    usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.labels else store.default_labels
+    usual = PUBLISHED_LABELS if PUBLISHED_LABELS in store.label_versions else store.default_labels
     version = labels or usual
     marks = f"_{version}" * (version != usual) + "_together" * keep_together
     return make_split(

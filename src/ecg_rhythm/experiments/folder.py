@@ -184,21 +184,19 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
         )
     from ecg_rhythm import networks, plugins  # loads torch
 
-    store.labels_of(spec.job.labels)
-    parts = [[fold.train, fold.valid, fold.test] for fold in split.folds]
     identity = {
         "model": spec.model.model_dump(),
         CODE: networks.code_of(spec.model.model_name),
         "job": {
             "split": spec.job.split,
-            "labels": spec.job.labels or store.default_labels,
+            "labels": store.label_version(spec.job.labels),
             "seed": spec.job.seed,
             "fold": spec.fold,
         },
         "data": {
             "fingerprint": store.fingerprint,
             "classes": store.classes,
-            "split": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
+            "split": split.sha256,
         },
     }
     if others := spec.model.data_augmentation.of_packages:

@@ -98,8 +98,7 @@ def measure(
             )
         tables.append(read_predictions(fold.intact(fold.predictions), part)[::every])
     models = [classifier.load(fold.path) for fold in folds.values()]
-    positions = {name: i for i, name in enumerate(store.names)}
-    chosen = [[positions[name] for name in table.records] for table in tables]
+    chosen = [[store.names.index(name) for name in table.records] for table in tables]
     changes = _changes()
 
     def tasks() -> Iterator[_Task]:

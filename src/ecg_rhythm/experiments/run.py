@@ -143,7 +143,6 @@ def _trainer(
     accelerator: Accelerator,
     report: Report,
 ) -> Trainer:
-    train, valid, test = (np.array(numbers, dtype=np.int64) - 1 for numbers in (fold.train, fold.valid, fold.test))
     metadata = Metadata(
         config=spec.model,
         phase=0,
@@ -154,7 +153,7 @@ def _trainer(
     )
     return Trainer(
         spec.model,
-        Parts(store, store.targets(spec.job.labels), train, valid, test),
+        Parts(store, store.targets(spec.job.labels), fold.train - 1, fold.valid - 1, fold.test - 1),
         run,
         metadata,
         accelerator,
@@ -186,7 +185,7 @@ def _scores(spec: RunSpec, store: Store, trained: Trained, teacher: RunFiles | N
         "classes": store.classes,
         "data": store.fingerprint,
         "split": spec.job.split,
-        "labels": spec.job.labels or store.default_labels,
+        "labels": store.label_version(spec.job.labels),
         "seconds": round(trained.seconds, 1),
         "cpu_seconds": round(trained.cpu_seconds, 1),
         "phases": trained.phases,
@@ -208,5 +207,5 @@ def training_recordings(run: RunFiles, data: Path, n: int) -> list[NDArray[np.fl
     if scores["data"] != store.fingerprint:
         raise BadInput(f"{data}: {run.path} was trained on other data; name with --data what it was trained on")
     fold = load_split(splits_folder(data) / scores["split"], len(store)).folds[scores["fold"]]
-    chosen = np.random.default_rng(0).permutation(np.array(fold.train))[:n]
+    chosen = np.random.default_rng(0).permutation(fold.train)[:n]
     return [store.signal(number - 1) for number in chosen.tolist()]

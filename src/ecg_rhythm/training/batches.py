@@ -5,27 +5,22 @@ Signals are processed on the device that computes; what decides shapes stays on 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ecg_rhythm import warned
 from ecg_rhythm.config import DataAugmentation
-from ecg_rhythm.data.store import SIGNALS, Store
+from ecg_rhythm.data.store import Store
 from ecg_rhythm.signals import windows
 from ecg_rhythm.training import augment, durations
+from ecg_rhythm.training.epoch import Epoch, balanced, seed_of, similar_length
 from ecg_rhythm.training.padded import Padded, is_changed
-
-WINDOW = 64
-"""Recordings are sorted by length within windows of this many batches, so that those of a batch are alike in length.
-
-The paper's batches then hold 3 % padding; with windows of 16 batches they held 6 %.
-"""
 
 WIDTH_STEP = 300
 """Batches are padded to multiples of this many samples, as libraries prepare and keep kernels for each width."""
@@ -56,11 +51,6 @@ class Batch:
     empty: Tensor | None = None
 
 
-def seed_of(*parts: int) -> int:
-    """Derive a seed from all parts."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
-
-
 def _rounded(signals: Tensor) -> Tensor:
     return F.pad(signals, (0, -signals.shape[1] % WIDTH_STEP))
 
@@ -71,16 +61,16 @@ class Recordings:
 
     On the CPU `samples` is the data set's file, memory-mapped, whose pages all processes share. On a GPU it
     is a copy, so that no step waits for a signal; a data set larger than a quarter of the free memory stays
-    on the CPU. Offsets, gains and lengths are always on the CPU.
+    on the CPU. Offsets, gains and lengths are always on the CPU, and memory-mapped, too.
     """
 
     fs: float
     samples: Tensor
-    offsets: Tensor
-    gains: Tensor
-    lengths: Tensor
+    offsets: NDArray[np.int64]
+    gains: NDArray[np.float32]
+    lengths: NDArray[np.int64]
     device: torch.device
-    check: Callable[[Iterable[int]], None]
+    check: Callable[[ArrayLike], None]
     """Refuses recordings, by their positions, whose samples are damaged."""
 
     def batch(self, indices: NDArray[np.int64], starts: Tensor | None = None, lengths: Tensor | None = None) -> Batch:
@@ -91,14 +81,15 @@ class Recordings:
         BadInput
             If a recording is damaged.
         """
-        self.check(indices.tolist())
-        chosen, there = torch.from_numpy(indices), self.samples.device
-        lengths = self.lengths[chosen] if lengths is None else lengths
-        offsets = self.offsets[chosen] if starts is None else self.offsets[chosen] + starts
+        self.check(indices)
+        there = self.samples.device
+        lengths = torch.from_numpy(self.lengths[indices]) if lengths is None else lengths
+        offsets = torch.from_numpy(self.offsets[indices])
+        offsets = offsets if starts is None else offsets + starts
         width = int(lengths.max())
         steps = torch.arange(width + -width % WIDTH_STEP, device=there)
         positions = offsets.to(there, non_blocking=True)[:, None] + steps
-        gains = self.gains[chosen].to(there, non_blocking=True)
+        gains = torch.from_numpy(self.gains[indices]).to(there, non_blocking=True)
         signals = self.samples[positions.clamp_(max=len(self.samples) - 1)] / gains[:, None]
         signals = signals * (steps < lengths.to(there, non_blocking=True)[:, None])
         return Batch(signals.to(self.device, non_blocking=True), lengths, indices)
@@ -107,60 +98,19 @@ class Recordings:
 def on_device(store: Store, device: torch.device | str = "cpu") -> Recordings:
     """Prepare the signals of a data set for a device."""
     device = torch.device(device)
-    samples = torch.from_file(str(store.folder / SIGNALS), shared=False, size=len(store.samples), dtype=torch.int16)
+    with warned.heard():  # torch warns that nobody must write to what is mapped; nobody does
+        samples = torch.from_numpy(store.samples)
     if device.type == "cuda" and 4 * samples.nbytes < torch.cuda.mem_get_info(device)[0]:
         samples = samples.to(device)
     return Recordings(
         fs=store.fs,
         samples=samples,
-        offsets=torch.from_numpy(store.offsets),
-        gains=torch.from_numpy(store.gains),
-        lengths=torch.from_numpy(store.lengths),
+        offsets=store.offsets,
+        gains=store.gains,
+        lengths=store.lengths,
         device=device,
         check=store.check,
     )
-
-
-def balanced(
-    indices: NDArray[np.int64], targets: NDArray[np.int64], compensation: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw one epoch in which rare classes are more frequent.
-
-    Every class is repeated int(100 x compensation / its share in percent) + 1 times; the whole is shuffled
-    and cut to the size of the training set.
-
-    Parameters
-    ----------
-    indices : ndarray of int64, shape (n,)
-        The training recordings.
-    targets : ndarray of int64
-        Class of every recording of the data set.
-    compensation : float
-        `dataset_compensation` of the model file; 0 repeats nothing.
-    rng : numpy.random.Generator
-        Generator that shuffles.
-    """
-    labels = targets[indices]
-    shares = np.bincount(labels) / len(labels)
-    repeats = np.array([int(compensation / share) + 1 if share else 0 for share in shares])
-    return rng.permutation(np.repeat(indices, repeats[labels]))[: len(indices)]
-
-
-def similar_length(lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Divide an epoch into batches of similar length, in random order.
-
-    Windows of 64 batches, in the given order, are each sorted by length and cut into batches.
-
-    Returns
-    -------
-    list of ndarray of int64
-        Positions in `lengths`.
-    """
-    batches = []
-    for start in range(0, len(lengths), WINDOW * batch_size):
-        order = start + np.argsort(lengths[start : start + WINDOW * batch_size], kind="stable")
-        batches += [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def training_batches(
@@ -185,53 +135,38 @@ def training_batches(
     """
     rng = np.random.default_rng(seed_of(seed, epoch))
     chosen = balanced(indices, targets, compensation, rng)
-    seeds = _seeds(chosen, seed_of(seed, epoch // augmentation.reload_step))
-    drawn, options, fs = augment.draw(seeds, augmentation.of_packages), augmentation, recordings.fs
+    own_seed, options = seed_of(seed, epoch // augmentation.reload_step), augmentation
+    drawn = Epoch(chosen, recordings.lengths, recordings.fs, own_seed, options)
     table, chances = augment.table(options), options.model_dump()
     # Changes of length come first, as lengths decide which recordings share a batch.
-    whole = recordings.lengths[torch.from_numpy(chosen)]
-    starts, lengths = durations.crop(whole, fs, drawn[:, durations.CROP], options.crop, options.window)
-    speeds = durations.random_speeds(drawn[:, durations.SPEED], options.speed)
-    if options.resampling:
-        speeds = speeds * durations.heart_rate_speeds(drawn[:, durations.HEART_RATE])
-    new_lengths = (lengths / speeds).long().clamp_min(1)
-    if options.resampling:  # as in the original, where slowed recordings are cut to their length
-        new_lengths = torch.minimum(new_lengths, lengths)
-    for positions in similar_length(new_lengths.numpy(), batch_size, rng):
+    for positions in similar_length(len(chosen), drawn.new_lengths, batch_size, rng):
         if len(positions) < processes:
             continue
+        changes = drawn.changes(positions)
+        new_lengths = changes.new_lengths
         if options.crop or options.window:
-            new_lengths[positions] = _common(new_lengths[positions])
-        share = positions[process::processes]
-        generators = [torch.Generator(recordings.device).manual_seed(seed_of(seeds[i])) for i in share]
-        batch = recordings.batch(chosen[share], starts[share], lengths[share])
-        signals, real, u = batch.signals, new_lengths[share], drawn[share]
-        if (speeds[share] != 1).any():
-            signals = durations.resample(signals, batch.lengths, speeds[share], real)
+            new_lengths = _common(new_lengths)
+        share = slice(process, None, processes)
+        u, real, speeds = (part[share] for part in (changes.u, new_lengths, changes.speeds))
+        generators = [torch.Generator(recordings.device).manual_seed(seed_of(own)) for own in changes.seeds[share]]
+        batch = recordings.batch(chosen[positions[share]], changes.starts[share], changes.lengths[share])
+        signals = batch.signals
+        if (speeds != 1).any():
+            signals = durations.resample(signals, batch.lengths, speeds, real)
         empty = None
         for name, numbers, change in table:
             if chance := float(chances[name]):
-                signals = change(Padded(signals, real, fs, generators), u[:, numbers], chance)
+                signals = change(Padded(signals, real, recordings.fs, generators), u[:, numbers], chance)
                 if name == "empty":
                     empty = is_changed(u[:, numbers], chance)
         signals = signals[:, : int(real.max())]
-        yield Batch(_rounded(signals), real, batch.indices, len(share) / len(positions), empty)
+        yield Batch(_rounded(signals), real, batch.indices, len(real) / len(positions), empty)
 
 
 def _common(lengths: Tensor) -> Tensor:
     """Cut a batch to its shortest recording, and that to a multiple of `WIDTH_STEP`, so that it needs no padding."""
     shortest = int(lengths.min())
     return torch.full_like(lengths, max(shortest - shortest % WIDTH_STEP, min(shortest, WIDTH_STEP)))
-
-
-def _seeds(chosen: NDArray[np.int64], seed: int) -> list[int]:
-    """Derive a seed for each recording and each of its copies; their order does not matter."""
-    copies: Counter[int] = Counter()
-    seeds = []
-    for index in chosen.tolist():
-        seeds.append(seed_of(seed, index, copies[index]))
-        copies[index] += 1
-    return seeds
 
 
 def sorted_batches(
@@ -241,10 +176,14 @@ def sorted_batches(
 
     The longest come first, so that a lack of memory shows at once.
     """
-    lengths = recordings.lengths.numpy()
-    cut = [(i, part) for i in indices for part in windows.windows(int(lengths[i]), recordings.fs, window)]
-    owners = np.array([i for i, _ in cut], dtype=np.int64)
-    starts, ends = torch.tensor([(part.start, part.stop) for _, part in cut], dtype=torch.int64).reshape(-1, 2).T
+    distinct, which = np.unique(recordings.lengths[indices], return_inverse=True)
+    cuts = [windows.windows(length, recordings.fs, window) for length in distinct.tolist()]
+    counts = np.array([len(cut) for cut in cuts], dtype=np.int64)
+    firsts, own = np.cumsum(counts) - counts, counts[which]  # the windows of each length, one length after the other
+    owners = np.repeat(indices, own)
+    cut = np.arange(len(owners)) - np.repeat(np.cumsum(own) - own - firsts[which], own)
+    edges = np.array([(part.start, part.stop) for parts in cuts for part in parts], dtype=np.int64).reshape(-1, 2)
+    starts, ends = torch.from_numpy(edges[cut]).T
     order = torch.argsort(starts - ends, stable=True)
     for begin in range(0, len(order), batch_size):
         chosen = order[begin : begin + batch_size]

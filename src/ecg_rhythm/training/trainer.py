@@ -20,9 +20,10 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE, Metrics, score
-from ecg_rhythm.training.batches import Batch, on_device, seed_of, training_batches
+from ecg_rhythm.training.batches import Batch, on_device, training_batches
 from ecg_rhythm.training.checkpoint import checkpoint_tensors, read_checkpoint, restore_checkpoint, save_checkpoint
 from ecg_rhythm.training.environment import shared
+from ecg_rhythm.training.epoch import seed_of
 from ecg_rhythm.training.fold import Parts, Trained
 from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.loss import StepLoss, l2_penalty

@@ -1,0 +1,161 @@
+"""The index of a packed data set: a row for each recording, memory-mapped, so that millions open at once.
+
+It holds what the table `records.csv` holds, which is for people and other programs, and a checksum of the samples of
+each recording. A set that an earlier version packed has the table alone: its index is made when it is opened.
+"""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHECKSUM, LABELS, NAME = "crc32", "labels", "name"
+"""Columns that not every index has, or that are not a number."""
+AT_ONCE = 10_000
+"""Recordings that are checked at a time, where all are."""
+
+Index = NDArray[np.void]
+Row = tuple[int, int, np.float32, list[int], bytes]
+"""Offset, length, gain, class of each label version, name; all columns but the checksum."""
+
+
+def dtype(name_bytes: int, label_versions: int, *, checksums: bool = True) -> np.dtype[np.void]:
+    """Columns of an index whose longest name has so many bytes."""
+    checksum = [(CHECKSUM, "<u4")] if checksums else []
+    return np.dtype(
+        [
+            ("offset", "<i8"),
+            ("length", "<i8"),
+            ("gain", "<f4"),
+            *checksum,
+            (LABELS, "<u2", (label_versions,)),
+            (NAME, f"S{max(name_bytes, 1)}"),
+        ]
+    )
+
+
+def rows_of(table: Path, label_versions: Sequence[str], classes: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of a table `records.csv`.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError, csv.Error
+        If it is no such table.
+    """
+    position = {name: i for i, name in enumerate(classes)}
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file):
+            labels = [row[version] for version in label_versions]
+            if not set(labels) <= position.keys():
+                raise ValueError("a label is no class")
+            codes = [position[label] for label in labels]
+            yield int(row["offset"]), int(row["length"]), np.float32(row["gain"]), codes, row["record"].encode()
+
+
+def from_table(
+    table: Path, label_versions: Sequence[str], classes: Sequence[str], checksums: Sequence[str] | None
+) -> Index:
+    """Make the index of a set that has none from its table; `checksums` are hexadecimal digits.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError, OverflowError, csv.Error
+        If it is no such table.
+    """
+    rows = list(rows_of(table, label_versions, classes))
+    width = max((len(row[-1]) for row in rows), default=1)
+    plain = np.array(rows, dtype=dtype(width, len(label_versions), checksums=False))
+    if checksums is None:
+        return plain
+    if len(checksums) != len(rows):
+        raise ValueError("checksums are missing")
+    index = np.empty(len(rows), dtype=dtype(width, len(label_versions)))
+    for column in plain.dtype.names or ():
+        index[column] = plain[column]
+    index[CHECKSUM] = [int(digits, 16) for digits in checksums]
+    return index
+
+
+def fits(index: Index, table: Path, label_versions: Sequence[str], classes: Sequence[str]) -> bool:
+    """True if a table has the rows of an index.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError, OverflowError, csv.Error
+        If it is no such table.
+    """
+    rows, begin = rows_of(table, label_versions, classes), 0
+    longer = dtype(index.dtype[NAME].itemsize + 1, len(label_versions), checksums=False)  # so that none is cut off
+    while part := list(islice(rows, AT_ONCE)):
+        told, kept = np.array(part, dtype=longer), index[begin : begin + len(part)]
+        if not all(np.array_equal(told[column], kept[column]) for column in longer.names or ()):
+            return False
+        begin += len(part)
+    return begin == len(index)
+
+
+def check(index: Index, samples: int, facts: Mapping[str, Any]) -> None:
+    """Check an index against the number of samples of the signals and the facts of its data set.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it does not fit them.
+    """
+    offsets, lengths, gains, names = (index[column] for column in ("offset", "length", "gain", NAME))
+    ends = np.cumsum(lengths)
+    if len(index) != facts["records"] or samples != (ends[-1] if len(index) else 0):
+        raise ValueError("the recordings do not fit the signals")
+    if not np.array_equal(offsets, ends - lengths):
+        raise ValueError("the recordings do not fit the signals")
+    if (lengths <= 0).any() or not ((gains > 0) & np.isfinite(gains)).all() or not 0 < facts["fs"] < np.inf:
+        raise ValueError("a gain, a length or the rate is impossible")
+    if not (names[1:] > names[:-1]).all():
+        raise ValueError("the names are not in ascending order")
+    if facts["default_labels"] not in facts["label_versions"]:
+        raise ValueError("labels are missing")
+    if (index[LABELS] >= len(facts["classes"])).any():
+        raise ValueError("a label is no class")
+
+
+class Names(Sequence[str]):
+    """Names of recordings, ascending; each is decoded when it is asked for."""
+
+    def __init__(self, encoded: NDArray[np.bytes_]) -> None:
+        self._encoded = encoded
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Names: ...
+
+    def __getitem__(self, position: int | slice) -> str | Names:
+        if isinstance(position, slice):
+            return Names(self._encoded[position])
+        name: bytes = self._encoded[position]
+        return name.decode()
+
+    def index(self, name: Any, start: int = 0, stop: int | None = None) -> int:
+        """Position of a name.
+
+        Raises
+        ------
+        ValueError
+            If it is not among them.
+        """
+        stop = len(self) if stop is None else stop
+        position = bisect_left(self, name, start, stop)
+        if position == stop or self[position] != name:
+            raise ValueError(f"{name!r} is no name of a recording")
+        return position
