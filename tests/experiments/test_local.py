@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ecg_rhythm import machine
 from ecg_rhythm.cli.console import console
 from ecg_rhythm.cli.train import QUIET, queue_table, watching
 from ecg_rhythm.experiments import local
@@ -50,7 +51,8 @@ def test_an_old_error_is_not_that_of_a_new_death(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
 ) -> None:
     process(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(local, "oom_kills", lambda: 3)
+    for module in (local, machine):
+        monkeypatch.setattr(module, "oom_kills", lambda: 3)
     run = only_run(tmp_path)
     run.run.path.mkdir(parents=True)
     run.run.error.write_text("last week's error\n")
@@ -66,7 +68,9 @@ def test_memory_ran_out_if_the_system_counted_such_a_death(tmp_path: Path, monke
         ("kill -15 $$", [0, 1], "killed by signal 15"),
     ):
         process(tmp_path, monkeypatch, script)
-        monkeypatch.setattr(local, "oom_kills", iter(counts).__next__)
+        counted = iter(counts).__next__
+        for module in (local, machine):
+            monkeypatch.setattr(module, "oom_kills", counted)
         run = only_run(tmp_path)
         work_off([run], LocalEngine(tmp_path, tmp_path / "logs", ["cpu"]))
         assert run.error == f"{says}; see {run.run.output}"
