@@ -226,7 +226,7 @@ def test_health_says_when_no_worker_can_be_started_and_when_one_can_again(model:
         )
         assert (health(at).status_code, health(at).json()["status"]) == (503, "no worker process can be started")
         gone.write_bytes(model.read_bytes())
-        assert health(at).json()["status"] == "ok"
+        wait(lambda: health(at).json()["status"] == "ok")
         assert post(at).status_code == 200
 
 
