@@ -106,7 +106,7 @@ async def kill(address: str, good: Good, seconds: float, server: subprocess.Pope
 def workers_of(process: int) -> list[int]:
     """Worker processes of a server."""
     children = [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if b"ecg_rhythm.processes" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def requests(address: str, good: Good, number: int, server: subprocess.Popen[bytes]) -> dict[str, object]:
