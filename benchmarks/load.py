@@ -78,18 +78,19 @@ async def client(
             is_bad = rng.random() < bad
             if is_bad:
                 body = OVERSIZED if rng.random() < 0.3 else malformed(rng, body)
-            while True:
+            response = None
+            while response is None or "retry-after" in response.headers:
+                if response is not None:
+                    seen["tried again"] += 1
+                    await asyncio.sleep(float(response.headers["retry-after"]))
                 began = time.monotonic()
                 try:
                     response = await session.post("/api/classify", content=body, headers=FILE)
                 except httpx.HTTPError as error:
                     seen[f"{'bad' if is_bad else 'good'}: {type(error).__name__}"] += 1
+                    response = None
                     break
-                if "retry-after" not in response.headers:
-                    break
-                seen["tried again"] += 1
-                await asyncio.sleep(float(response.headers["retry-after"]))
-            else:
+            if response is None:
                 continue
             if not is_bad:
                 latencies.append(time.monotonic() - began)
