@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.load import BAD, client, memory_of, service, strips
+from ecg_rhythm.inference.processes import START
 
 ATTACKS = ["crowd", "kill", "requests", "stop"]
 SLOW, IDLE, CLIENTS, PORT = 200, 1000, 64, 8767
@@ -106,7 +107,7 @@ async def kill(address: str, good: Good, seconds: float, server: subprocess.Pope
 def workers_of(process: int) -> list[int]:
     """Worker processes of a server."""
     children = [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    return [child for child in children if b"ecg_rhythm.processes" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if START.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def requests(address: str, good: Good, number: int, server: subprocess.Popen[bytes]) -> dict[str, object]:

@@ -25,8 +25,9 @@ from ecg_rhythm import config
 from ecg_rhythm.data import challenge
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
+from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.classify import File, answers
+from ecg_rhythm.inference.classify import answers
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.networks.registry import build, epochs_per_phase
 from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches

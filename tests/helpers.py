@@ -85,7 +85,7 @@ def processes(of: int, doing: str) -> set[int]:
 
 def workers(of: int | None = None) -> set[int]:
     """Worker processes of a process, by default of this one."""
-    return processes(of or os.getpid(), "ecg_rhythm.processes")
+    return processes(of or os.getpid(), "ecg_rhythm.inference.processes")
 
 
 def refusal(call: Callable[[], object]) -> str:

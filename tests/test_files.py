@@ -111,7 +111,7 @@ def test_faults_of_the_program_and_bad_input_are_left_as_they_are(tmp_path: Path
 
 WRITES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "rmdir", "rmtree", "mkdtemp"}
 NOT_KEPT = {
-    "processes.py": "removes a worker's temporary folder",
+    "inference/processes.py": "removes a worker's temporary folder",
     "records/scratch.py": "temporary copies",
     "records/formats/wfdb_header.py": "a corrected copy, in a temporary folder",
     "web/upload.py": "uploads, in a temporary folder",

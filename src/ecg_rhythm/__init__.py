@@ -251,6 +251,7 @@ def classify_manifest(
 
     from ecg_rhythm.inference import classifier
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
+    from ecg_rhythm.inference.blocks import listed
     from ecg_rhythm.inference.workers import Workers
     from ecg_rhythm.records import read_manifest
 
@@ -258,7 +259,7 @@ def classify_manifest(
     if manifest.unknown:
         warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)
     with Workers(classifier.loaded(model, coverage), workers) as pool:
-        return list(answers.answers(pool, answers.listed(manifest), windows, why))
+        return list(answers.answers(pool, listed(manifest), windows, why))
 
 
 def stream(

@@ -54,7 +54,7 @@ def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
 
 
 def how_it_ended(code: int, oom_kills_before: int | None) -> str:
-    """How a process of ours ended, in words, from its exit code and what `oom_kills` gave before."""
+    """Say how a child process ended, from its exit code and the count of `oom_kills` before it started."""
     if code >= 0:
         return f"ended with exit code {code}"
     counts = oom_kills_before, oom_kills()

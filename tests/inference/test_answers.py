@@ -17,8 +17,9 @@ from ecg_rhythm.cli.answers import PARQUET, content_of, print_answers, print_csv
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import classify, plots
 from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.classify import File, Windows
+from ecg_rhythm.inference.classify import Windows
 from ecg_rhythm.inference.fields import published
 from ecg_rhythm.inference.tables import columns, row, screen_row
 from ecg_rhythm.inference.workers import Workers

@@ -23,7 +23,8 @@ from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.answers import Prediction
-from ecg_rhythm.inference.classify import FILES, File, answers
+from ecg_rhythm.inference.blocks import FILES, File
+from ecg_rhythm.inference.classify import answers
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.records import Record

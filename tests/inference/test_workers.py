@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 import ecg_rhythm
 from ecg_rhythm import BadInput, Prediction, Timeline
-from ecg_rhythm.inference import classify, sliding
+from ecg_rhythm.inference import sliding
+from ecg_rhythm.inference.blocks import File, blocks
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.classify import File, blocks
+from ecg_rhythm.inference.processes import Died
 from ecg_rhythm.inference.timeline import timeline
 from ecg_rhythm.inference.workers import AHEAD, EACH, Workers
-from ecg_rhythm.processes import Died
 from ecg_rhythm.records import ReadOptions, in_memory
 from tests.commands import run
 from tests.helpers import refusal, workers
@@ -145,8 +145,8 @@ def test_workers_end_with_their_parent_whatever_they_do(tmp_path: Path, sent: si
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch, files: int = 4, size: int = 60_000) -> None:
     """Divide files into blocks as if they were many and large."""
-    monkeypatch.setattr(classify, "FILES", files)
-    monkeypatch.setattr(classify, "BYTES", size)
+    monkeypatch.setattr("ecg_rhythm.inference.blocks.FILES", files)
+    monkeypatch.setattr("ecg_rhythm.inference.blocks.BYTES", size)
 
 
 def write(path: Path, seconds: float, level: float | None = None, seed: int = 0) -> Path:
@@ -242,8 +242,8 @@ def test_blocks_follow_from_what_comes_after_them(sizes: list[int], data: st.Dat
     most, large = 4, 20
     files = [File(str(i), ReadOptions()) for i in range(len(sizes))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classify, "FILES", most)
-        patch.setattr(classify, "BYTES", large)
+        patch.setattr("ecg_rhythm.inference.blocks.FILES", most)
+        patch.setattr("ecg_rhythm.inference.blocks.BYTES", large)
         patch.setattr("ecg_rhythm.records.size_on_disk", lambda path: sizes[int(path.name)])
         found = list(blocks(files))
         assert list(chain.from_iterable(block.files for block in found)) == files

@@ -95,6 +95,7 @@ def classify(
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
     from ecg_rhythm.inference.answers import Prediction, Timeline
+    from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
     from ecg_rhythm.records.manifest import COLUMNS, Manifest
     from ecg_rhythm.weights.loading import DEFAULT
@@ -113,7 +114,7 @@ def classify(
     table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
     if table.unknown:
         note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
-    named = [*(answers.File(path, options) for path in own), *answers.listed(table)]
+    named = [*(File(path, options) for path in own), *listed(table)]
     if plot is not None:
         plots.check(plot)
     printed = as_json or as_csv
@@ -149,8 +150,8 @@ def classify(
         if to is not None:
             made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
             # What was answered before cannot be drawn.
-            blocks = ([Path(file.path) for file in block.files] for block in answers.blocks([] if plot else named))
-            with journal.journal(to, made_from, blocks) as log:
+            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
+            with journal.journal(to, made_from, of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
                 for entry in log.kept:

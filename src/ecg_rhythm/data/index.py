@@ -27,7 +27,7 @@ Row = tuple[int, int, np.float32, list[int], bytes]
 
 
 def dtype(name_bytes: int, label_versions: int, *, checksums: bool = True) -> np.dtype[np.void]:
-    """Columns of an index whose longest name has so many bytes."""
+    """Columns of an index, for names of up to `name_bytes` bytes in UTF-8."""
     checksum = [(CHECKSUM, "<u4")] if checksums else []
     return np.dtype(
         [

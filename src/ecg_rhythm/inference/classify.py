@@ -12,60 +12,23 @@ from functools import partial
 from itertools import chain, groupby, islice
 from math import inf
 from os import PathLike, fspath
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Prediction, Timeline
+from ecg_rhythm.inference.blocks import Block, File, blocks
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.explain import explain
+from ecg_rhythm.inference.processes import Died
 from ecg_rhythm.inference.sliding import WINDOW, check
 from ecg_rhythm.inference.timeline import LONG, Progress, timeline
 from ecg_rhythm.inference.workers import EACH, Workers
-from ecg_rhythm.processes import Died
-from ecg_rhythm.records import Manifest, ReadOptions, Record, Recording
+from ecg_rhythm.records import ReadOptions, Record, Recording
 from ecg_rhythm.records.options import with_options_called
-
-FILES, BYTES = 64, 8 * 2**20
-"""Most files of a block, and most bytes of theirs on disk; a larger file is a block by itself."""
-
-
-class File(NamedTuple):
-    """A file to classify.
-
-    Attributes
-    ----------
-    path : path
-        The file; `-` is standard input.
-    options : ReadOptions or BadInput
-        Lead, sampling rate and unit if the user says them, or what is wrong with what the user says.
-    where : str
-        The manifest that names it and the line there, for messages.
-    """
-
-    path: PathLike[str] | str
-    options: ReadOptions | BadInput = ReadOptions()
-    where: str = ""
-
 
 Answered = tuple[File, Prediction | Timeline | BadInput]
 """A file, and its answer or why there is none."""
-
-
-class Block(NamedTuple):
-    """Files that are classified together.
-
-    Attributes
-    ----------
-    files : list of File
-        The files.
-    bytes : float
-        Their size on disk; infinite for what only this process can read, such as standard input.
-    """
-
-    files: list[File]
-    bytes: float
 
 
 @dataclass(frozen=True)
@@ -155,11 +118,6 @@ def answer_recording(
     return why(workers.state, prediction) if with_reasons else prediction
 
 
-def listed(manifest: Manifest) -> list[File]:
-    """The files of a manifest; what is wrong with one names its row, too."""
-    return [File(row.path, row.options, row.where) for row in manifest.rows]
-
-
 def answers(
     workers: Workers[Classifier],
     files: Iterable[File],
@@ -195,23 +153,6 @@ def answers(
             yield answer
 
 
-def blocks(files: Iterable[File]) -> Iterator[Block]:
-    """Divide files into blocks, in order. The division after a block does not depend on what is before it."""
-    block, total = list[File](), 0.0
-    for file in files:
-        size = 0.0 if isinstance(file.options, BadInput) else records.size_on_disk(Path(file.path))
-        if block and total + size > BYTES:
-            yield Block(block, total)
-            block, total = [], 0.0
-        block.append(file)
-        total += size
-        if len(block) == FILES:
-            yield Block(block, total)
-            block, total = [], 0.0
-    if block:
-        yield Block(block, total)
-
-
 def _answers(workers: Workers[Classifier], files: Iterable[File], windows: Windows) -> Iterator[Answered]:
     """Give each file with its answer, without reasons."""
     do = partial(_answer, windows=windows)
@@ -230,9 +171,7 @@ def _answers(workers: Workers[Classifier], files: Iterable[File], windows: Windo
         return answered
 
     # A few large files, or what only this process can read, are read here, and workers share their windows.
-    for (is_large, is_ours), group in groupby(
-        blocks(files), key=lambda block: (block.bytes > BYTES, block.bytes == inf)
-    ):
+    for (is_large, is_ours), group in groupby(blocks(files), key=lambda block: (block.is_large, block.bytes == inf)):
         most = EACH * workers.number
         first = list(islice(group, most)) if is_large else []
         if is_ours or (is_large and len(first) < most):

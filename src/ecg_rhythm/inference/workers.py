@@ -11,7 +11,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Generic, TypeVar
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.processes import Died, NotStarted, Worker
+from ecg_rhythm.inference.processes import Died, NotStarted, Worker
 
 EACH = 2
 """Items that each worker gets at least; with fewer, starting it would take longer than it saves."""

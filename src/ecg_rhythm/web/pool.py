@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.processes import Died, NotStarted, Worker
+from ecg_rhythm.inference.processes import Died, NotStarted, Worker
 from ecg_rhythm.web import worker
 
 START_SECONDS = 120.0

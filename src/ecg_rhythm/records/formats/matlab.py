@@ -24,7 +24,7 @@ HEADER, BYTE_ORDER_AT, TAG, COMPRESSED = 128, 126, 8, 15
 """Of version 5: bytes before the first variable, where in them the byte order stands, bytes before the data of a
 variable, type of a compressed one."""
 FIELDS = 4096
-"""A structure may have so many."""
+"""Most fields of a structure. ECG files have some dozens."""
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:

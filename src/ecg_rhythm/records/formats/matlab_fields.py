@@ -13,7 +13,7 @@ CELL, STRUCTURE, OBJECT, FUNCTION, OPAQUE = 1, 2, 3, 16, 17
 def most_fields(content: bytes, order: str) -> int:
     """How many fields the largest structure has among variables and what they hold.
 
-    What is damaged ends the count: the library that reads the file tells of it.
+    A damaged element ends the count; the library that reads the file reports the damage.
 
     Parameters
     ----------

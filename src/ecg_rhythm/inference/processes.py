@@ -22,7 +22,7 @@ from typing import IO, Any
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.machine import how_it_ended, oom_kills
 
-START = "from ecg_rhythm.processes import obey; obey()"
+START = "from ecg_rhythm.inference.processes import obey; obey()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """There is a worker for each core: threads of several would wait for each other."""
 
