@@ -105,6 +105,12 @@ class Worker:
         """End the process, even one that does not run at the moment."""
         self._process.kill()
 
+    def close(self) -> None:
+        """Close the line to a process that has been ended, where no thread waits for it."""
+        for line in filter(None, (self._process.stdin, self._process.stdout)):
+            with suppress(OSError):  # what it has not read is lost
+                line.close()
+
     def join(self) -> None:
         """Wait until the process has ended."""
         self._process.wait()
@@ -118,8 +124,7 @@ class Worker:
             reply = pickle.load(replies)
         except (EOFError, OSError, pickle.UnpicklingError):  # the last, if it died while it wrote
             self.kill()  # one that still runs has closed the line
-            with suppress(OSError):  # what it has not read is lost
-                requests.close()
+            self.close()
             raise Died(how_it_ended(self._process.wait(), self._oom_kills)) from None
         result, error = pickle.loads(reply)
         if error is not None:

@@ -63,6 +63,8 @@ class Workers(Generic[State]):
                 worker.kill()
             for worker in self._workers:
                 worker.join()
+            for worker in self._idle:
+                worker.close()
         if self._folder is not None:
             self._folder.cleanup()
 

@@ -113,6 +113,8 @@ class Pool:
         self._is_closed = True
         for one in self._workers:
             one.kill()
+        for one in self._idle:
+            one.close()
         self._threads.shutdown(wait=False)
 
     async def _take(self) -> Worker:
