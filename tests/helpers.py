@@ -78,7 +78,7 @@ LSTM = {"n_lstmneurons": 6, "n_lstmlayers": 2, "bidirectional": True}
 
 def processes(of: int, doing: str) -> set[int]:
     """Processes that a process has started and that run, with these words in their command."""
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(of)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(of)]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     return {int(line.split()[0]) for line in lines if doing in line}
 
