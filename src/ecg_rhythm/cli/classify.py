@@ -25,6 +25,7 @@ from ecg_rhythm.cli.answers import (
 )
 from ecg_rhythm.cli.console import USE, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
@@ -68,12 +69,18 @@ def classify(
     window: Annotated[
         float | None,
         typer.Option(
-            help="Length of a window in s. Default: 30 for recordings of more than two minutes, else no windows."
+            help="Length of a window in s. Default: 10 for recordings of more than two minutes, else no windows."
         ),
     ] = None,
     stride: Annotated[
-        float | None, typer.Option(help="Time from one window to the next in s. Default: 15, or half a shorter window.")
+        float | None, typer.Option(help="Time from one window to the next in s. Default: half a window.")
     ] = None,
+    join: Annotated[
+        float, typer.Option(min=0, help="Episodes of atrial fibrillation that are less than so many s apart are one.")
+    ] = JOIN,
+    shortest: Annotated[
+        float, typer.Option(min=0, help="An episode of atrial fibrillation that is shorter than so many s is none.")
+    ] = SHORTEST,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
@@ -108,7 +115,7 @@ def classify(
     if (to := to or parquet) is not None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
-    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride, join, shortest)
     found = records.expand(files or [])
     own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
     table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
@@ -148,7 +155,19 @@ def classify(
     ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+            made_from = [
+                kind,
+                loaded.coverage,
+                lead,
+                fs,
+                unit,
+                window,
+                stride,
+                join,
+                shortest,
+                why,
+                *journal.of_files(model, manifest),
+            ]
             # What was answered before cannot be drawn.
             of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
             with journal.journal(to, made_from, of_journal) as log:

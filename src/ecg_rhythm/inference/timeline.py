@@ -16,11 +16,14 @@ from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.episodes import DEFAULT, Rules, check_rules
+from ecg_rhythm.inference.rates import IntervalMeter
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
-from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
+from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import count_gaps
+from ecg_rhythm.signals.heartbeats import Intervals
 from ecg_rhythm.signals.windows import SlidingWindow
 
 LONG = 120.0
@@ -38,6 +41,7 @@ def timeline(
     *,
     window: float = WINDOW,
     stride: float | None = None,
+    rules: Rules = DEFAULT,
     progress: Progress = lambda done, of: None,
     workers: Workers[Classifier] | None = None,
 ) -> Timeline:
@@ -50,7 +54,9 @@ def timeline(
     recording : Recording
         Of any length; it is read part by part.
     window, stride : float
-        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s.
+        Length of a window, and time from one window to the next (half a window), in s.
+    rules : Rules
+        What counts as an episode of atrial fibrillation.
     progress : callable
         Told how many windows are classified, and how many the recording has.
     workers : Workers, optional
@@ -59,17 +65,18 @@ def timeline(
     Raises
     ------
     BadInput
-        If the recording is shorter than a window or cannot be read, or window and stride do not go together.
+        If the recording is shorter than a window or cannot be read, window and stride do not go together, or the rules
+        are no durations.
     Died
         If two workers died at the same windows.
     """
-    stride = check(window, stride)
+    stride, rules = check(window, stride), check_rules(rules)
     if recording.seconds < window:
         raise BadInput(
             f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
             "classify it without a window"
         )
-    sliding = SlidingWindow(recording.fs, window, stride)
+    sliding, meter = SlidingWindow(recording.fs, window, stride), IntervalMeter(recording.fs)
     gaps = missing = 0
     in_gap = False
     length = int(PART_SECONDS * recording.fs)
@@ -81,17 +88,19 @@ def timeline(
             gone = ~np.isfinite(part)
             gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # a gap that goes on is the same gap
             missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
+            meter.push(part)
             yield from sliding.push(part)
         yield from sliding.rest()
 
     of_windows: list[NDArray[np.float64]] = []
     expected = sliding.count(recording.samples)
     progress(0, expected)
-    for probabilities_of_it in classify_windows(workers or Workers(classifier), windows(), recording.fs):
+    found = classify_windows(workers or Workers(classifier), windows(), recording.fs, spare=window >= 2 * stride)
+    for probabilities_of_it in found:
         of_windows.append(probabilities_of_it)
         progress(len(of_windows), expected)
     steps = merged(np.array(of_windows), _count(recording.seconds, stride), _count(window, stride))
-    probabilities = smoothed(steps, stride)
+    probabilities = smoothed(steps, transitions(classifier.classes, stride))
     record = Record(
         name=recording.name,
         signal=np.zeros(0, dtype=np.float32),
@@ -101,6 +110,7 @@ def timeline(
         gaps=gaps,
         remarks=recording.remarks,
     )
+    labels = labels_of(probabilities, classifier.classes)
     return Timeline(
         record=recording.name,
         reading=records.describe(record, classifier.fs, recording.seconds),
@@ -109,10 +119,20 @@ def timeline(
         seconds=recording.seconds,
         missing=record.missing,
         stride=stride,
+        join=rules.join,
+        shortest=rules.shortest,
         classes=classifier.classes,
         probabilities=probabilities,
-        labels=labels_of(probabilities, classifier.classes),
+        labels=labels,
+        intervals=_readable(meter.rest(), labels, stride),
     )
+
+
+def _readable(found: Intervals, labels: list[str], stride: float) -> Intervals:
+    """The intervals between heartbeats that end in readable steps."""
+    steps = np.minimum((found.ends / stride).astype(np.int64), len(labels) - 1)
+    good = np.array(labels)[steps] != UNREADABLE
+    return Intervals(found.ends[good], found.seconds[good])
 
 
 def _count(seconds: float, stride: float) -> int:
