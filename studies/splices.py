@@ -1,8 +1,8 @@
 """Long recordings with known rhythms, spliced from the challenge's strips.
 
-A splice holds stretches of one rhythm each. A stretch is one heart's: a strip, repeated as long as the stretch lasts, as
-what a network takes for another rhythm in a Holter it mostly takes for it again and again. All strips of a splice are
-brought to the same gain, and are chosen to have about the same noise, so that neither tells where a rhythm begins.
+A splice holds stretches of one rhythm each. A stretch is one heart's: a strip, repeated as long as the stretch lasts,
+as what a network takes for another rhythm in a Holter it mostly takes for it again and again. All strips of a splice
+are brought to the same gain, and are chosen to have about the same noise, so that neither tells where a rhythm begins.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ Stretch = tuple[str, float]
 
 @dataclass(frozen=True)
 class Splice:
-    """A signal and its rhythms, in the order of time."""
+    """A signal, its rhythms in the order of time, and the strip that each is made of."""
 
     signal: NDArray[np.float32]
     stretches: list[Stretch]
+    sources: list[NDArray[np.float32]]
 
     def episodes(self, label: str) -> list[tuple[float, float]]:
         """Start and end of each stretch of a rhythm, in s."""
@@ -54,12 +55,12 @@ class Pool:
     ----------
     store : Store
         A packed data set.
-    positions : sequence of int
+    positions : ndarray of int64
         Which of its recordings: those of a part of a fold.
     """
 
-    def __init__(self, store: Store, positions: Sequence[int]) -> None:
-        self.store, self.fs, self.positions = store, store.fs, np.asarray(positions)
+    def __init__(self, store: Store, positions: NDArray[np.int64]) -> None:
+        self.store, self.fs, self.positions = store, store.fs, positions
         self._signals: dict[int, NDArray[np.float32]] = {}
 
     @cached_property
@@ -86,11 +87,12 @@ class Pool:
         return np.asarray(own[np.argsort(away, kind="stable")[: max(int(NEAR * len(own)), min(8, len(own)))]])
 
     def splice(self, stretches: Sequence[Stretch], rng: np.random.Generator) -> Splice:
-        """Join stretches, each of a strip drawn at random."""
+        """Join stretches of whole seconds, each of a strip drawn at random."""
         rank, period = float(rng.uniform()), round(PERIOD * self.fs)
         near = {label: self.near(label, rank) for label in sorted({label for label, _ in stretches})}
-        parts, ends = [], np.rint(np.cumsum([seconds for _, seconds in stretches]) * self.fs).astype(int)
+        parts, sources, ends = [], [], np.rint(np.cumsum([seconds for _, seconds in stretches]) * self.fs).astype(int)
         for (label, _), samples in zip(stretches, np.diff(ends, prepend=0).tolist(), strict=True):
             strip = self.signal(int(rng.choice(near[label])))
+            sources.append(strip)
             parts.append(np.resize(strip[: len(strip) // period * period], samples))
-        return Splice(np.concatenate(parts), list(stretches))
+        return Splice(np.concatenate(parts), list(stretches), sources)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,7 +48,7 @@ def test_each_minute_and_hour_has_its_rate() -> None:
 
 def test_a_pause_is_found_where_it_is_also_between_two_pieces() -> None:
     beats = [b for b in np.arange(0.5, 400, 0.8).tolist() if not (128.2 < b < 131.6 or 300.2 < b < 302.6)]
-    expected = [(a, b - a) for a, b in zip(beats, beats[1:], strict=False) if b - a > 2.5]
+    expected = [(a, b - a) for a, b in pairwise(beats) if b - a > 2.5]
     found = measured(ecg(beats, 400))
     assert [(p.start, p.seconds) for p in found.pauses] == [pytest.approx(one, abs=0.05) for one in expected]
     assert len(expected) == 2

@@ -43,8 +43,8 @@ def test_episodes_are_found_where_they_are(meter: Classifier, fs: float) -> None
 
 
 def test_a_single_strange_window_is_smoothed_away_and_a_long_one_is_not(meter: Classifier) -> None:
-    assert [e.label for e in timeline(meter, recording([(0, 600), (0.6, 15), (0, 600)])).episodes()] == ["N"]
-    assert [e.label for e in timeline(meter, recording([(0, 600), (1, 90), (0, 600)])).episodes()] == ["N", "A", "N"]
+    assert [e.label for e in timeline(meter, recording([(0, 600), (0.6, 5), (0, 600)])).episodes()] == ["N"]
+    assert [e.label for e in timeline(meter, recording([(0, 600), (1, 30), (0, 600)])).episodes()] == ["N", "A", "N"]
 
 
 def test_what_is_missing_is_unreadable_and_said(meter: Classifier) -> None:
@@ -58,7 +58,7 @@ def test_what_is_missing_is_unreadable_and_said(meter: Classifier) -> None:
     assert (nothing.unreadable, nothing.burden(), nothing.burden("N")) == (1, None, None)
 
 
-@given(st.floats(30.5, 400), st.sampled_from([5.0, 10.0, 15.0, 30.0]))
+@given(st.floats(30.5, 400), st.sampled_from([2.0, 5.0, 7.5, 10.0]))
 @settings(deadline=None, max_examples=30)
 def test_episodes_cover_all_of_a_recording(meter: Classifier, seconds: float, stride: float) -> None:
     found = timeline(meter, recording([(0, seconds)]), stride=stride)
@@ -127,10 +127,13 @@ def test_a_step_has_the_mean_of_its_windows() -> None:
 def test_smoothing_gives_the_hidden_markov_models_probabilities(values: list[float]) -> None:
     """Against the sum over all paths, where they are few, and as probabilities everywhere."""
     steps = np.array([[p, 1 - p] for p in values])
-    found = smoothed(steps, 15.0)
+    change = transitions(["sinus", "other"], 15.0)
+    found = smoothed(steps, change)
+    together = smoothed(np.stack([steps, steps], axis=1), change)  # of several recordings at once
+    np.testing.assert_allclose(together[:, 1], found)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     if len(values) <= 6:
-        change, expected = transitions(2, 15.0), np.zeros_like(steps)
+        expected = np.zeros_like(steps)
         for path in product(range(2), repeat=len(values)):
             weight = np.prod([steps[i, s] ** TRUST for i, s in enumerate(path)])
             weight *= np.prod([change[a, b] for a, b in pairwise(path)])
@@ -141,17 +144,17 @@ def test_smoothing_gives_the_hidden_markov_models_probabilities(values: list[flo
 
 def test_a_live_signal_is_answered_as_windows_fill(meter: Classifier) -> None:
     live = StreamingClassifier(FS, meter)
-    assert live.push(np.zeros(2999)) == []
+    assert live.push(np.zeros(999)) == []
     (first,) = live.push(0.0)
-    assert (first.start, first.end, first.label) == (0, 30, "N")
+    assert (first.start, first.end, first.label) == (0, 10, "N")
     decisions = [d for _ in range(300) for d in live.push(np.ones(100))]
-    assert [d.start for d in decisions] == [15.0 * i for i in range(1, 21)]
+    assert [d.start for d in decisions] == [5.0 * i for i in range(1, 61)]
     assert [d.label for d in decisions[:1]] == ["N"]
     assert {d.label for d in decisions[5:]} == {"A"}
-    assert decisions[-1].probabilities["A"] > 0.99
-    (gone,) = live.push(np.full(1500, np.nan))[-1:]
+    assert decisions[-1].probabilities["A"] > 0.9
+    (gone,) = live.push(np.full(500, np.nan))[-1:]
     assert gone.label in ("A", "~")
-    (gone,) = live.push(np.full(1500, np.nan))[-1:]
+    (gone,) = live.push(np.full(500, np.nan))[-1:]
     assert gone.label == "~"
 
 
@@ -182,7 +185,8 @@ def test_what_is_masked_is_missing(meter: Classifier) -> None:
     long = [ecg_rhythm.classify(samples, meter, fs=FS) for samples in (masked, filled)]
     assert isinstance(long[0], Timeline) and long[0].as_dict() == long[1].as_dict()
     assert predict(meter, masked[:9000], FS) == predict(meter, filled[:9000], FS)
-    assert StreamingClassifier(FS, meter).push(masked) == StreamingClassifier(FS, meter).push(filled)
+    live = [StreamingClassifier(FS, meter).push(samples) for samples in (masked, filled)]
+    assert str(live[0]) == str(live[1])  # NaN is not equal to itself
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_windows_that_are_none_are_refused(meter: Classifier, window: float, str
 
 
 def test_a_recording_shorter_than_a_window_is_refused(meter: Classifier) -> None:
-    assert "29 s are less than one window of 30 s" in refusal(lambda: timeline(meter, recording([(0, 29)])))
+    assert "9 s are less than one window of 10 s" in refusal(lambda: timeline(meter, recording([(0, 9)])))
 
 
 def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
@@ -216,16 +220,28 @@ def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
         "fs": 100,
         "seconds": 600,
         "missing": 0,
-        "stride": 15,
+        "stride": 5,
+        "join": 30,
+        "shortest": 10,
         "classes": meter.classes,
-        "labels": ["N"] * 20 + ["A"] * 20,
+        "labels": ["N"] * 60 + ["A"] * 60,
         "unreadable": 0,
         "burden": {"N": 0.5, "A": 0.5},
         "hours": {"N": pytest.approx(1 / 12), "A": pytest.approx(1 / 12)},
         "episodes": [
-            {"label": "N", "start": 0, "end": 300, "probability": pytest.approx(1, abs=0.1)},
-            {"label": "A", "start": 300, "end": 600, "probability": pytest.approx(1, abs=0.1)},
+            {"label": "N", "start": 0, "end": 300, "probability": pytest.approx(1, abs=0.1), "heart_rate": None},
+            {"label": "A", "start": 300, "end": 600, "probability": pytest.approx(1, abs=0.1), "heart_rate": None},
         ],
+        "heart_rate": None,
+        "rates": {
+            "minutes": [None] * 10,
+            "mean": None,
+            "lowest": None,
+            "highest": None,
+            "hours": [{"start": 0, "mean": None, "lowest": None, "highest": None}],
+            "pauses": [],
+            "counted": 0,
+        },
     }
 
 

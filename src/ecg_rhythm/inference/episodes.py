@@ -98,7 +98,8 @@ def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rul
 class LiveRules:
     """The rules for labels that come one by one, of which the later ones are not known.
 
-    An episode is told when it has lasted `shortest` s, and its end when there has been none for `join` s.
+    An episode is told when it has lasted `shortest` s, or at once if no other rhythm came before; its end is told when
+    there has been none for `join` s.
 
     Parameters
     ----------
@@ -115,14 +116,15 @@ class LiveRules:
     def __init__(self, stride: float, label: str | None, unreadable: str, rules: Rules) -> None:
         self.stride, self.label, self.unreadable, self.rules = stride, label, unreadable, rules
         self._lasted = self._without = 0.0
-        self._is_in, self._other = False, unreadable
+        self._is_in, self._other = False, ""
 
     def push(self, label: str) -> str:
         """Take the label of the next step and give it after the rules."""
         if label == self.label:
             self._lasted, self._without = self._lasted + self.stride, 0.0
             self._is_in |= self._lasted >= self.rules.shortest
-            return label if self._is_in else self._other
-        self._lasted, self._without, self._other = 0.0, self._without + self.stride, label
+            return label if self._is_in or not self._other else self._other
+        self._lasted, self._without = 0.0, self._without + self.stride
+        self._other = self._other if label == self.unreadable else label
         self._is_in &= label != self.unreadable and self._without < self.rules.join
         return str(self.label) if self._is_in else label

@@ -56,8 +56,8 @@ def smoothed(steps: NDArray[np.float64], change: NDArray[np.float64], trust: flo
 
     Parameters
     ----------
-    steps : ndarray of float64, shape (steps, classes)
-        Probabilities of each step alone.
+    steps : ndarray of float64, shape (steps, ..., classes)
+        Probabilities of each step alone; of one recording, or of several of the same length.
     change : ndarray of float64, shape (classes, classes)
         Probability of each change of rhythm from one step to the next; see `transitions`.
     trust : float
@@ -65,25 +65,25 @@ def smoothed(steps: NDArray[np.float64], change: NDArray[np.float64], trust: flo
 
     Returns
     -------
-    ndarray of float64, shape (steps, classes)
+    ndarray of float64, shape (steps, ..., classes)
         The probabilities of each step given all steps.
 
     References
     ----------
     Rabiner, "A tutorial on hidden Markov models", Proceedings of the IEEE 77, 1989.
     """
-    gone = np.isnan(steps).any(axis=1)
+    gone = np.isnan(steps).any(axis=-1)
     evidence = np.nan_to_num(np.maximum(steps, 1e-6), nan=1.0) ** trust
     forward, backward = np.empty_like(evidence), np.ones_like(evidence)
-    now = np.full(steps.shape[1], 1 / steps.shape[1])
+    now = np.full(steps.shape[1:], 1 / steps.shape[-1])
     for i, seen in enumerate(evidence):
         now = (now @ change if i else now) * seen
-        forward[i] = now = now / now.sum()
+        forward[i] = now = now / now.sum(axis=-1, keepdims=True)
     for i in range(len(evidence) - 2, -1, -1):
-        later = change @ (evidence[i + 1] * backward[i + 1])
-        backward[i] = later / later.sum()
+        later = (evidence[i + 1] * backward[i + 1]) @ change.T
+        backward[i] = later / later.sum(axis=-1, keepdims=True)
     posterior = forward * backward
-    posterior /= posterior.sum(axis=1, keepdims=True)
+    posterior /= posterior.sum(axis=-1, keepdims=True)
     posterior[gone] = np.nan
     return posterior
 
@@ -113,6 +113,8 @@ def transitions(
     return np.asarray(expm(rates * stride / 3600))
 
 
-def labels_of(probabilities: NDArray[np.float64], classes: list[str]) -> list[str]:
+def labels_of(probabilities: NDArray[np.float64], classes: Sequence[str]) -> list[str]:
     """The most probable class of each step, `~` where its probabilities are NaN."""
-    return [UNREADABLE if np.isnan(row).any() else classes[int(row.argmax())] for row in probabilities]
+    gone = np.isnan(probabilities).any(axis=1)
+    best = np.where(gone, len(classes), np.nan_to_num(probabilities).argmax(axis=1))
+    return [(*classes, UNREADABLE)[i] for i in best.tolist()]
