@@ -67,15 +67,15 @@ class Annotated:
     beats: NDArray[np.float64]
 
 
-def read_wfdb(record: Path, suffix: str = WRITTEN) -> Annotated:
+def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
     """Read the rhythms and beats of a WFDB record.
 
     Parameters
     ----------
     record : Path
         The record, or its header.
-    suffix : str
-        Suffix of its annotations.
+    annotations : Path, optional
+        The file of its annotations, `.atr` beside its header if not given.
 
     Raises
     ------
@@ -87,13 +87,13 @@ def read_wfdb(record: Path, suffix: str = WRITTEN) -> Annotated:
     header = wfdb_header(record)
     if header is None:
         raise BadInput(f"{record}: there is no such WFDB record; name one that has a .hea")
-    path = header.with_suffix(f".{suffix}")
+    path = annotations or header.with_suffix(f".{WRITTEN}")
     if not path.is_file():
         raise BadInput(f"{path}: there are no annotations; name a record that has some")
     name = str(header.with_suffix(""))
     try:
         head = wfdb.rdheader(name)
-        found = wfdb.rdann(name, suffix)
+        found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
         fs, seconds = float(head.fs), head.sig_len / head.fs
         times = np.asarray(found.sample, dtype=np.float64) / fs
         notes = [str(note).rstrip("\0").strip() for note in found.aux_note]
