@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,11 @@ from ecg_rhythm.cli.answers import (
 from ecg_rhythm.cli.console import USE, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST
+
+if TYPE_CHECKING:
+    from ecg_rhythm.inference.answers import Timeline
+    from ecg_rhythm.inference.blocks import File
+    from ecg_rhythm.records import Recording
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
@@ -93,14 +98,24 @@ def classify(
     ] = None,
     parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report of all long recordings: HTML or PDF, by its suffix.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Write the rhythms of each long recording as annotations into this folder.")
+    ] = None,
+    annotations_format: Annotated[
+        str, typer.Option(help="Format of annotations: atr (WFDB), edf (EDF+) or json.")
+    ] = "atr",
     workers: Workers = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
     from ecg_rhythm.cli import journal
-    from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
+    from ecg_rhythm.inference import classifier, holter, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
+    from ecg_rhythm.inference.annotating import annotate_into, check_kind
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
@@ -124,6 +139,9 @@ def classify(
     named = [*(File(path, options) for path in own), *listed(table)]
     if plot is not None:
         plots.check(plot)
+    if report is not None:
+        holter.check(report)
+    check_kind(annotations_format)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
@@ -132,7 +150,8 @@ def classify(
         note(_passed_over(found.passed_over))
     for problem in found.problems:
         complain(problem)
-    drawn: set[Path] = set()
+    drawn, annotated = set[Path](), set[Path]()
+    reported: list[tuple[File, Timeline]] = []
 
     def count(kind: str, outcome: object) -> None:
         """Count what became of a file, and say it if it is a problem."""
@@ -147,6 +166,10 @@ def classify(
             count(journal.kind_of(answer), answer)
             if plot is not None and not isinstance(answer, BadInput):
                 plots.draw_into(plot, answer, drawn)
+            if annotations is not None and isinstance(answer, Timeline):
+                annotate_into(annotations, annotations_format, answer, annotated)
+            if report is not None and isinstance(answer, Timeline):
+                reported.append((file, answer))
             yield Path(file.path), answer
 
     with (
@@ -169,7 +192,8 @@ def classify(
                 *journal.of_files(model, manifest),
             ]
             # What was answered before cannot be drawn.
-            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
+            again = plot or report or annotations
+            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if again else named))
             with journal.journal(to, made_from, of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
@@ -188,6 +212,10 @@ def classify(
             print_csv(loaded.classes, answered)
         else:
             print_answers(out, answered)
+    if report is not None:
+        if not reported:
+            raise BadInput(f"--report {report}: not written, as no recording was classified in windows")
+        holter.write(report, [holter.Sheet(answer, _opened(file)) for file, answer in reported])
     failed, long = kinds[journal.PROBLEM], kinds[Timeline.kind]
     some = kinds.total() > failed
     if some and not (printed or to):
@@ -198,6 +226,14 @@ def classify(
         note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
         sys.exit(1 if some else 2)
+
+
+def _opened(file: File) -> Recording:
+    """Open a file again that has been read."""
+    from ecg_rhythm import records
+
+    assert not isinstance(file.options, BadInput), "it was classified"
+    return records.open_recording(file.path, file.options)  # type: ignore[arg-type]
 
 
 def _passed_over(suffixes: Counter[str]) -> str:

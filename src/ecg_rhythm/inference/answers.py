@@ -7,6 +7,7 @@ page have it by themselves; its meaning is what the docstring says, its metadata
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -216,20 +217,19 @@ class Timeline(Answer):
         """Share of the recording that cannot be classified, because of noise or missing samples."""
         return self.hours(UNREADABLE) * 3600 / self.seconds
 
-    def burden(self, label: str = "A") -> float | None:
-        """Share of the readable time that a rhythm takes; None if nothing is readable.
+    def burden(self, label: str = "A", start: float = 0.0, end: float = inf) -> float | None:
+        """Share of the readable time, from one time to another in s, that a rhythm takes; None if nothing is readable.
 
         It is the share of steps, before the rules for episodes, which would make it larger or smaller.
         """
-        readable = self.seconds / 3600 - self.hours(UNREADABLE)
-        return self.hours(label) / readable if readable > 0 else None
+        readable = sum(self.hours(name, start, end) for name in self.rhythms)
+        return self.hours(label, start, end) / readable if readable > 0 else None
 
-    def hours(self, label: str) -> float:
-        """Total duration of a rhythm in h, before the rules for episodes."""
-        return (
-            sum(self._end(stop) - start * self.stride for name, start, stop in runs(self.labels) if name == label)
-            / 3600
-        )
+    def hours(self, label: str, start: float = 0.0, end: float = inf) -> float:
+        """Total duration of a rhythm in h, from one time to another in s, before the rules for episodes."""
+        own = [run for run in runs(self.labels) if run.label == label]
+        parts = (min(self._end(run.stop), end) - max(run.start * self.stride, start) for run in own)
+        return sum(part for part in parts if part > 0) / 3600
 
     def episodes(self, label: str | None = None) -> list[Episode]:
         """Episodes of one rhythm, or of all, in the order of time."""

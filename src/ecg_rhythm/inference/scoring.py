@@ -20,11 +20,6 @@ NAMES = ("AFIB", "AFL")
 """PhysioNet's names of the rhythms that the networks call A: atrial fibrillation and flutter."""
 
 
-def annotation_names(classes: Sequence[str]) -> dict[str, str]:
-    """Label -> the name of the rhythm in annotations."""
-    return {label: NAMES[0] if label == fibrillation_in(classes) else label for label in classes}
-
-
 def read_answers(path: Path) -> dict[str, dict[str, Any]]:
     """Read what `classify --json` gave, by the name of each recording.
 
