@@ -170,6 +170,23 @@ class Episode:
         return self.end - self.start
 
 
+@dataclass(frozen=True)
+class Substitute:
+    """A part of a recording in which another lead was read, as the chosen one was unreadable.
+
+    Attributes
+    ----------
+    lead : str
+        Name of the other lead.
+    start, end : float
+        In s from the beginning of the recording.
+    """
+
+    lead: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Timeline(Answer):
     """What a model says of a long recording, step by step, beside the fields of every `Answer`.
@@ -187,6 +204,8 @@ class Timeline(Answer):
         Smoothed probabilities of each step, NaN where it cannot be classified; in Python only.
     labels : list of str
         The most probable class of each step, `~` where it cannot be classified, before the rules for episodes.
+    substitutes : list of Substitute
+        Where another lead was read; in JSON as `other_leads`.
     intervals : Intervals
         Intervals between heartbeats that count, wherever the rhythm is readable; in Python only.
     """
@@ -198,6 +217,7 @@ class Timeline(Answer):
     classes: list[str] = field(metadata={"column": ""})
     probabilities: NDArray[np.float64] = field(metadata=PYTHON_ONLY)
     labels: list[str] = field(metadata={"column": ""})
+    substitutes: list[Substitute] = field(metadata=PYTHON_ONLY)
     intervals: Intervals = field(metadata=PYTHON_ONLY)
 
     def summary(self) -> str:
@@ -286,6 +306,13 @@ class Timeline(Answer):
             "All episodes in the order of time; a table has the number of each rhythm's.",
             lambda timeline: [asdict(episode) for episode in timeline.episodes()],
             "episodes({})",
+        ),
+        Field(
+            "other_leads",
+            list[Substitute],
+            "Where another lead was read, as the chosen one was unreadable.",
+            lambda timeline: [asdict(one) for one in timeline.substitutes],
+            "",
         ),
         Field(
             "heart_rate",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.inference.answers import Substitute, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.episodes import DEFAULT, Rules, check_rules
 from ecg_rhythm.inference.rates import IntervalMeter
@@ -99,7 +99,9 @@ def timeline(
     for probabilities_of_it in found:
         of_windows.append(probabilities_of_it)
         progress(len(of_windows), expected)
-    steps = merged(np.array(of_windows), _count(recording.seconds, stride), _count(window, stride))
+    probabilities_of_windows = np.array(of_windows)
+    substitutes = _substituted(probabilities_of_windows, recording, window, stride, workers or Workers(classifier))
+    steps = merged(probabilities_of_windows, _count(recording.seconds, stride), _count(window, stride))
     probabilities = smoothed(steps, transitions(classifier.classes, stride))
     record = Record(
         name=recording.name,
@@ -108,7 +110,7 @@ def timeline(
         lead=recording.lead,
         missing=missing / recording.samples,
         gaps=gaps,
-        remarks=recording.remarks,
+        remarks=(*recording.remarks, *_said_of(substitutes)),
     )
     labels = labels_of(probabilities, classifier.classes)
     return Timeline(
@@ -124,8 +126,69 @@ def timeline(
         classes=classifier.classes,
         probabilities=probabilities,
         labels=labels,
+        substitutes=substitutes,
         intervals=_readable(meter.rest(), labels, stride),
     )
+
+
+def _substituted(
+    found: NDArray[np.float64],
+    recording: Recording,
+    window: float,
+    stride: float,
+    workers: Workers[Classifier],
+) -> list[Substitute]:
+    """Classify windows that are unreadable in other leads, and put what is readable there in their places.
+
+    Parameters
+    ----------
+    found : ndarray of float64, shape (windows, classes)
+        Probabilities of each window, NaN where it could not be classified; changed here.
+    recording : Recording
+        What they are of.
+    window, stride : float
+        Length of a window, and time from one to the next, in s.
+    workers : Workers
+        Processes that hold the classifier.
+
+    Returns
+    -------
+    list of Substitute
+        Where another lead was read, in the order of time.
+    """
+    classes, substitutes = workers.state.classes, list[Substitute]()
+
+    def unreadable(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.array([label == UNREADABLE for label in labels_of(rows, classes)])
+
+    for open_other in recording.others:
+        gone = np.flatnonzero(unreadable(found))
+        if not len(gone):
+            break
+        try:
+            other = open_other()
+        except BadInput:
+            continue
+        length = round(window * other.fs)
+        starts = np.minimum(np.rint(gone * stride * other.fs).astype(np.int64), max(other.samples - length, 0))
+        parts = (other.read(start, min(start + length, other.samples)) for start in starts.tolist())
+        rows = np.array(list(classify_windows(workers, parts, other.fs)))
+        good = ~unreadable(rows)
+        found[gone[good]] = rows[good]
+        for number in gone[good].tolist():
+            start, end = number * stride, min(number * stride + window, recording.seconds)
+            if substitutes and substitutes[-1].lead == other.lead and start <= substitutes[-1].end:
+                start = substitutes.pop().start
+            substitutes.append(Substitute(other.lead, start, end))
+    return sorted(substitutes, key=lambda one: one.start)
+
+
+def _said_of(substitutes: list[Substitute]) -> list[str]:
+    """What is said of other leads that were read, in a remark for each."""
+    seconds: dict[str, float] = {}
+    for one in substitutes:
+        seconds[one.lead] = seconds.get(one.lead, 0.0) + one.end - one.start
+    return [f"lead {lead} read for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
 
 
 def _readable(found: Intervals, labels: list[str], stride: float) -> Intervals:

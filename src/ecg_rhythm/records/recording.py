@@ -81,6 +81,8 @@ class Recording:
         Given the first sample and the one after the last, these samples: mV, float32, NaN where they are missing.
     remarks : tuple of str
         What was assumed in opening it.
+    others : tuple of callable
+        Each opens another lead of an ECG in the same file; none if the user chose the lead.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Recording:
     samples: int
     read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
+    others: tuple[Callable[[], Recording], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make what comes from a file fit to be shown."""
