@@ -232,6 +232,7 @@ def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
             {"label": "N", "start": 0, "end": 300, "probability": pytest.approx(1, abs=0.1), "heart_rate": None},
             {"label": "A", "start": 300, "end": 600, "probability": pytest.approx(1, abs=0.1), "heart_rate": None},
         ],
+        "other_leads": [],
         "heart_rate": None,
         "rates": {
             "minutes": [None] * 10,
