@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
 HTML, PDF = ".html", ".pdf"
 STRIPS, STRIP_SECONDS = 24, 10.0
 """Episodes that are shown, the longest ones; seconds of each that are shown, from its middle."""
+TICKS = 12
+"""Times below a trend, at most."""
 PAUSES = 20
 """Pauses that are listed, the longest ones."""
 PAGE, STRIPS_OF_PAGE, ROWS_OF_PAGE = (8.27, 11.69), 8, 48
 """Size of a page in inches (A4); strips and lines of a table on it."""
+TOP, LINE, LETTERS = 0.92, 0.0175, 90
+"""Where text begins on a page and how high a line is, as shares of the page; letters of a line of facts."""
 LIMITS = (
     "For research; not a medical device. Rhythms are a network's, from one lead, without knowledge of the person; "
     "atrial flutter is called atrial fibrillation, ventricular flutter unreadable; short episodes can be missed, and "
@@ -42,6 +47,7 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a2e; max-width: 60rem; 
 table { border-collapse: collapse; margin: 0 0 1.5rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 svg { max-width: 100%; height: auto; } figure { margin: 0 0 1rem; break-inside: avoid; } .limits { color: #555; }
+th { white-space: nowrap; }
 section { break-before: page; } section:first-of-type { break-before: auto; }
 """
 
@@ -222,6 +228,8 @@ def _draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
         axis.set_xlim(0, answer.seconds / HOUR)
         axis.tick_params(labelsize=7)
         axis.xaxis.set_major_formatter(lambda hour, _: "{}:{:02}".format(*divmod(round(hour * 60), 60)))
+        if len(hours) > 2:
+            axis.set_xticks(range(0, len(hours) + 1, math.ceil(len(hours) / TICKS)))
     for axis in (band, rate):
         axis.tick_params(labelbottom=False)
 
@@ -317,10 +325,12 @@ def _pages(answer: Timeline, recording: Recording) -> Iterator[Figure]:
     """Yield the pages of a recording: facts and trends, tables, strips."""
     name = shown(answer.record) or "signal"
     page = _page(name)
-    for row, (fact, text) in enumerate(facts(answer)):
-        y = 0.92 - 0.024 * row
+    y = TOP
+    for fact, text in facts(answer):
         page.text(0.08, y, fact, fontsize=8, weight="bold", parse_math=False)
-        page.text(0.36, y, text if len(text) < 95 else f"{text[:94]}…", fontsize=8, parse_math=False)
+        for line in wrap(text, LETTERS):
+            page.text(0.36, y, line, fontsize=8, parse_math=False)
+            y -= LINE
     grid = page.add_gridspec(3, 1, height_ratios=[1, 4, 3], left=0.1, right=0.95, bottom=0.1, top=0.5, hspace=0.12)
     _draw_trend(answer, [page.add_subplot(grid[i]) for i in range(3)])
     yield page
@@ -349,7 +359,7 @@ def _pages_of(title: str, table: Table) -> Iterator[Figure]:
         for line, row in enumerate([headings, *rows[first : first + ROWS_OF_PAGE]]):
             for x, cell in zip(places, row, strict=False):
                 weight = "normal" if line else "bold"
-                page.text(x, 0.92 - 0.0175 * line, cell[:40], fontsize=8, weight=weight, parse_math=False)
+                page.text(x, TOP - LINE * line, cell[:40], fontsize=8, weight=weight, parse_math=False)
         yield page
 
 
