@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import ecg_rhythm
 from ecg_rhythm.inference.answers import Timeline
@@ -261,3 +263,54 @@ def test_a_label_for_a_long_signal_is_remarked_on(meter: Classifier) -> None:
     remark = "more than the 300 s that one label is meant for"
     strips = [Record("r", np.zeros(n, dtype=np.float32), FS, "") for n in (30_000, 30_001)]
     assert [remark in prediction.reading for prediction in meter.classify(strips)] == [False, True]
+
+
+@pytest.mark.parametrize("classes", [["N", "A", "O", "~"], ["N", "A"], ["sinus", "paced", "other"], ["one"]])
+def test_changes_in_ten_seconds_are_those_of_twice_five(classes: list[str]) -> None:
+    once, twice = transitions(classes, 5.0), transitions(classes, 10.0)
+    np.testing.assert_allclose(once.sum(axis=1), 1)
+    assert (once >= 0).all()
+    np.testing.assert_allclose(once @ once, twice, atol=1e-12)
+
+
+def test_changes_are_those_of_each_pair() -> None:
+    """In a short step, a change is as probable as its rate times the step."""
+    changes = {("N", "A"): 36.0, ("A", "N"): 3.6}
+    np.testing.assert_allclose(transitions(["N", "A"], 0.1, changes), [[0.999, 0.001], [0.0001, 0.9999]], atol=2e-6)
+
+
+class Counting(Classifier):
+    """Counts the windows that are computed."""
+
+    computed = 0
+
+    def probabilities(self, recordings: Sequence[Record]) -> NDArray[np.float64]:
+        self.computed += len(recordings)
+        return super().probabilities(recordings)
+
+
+def test_windows_between_two_that_say_the_same_are_not_computed(meter: Classifier) -> None:
+    model = Counting(meter.members)
+    quiet = timeline(model, recording([(0, 3600)]))
+    assert set(quiet.labels) == {"N"} and model.computed < 0.55 * 719
+    model.computed = 0
+    restless = timeline(model, recording([(level, 5) for level in np.tile([0, 0, 1, 1], 90)]))
+    assert restless.labels.count("A") > 0 and model.computed > 0.9 * 359
+    model.computed = 0
+    timeline(model, recording([(0, 3600)]), stride=8)  # those between are not within the others
+    assert model.computed == len(range(0, 3591, 8)) + 1
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=10)
+def test_a_change_between_two_windows_is_seen(meter: Classifier, seed: int) -> None:
+    """Episodes begin and end where they do when all windows are computed."""
+    rng = np.random.default_rng(seed)
+    levels = [(float(i % 2), float(rng.integers(15, 90))) for i in range(12)]
+    whole, found = recording(levels), dict[float, list[str]]()
+    for alike in (-1.0, 0.5):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ecg_rhythm.inference.sliding.ALIKE", alike)
+            found[alike] = timeline(meter, whole).labels
+    differing = sum(a != b for a, b in zip(found[-1.0], found[0.5], strict=True))
+    assert differing <= 2 * len(levels)

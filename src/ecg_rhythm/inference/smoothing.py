@@ -12,12 +12,17 @@ from ecg_rhythm.evaluation.metrics import NOISE
 
 UNREADABLE = NOISE
 """Label of what cannot be classified, because of noise or missing samples."""
-CHANGES: Mapping[tuple[str, str], float] = {}
+CHANGES: Mapping[tuple[str, str], float] = {
+    ("N", "A"): 60, ("N", "O"): 1, ("N", NOISE): 4,
+    ("A", "N"): 60, ("A", "O"): 2, ("A", NOISE): 4,
+    ("O", "N"): 4, ("O", "A"): 30, ("O", NOISE): 4,
+    (NOISE, "N"): 60, (NOISE, "A"): 60, (NOISE, "O"): 60,
+}  # fmt: skip
 """From one rhythm of the challenge to another: changes in an hour of the first, as `studies/timelines.py` fits them."""
-MEAN_MINUTES = 5.0
+MEAN_MINUTES = 2.0
 """Mean duration of a rhythm where the classes are others."""
-TRUST = 0.7
-"""Power of a step's probabilities in smoothing, below 1 as windows overlap and so are not independent."""
+TRUST = 1.0
+"""Power of a step's probabilities in smoothing."""
 
 
 def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray[np.float64]:
