@@ -236,6 +236,9 @@ def test_a_timeline_says_all_in_json(meter: Classifier, tmp_path: Path) -> None:
         ],
         "other_leads": [],
         "heart_rate": None,
+        "lowest_rate": None,
+        "highest_rate": None,
+        "pauses": 0,
         "rates": {
             "minutes": [None] * 10,
             "mean": None,

@@ -322,6 +322,27 @@ class Timeline(Answer):
             *("heart_rate", 1, "beats/min", ".0f"),
         ),
         Field(
+            "lowest_rate",
+            float | None,
+            "Mean rate of the slowest minute in beats/min; null if no minute has one.",
+            lambda timeline: timeline.rates.lowest,
+            *("lowest_rate", 1, "lowest", ".0f"),
+        ),
+        Field(
+            "highest_rate",
+            float | None,
+            "Mean rate of the fastest minute in beats/min; null if no minute has one.",
+            lambda timeline: timeline.rates.highest,
+            *("highest_rate", 1, "highest", ".0f"),
+        ),
+        Field(
+            "pauses",
+            float,
+            "Number of intervals between heartbeats of more than 2.5 s.",
+            lambda timeline: len(timeline.rates.pauses),
+            *("pauses", 0, "pauses", ".0f"),
+        ),
+        Field(
             "rates",
             Rates,
             "Heart rates per minute, per hour and in all, and pauses.",
