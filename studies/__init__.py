@@ -4,6 +4,7 @@ eight_bits: what does computing in eight bits cost in score and speed? (experime
 equal_epochs: does what makes training fast cost score? (performance)
 explanations: do explanations point at the seconds that count? A deletion test. (experiments)
 features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
+known_episodes: what do timelines of a few annotated patients look like? (experiments)
 minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)
 timelines: which windows, changes of rhythm and rules make the best timeline? (experiments)
 
