@@ -179,7 +179,11 @@ def main() -> None:
     timelines = json.loads((RESULTS / "timelines.json").read_text())
     fill(
         PAGES / "experiments.md",
-        {"heart rate": tables.heart_rates(heart), "timelines": tables.timelines(timelines)},
+        {
+            "heart rate": tables.heart_rates(heart),
+            "timelines": tables.timelines(timelines),
+            "annotated patients": tables.known_episodes(json.loads((RESULTS / "known_episodes.json").read_text())),
+        },
     )
     gpu = json.loads((RESULTS / "gpu.json").read_text())
     fill(

@@ -116,6 +116,18 @@ def timelines(study: dict[str, Any]) -> str:
     return table(["", *methods], rows)
 
 
+def known_episodes(study: dict[str, dict[str, list[float | None]]]) -> str:
+    """What timelines of annotated patients reach, with intervals; `studies/known_episodes.py` wrote it."""
+
+    def shown(name: str, values: list[float | None]) -> str:
+        form = "{:.1f}" if "minutes" in name or "RMS" in name else "{:.1%}"
+        value, low, high = ("" if value is None else form.format(value) for value in values)
+        return f"{value} ({low} to {high})" if value else ""
+
+    names = list(next(iter(study.values())))
+    return table(["", *study], [[name, *(shown(name, found[name]) for found in study.values())] for name in names])
+
+
 def named(name: str, result: dict[str, Any]) -> str:
     """The name of a result, with its extent where folds are missing."""
     return f"{name} ({extent(result)})" if extent(result) else name
