@@ -97,6 +97,8 @@ def test_what_cannot_be_written_is_refused_before_any_work(recording: Path, tmp_
     ):
         done = run("classify", recording, *words)
         assert (done.returncode, done.stdout) == (2, "") and says in done.stderr
+    done = run("classify", "-", "--report", tmp_path / "r.html", given=b"1\n2\n")
+    assert done.returncode == 2 and "can be read only once" in done.stderr
     np.savez(tmp_path / "short.npz", ecg=hour()[: 30 * FS], fs=FS, unit="mV")
     done = run("classify", tmp_path / "short.npz", "--report", tmp_path / "r.html")
     assert done.returncode == 2 and "no recording was classified in windows" in done.stderr

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -141,6 +142,10 @@ def classify(
         plots.check(plot)
     if report is not None:
         holter.check(report)
+        if once := [file.path for file in named if records.size_on_disk(Path(file.path)) == inf]:
+            raise BadInput(
+                f"--report: {once[0]} can be read only once, a report needs it twice; save it as a file first"
+            )
     check_kind(annotations_format)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
