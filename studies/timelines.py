@@ -28,6 +28,7 @@ from ecg_rhythm.inference.classifier import Classifier, load
 from ecg_rhythm.inference.episodes import DEFAULT, Rules, ruled, runs
 from ecg_rhythm.inference.sliding import WINDOW, classify_windows
 from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions
+from ecg_rhythm.inference.streaming import StreamingClassifier
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record
 from ecg_rhythm.signals.windows import SlidingWindow
@@ -52,6 +53,8 @@ ROUNDS, BURDEN_WEIGHT, FALSE_WEIGHT = 2, 2.0, 0.1
 """Times that all pairs are tried; what a burden error, and a false minute beyond those of before, cost in detection."""
 OLD_WINDOW, OLD_STRIDE, OLD_MINUTES = 30.0, 15.0, 40.0
 """Timelines as they were: windows, and the mean duration of every rhythm."""
+LIVE_LENGTHS, LIVE_DRAWS, LIVE_SEED = (30.0, 60.0), 50, 5
+"""Paroxysms of live signals: durations in s, and how many of each in a fold."""
 TRUSTS, OLD_TRUST = (0.7, 0.85, 1.0), 0.7
 TO_FIT = 0.4
 """Splices of the validation parts, as a share of those of the test parts."""
@@ -152,15 +155,19 @@ def steps_of(
     return merged(found, int(np.ceil(round(len(signal) / fs / (window / 2), 6))), 2)
 
 
+def positions_of(fold: RunFiles, store: Store, part: str) -> NDArray[np.int64]:
+    """Recordings of the validation or test part of a fold, as positions in the store."""
+    scores = fold.read_scores()
+    own = splits.load_split(DATA / "splits" / scores["split"], len(store)).folds[int(scores["fold"])]
+    return (own.valid if part == "valid" else own.test) - 1
+
+
 def cases(fold: RunFiles, store: Store, part: str, share: float) -> list[Case]:
     """Splices of the validation or test part of a fold, classified by its network."""
-    scores = fold.read_scores()
-    number = int(scores["fold"])
-    split = splits.load_split(DATA / "splits" / scores["split"], len(store))
-    positions = (split.folds[number].valid if part == "valid" else split.folds[number].test) - 1
     model = Remembering(load(fold.path).members)
     model.known = {}
-    pool, rng, found = Pool(store, positions), np.random.default_rng([number, part == "test"]), []
+    pool, seed = Pool(store, positions_of(fold, store, part)), [int(fold.read_scores()["fold"]), part == "test"]
+    rng, found = np.random.default_rng(seed), []
     for kind, splice in spliced(pool, rng, share):
         truth = splice.episodes("A")
         heard = False
@@ -170,6 +177,23 @@ def cases(fold: RunFiles, store: Store, part: str, share: float) -> list[Case]:
         old = steps_of(model, splice.signal, store.fs, OLD_WINDOW, spare=False)
         new = steps_of(model, splice.signal, store.fs, WINDOW, spare=True)
         found.append(Case(kind, len(splice.signal) / store.fs, truth, old, new, heard))
+    return found
+
+
+def live(fold: RunFiles, store: Store) -> dict[str, dict[str, float]]:
+    """How soon a live signal is told to fibrillate: by length, how many of how many are told, and after how many s."""
+    model, pool = load(fold.path), Pool(store, positions_of(fold, store, "test"))
+    rng, found = np.random.default_rng(LIVE_SEED), {}
+    for length in LIVE_LENGTHS:
+        delays = []
+        for _ in range(LIVE_DRAWS):
+            splice = pool.splice([("N", 120 + float(rng.integers(30))), ("A", length), ("N", 60.0)], rng)
+            ((start, end),) = splice.episodes("A")
+            decisions = StreamingClassifier(store.fs, model).push(splice.signal)
+            told = [one for one in decisions if one.label == "A" and one.end > start and one.start < end]
+            delays += [one.end - start for one in told[:1]]
+        later, latest = np.percentile(delays, [50, 95]).tolist() if delays else (np.nan, np.nan)
+        found[f"{length:g}"] = {"told": len(delays), "of": LIVE_DRAWS, "median delay": later, "95 % within": latest}
     return found
 
 
@@ -321,6 +345,7 @@ def main() -> None:
             "changes": [[*pair, rate] for pair, rate in shipped.changes.items()],
             "together": {name: summed(one[name] for one in results.values()) for name in next(iter(results.values()))},
             "folds": results,
+            "live": {fold.path.name: live(fold, store) for fold in folds},
         },
     )
 
