@@ -29,11 +29,21 @@ from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
 from ecg_rhythm.experiments.queue import STALL, QueuedRun, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.variations import Changes, variations
 from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
 
 Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick trial: 5, or 5,3,2,0,0.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=V1,V2",
+        help="Values of a key of the model file, such as training_parameters.learning_rate=3e-4,1e-3. Each value makes "
+        "a run of its own; several --set make all combinations.",
+    ),
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Train again from the beginning, even if a run is finished.")]
 
 
@@ -44,6 +54,7 @@ def train(
     split: Annotated[str, typer.Option(help="Name of the split.")] = "split_5_6_14",
     labels: Annotated[str | None, typer.Option(help="Label version to train on; for the challenge set v3.")] = None,
     epochs: Epochs = None,
+    settings: Set = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     test_scores: Annotated[
@@ -55,7 +66,7 @@ def train(
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
 ) -> None:
-    """Train one model on one fold. After an interruption, the same command resumes."""
+    """Train one model on one fold, once for each value of --set. After an interruption, the same command resumes."""
     # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
     out.quiet = os.environ.get("RANK", "0") != "0"
     job = _job(
@@ -72,20 +83,25 @@ def train(
     from ecg_rhythm.experiments.run import train as train_run
     from ecg_rhythm.training.check import check
 
-    run = single(model, job, fold, epochs=_epochs(epochs), name=name, check=check)
-    if run.teacher is not None and not Run(run.teacher.folder(logs)).is_done:
-        command = _command_of(run.teacher, find_model(run.teacher.job.model, model), epochs, data, logs)
-        raise BadInput(f"{model}: its teacher is not trained on fold {fold} yet; run `{command}` first")
-    there = Run(run.folder(logs))
-    replaces = there.state if restart else None
-    was_done = there.is_done and not restart
+    runs = [
+        single(model, job, fold, epochs=_epochs(epochs), name=name, changes=changes, check=check)
+        for changes in _variations(settings, epochs)
+    ]
+    for run in runs:
+        if run.teacher is not None and not Run(run.teacher.folder(logs)).is_done:
+            command = _command_of(run.teacher, find_model(run.teacher.job.model, model), epochs, data, logs)
+            raise BadInput(f"{model}: its teacher is not trained on fold {fold} yet; run `{command}` first")
+    folders = [Run(run.folder(logs)) for run in runs]
+    replaces = [there.state if restart else None for there in folders]
     tell_of_checksums(open_store(data))
-    with show_progress(out, run.title) as report:
-        scores = train_run(run, data, logs, device=device, replaces=replaces, report=report)
-    if was_done:
-        out.print("this run was done already; --restart trains it again")
-    print_scores(out, scores)
-    out.print(f"all of it is in {there.path}", markup=False)
+    for run, there, replaced in zip(runs, folders, replaces, strict=True):
+        was_done = there.is_done and not restart
+        with show_progress(out, run.title) as report:
+            scores = train_run(run, data, logs, device=device, replaces=replaced, report=report)
+        if was_done:
+            out.print("this run was done already; --restart trains it again")
+        print_scores(out, scores)
+        out.print(f"all of it is in {there.path}", markup=False)
 
 
 @app.command(short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
@@ -100,6 +116,7 @@ def queue(
         float, typer.Option(min=0.001, help="End a run that makes no progress for so long; progress is a batch.")
     ] = STALL / 60,
     epochs: Epochs = None,
+    settings: Set = None,
     restart: Restart = False,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),
@@ -112,7 +129,7 @@ def queue(
         )
     from ecg_rhythm.training.check import check
 
-    specs = plan(jobs, epochs=_epochs(epochs), check=check)
+    specs = plan(jobs, epochs=_epochs(epochs), variations=_variations(settings, epochs), check=check)
     check_fit(specs, data, logs, restart=restart)
     tell_of_checksums(open_store(data))
     waiting = enqueue(specs, logs, restart=restart)
@@ -171,6 +188,14 @@ def _epochs(text: str | None) -> list[int] | None:
     if not all(part.isdecimal() for part in parts):
         raise BadInput(f"--epochs {text}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
     return [int(part) for part in parts]
+
+
+def _variations(settings: list[str] | None, epochs: str | None) -> list[Changes]:
+    """Read all `--set`."""
+    varied = variations(settings or [])
+    if epochs is not None and "training_parameters.epochs" in varied[0]:
+        raise BadInput("--epochs, --set training_parameters.epochs: choose one of them")
+    return varied
 
 
 QUIET = 45.0
