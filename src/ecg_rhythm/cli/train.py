@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from ecg_rhythm.cli.console import TRAIN, Data, Logs, app, err, new_table, out
+from ecg_rhythm.cli.console import HERE, TRAIN, Cluster, Data, Logs, WithCluster, app, err, new_table, out
 from ecg_rhythm.cli.data import tell_of_checksums
 from ecg_rhythm.config import Job, find_model
 from ecg_rhythm.data.store import open_store
@@ -28,7 +28,7 @@ from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
-from ecg_rhythm.experiments.queue import STALL, QueuedRun, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
 from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
@@ -43,6 +43,13 @@ Set = Annotated[
         help="Values of a key of the model file, such as training_parameters.learning_rate=3e-4,1e-3. Each value makes "
         "a run of its own; several --set make all combinations.",
     ),
+]
+CpusPerRun = Annotated[
+    int | None, typer.Option(min=1, help="With --cluster: processor cores, and threads, of a run; default: 1.")
+]
+GpusPerRun = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="With --cluster: GPU of a run: 1, a share such as 0.25, or 0 (the default)."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Train again from the beginning, even if a run is finished.")]
 
@@ -104,11 +111,14 @@ def train(
         out.print(f"all of it is in {there.path}", markup=False)
 
 
-@app.command(short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
+@app.command(cls=WithCluster, short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
     devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
+    cluster: Cluster = None,
+    cpus_per_run: CpusPerRun = None,
+    gpus_per_run: GpusPerRun = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and list the runs without training.")
     ] = False,
@@ -122,11 +132,7 @@ def queue(
     logs: Logs = Path("logs"),
 ) -> None:
     """Train all unfinished runs of a job file, in parallel on several devices."""
-    workers = parse_devices(devices)
-    if strange := sorted(set(workers) - {"cpu", *gpus()}):
-        raise BadInput(
-            f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
-        )
+    engine = _engine(devices, per_device, cluster, cpus_per_run, gpus_per_run, data, logs)
     from ecg_rhythm.training.check import check
 
     specs = plan(jobs, epochs=_epochs(epochs), variations=_variations(settings, epochs), check=check)
@@ -140,8 +146,8 @@ def queue(
         if run.status is Status.DONE:
             run.run.finish()  # it may have been killed at the very end
     stall = 60 * stall_minutes
-    with watching(out, stall) as watch:
-        work_off(waiting, LocalEngine(data, logs, workers * per_device), watch=watch, stall=stall)
+    with engine as ready, watching(out, stall) as watch:
+        work_off(waiting, ready, watch=watch, stall=stall)
     if failed := [run for run in waiting if run.status is Status.FAILED]:
         err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
         for run in failed:
@@ -156,6 +162,34 @@ def queue(
 def run_one() -> None:
     """Do one run that a queue hands over on standard input."""
     sys.exit(worker.obey())
+
+
+def _engine(
+    devices: str,
+    per_device: int,
+    cluster: str | None,
+    cpus_per_run: int | None,
+    gpus_per_run: float | None,
+    data: Path,
+    logs: Path,
+) -> AbstractContextManager[Engine]:
+    """The engine that the options of a command ask for; a cluster is there within the context only."""
+    workers = parse_devices(devices)
+    if cluster is None:
+        for name, value in (("--cpus-per-run", cpus_per_run), ("--gpus-per-run", gpus_per_run)):
+            if value is not None:
+                raise BadInput(f"{name}: this is for a cluster; give --cluster, too, or choose with --devices")
+        if strange := sorted(set(workers) - {"cpu", *gpus()}):
+            raise BadInput(
+                f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
+            )
+        return nullcontext(LocalEngine(data, logs, workers * per_device))
+    if devices != "auto" or per_device != 1:
+        raise BadInput("--cluster, --devices, --per-device: a cluster chooses devices by --cpus-per-run, --gpus-per-run")
+    from ecg_rhythm.experiments.cluster import ray_engine
+
+    address = None if cluster == HERE else cluster
+    return ray_engine(data, logs, address, cpus=cpus_per_run or 1, gpus=gpus_per_run or 0.0)
 
 
 def _job(**values: object) -> Job:
@@ -254,6 +288,7 @@ def watching(out: Console, stall: float = STALL) -> Iterator[Callable[[list[Queu
             yield lambda queue: live.update(queue_table(queue), refresh=True)
         return
     known: dict[str, Status] = {}
+    told: dict[str, str] = {}
     silent: set[str] = set()
 
     def watch(queue: list[QueuedRun]) -> None:
@@ -264,6 +299,10 @@ def watching(out: Console, stall: float = STALL) -> Iterator[Callable[[list[Queu
                 where = f" on {run.place}" if run.status is Status.RUNNING else ""
                 result = f", {_done(run)}" if run.status is Status.DONE else ""
                 out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
+            if run.error != told.get(run.spec.title, "") and run.status is not Status.FAILED:
+                told[run.spec.title] = run.error
+                if run.error:
+                    out.print(f"{run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
             if run.status is not Status.RUNNING or run.quiet < QUIET:
                 silent.discard(run.spec.title)
             elif run.spec.title not in silent:
