@@ -44,12 +44,13 @@ Set = Annotated[
         "a run of its own; several --set make all combinations.",
     ),
 ]
+Slurm = Annotated[bool, typer.Option("--slurm", help="Submit each run as a job to SLURM.")]
 CpusPerRun = Annotated[
-    int | None, typer.Option(min=1, help="With --cluster: processor cores, and threads, of a run; default: 1.")
+    int | None, typer.Option(min=1, help="On a cluster: processor cores, and threads, of a run; default: 1.")
 ]
 GpusPerRun = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="With --cluster: GPU of a run: 1, a share such as 0.25, or 0 (the default)."),
+    typer.Option(min=0, max=1, help="On a cluster: GPU of a run: 1, a share such as 0.25, or 0 (the default)."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Train again from the beginning, even if a run is finished.")]
 
@@ -117,6 +118,7 @@ def queue(
     devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
     per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
     cluster: Cluster = None,
+    slurm: Slurm = False,
     cpus_per_run: CpusPerRun = None,
     gpus_per_run: GpusPerRun = None,
     dry_run: Annotated[
@@ -132,7 +134,7 @@ def queue(
     logs: Logs = Path("logs"),
 ) -> None:
     """Train all unfinished runs of a job file, in parallel on several devices."""
-    engine = _engine(devices, per_device, cluster, cpus_per_run, gpus_per_run, data, logs)
+    engine = _engine(devices, per_device, cluster, slurm, cpus_per_run, gpus_per_run, data, logs)
     from ecg_rhythm.training.check import check
 
     specs = plan(jobs, epochs=_epochs(epochs), variations=_variations(settings, epochs), check=check)
@@ -168,6 +170,7 @@ def _engine(
     devices: str,
     per_device: int,
     cluster: str | None,
+    slurm: bool,
     cpus_per_run: int | None,
     gpus_per_run: float | None,
     data: Path,
@@ -175,17 +178,23 @@ def _engine(
 ) -> AbstractContextManager[Engine]:
     """The engine that the options of a command ask for; a cluster is there within the context only."""
     workers = parse_devices(devices)
-    if cluster is None:
+    if cluster is None and not slurm:
         for name, value in (("--cpus-per-run", cpus_per_run), ("--gpus-per-run", gpus_per_run)):
             if value is not None:
-                raise BadInput(f"{name}: this is for a cluster; give --cluster, too, or choose with --devices")
+                raise BadInput(f"{name}: this is for a cluster; give --cluster or --slurm, too, or choose with --devices")
         if strange := sorted(set(workers) - {"cpu", *gpus()}):
             raise BadInput(
                 f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
             )
         return nullcontext(LocalEngine(data, logs, workers * per_device))
     if devices != "auto" or per_device != 1:
-        raise BadInput("--cluster, --devices, --per-device: a cluster chooses devices by --cpus-per-run, --gpus-per-run")
+        raise BadInput("--devices, --per-device: these are of one machine; a cluster has --cpus-per-run, --gpus-per-run")
+    if slurm:
+        if cluster is not None or (gpus_per_run or 0.0) not in (0.0, 1.0):
+            raise BadInput("--slurm: give no --cluster, and --gpus-per-run 0 or 1: SLURM shares no GPU between runs")
+        from ecg_rhythm.experiments.slurm import SlurmEngine
+
+        return nullcontext(SlurmEngine(data, logs, cpus=cpus_per_run or 1, gpu=bool(gpus_per_run)))
     from ecg_rhythm.experiments.cluster import ray_engine
 
     address = None if cluster == HERE else cluster

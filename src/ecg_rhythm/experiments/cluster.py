@@ -22,17 +22,14 @@ from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.local import GRACE, Launched, NotStarted, available_cores, environment_with, launch
 from ecg_rhythm.experiments.local import gpus as local_gpus
-from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, QueuedRun, Status
+from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, Losses, QueuedRun, Status
 from ecg_rhythm.experiments.worker import Request
-from ecg_rhythm.training.progress import read_progress
 from ecg_rhythm.version import __version__
 
 ASK = 0.5
 """Seconds between two questions to a run's node."""
 COUNT = 5.0
 """Seconds between two looks at which nodes there are."""
-MOST_LOST = 3
-"""How often in a row a run may be lost without getting any further; then it is taken for the cause."""
 CONNECT = 10.0
 """Seconds in which a cluster is to answer."""
 OBJECTS = 100 << 20
@@ -106,8 +103,7 @@ class RayEngine:
 
     def __init__(self, data: Path, logs: Path, *, cpus: int = 1, gpus: float = 0.0) -> None:
         self.data, self.logs, self.cpus, self.gpus = data.absolute(), logs.absolute(), cpus, gpus
-        self.losses: dict[str, tuple[int, float]] = {}
-        """Title of a run -> how often it was lost since it got further, and how far it was."""
+        self.losses = Losses()
         self._places, self._counted = self._count(), time.monotonic()
         if not self._places:
             needs = f"{cpus} processor cores" + f" and {gpus:g} of a GPU" * (gpus > 0)
@@ -188,7 +184,7 @@ class _OnNode:
         ray.kill(self.actor)  # its place is free at once
         status, error_text = seen.result
         if status is Status.FAILED and seen.is_lost:
-            return self._lost(error_text)
+            return self.engine.losses.again(self.queued, error_text)
         if status is Status.DONE and not self.queued.run.is_done:
             return Status.FAILED, f"{self.queued.run.path}: node {seen.node} has another folder there; share --logs"
         return status, error_text
@@ -215,19 +211,9 @@ class _OnNode:
             return Status.FAILED, f"ended by Ray, as memory ran out on {where}; see {self.queued.run.output}"
         lost = (ray.exceptions.RayActorError, ray.exceptions.NodeDiedError, ray.exceptions.WorkerCrashedError)
         if isinstance(error, lost) and not getattr(error, "actor_init_failed", False):
-            return self._lost(f"{where} or its process there ended")
+            return self.engine.losses.again(self.queued, f"{where} or its process there ended")
         last = str(error).strip().splitlines()[-1]
         return Status.FAILED, f"it cannot be started on {where}: {last}"
-
-    def _lost(self, why: str) -> tuple[Status, str]:
-        progress = read_progress(self.queued.run.progress)
-        far = progress.fraction if progress else 0.0
-        times, before = self.engine.losses.get(self.queued.spec.title, (0, 0.0))
-        times = 1 if far > before else times + 1
-        self.engine.losses[self.queued.spec.title] = times, far
-        if times > MOST_LOST:
-            return Status.FAILED, f"lost {times} times without getting any further; the last time: {why}"
-        return Status.WAITING, f"lost: {why}; tried again"
 
 
 @contextmanager

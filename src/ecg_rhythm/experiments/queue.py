@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,8 @@ LOOK, WATCH = 0.1, 0.5
 STALL = 1800.0
 """Seconds without progress after which a run has stalled. Progress is a batch, not an epoch: the paper's networks take
 seconds for one on a slow core."""
+MOST_LOST = 3
+"""How often a run may be lost without getting any further; then it is taken for the cause."""
 LONGEST_LOOK = 5.0
 """Seconds between two looks at a run that count at most: if the queue itself was stopped, so may have been the run."""
 
@@ -104,6 +106,30 @@ class Engine(Protocol):
     def start(self, queued: QueuedRun, place: int) -> Attempt:
         """Start a run in a place that is free."""
         ...
+
+
+@dataclass
+class Losses:
+    """What an engine of other machines does with runs that are lost with their process or machine: try them again.
+
+    Attributes
+    ----------
+    by_run : dict
+        Title of a run -> how often it was lost since it last got further, and how far it was.
+    """
+
+    by_run: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def again(self, queued: QueuedRun, why: str) -> tuple[Status, str]:
+        """Let a run wait that was lost; it has failed if it was lost too often without getting any further."""
+        progress = read_progress(queued.run.progress)
+        far = progress.fraction if progress else 0.0
+        times, before = self.by_run.get(queued.spec.title, (0, 0.0))
+        times = 1 if far > before else times + 1
+        self.by_run[queued.spec.title] = times, far
+        if times > MOST_LOST:
+            return Status.FAILED, f"lost {times} times without getting any further; the last time: {why}"
+        return Status.WAITING, f"lost: {why}; tried again"
 
 
 def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> list[QueuedRun]:
