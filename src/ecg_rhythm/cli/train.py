@@ -92,7 +92,7 @@ def train(
     from ecg_rhythm.training.check import check
 
     runs = [
-        single(model, job, fold, epochs=_epochs(epochs), name=name, changes=changes, check=check)
+        single(model, job, fold, epochs=parse_epochs(epochs), name=name, changes=changes, check=check)
         for changes in _variations(settings, epochs)
     ]
     for run in runs:
@@ -134,10 +134,10 @@ def queue(
     logs: Logs = Path("logs"),
 ) -> None:
     """Train all unfinished runs of a job file, in parallel on several devices."""
-    engine = _engine(devices, per_device, cluster, slurm, cpus_per_run, gpus_per_run, data, logs)
+    engine = engine_of(devices, per_device, cluster, slurm, cpus_per_run, gpus_per_run, data, logs)
     from ecg_rhythm.training.check import check
 
-    specs = plan(jobs, epochs=_epochs(epochs), variations=_variations(settings, epochs), check=check)
+    specs = plan(jobs, epochs=parse_epochs(epochs), variations=_variations(settings, epochs), check=check)
     check_fit(specs, data, logs, restart=restart)
     tell_of_checksums(open_store(data))
     waiting = enqueue(specs, logs, restart=restart)
@@ -166,7 +166,7 @@ def run_one() -> None:
     sys.exit(worker.obey())
 
 
-def _engine(
+def engine_of(
     devices: str,
     per_device: int,
     cluster: str | None,
@@ -223,7 +223,7 @@ def _command_of(spec: RunSpec, model: Path, epochs: str | None, data: Path, logs
     return shlex.join(["ecg-rhythm", "train", str(model), *words])
 
 
-def _epochs(text: str | None) -> list[int] | None:
+def parse_epochs(text: str | None) -> list[int] | None:
     """Read `--epochs 5` (of every phase) or `--epochs 5,3,2,0,0`."""
     if text is None:
         return None
@@ -283,7 +283,9 @@ def _done(run: QueuedRun) -> str:
         scores = run.run.read_scores()
     except BadInput:  # another queue is training it again
         return ""
-    return f"test score {scores['phases'][-1]['test']['challenge']:.3f}, {duration(scores['seconds'])}"
+    last = scores["phases"][-1]
+    part, name = ("valid", "validation") if last["test"] is None else ("test", "test")
+    return f"{name} score {last[part]['challenge']:.3f}, {duration(scores['seconds'])}"
 
 
 @contextmanager

@@ -91,8 +91,8 @@ class Recipe:
     teacher: ModelConfig | None
     suffix: str = ""
 
-    def spec(self, name: str, job: Job, fold: int) -> RunSpec:
-        """The run of a job on one fold. Its teacher has the same split, labels, seed and fold.
+    def spec(self, name: str, job: Job, fold: int, *, trial: bool = False) -> RunSpec:
+        """The run of a job on one fold, or of a trial. Its teacher has the same split, labels, seed and fold.
 
         Raises
         ------
@@ -106,8 +106,8 @@ class Recipe:
             of = self.model.distillation.teacher
             lesson = Job(model=of, split=job.split, labels=job.labels, seed=job.seed, cvids=[fold])
             parts = [of, job.split, job.labels or "", f"seed{job.seed}" if job.seed else ""]
-            teacher = RunSpec(job_name="_".join(filter(None, parts)), job=lesson, model=self.teacher, fold=fold)
-        return RunSpec(job_name=name, job=job, model=self.model, fold=fold, teacher=teacher)
+            teacher = RunSpec(job_name="_".join(filter(None, parts)), job=lesson, model=self.teacher, fold=fold, trial=trial)
+        return RunSpec(job_name=name, job=job, model=self.model, fold=fold, teacher=teacher, trial=trial)
 
 
 def read_recipe(
@@ -149,13 +149,17 @@ def _read(
 
 
 class RunSpec(Section):
-    """One model on one fold of a job, and the run of its teacher, where it has one."""
+    """One model on one fold of a job, and the run of its teacher, where it has one.
+
+    A trial of a search neither predicts nor scores the test part, and nor does its teacher.
+    """
 
     job_name: str
     job: Job
     model: ModelConfig
     fold: int
     teacher: RunSpec | None = None
+    trial: bool = False
 
     def trains_like(self, other: RunSpec) -> bool:
         """Whether both give the same network."""

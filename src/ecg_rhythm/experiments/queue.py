@@ -41,6 +41,8 @@ class Status(StrEnum):
     """Another queue is at work on it; this one waits and takes it over should that one die."""
     DONE = "done"
     FAILED = "failed"
+    PRUNED = "pruned"
+    """Given up by whoever watches the queue, as it is not worth going on."""
 
 
 @dataclass
@@ -211,7 +213,8 @@ def work_off(
     engine : Engine
         Where it is done.
     watch : callable
-        Called with the queue about twice a second, and at the end.
+        Called with the queue about twice a second, and at the end. It may put further runs in the queue, and prune
+        one by its status.
     look : float
         Seconds between two looks at what is under way.
     stall : float
@@ -223,6 +226,10 @@ def work_off(
     try:
         while True:
             for place, (queued, attempt) in list(under_way.items()):
+                if queued.status is Status.PRUNED:
+                    attempt.stop()
+                    del under_way[place]
+                    continue
                 result = attempt.result()
                 queued.quiet = attempt.quiet
                 if result is None and queued.quiet >= stall:
@@ -242,16 +249,16 @@ def work_off(
                     free.status, free.place, free.quiet = Status.RUNNING, name, 0.0
                     _write_error(free)
                     under_way[place] = free, engine.start(free, place)
-            if time.monotonic() - watched >= WATCH:
+            idle = not under_way and not any(queued.status is Status.ELSEWHERE for queued in queue)
+            if idle or time.monotonic() - watched >= WATCH:
                 watched = time.monotonic()
                 watch(queue)
-            if not under_way and not any(queued.status is Status.ELSEWHERE for queued in queue):
+            if idle and not any(queued.status is Status.WAITING for queued in queue):
                 break
             time.sleep(look)
     finally:
         for queued, attempt in under_way.values():
             queued.status, queued.error = attempt.stop()
-    watch(queue)
 
 
 def _end_stalled(queued: QueuedRun, attempt: Attempt, stall: float) -> tuple[Status, str]:

@@ -143,7 +143,9 @@ def _trainer(
     accelerator: Accelerator,
     report: Report,
 ) -> Trainer:
-    train, valid, test = (np.array(numbers, dtype=np.int64) - 1 for numbers in (fold.train, fold.valid, fold.test))
+    # Of a trial, the test part is out of reach from here on.
+    numbers = (fold.train, fold.valid, [] if spec.trial else fold.test)
+    train, valid, test = (np.array(part, dtype=np.int64) - 1 for part in numbers)
     metadata = Metadata(
         config=spec.model,
         phase=0,
