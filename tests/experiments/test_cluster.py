@@ -76,7 +76,8 @@ def test_a_node_that_is_killed_loses_no_run_and_scores_are_those_of_this_machine
     jobs = write_jobs(tmp_path / "jobs", epochs=30)
     queue = planned(jobs, tmp_path / "cluster")
     nodes = [add_node(cluster), add_node(cluster)]
-    lost, most = set(), 0
+    most = 0
+    lost: set[str] = set()
 
     def kill_a_node(queue: list[QueuedRun]) -> None:
         nonlocal most
@@ -110,10 +111,10 @@ def test_a_run_whose_process_is_killed_is_tried_again_but_not_for_ever(
 
     def kill(queue: list[QueuedRun]) -> None:
         for run in queue:
-            if run.status is Status.RUNNING and (run is always or once.spec.title not in killed):
-                if (process := process_of(run)) is not None:
-                    process.kill()
-                    killed.append(run.spec.title)
+            wanted = run is always or once.spec.title not in killed
+            if wanted and run.status is Status.RUNNING and (process := process_of(run)) is not None:
+                process.kill()
+                killed.append(run.spec.title)
 
     with ray_engine(data, tmp_path / "logs", cluster.address) as engine:
         work_off(queue, engine, watch=kill)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ecg_rhythm.experiments.jobs import plan
@@ -27,7 +28,7 @@ def test_lost_runs_are_tried_again_failed_ones_are_not_and_scores_are_those_of_t
 
     jobs = write_jobs(tmp_path / "jobs", epochs=3, folds=[0], learning_rate=1e20, drop_rate=0)
     fails, lost = queue = planned(jobs, tmp_path / "slurm")
-    killed = []
+    killed: list[psutil.Process] = []
 
     def kill(queue: list[QueuedRun]) -> None:
         if not killed and lost.status is Status.RUNNING and (process := process_of(lost)) is not None:

@@ -181,14 +181,18 @@ def engine_of(
     if cluster is None and not slurm:
         for name, value in (("--cpus-per-run", cpus_per_run), ("--gpus-per-run", gpus_per_run)):
             if value is not None:
-                raise BadInput(f"{name}: this is for a cluster; give --cluster or --slurm, too, or choose with --devices")
+                raise BadInput(
+                    f"{name}: this is for a cluster; give --cluster or --slurm, too, or choose with --devices"
+                )
         if strange := sorted(set(workers) - {"cpu", *gpus()}):
             raise BadInput(
                 f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
             )
         return nullcontext(LocalEngine(data, logs, workers * per_device))
     if devices != "auto" or per_device != 1:
-        raise BadInput("--devices, --per-device: these are of one machine; a cluster has --cpus-per-run, --gpus-per-run")
+        raise BadInput(
+            "--devices, --per-device: these are of one machine; a cluster has --cpus-per-run, --gpus-per-run"
+        )
     if slurm:
         if cluster is not None or (gpus_per_run or 0.0) not in (0.0, 1.0):
             raise BadInput("--slurm: give no --cluster, and --gpus-per-run 0 or 1: SLURM shares no GPU between runs")

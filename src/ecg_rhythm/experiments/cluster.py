@@ -239,7 +239,9 @@ def ray_engine(
         os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
     else:
         _check_answers(address)
-        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # what is no Ray would be asked for a quarter of an hour
+        os.environ.setdefault(
+            "RAY_NUM_REDIS_GET_RETRIES", "1"
+        )  # what is no Ray would be asked for a quarter of an hour
     with extras.needed("cluster", "--cluster"):
         import ray
 
@@ -260,7 +262,9 @@ def ray_engine(
                 ray.init(address, **quiet)
             except (OSError, RuntimeError, ValueError, AssertionError) as error:
                 why = str(error).strip().splitlines()[0]
-                raise BadInput(f"--cluster {address}: no Ray cluster answers there ({why}); check the address") from None
+                raise BadInput(
+                    f"--cluster {address}: no Ray cluster answers there ({why}); check the address"
+                ) from None
         try:
             yield RayEngine(data, logs, cpus=cpus, gpus=gpus)
         finally:

@@ -106,7 +106,9 @@ class Recipe:
             of = self.model.distillation.teacher
             lesson = Job(model=of, split=job.split, labels=job.labels, seed=job.seed, cvids=[fold])
             parts = [of, job.split, job.labels or "", f"seed{job.seed}" if job.seed else ""]
-            teacher = RunSpec(job_name="_".join(filter(None, parts)), job=lesson, model=self.teacher, fold=fold, trial=trial)
+            teacher = RunSpec(
+                job_name="_".join(filter(None, parts)), job=lesson, model=self.teacher, fold=fold, trial=trial
+            )
         return RunSpec(job_name=name, job=job, model=self.model, fold=fold, teacher=teacher, trial=trial)
 
 

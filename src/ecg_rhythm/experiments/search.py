@@ -200,10 +200,11 @@ def run_trials(
 
     def step(queue: list[QueuedRun]) -> None:
         under_way.settle(queue)
-        busy = sum(run.status in OPEN for run in queue)
-        while busy < len(engine.places) and (more := under_way.next(trials)) is not None:
+        while sum(run.status in OPEN for run in queue) < len(engine.places):
+            if (more := under_way.next(trials)) is None:
+                break
             queue += more
-            busy += len(more)
+            under_way.settle(queue)  # an earlier call may have done them
         watch(queue)
 
     work_off([], engine, watch=step, stall=stall)
@@ -230,7 +231,7 @@ class _UnderWay:
     trials: dict[int, _Trial] = field(default_factory=dict)
 
     def next(self, most: int) -> list[QueuedRun] | None:
-        """The runs on the first fold of a trial that an interruption left, or of a new one; None if there are enough."""
+        """The runs on the first fold of a trial that was interrupted, or of a new one; None if there are enough."""
         while (trial := self._left() or self._new(most)) is not None:
             changes = self.search.space.suggest(trial)
             if (twin := self._twin(trial)) is not None:  # a run gives the same again
@@ -386,7 +387,12 @@ def write_plots(search: Search, study: optuna.Study) -> list[Path]:
     with mpl.rc_context(), heard():
         for name, make in makers.items():
             made = make(study)
-            figure = (made.flat[0] if hasattr(made, "flat") else made).figure
+            axes = list(made.flat) if hasattr(made, "flat") else [made]
+            figure = axes[0].figure
+            if len(axes) > 1:  # optuna's own size has no room for the names of keys
+                figure.set_size_inches(3.2 * len(axes) + 2, 4.5)
+                for one in axes:
+                    one.set_xlabel(one.get_xlabel().rpartition(".")[2])
             written.append(search.folder / f"{name}.png")
             with files.replacing(written[-1]) as temporary:
                 figure.savefig(temporary, dpi=110, format="png", bbox_inches="tight")

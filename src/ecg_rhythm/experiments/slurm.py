@@ -43,16 +43,16 @@ class SlurmEngine:
         If submitit is not installed, or this machine has no SLURM.
     """
 
-    def __init__(
-        self, data: Path, logs: Path, *, cpus: int = 1, gpu: bool = False, executor: str = "slurm"
-    ) -> None:
+    def __init__(self, data: Path, logs: Path, *, cpus: int = 1, gpu: bool = False, executor: str = "slurm") -> None:
         with extras.needed("slurm", "--slurm"):
             import submitit
         self.data, self.logs, self.cpus, self.device = data.absolute(), logs.absolute(), cpus, "cuda" if gpu else "cpu"
         try:
             self.executor = submitit.AutoExecutor(self.logs / "slurm", cluster=executor)
         except RuntimeError:
-            raise BadInput("--slurm: this machine has no SLURM (no command srun); start the queue where it is") from None
+            raise BadInput(
+                "--slurm: this machine has no SLURM (no command srun); start the queue where it is"
+            ) from None
         self.executor.update_parameters(
             name="ecg-rhythm", timeout_min=MINUTES, cpus_per_task=cpus, gpus_per_node=int(gpu)
         )

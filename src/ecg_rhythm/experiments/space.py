@@ -68,7 +68,9 @@ class Space(Section):
     def changes(self, parameters: Mapping[str, Any]) -> Changes:
         """What a trial of optuna with these parameters tried."""
         return {
-            key: next(v for v in values if _shown(v) == parameters[key]) if isinstance(values, list) else parameters[key]
+            key: next(v for v in values if _shown(v) == parameters[key])
+            if isinstance(values, list)
+            else parameters[key]
             for key, values in self.space.items()
         }
 
