@@ -202,7 +202,7 @@ def test_a_worker_out_of_memory_is_reported_as_such(data: Path, tmp_path: Path) 
         (["--cluster", "127.0.0.1:1"], "--cluster 127.0.0.1:1: nothing answers there (Connection refused)"),
         (["--cluster", "nowhere:x"], "--cluster nowhere:x: this is no address of a Ray cluster; give HOST:PORT"),
         (["--cluster", "--devices", "cpu"], "--devices, --per-device: these are of one machine"),
-        (["--slurm"], "--slurm: this machine has no SLURM"),
+        (["--slurm"], "--slurm: there is no SLURM here"),
         (["--slurm", "--cluster"], "--slurm: give no --cluster"),
         (["--cpus-per-run", "2"], "--cpus-per-run: this is for a cluster; give --cluster or --slurm, too"),
     ],

@@ -90,7 +90,7 @@ def print_trials(out: Console, search: Search, study: optuna.Study) -> None:
 
     tried = rows(search, study)
     columns = [column for column in tried[0] if column != "error"]
-    table = new_table(*columns, title="trials, best first")
+    table = new_table(*(column.rpartition(".")[2] for column in columns), title="trials, best first")
     for row in sorted(tried, key=lambda row: row["validation score"] or 0.0, reverse=True):
         table.add_row(*(_cell(row[column]) for column in columns))
     out.print(table)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from ecg_rhythm.experiments.space import Space, load_space, search_folder, trial
 from ecg_rhythm.experiments.variations import Changes
 from ecg_rhythm.printable import csv_line
 from ecg_rhythm.schema import loads
+from ecg_rhythm.training.progress import read_progress
 from ecg_rhythm.warned import heard
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ STARTUP = 5
 """Trials that are finished before one is pruned."""
 WARM_UP = 1 / 3
 """Share of the epochs after which a trial may be pruned: at first, scores say little."""
+KEPT = 75.0
+"""Percentage of trials, the best after as many validations, among which one must be to go on."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,9 @@ def opened(search: Search) -> Iterator[optuna.Study]:
             storage=optuna.storages.RDBStorage(f"sqlite:///{search.folder / 'study.db'}"),
             study_name=search.name,
             direction="maximize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=int(WARM_UP * epochs)),
+            pruner=optuna.pruners.PercentilePruner(
+                KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs)
+            ),
             load_if_exists=True,
         )
 
@@ -283,11 +289,13 @@ class _UnderWay:
         return next((other.value for other in finished if other.params == trial.params), None)
 
     def _is_hopeless(self, number: int, run: QueuedRun) -> bool:
-        """Whether the scores of its first fold so far, which are reported, are below the median of other trials."""
+        """Whether the scores of its first fold so far, which are reported, are among the worst; not at its end."""
         trial, known = self._trial(number), len(self.study.trials[number].intermediate_values)
         for step, score in list(enumerate(_scores_so_far(run)))[known:]:
             trial.report(score, step)
-        return run.status is Status.RUNNING and trial.should_prune()
+        progress = read_progress(run.run.progress)
+        ends = progress is None or progress.fraction >= 1
+        return run.status is Status.RUNNING and not ends and trial.should_prune()
 
     def _trial(self, number: int) -> optuna.Trial:
         import optuna

@@ -15,12 +15,8 @@ from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, Losses, QueuedRu
 from ecg_rhythm.experiments.worker import Request
 from ecg_rhythm.training.progress import Progress, read_progress
 
-ASK = 2.0
-"""Seconds between two looks at a job."""
-MOST_JOBS = 100
-"""Jobs that are submitted at once; SLURM lets them wait for their turn."""
-MINUTES = 24 * 60
-"""Longest time of a job, unless the variable SBATCH_TIMELIMIT says another. What ends then goes on in another job."""
+ASK, MOST_JOBS, MINUTES = 2.0, 100, 24 * 60
+"""Seconds between two looks at a job; jobs that are submitted at once; longest time of one without SBATCH_TIMELIMIT."""
 
 
 class SlurmEngine:
@@ -30,10 +26,8 @@ class SlurmEngine:
     ----------
     data, logs : Path
         Data folder, and where run folders are made.
-    cpus : int
-        Processor cores, and threads, of a run.
-    gpu : bool
-        Whether a run has a GPU.
+    cpus, gpu : int, bool
+        Processor cores, and threads, of a run; whether it has a GPU.
     executor : str
         The executor of submitit: `slurm`, or `local` for processes of this machine.
 
@@ -50,23 +44,18 @@ class SlurmEngine:
         try:
             self.executor = submitit.AutoExecutor(self.logs / "slurm", cluster=executor)
         except RuntimeError:
-            raise BadInput(
-                "--slurm: this machine has no SLURM (no command srun); start the queue where it is"
-            ) from None
-        self.executor.update_parameters(
-            name="ecg-rhythm", timeout_min=MINUTES, cpus_per_task=cpus, gpus_per_node=int(gpu)
-        )
+            raise BadInput("--slurm: there is no SLURM here (no command srun); start the queue where it is") from None
+        self.executor.update_parameters(timeout_min=MINUTES, cpus_per_task=cpus, gpus_per_node=int(gpu))
         self.losses = Losses()
         self.places: Sequence[str] = ["SLURM"] * MOST_JOBS
 
     def start(self, queued: QueuedRun, place: int) -> Attempt:
         """Submit the job of a run."""
-        request = Request(
-            spec=queued.spec, data=str(self.data), logs=str(self.logs), device=self.device, replaces=queued.replaces
-        )
+        where = {"data": str(self.data), "logs": str(self.logs), "device": self.device}
+        request = Request(spec=queued.spec, replaces=queued.replaces, **where)
         job = self.executor.submit(carry_out, request.model_dump_json(), self.cpus)
         queued.place = f"SLURM job {job.job_id}"
-        return _Job(self, queued, job)
+        return _Job(self.losses, queued, job)
 
 
 def carry_out(request: str, cpus: int) -> tuple[Status, str, bool]:
@@ -80,7 +69,7 @@ def carry_out(request: str, cpus: int) -> tuple[Status, str, bool]:
 
 @dataclass
 class _Job:
-    engine: SlurmEngine
+    losses: Losses
     queued: QueuedRun
     job: Any
     quiet: float = 0.0
@@ -88,8 +77,7 @@ class _Job:
     seen: Progress | None = None
 
     def result(self) -> tuple[Status, str] | None:
-        passed = time.monotonic() - self.asked
-        if passed < ASK:
+        if (passed := time.monotonic() - self.asked) < ASK:
             return None
         self.asked += passed
         before, self.seen = self.seen, read_progress(self.queued.run.progress)
@@ -97,17 +85,13 @@ class _Job:
         self.quiet = 0.0 if moved else self.quiet + min(passed, LONGEST_LOOK)
         if not self.job.done():
             return None
-        if (error := self.job.exception()) is not None:
-            if self.job.state == "OUT_OF_MEMORY":
-                return Status.FAILED, f"ended by SLURM, as memory ran out; see {self.queued.run.output}"
-            return self.engine.losses.again(self.queued, f"{self.queued.place} ended: {_last_line(error)}")
-        status, why, is_lost = self.job.result()
-        return self.engine.losses.again(self.queued, why) if is_lost else (status, why)
+        if self.job.exception() is None:
+            status, why, is_lost = self.job.result()
+            return self.losses.again(self.queued, why) if is_lost else (status, why)
+        if self.job.state == "OUT_OF_MEMORY":
+            return Status.FAILED, f"ended by SLURM, as memory ran out; see {self.queued.run.output}"
+        return self.losses.again(self.queued, f"{self.queued.place} ended ({self.job.state})")
 
     def stop(self) -> tuple[Status, str]:
         self.job.cancel()
         return Status.WAITING, "cancelled"
-
-
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
