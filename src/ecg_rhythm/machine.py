@@ -57,9 +57,13 @@ def how_it_ended(code: int, oom_kills_before: int | None) -> str:
     """Say how a child process ended, from its exit code and the count of `oom_kills` before it started."""
     if code >= 0:
         return f"ended with exit code {code}"
+    return f"killed by signal {-code}" + ", as memory ran out" * ran_out_of_memory(code, oom_kills_before)
+
+
+def ran_out_of_memory(code: int, oom_kills_before: int | None) -> bool:
+    """Whether the system killed a child process for lack of memory, as far as exit code and count of kills tell."""
     counts = oom_kills_before, oom_kills()
-    out_of_memory = code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
-    return f"killed by signal {-code}" + ", as memory ran out" * out_of_memory
+    return code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
 
 
 def _found(

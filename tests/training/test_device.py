@@ -111,6 +111,7 @@ def command(folder: Path, data: Path, logs: Path) -> list[str]:
     return [sys.executable, "-m", "ecg_rhythm", *words, "--logs", str(logs)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(data: Path, tmp_path: Path) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -556,7 +556,10 @@ def test_the_originals_own_model_files_run(challenge_files: Path, data: Path, tm
         assert len(scores["phases"]) == phases
 
 
-@pytest.mark.parametrize("architecture", ["CNN", "CRNN", "ResGRU"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("CNN", "ResGRU")]
+
+
+@pytest.mark.parametrize("architecture", ["CRNN", *SLOW])
 def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path: Path, architecture: str) -> None:
     options: dict[str, Any] = {
         **{"CNN": FAST, "CRNN": {}, "ResGRU": OURS}[architecture],

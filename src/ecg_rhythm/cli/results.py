@@ -18,6 +18,7 @@ from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
 from ecg_rhythm.experiments import summary
+from ecg_rhythm.experiments.space import trials_of
 
 if TYPE_CHECKING:
     from ecg_rhythm.evaluation.evaluate import Evaluation
@@ -32,12 +33,16 @@ def summarize(
     all_phases: Annotated[
         bool, typer.Option("--all-phases", help="Show every phase of each job, not only the last.")
     ] = False,
+    trials: Annotated[
+        str | None, typer.Option(metavar="SEARCH", help="Compare the trials of a search, on the validation part.")
+    ] = None,
     logs: Logs = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each metric and fold.")] = False,
 ) -> None:
     """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
-    configurations, problems = summary.summarize(logs, architecture, all_phases=all_phases)
+    place = logs if trials is None else trials_of(logs, trials)
+    configurations, problems = summary.summarize(place, architecture, all_phases=all_phases)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
     else:
@@ -159,11 +164,14 @@ def suspects(
         write(to, listed)
 
 
+PARTS = {"test": "test", "valid": "validation"}
+
+
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:
         spreads = c.spreads
-        title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
+        title = f"{c.name}, phase {c.phase}: {PARTS[c.part]} scores ({c.data[1]}, labels {c.data[2]})"
         table = new_table("fold", *spreads, title=title)
         for fold, metrics in c.folds.items():
             table.add_row(str(fold), *(f"{value:.3f}" for value in metrics.values()))
@@ -176,6 +184,7 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
             out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
     for ranked in summary.rankings(configurations):
         title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
+        title += ", validation part" * (ranked[0][0].part == "valid")
         short = new_table(*RANKING, title=title)
         for c, difference in ranked:
             short.add_row(*(shown(c, difference) for shown in RANKING.values()))
@@ -190,8 +199,10 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
                 highlight=False,
                 markup=False,
             )
+    trials = all(c.part == "valid" for c in configurations)
+    part = "validation part of each fold, which chose them" if trials else "test part of each fold"
     out.print(
-        "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
+        f"Challenge score: mean F1 of all classes but noise (~), on the {part}, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
         "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
         highlight=False,

@@ -143,6 +143,7 @@ def _trainer(
     accelerator: Accelerator,
     report: Report,
 ) -> Trainer:
+    test = fold.test[:0] if spec.trial else fold.test  # of a trial, it is out of reach from here on
     metadata = Metadata(
         config=spec.model,
         phase=0,
@@ -153,7 +154,7 @@ def _trainer(
     )
     return Trainer(
         spec.model,
-        Parts(store, store.targets(spec.job.labels), fold.train - 1, fold.valid - 1, fold.test - 1),
+        Parts(store, store.targets(spec.job.labels), fold.train - 1, fold.valid - 1, test - 1),
         run,
         metadata,
         accelerator,

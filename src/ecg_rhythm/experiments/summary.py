@@ -18,7 +18,7 @@ from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 @dataclass(frozen=True)
 class Configuration:
-    """One phase of one job: its test scores, fold by fold.
+    """One phase of one job: its scores, fold by fold, on the test part; of trials of a search, on the validation part.
 
     Attributes
     ----------
@@ -65,10 +65,15 @@ class Configuration:
         return self._any["data"], self._any["split"], self._any["labels"]
 
     @property
+    def part(self) -> str:
+        """The part that was scored: `test`, or `valid` of trials."""
+        return "valid" if self._any["phases"][self.phase]["test"] is None else "test"
+
+    @property
     def folds(self) -> dict[int, Metrics]:
-        """Fold -> name of each metric on the test part -> its value."""
+        """Fold -> name of each metric on that part -> its value."""
         return {
-            fold: metrics_from_file(scores["phases"][self.phase]["test"], scores["classes"])
+            fold: metrics_from_file(scores["phases"][self.phase][self.part], scores["classes"])
             for fold, scores in sorted(self.runs.items())
         }
 
@@ -193,7 +198,8 @@ def as_json(configurations: list[Configuration]) -> str:
             "labels": c.data[2],
             "missing_folds": c.missing,
             "teacher": c.teacher,
-            "folds": {str(k): scores["phases"][c.phase]["test"] for k, scores in sorted(c.runs.items())},
+            "part": c.part,
+            "folds": {str(k): scores["phases"][c.phase][c.part] for k, scores in sorted(c.runs.items())},
             "mean": {name: over_folds.mean for name, over_folds in c.spreads.items()},
             "sd": {name: over_folds.sd for name, over_folds in c.spreads.items()},
         }
