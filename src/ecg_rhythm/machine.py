@@ -1,4 +1,4 @@
-"""What the system gives a process, and how it ended one: cores, memory, signals."""
+"""What the system gives a process, and how it ended one: cores, GPUs, memory, signals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
@@ -29,6 +30,17 @@ def available_cores(own: Path = OWN, cgroups: Path = CGROUPS) -> int:
     if quota := _found(QUOTA, "cpu.max", None, own, cgroups):
         return max(min(cores, math.ceil(int(quota[1]) / max(int(quota[2]), 1))), 1)
     return cores
+
+
+def gpus() -> list[str]:
+    """NVIDIA GPUs of this machine, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
+    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]
 
 
 def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:

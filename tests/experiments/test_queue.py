@@ -23,9 +23,9 @@ from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan
-from ecg_rhythm.experiments.local import LocalEngine, environment_of, gpus, parse_devices
+from ecg_rhythm.experiments.local import LocalEngine, environment_of, parse_devices
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
-from ecg_rhythm.machine import available_cores
+from ecg_rhythm.machine import available_cores, gpus
 from ecg_rhythm.networks.registry import check
 from ecg_rhythm.training.progress import Progress, write_progress
 from tests.helpers import model, processes

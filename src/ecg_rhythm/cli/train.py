@@ -27,9 +27,10 @@ from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
-from ecg_rhythm.experiments.local import LocalEngine, gpus, parse_devices
+from ecg_rhythm.experiments.local import LocalEngine, parse_devices
 from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
+from ecg_rhythm.machine import gpus
 from ecg_rhythm.schema import parse
 from ecg_rhythm.training.progress import Progress as RunProgress
 from ecg_rhythm.training.progress import duration, read_progress
@@ -199,7 +200,7 @@ def engine_of(
         from ecg_rhythm.experiments.slurm import SlurmEngine
 
         return nullcontext(SlurmEngine(data, logs, cpus=cpus_per_run or 1, gpu=bool(gpus_per_run)))
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     address = None if cluster == HERE else cluster
     return ray_engine(data, logs, address, cpus=cpus_per_run or 1, gpus=gpus_per_run or 0.0)

@@ -25,7 +25,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
-from ecg_rhythm.machine import available_cores, how_it_ended, oom_kills, ran_out_of_memory
+from ecg_rhythm.machine import available_cores, gpus, how_it_ended, oom_kills, ran_out_of_memory
 
 GRACE = 3.0
 """Seconds in which a process is to end that is told to."""
@@ -192,14 +192,3 @@ def parse_devices(text: str) -> list[str]:
                 f"--devices {text}: {device!r} is no device; give cpu, cpu,cpu, GPU numbers such as 0,1, or auto"
             )
     return devices
-
-
-def gpus() -> list[str]:
-    """NVIDIA GPUs of this machine, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
-    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]

@@ -10,9 +10,10 @@ from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.local import environment_with, gpus, launch
+from ecg_rhythm.experiments.local import environment_with, launch
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, Losses, QueuedRun, Status
 from ecg_rhythm.experiments.worker import Request
+from ecg_rhythm.machine import gpus
 from ecg_rhythm.training.progress import Progress, read_progress
 
 ASK, MOST_JOBS, MINUTES = 2.0, 100, 24 * 60

@@ -7,10 +7,7 @@ checkpoint; so data and logs are in folders that all nodes share.
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,29 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ecg_rhythm import extras
+from ecg_rhythm.cluster import connected
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.local import GRACE, Launched, NotStarted, environment_with, launch
-from ecg_rhythm.experiments.local import gpus as local_gpus
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, Losses, QueuedRun, Status
 from ecg_rhythm.experiments.worker import Request
-from ecg_rhythm.machine import available_cores
 from ecg_rhythm.version import __version__
 
 ASK = 0.5
 """Seconds between two questions to a run's node."""
 COUNT = 5.0
 """Seconds between two looks at which nodes there are."""
-CONNECT = 10.0
-"""Seconds in which a cluster is to answer."""
-OBJECTS = 100 << 20
-"""Bytes of Ray's store of objects on this machine; nothing large is kept there."""
-LOCAL = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system this makes Ray listen on 127.0.0.1 alone
-    "RAY_AUTH_MODE": "token",
-}
-"""Variables of a Ray that is started for this process alone."""
 
 
 class Seen(NamedTuple):
@@ -90,7 +75,7 @@ class Post:
 
 
 class RayEngine:
-    """Runs on the nodes of a Ray cluster that this process is connected to; `ray_engine` makes one.
+    """Runs on the nodes of a Ray cluster that this process is connected to (`cluster.connected`).
 
     Parameters
     ----------
@@ -100,6 +85,11 @@ class RayEngine:
         Processor cores, and threads, of a run.
     gpus : float
         GPU of a run: 0 for none, or a share of one.
+
+    Raises
+    ------
+    BadInput
+        If no node has room for a run.
     """
 
     def __init__(self, data: Path, logs: Path, *, cpus: int = 1, gpus: float = 0.0) -> None:
@@ -221,66 +211,6 @@ class _OnNode:
 def ray_engine(
     data: Path, logs: Path, address: str | None = None, *, cpus: int = 1, gpus: float = 0.0
 ) -> Iterator[RayEngine]:
-    """Connect to a Ray cluster, and give its engine.
-
-    Parameters
-    ----------
-    data, logs, cpus, gpus
-        As of `RayEngine`.
-    address : str, optional
-        Of the cluster, as `ray.init` has it. Without one, a Ray is started for this machine alone, and ends with
-        the context.
-
-    Raises
-    ------
-    BadInput
-        If Ray is not installed, there is no such cluster, or none of its nodes has room for a run.
-    """
-    if address is None:
-        os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
-    else:
-        _check_answers(address)
-        os.environ.setdefault(
-            "RAY_NUM_REDIS_GET_RETRIES", "1"
-        )  # what is no Ray would be asked for a quarter of an hour
-    with extras.needed("cluster", "--cluster"):
-        import ray
-
-    quiet: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
-    # Sockets have their place there, and paths of sockets must be short.
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        if address is None:
-            ray.init(
-                num_cpus=available_cores(),
-                num_gpus=len(local_gpus()),
-                object_store_memory=OBJECTS,
-                include_dashboard=False,
-                _temp_dir=folder,
-                **quiet,
-            )
-        else:
-            try:
-                ray.init(address, **quiet)
-            except (OSError, RuntimeError, ValueError, AssertionError) as error:
-                why = str(error).strip().splitlines()[0]
-                raise BadInput(
-                    f"--cluster {address}: no Ray cluster answers there ({why}); check the address"
-                ) from None
-        try:
-            yield RayEngine(data, logs, cpus=cpus, gpus=gpus)
-        finally:
-            ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    """Refuse an address where nothing listens; Ray itself would try for many minutes."""
-    if address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 1 << 16):
-        raise BadInput(f"--cluster {address}: this is no address of a Ray cluster; give HOST:PORT, or auto")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
-    except OSError as error:
-        why = error.strerror or error
-        raise BadInput(f"--cluster {address}: nothing answers there ({why}); check HOST:PORT, or start Ray") from None
+    """Connect to a Ray cluster, and give its engine; see `cluster.connected` and `RayEngine`."""
+    with connected(address):
+        yield RayEngine(data, logs, cpus=cpus, gpus=gpus)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `clu
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A Ray cluster without room for runs; it listens on 127.0.0.1 alone."""
-    from ecg_rhythm.experiments.cluster import LOCAL
+    from ecg_rhythm.cluster import LOCAL
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (LOCAL | {"RAY_AUTH_TOKEN": "0" * 64}).items():
@@ -73,7 +73,7 @@ def wait_until(true: Callable[[], object]) -> None:
 def test_a_node_that_is_killed_loses_no_run_and_scores_are_those_of_this_machine(
     data: Path, tmp_path: Path, cluster: Any
 ) -> None:
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     jobs = write_jobs(tmp_path / "jobs", epochs=30)
     queue = planned(jobs, tmp_path / "cluster")
@@ -106,7 +106,7 @@ def test_a_node_that_is_killed_loses_no_run_and_scores_are_those_of_this_machine
 def test_a_run_whose_process_is_killed_is_tried_again_but_not_for_ever(
     data: Path, tmp_path: Path, cluster: Any
 ) -> None:
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     (always, once) = queue = planned(write_jobs(tmp_path / "jobs", epochs=3, folds=[0]), tmp_path / "logs")
     node = add_node(cluster)
@@ -128,7 +128,7 @@ def test_a_run_whose_process_is_killed_is_tried_again_but_not_for_ever(
 
 
 def test_a_run_that_fails_by_itself_is_not_tried_again(data: Path, tmp_path: Path, cluster: Any) -> None:
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     jobs = write_jobs(tmp_path / "jobs", epochs=3, folds=[0], learning_rate=1e20, drop_rate=0)
     fails = planned(jobs, tmp_path / "logs")[0]
@@ -142,7 +142,7 @@ def test_a_run_that_fails_by_itself_is_not_tried_again(data: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_run_that_stands_still_is_ended(data: Path, tmp_path: Path, cluster: Any) -> None:
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     stands = planned(write_jobs(tmp_path / "jobs", epochs=3, folds=[0]), tmp_path / "logs")[0]
     node = add_node(cluster)
@@ -159,7 +159,7 @@ def test_a_run_that_stands_still_is_ended(data: Path, tmp_path: Path, cluster: A
 
 
 def test_what_asks_for_more_than_any_node_has_is_refused(data: Path, tmp_path: Path, cluster: Any) -> None:
-    from ecg_rhythm.experiments.cluster import ray_engine
+    from ecg_rhythm.experiments.ray_engine import ray_engine
 
     def ask() -> None:
         with ray_engine(data, tmp_path, cluster.address, cpus=3, gpus=0.25):

@@ -1,0 +1,91 @@
+"""A Ray cluster: one that runs, or one of this machine alone for as long as a command takes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ecg_rhythm import extras
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.machine import available_cores, gpus
+
+CONNECT = 10.0
+"""Seconds in which a cluster is to answer."""
+OBJECTS = 100 << 20
+"""Bytes of Ray's store of objects on this machine; nothing large is kept there."""
+LOCAL = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system this makes Ray listen on 127.0.0.1 alone
+    "RAY_AUTH_MODE": "token",
+}
+"""Variables of a Ray that is started for this process alone."""
+
+
+@contextmanager
+def connected(address: str | None = None) -> Iterator[None]:
+    """Connect this process to a Ray cluster.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of the cluster, as `ray.init` has it. Without one, a Ray is started for this machine alone, and ends with
+        the context.
+
+    Raises
+    ------
+    BadInput
+        If Ray is not installed, or there is no such cluster.
+    """
+    if address is None:
+        os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
+    else:
+        _check_answers(address)
+        os.environ.setdefault(
+            "RAY_NUM_REDIS_GET_RETRIES", "1"
+        )  # what is no Ray would be asked for a quarter of an hour
+    with extras.needed("cluster", "--cluster"):
+        import ray
+
+    quiet: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
+    # Sockets have their place there, and paths of sockets must be short.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        if address is None:
+            ray.init(
+                num_cpus=available_cores(),
+                num_gpus=len(gpus()),
+                object_store_memory=OBJECTS,
+                include_dashboard=False,
+                _temp_dir=folder,
+                **quiet,
+            )
+        else:
+            try:
+                ray.init(address, **quiet)
+            except (OSError, RuntimeError, ValueError, AssertionError) as error:
+                why = str(error).strip().splitlines()[0]
+                raise BadInput(
+                    f"--cluster {address}: no Ray cluster answers there ({why}); check the address"
+                ) from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address where nothing listens; Ray itself would try for many minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 1 << 16):
+        raise BadInput(f"--cluster {address}: this is no address of a Ray cluster; give HOST:PORT, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
+    except OSError as error:
+        why = error.strerror or error
+        raise BadInput(f"--cluster {address}: nothing answers there ({why}); check HOST:PORT, or start Ray") from None
