@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from ecg_rhythm import extras
@@ -26,6 +27,18 @@ LOCAL = {
 """Variables of a Ray that is started for this process alone."""
 
 
+def check() -> None:
+    """Check that Ray is installed, without loading it.
+
+    Raises
+    ------
+    BadInput
+        If it is not.
+    """
+    if find_spec("ray") is None:
+        raise BadInput(extras.sentence("cluster", "--cluster", ModuleNotFoundError(name="ray")))
+
+
 @contextmanager
 def connected(address: str | None = None) -> Iterator[None]:
     """Connect this process to a Ray cluster.
@@ -41,36 +54,27 @@ def connected(address: str | None = None) -> Iterator[None]:
     BadInput
         If Ray is not installed, or there is no such cluster.
     """
+    check()
+    here: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
     if address is None:
         os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
+        here |= {"num_cpus": available_cores(), "num_gpus": len(gpus()), "object_store_memory": OBJECTS}
+        here["include_dashboard"] = False
+        failed = "--cluster: no Ray can be started here ({}); give the address of one that runs"
     else:
         _check_answers(address)
-        os.environ.setdefault(
-            "RAY_NUM_REDIS_GET_RETRIES", "1"
-        )  # what is no Ray would be asked for a quarter of an hour
-    with extras.needed("cluster", "--cluster"):
-        import ray
+        # What is no Ray would be asked for a quarter of an hour.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
+        failed = f"--cluster {address}: no Ray cluster answers there ({{}}); check the address"
+    import ray  # reads its variables now
 
-    quiet: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
     # Sockets have their place there, and paths of sockets must be short.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        if address is None:
-            ray.init(
-                num_cpus=available_cores(),
-                num_gpus=len(gpus()),
-                object_store_memory=OBJECTS,
-                include_dashboard=False,
-                _temp_dir=folder,
-                **quiet,
-            )
-        else:
-            try:
-                ray.init(address, **quiet)
-            except (OSError, RuntimeError, ValueError, AssertionError) as error:
-                why = str(error).strip().splitlines()[0]
-                raise BadInput(
-                    f"--cluster {address}: no Ray cluster answers there ({why}); check the address"
-                ) from None
+        try:
+            ray.init(address, **here, **({"_temp_dir": folder} if address is None else {}))
+        except (OSError, RuntimeError, ValueError, AssertionError) as error:
+            why = str(error).strip().splitlines()[0]
+            raise BadInput(failed.format(why)) from None
         try:
             yield
         finally:

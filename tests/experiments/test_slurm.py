@@ -12,8 +12,8 @@ from ecg_rhythm.experiments.local import LocalEngine
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
-from tests.experiments.test_cluster import process_of
 from tests.experiments.test_queue import write_jobs
+from tests.experiments.test_ray_engine import process_of
 
 pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
 

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,8 +23,11 @@ from ecg_rhythm.cli.answers import (
     print_json,
     write_answers,
 )
-from ecg_rhythm.cli.console import USE, Workers, app, complain, err, hertz, note, out
+from ecg_rhythm.cli.console import USE, Cluster, WithCluster, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
+
+if TYPE_CHECKING:
+    from ecg_rhythm.records import Manifest, ReadOptions
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
@@ -32,7 +35,7 @@ KINDS = 8
 """Suffixes of passed over files that are listed."""
 
 
-@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE)
+@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE, cls=WithCluster)
 def classify(
     files: Annotated[
         list[str] | None, typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")
@@ -87,33 +90,40 @@ def classify(
     parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
     workers: Workers = None,
+    cluster: Cluster = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
-    from ecg_rhythm.cli import journal
+    from ecg_rhythm.cli import archive, journal
     from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
-    from ecg_rhythm.records.manifest import COLUMNS, Manifest
     from ecg_rhythm.weights.loading import DEFAULT
 
+    if cluster is not None and (to is None or as_json or as_csv or parquet or plot or workers):
+        raise BadInput("--cluster: give --to FOLDER, and none of --json, --csv, --parquet, --plot, --workers")
     if as_json + as_csv + (to is not None) + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --to, --parquet: choose one of them")
     if not (files or manifest):
         raise BadInput("FILES: name files, folders or patterns, or a table of files with --manifest")
     option, kind = ("--to", "") if parquet is None else ("--parquet", PARQUET)
-    if (to := to or parquet) is not None:
+    if (to := to or parquet) is not None and cluster is None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
     options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    if cluster is not None:
+        assert to is not None
+        names, table = files or [], _manifest(manifest, options)
+        made_from = [names, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+        all_named = archive.named_files(names, table, options)
+        archive.classify_archive(all_named, to, cluster, made_from, loaded, windows, why)
+        return
     found = records.expand(files or [])
     own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
-    table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
-    if table.unknown:
-        note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    table = _manifest(manifest, options)
     named = [*(File(path, options) for path in own), *listed(table)]
     if plot is not None:
         plots.check(plot)
@@ -179,6 +189,18 @@ def classify(
         note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
         sys.exit(1 if some else 2)
+
+
+def _manifest(path: Path | None, options: ReadOptions) -> Manifest:
+    """Read the manifest, if there is one, and say which of its columns mean nothing."""
+    from ecg_rhythm.records.manifest import COLUMNS, Manifest, read_manifest
+
+    if path is None:
+        return Manifest([], [])
+    table = read_manifest(path, options)
+    if table.unknown:
+        note(f"{path}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    return table
 
 
 def _passed_over(suffixes: Counter[str]) -> str:
