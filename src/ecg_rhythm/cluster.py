@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ecg_rhythm import extras
@@ -55,6 +56,7 @@ def connected(address: str | None = None) -> Iterator[None]:
         If Ray is not installed, or there is no such cluster.
     """
     check()
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what is wrong comes as an exception, too
     here: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
     if address is None:
         os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
@@ -71,7 +73,8 @@ def connected(address: str | None = None) -> Iterator[None]:
     # Sockets have their place there, and paths of sockets must be short.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         try:
-            ray.init(address, **here, **({"_temp_dir": folder} if address is None else {}))
+            with _without_stderr():  # Ray says at which level it logs
+                ray.init(address, **here, **({"_temp_dir": folder} if address is None else {}))
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             why = str(error).strip().splitlines()[0]
             raise BadInput(failed.format(why)) from None
@@ -79,6 +82,19 @@ def connected(address: str | None = None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drop what code in C++ prints to standard error, too."""
+    before = os.dup(2)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _check_answers(address: str) -> None:
