@@ -367,6 +367,22 @@ def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path)
     assert same_weights(cut / final, whole / final)
 
 
+def test_a_clock_that_goes_backwards_changes_nothing(data: Path, tmp_path: Path) -> None:
+    run = spec(model(training_parameters__epochs=[6]))
+    with pytest.raises(Interrupted):
+        train(run, data, tmp_path / "cut", device="cpu", report=interrupt_at(0.6))
+    tomorrow = time.time() + 86400
+    for path in (tmp_path / "cut").rglob("*"):
+        os.utime(path, (tomorrow, tomorrow))
+    for logs in ("cut", "whole"):
+        train(run, data, tmp_path / logs, device="cpu")
+    cut, whole = (Run(run.folder(tmp_path / logs)) for logs in ("cut", "whole"))
+    assert same_weights(cut.last_weights, whole.last_weights)
+    steps: list[Progress] = []
+    train(run, data, tmp_path / "cut", device="cpu", report=steps.append)
+    assert steps == [], "done is done"
+
+
 def test_a_finished_run_is_not_done_again(data: Path, tmp_path: Path) -> None:
     run = spec(model(training_parameters__epochs=[1]))
     train(run, data, tmp_path, device="cpu")
