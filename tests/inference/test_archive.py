@@ -183,6 +183,31 @@ def test_a_data_set_at_a_url_is_read_there(tmp_path: Path, meter: Classifier) ->
     assert list(answered(archive, meter)["label"]) == ["N", "A", "~", "N"]
 
 
+def test_recordings_and_data_sets_in_s3_are_read(
+    tmp_path: Path, meter: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = pytest.importorskip("moto.server", reason="needs moto[server] and s3fs").ThreadedMotoServer
+    system = pytest.importorskip("s3fs", reason="needs moto[server] and s3fs").S3FileSystem
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    started = server(ip_address="127.0.0.1", port=0)
+    started.start()
+    try:
+        host, port = started.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        write_set(write_folder(tmp_path / "in", 3) / "set.parquet", 4, 2, fs=[FS] * 4)
+        system.clear_instance_cache()
+        system().mkdir("archive")
+        system().put(f"{tmp_path}/in/*", "archive/ecgs/")
+        urls = remote.find("s3://archive/ecgs")
+        table = answered(list_archive(tmp_path / "out", entries_of(map(File, urls)), ""), meter)
+        assert list(table["label"].dropna()) == ["N", "A", "~", "N", "A", "~", "N"]
+        assert set(table["file"]) == set(urls) and len(table["problem"].dropna()) == 1
+        assert refusal(lambda: remote.find("s3://nowhere/x")).startswith("s3://nowhere/x: there is no such file")
+    finally:
+        started.stop()
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
