@@ -19,8 +19,10 @@ from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments import summarize
 from ecg_rhythm.experiments.queue import Status
-from ecg_rhythm.experiments.search import opened, plan_search, rows, run_trials
+from ecg_rhythm.experiments.search import opened, plan_search
+from ecg_rhythm.experiments.search_results import rows
 from ecg_rhythm.experiments.space import load_space, trials_of
+from ecg_rhythm.experiments.trials import run_trials
 from ecg_rhythm.networks.registry import check
 from ecg_rhythm.weights.run_files import RunFiles
 from tests.commands import run
@@ -117,6 +119,24 @@ def test_the_same_values_are_tried_once(data: Path, tmp_path: Path) -> None:
         run_trials(search, study, engine, trials=10)
         assert len(rows(search, study)) == 10
     assert len(engine.begun) == 2
+
+
+def test_a_damaged_storage_is_refused_by_name(data: Path, tmp_path: Path) -> None:
+    search = plan_search(write_space(tmp_path / "s"), "s", [0], data, tmp_path, check=check)
+    with opened(search) as study:
+        run_trials(search, study, ScoredEngine(data, places=1), trials=1)
+    storage = search.folder / "study.db"
+    content = storage.read_bytes()
+    for damaged in (b"nonsense" * 100, content[: len(content) // 2], content[:200] + bytes(4000) + content[4200:]):
+        storage.write_bytes(damaged)
+
+        def go_on() -> None:
+            with opened(search) as study:
+                run_trials(search, study, ScoredEngine(data, places=1), trials=2)
+
+        says = refusal(go_on)
+        assert says.startswith(f"{storage}: it cannot be read or written (")
+        assert says.endswith("); free the disk, or remove the folder to begin anew")
 
 
 def test_another_space_does_not_go_on(data: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +9,21 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, err, new_table, out
+from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, new_table, out
 from ecg_rhythm.cli.data import tell_of_checksums
-from ecg_rhythm.cli.train import CpusPerRun, Epochs, GpusPerRun, Slurm, engine_of, parse_epochs, watching
+from ecg_rhythm.cli.train import (
+    CpusPerRun,
+    Epochs,
+    GpusPerRun,
+    Slurm,
+    engine_of,
+    leave_if_failed,
+    parse_epochs,
+    watching,
+)
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off
 from ecg_rhythm.schema import checked_name
 
 if TYPE_CHECKING:
@@ -49,6 +57,8 @@ def search(
     if not all(part.isdecimal() and len(part) < 7 for part in numbers) or len(set(numbers)) < len(numbers):
         raise BadInput(f"--folds {folds}: give numbers of folds such as 0, or 0,1,2, each once")
     from ecg_rhythm.experiments import search as searching
+    from ecg_rhythm.experiments import search_results as results
+    from ecg_rhythm.experiments.trials import run_trials
     from ecg_rhythm.training.check import check
 
     if sampler not in searching.SAMPLERS:
@@ -62,21 +72,18 @@ def search(
     stall = 60 * stall_minutes
     with searching.opened(planned) as study:
         with engine_of_trials as engine, watching(out, stall) as watch:
-            searching.run_trials(planned, study, engine, trials=trials, sampler=sampler, watch=watch, stall=stall)
-        searching.write_table(planned, study)
+            run_trials(planned, study, engine, trials=trials, sampler=sampler, watch=watch, stall=stall)
+        results.write_table(planned, study)
         print_trials(out, planned, study)
-        model = searching.write_best(planned, study)
-        searching.write_plots(planned, study)
-        chosen = planned.specs(searching.best(planned, study))
+        model = results.write_best(planned, study)
+        results.write_plots(planned, study)
+        chosen = planned.specs(results.best(planned, study))
         out.print(f"the best model is in {model}; it is trained as the job {called}", markup=False, soft_wrap=True)
         check_fit(chosen, data, logs)
         waiting = enqueue(chosen, logs)
         with engine_of(*where, data, logs) as engine, watching(out, stall) as watch:
             work_off(waiting, engine, watch=watch, stall=stall)
-    if failed := [run for run in waiting if run.status is Status.FAILED]:
-        for run in failed:
-            err.print(f"{run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+    leave_if_failed(waiting)
     out.print(
         f"trials and pictures are in {planned.folder}; compare the job with `ecg-rhythm summarize --logs {logs}`",
         markup=False,
@@ -86,7 +93,7 @@ def search(
 
 def print_trials(out: Console, search: Search, study: optuna.Study) -> None:
     """Print what each trial tried and how it was scored, best first."""
-    from ecg_rhythm.experiments.search import rows
+    from ecg_rhythm.experiments.search_results import rows
 
     tried = rows(search, study)
     columns = [column for column in tried[0] if column != "error"]

@@ -151,14 +151,19 @@ def queue(
     stall = 60 * stall_minutes
     with engine as ready, watching(out, stall) as watch:
         work_off(waiting, ready, watch=watch, stall=stall)
-    if failed := [run for run in waiting if run.status is Status.FAILED]:
-        err.print(f"{len(failed)} of {len(waiting)} runs failed; the same command tries them again:")
-        for run in failed:
-            err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+    leave_if_failed(waiting)
     out.print(
         f"all {len(waiting)} runs are done; compare them with `ecg-rhythm summarize --logs {logs}`", soft_wrap=True
     )
+
+
+def leave_if_failed(runs: Sequence[QueuedRun]) -> None:
+    """Say which runs have failed and why, and leave with exit code 1, if any has."""
+    if failed := [run for run in runs if run.status is Status.FAILED]:
+        err.print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
+        for run in failed:
+            err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 @app.command("run", hidden=True)

@@ -6,15 +6,13 @@ interruption; `trials/` has the runs. A trial neither predicts nor scores the te
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ecg_rhythm import extras, files, networks
 from ecg_rhythm.config import Job, ModelConfig, find_model
@@ -22,18 +20,14 @@ from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
-from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import check_fit
 from ecg_rhythm.experiments.space import Space, load_space, search_folder, trials_of
 from ecg_rhythm.experiments.variations import Changes
-from ecg_rhythm.printable import csv_line
 from ecg_rhythm.schema import loads
-from ecg_rhythm.training.progress import read_progress
-from ecg_rhythm.warned import heard
 
 if TYPE_CHECKING:
     import optuna
 
-OPEN = (Status.WAITING, Status.RUNNING, Status.ELSEWHERE)
 SAMPLERS = ("tpe", "random")
 STARTUP = 5
 """Trials that are finished before one is pruned."""
@@ -137,11 +131,12 @@ def opened(search: Search) -> Iterator[optuna.Study]:
     Raises
     ------
     BadInput
-        If optuna is not installed, another process is at work on the search, or what is there was made from something
-        else.
+        If optuna is not installed, another process is at work on the search, what is there was made from something
+        else, or optuna's storage cannot be read or written, also later within the context.
     """
     with extras.needed("search", "search"):
         import optuna
+        import sqlalchemy
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     search.folder.mkdir(parents=True, exist_ok=True)
     busy = f"{search.folder}: another process is at work on this search; wait for it or end it"
@@ -166,243 +161,27 @@ def opened(search: Search) -> Iterator[optuna.Study]:
         else:
             files.write_json(kept, made_from)
         epochs = sum(networks.epochs_per_phase(search.recipe({}).model))
-        yield optuna.create_study(
-            storage=optuna.storages.RDBStorage(f"sqlite:///{search.folder / 'study.db'}"),
-            study_name=search.name,
-            direction="maximize",
-            pruner=optuna.pruners.PercentilePruner(
-                KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs)
-            ),
-            load_if_exists=True,
-        )
+        storage = search.folder / "study.db"
+        try:
+            yield optuna.create_study(
+                storage=optuna.storages.RDBStorage(f"sqlite:///{storage}"),
+                study_name=search.name,
+                direction="maximize",
+                pruner=optuna.pruners.PercentilePruner(
+                    KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs)
+                ),
+                load_if_exists=True,
+            )
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+            cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+            why = str(getattr(cause, "orig", None) or cause or error).splitlines()[0]
+            raise BadInput(
+                f"{storage}: it cannot be read or written ({why}); free the disk, or remove the folder to begin anew"
+            ) from None
 
 
-def run_trials(
-    search: Search,
-    study: optuna.Study,
-    engine: Engine,
-    *,
-    trials: int,
-    sampler: str = "tpe",
-    watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
-    stall: float = STALL,
-) -> None:
-    """Run trials until there are so many, with those of earlier calls; unfinished ones go on.
-
-    Parameters
-    ----------
-    search, study
-        From `plan_search` and `opened`.
-    engine : Engine
-        Where runs are done.
-    trials : int
-        How many there are to be.
-    sampler : {'tpe', 'random'}
-        How values are proposed: by the tree-structured Parzen estimator, or at random.
-    watch, stall
-        As of `work_off`.
-    """
-    under_way = _UnderWay(search, study, sampler)
-
-    def step(queue: list[QueuedRun]) -> None:
-        under_way.settle(queue)
-        while sum(run.status in OPEN for run in queue) < len(engine.places):
-            if (more := under_way.next(trials)) is None:
-                break
-            queue += more
-            under_way.settle(queue)  # an earlier call may have done them
-        watch(queue)
-
-    work_off([], engine, watch=step, stall=stall)
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """A trial that has begun: its own runs, one for each fold, and all with those of its teachers."""
-
-    own: list[QueuedRun]
-    all: list[QueuedRun]
-
-    def of_fold(self, fold: int) -> list[QueuedRun]:
-        return [run for run in self.all if run.spec.fold == fold]
-
-
-@dataclass
-class _UnderWay:
-    """Trials that have begun and of whose end optuna was not told yet, by number."""
-
-    search: Search
-    study: optuna.Study
-    sampler: str
-    trials: dict[int, _Trial] = field(default_factory=dict)
-
-    def next(self, most: int) -> list[QueuedRun] | None:
-        """The runs on the first fold of a trial that was interrupted, or of a new one; None if there are enough."""
-        while (trial := self._left() or self._new(most)) is not None:
-            changes = self.search.space.suggest(trial)
-            if (twin := self._twin(trial)) is not None:  # a run gives the same again
-                self.study.tell(trial.number, twin)
-                continue
-            try:
-                specs = self.search.specs(changes, trial.number)
-            except BadInput as error:  # these values do not go together
-                self._fail(trial.number, str(error))
-                continue
-            runs = enqueue(specs, self.search.logs_of_trials)
-            titles = [spec.title for spec in specs]
-            begun = self.trials[trial.number] = _Trial([run for run in runs if run.spec.title in titles], runs)
-            return begun.of_fold(self.search.folds[0])
-        return None
-
-    def settle(self, queue: list[QueuedRun]) -> None:
-        """Tell optuna what has ended, prune what is hopeless, and go on with the other folds of what is not."""
-        for number, trial in list(self.trials.items()):
-            failed = next((run for run in trial.all if run.status is Status.FAILED), None)
-            if failed is not None:
-                self._fail(number, failed.error)
-            elif all(run.status is Status.DONE for run in trial.own):
-                self.study.tell(number, mean(map(_score, trial.own)))
-            elif self._is_hopeless(number, trial.own[0]):
-                self.study.tell(number, state=_states().PRUNED)
-            else:
-                if trial.own[0].status is Status.DONE:
-                    queue += [run for run in trial.all if not any(run is other for other in queue)]
-                continue
-            del self.trials[number]
-            for run in trial.all:
-                if run.status in OPEN:
-                    run.status = Status.PRUNED
-
-    def _left(self) -> optuna.Trial | None:
-        running = self.study.get_trials(deepcopy=False, states=[_states().RUNNING])
-        return next((self._trial(trial.number) for trial in running if trial.number not in self.trials), None)
-
-    def _new(self, most: int) -> optuna.Trial | None:
-        if len(self.study.get_trials(deepcopy=False)) >= most:
-            return None
-        self.study.sampler = self._new_sampler()
-        return self.study.ask()
-
-    def _twin(self, trial: optuna.Trial) -> float | None:
-        """The value of a finished trial that tried the same."""
-        finished = self.study.get_trials(deepcopy=False, states=[_states().COMPLETE])
-        return next((other.value for other in finished if other.params == trial.params), None)
-
-    def _is_hopeless(self, number: int, run: QueuedRun) -> bool:
-        """Whether the scores of its first fold so far, which are reported, are among the worst; not at its end."""
-        trial, known = self._trial(number), len(self.study.trials[number].intermediate_values)
-        for step, score in list(enumerate(_scores_so_far(run)))[known:]:
-            trial.report(score, step)
-        progress = read_progress(run.run.progress)
-        ends = progress is None or progress.fraction >= 1
-        return run.status is Status.RUNNING and not ends and trial.should_prune()
-
-    def _trial(self, number: int) -> optuna.Trial:
-        import optuna
-
-        return optuna.Trial(self.study, self.study.trials[number]._trial_id)
-
-    def _new_sampler(self) -> optuna.samplers.BaseSampler:
-        """A sampler for the next trial: what it draws follows from the seed and the trials so far."""
-        import optuna
-
-        seed = (self.search.space.seed + len(self.study.get_trials(deepcopy=False))) % 2**32
-        if self.sampler == "random":
-            return optuna.samplers.RandomSampler(seed=seed)
-        return optuna.samplers.TPESampler(seed=seed)
-
-    def _fail(self, number: int, why: str) -> None:
-        self._trial(number).set_user_attr("error", why)
-        self.study.tell(number, state=_states().FAIL)
-
-
-def _states() -> type[optuna.trial.TrialState]:
+def states() -> type[optuna.trial.TrialState]:
+    """The states of a trial, as optuna has them."""
     import optuna
 
     return optuna.trial.TrialState
-
-
-def _score(run: QueuedRun) -> float:
-    score: float = run.run.read_scores()["phases"][-1]["valid"]["challenge"]
-    return score
-
-
-def _scores_so_far(run: QueuedRun) -> list[float]:
-    """The validation score after each validation of a run."""
-    try:
-        with run.run.hotlog.open(newline="") as file:
-            return [float(row["valid_score"]) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError):
-        return []
-
-
-def best(search: Search, study: optuna.Study) -> Changes:
-    """What the best trial changed.
-
-    Raises
-    ------
-    BadInput
-        If no trial is finished.
-    """
-    if not study.get_trials(deepcopy=False, states=[_states().COMPLETE]):
-        raise BadInput(f"{search.folder}: no trial is finished; see the errors in trials.csv")
-    return search.space.changes(study.best_params)
-
-
-def write_best(search: Search, study: optuna.Study) -> Path:
-    """Write the best model as a model file."""
-    path = search.folder / f"{search.name}.json"
-    files.write_json(path, search.recipe(best(search, study)).model.model_dump())
-    return path
-
-
-def rows(search: Search, study: optuna.Study) -> list[dict[str, Any]]:
-    """What is known of each trial, by number."""
-    return [
-        {
-            "trial": trial.number,
-            "state": trial.state.name.lower(),
-            "validation score": trial.value if trial.state is _states().COMPLETE else None,
-            **{key: trial.params.get(key) for key in search.space.space},
-            "error": trial.user_attrs.get("error", ""),
-        }
-        for trial in study.get_trials(deepcopy=False)
-    ]
-
-
-def write_table(search: Search, study: optuna.Study) -> None:
-    """Write a row for each trial to `trials.csv`."""
-    table = rows(search, study)
-    files.write_text(search.folder / "trials.csv", "".join(map(csv_line, [table[0], *(row.values() for row in table)])))
-
-
-def write_plots(search: Search, study: optuna.Study) -> list[Path]:
-    """Write optuna's own plots of a search: its history, slices and, if scores differ, the importance of each key."""
-    with extras.needed("search", "the plots of a search"):
-        import matplotlib as mpl
-        import optuna.visualization.matplotlib as plots
-        import sklearn  # noqa: F401
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    makers: dict[str, Callable[[optuna.Study], Any]] = {
-        "history": plots.plot_optimization_history,
-        "slices": plots.plot_slice,
-    }
-    if len({trial.value for trial in study.get_trials(deepcopy=False)} - {None}) > 1:
-        makers["importance"] = plots.plot_param_importances
-    written = []
-    with mpl.rc_context(), heard():
-        for name, make in makers.items():
-            made = make(study)
-            axes = list(made.flat) if hasattr(made, "flat") else [made]
-            figure = axes[0].figure
-            if len(axes) > 1:  # optuna's own size has no room for the names of keys
-                figure.set_size_inches(3.2 * len(axes) + 2, 4.5)
-                for one in axes:
-                    one.set_xlabel(one.get_xlabel().rpartition(".")[2])
-            written.append(search.folder / f"{name}.png")
-            with files.replacing(written[-1]) as temporary:
-                figure.savefig(temporary, dpi=110, format="png", bbox_inches="tight")
-            plt.close(figure)
-    return written
