@@ -75,6 +75,9 @@ def classify(
         float | None, typer.Option(help="Time from one window to the next in s. Default: 15, or half a shorter window.")
     ] = None,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
+    no_dates: Annotated[
+        bool, typer.Option("--no-dates", help="Leave out when recordings began, and clock times of episodes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
     to: Annotated[
@@ -108,7 +111,7 @@ def classify(
     if (to := to or parquet) is not None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
-    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    options, windows = records.ReadOptions(lead, fs, unit, not no_dates), answers.Windows(window, stride)
     found = records.expand(files or [])
     own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
     table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
@@ -148,7 +151,18 @@ def classify(
     ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+            made_from = [
+                kind,
+                loaded.coverage,
+                lead,
+                fs,
+                unit,
+                no_dates,
+                window,
+                stride,
+                why,
+                *journal.of_files(model, manifest),
+            ]
             # What was answered before cannot be drawn.
             of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
             with journal.journal(to, made_from, of_journal) as log:
