@@ -250,7 +250,7 @@ def fitbit(folder: Path, leads: Leads, fs: float, start: datetime) -> Path:
     reading = {"startTime": start.isoformat(timespec="milliseconds"), "averageHeartRate": 70,
                "resultClassification": "Normal Sinus Rhythm", "waveformSamples": samples.tolist(),
                "samplingFrequencyHz": f"{fs:g}", "scalingFactor": round(1 / STEP),
-               "numberOfWaveformSamples": len(samples), "leadNumber": 1, "featureVersion": "1.2.3-2.11-2.14", "deviceName": "Sense"}  # fmt: skip
+               "numberOfWaveformSamples": len(samples), "leadNumber": 1, "deviceName": "Sense"}  # fmt: skip
     return _json(folder, {"ecgReadings": [reading], "pagination": {"afterDate": "2022-09-28"}})
 
 

@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from fuzzing.by_hand import BY_HAND
+from fuzzing.by_hand import BY_HAND, Leads
 
 FS = 250.0
 SECONDS = 8
@@ -118,8 +118,21 @@ def as_parquet_with_dates(folder: Path) -> Path:
     return folder / "r.parquet"
 
 
+def as_parquet_of(folder: Path, leads: Leads, fs: float) -> Path:
+    """Write a Parquet table of times and leads in mV."""
+    times = np.arange(len(next(iter(leads.values())))) / fs
+    columns = {"time (s)": times} | {f"{name} (mV)": lead for name, lead in leads.items()}
+    pd.DataFrame(columns).to_parquet(folder / "r.parquet")
+    return folder / "r.parquet"
+
+
 def as_dicom(folder: Path) -> Path:
     """Write a DICOM file with one group of two channels."""
+    return as_dicom_of(folder, {"V1": OTHER, "II": LEAD}, FS)
+
+
+def as_dicom_of(folder: Path, leads: Leads, fs: float) -> Path:
+    """Write a DICOM file of leads in mV, with one group of channels."""
 
     def code(value: str, meaning: str) -> DicomSequence:
         item = Dataset()
@@ -127,19 +140,20 @@ def as_dicom(folder: Path) -> Path:
         return DicomSequence([item])
 
     channels = []
-    for name in ("Lead V1", "Lead II"):
+    for name in leads:
         channel = Dataset()
-        channel.ChannelSourceSequence = code("x", name)
+        channel.ChannelSourceSequence = code("x", f"Lead {name}")
         channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = "0.1", "1"
         channel.ChannelSensitivityUnitsSequence = code("uV", "microvolt")
         channel.ChannelBaseline, channel.WaveformBitsStored = "0", 16
         channels.append(channel)
     group = Dataset()
-    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 2, len(LEAD)
-    group.SamplingFrequency, group.WaveformOriginality = str(FS), "ORIGINAL"
+    table = np.column_stack(list(leads.values()))
+    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = table.shape
+    group.SamplingFrequency, group.WaveformOriginality = str(fs), "ORIGINAL"
     group.ChannelDefinitionSequence = DicomSequence(channels)
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
-    group.WaveformData = np.rint(np.column_stack([OTHER, LEAD]) * 10_000).astype("<i2").tobytes()
+    group.WaveformData = np.rint(table * 10_000).astype("<i2").tobytes()
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.9.1.1")
@@ -227,7 +241,7 @@ def as_matlab_7(folder: Path) -> Path:
 
 def by_hand(name: str) -> Callable[[Path], Path]:
     """Make a writer of a format that is written by hand: `LEAD`, and `OTHER` before it where there may be two leads."""
-    one = name in ("fitbit", "movesense", "apple", "withings", "wav", "mat-4", "npz")
+    one = name in ("fitbit", "movesense", "withings")
     leads = {"II": LEAD} if one else {"V1": OTHER, "II": LEAD}
     return lambda folder: BY_HAND[name](folder, leads, FS, START)
 
@@ -273,6 +287,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "dates": as_rows("date_time,ecg (mV)\n", lambda t, v: f"2024-01-02T03:04:{t:06.3f},{v:.6f}"),
     "milliseconds": as_rows("time_ms ecg_mV\n", lambda t, v: f"{1000 * t:.0f} {v:.6f}", "r.txt"),
     "no-header": as_rows("", lambda t, v: f"{t:.3f}\t{v:.6f}", "r.tsv"),
+    "wav": lambda folder: BY_HAND["wav"](folder, {"II": LEAD / 10}, FS, START),  # in uV, which the file does not say
     "hdf5": as_hdf5,
     "mat-7": as_matlab_7,
     **{

@@ -120,7 +120,7 @@ def test_clock_times_are_the_start_and_what_has_passed(start: datetime, seconds:
 
 
 def long_recording(folder: Path) -> Path:
-    """Ten minutes from shortly before midnight on: half of it of level 0, half of level 1, which `meter` tells apart."""
+    """Ten minutes over midnight: half of it of level 0, half of level 1, which `meter` tells apart."""
     level = np.repeat([0.0, 1.0], 30_000)
     (folder / "long.csv").write_text(
         "# start: 2024-02-28 23:55:00\n# fs: 100\necg (mV)\n" + "\n".join(f"{v:.1f}" for v in level) + "\n"

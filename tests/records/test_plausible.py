@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import shutil
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 

@@ -101,6 +101,8 @@ class Format:
         return any(begin[start:].startswith(magic) for start, magic in self.magic) or self.resembles(begin)
 
 
+OF_EDF = re.compile(rb"[\dX. :-]{16}")
+"""Date and time in the header of an EDF. What stands before them may begin a table of numbers, too."""
 JSON, XML = b"{[", b"<"
 """What these begin with."""
 UNVERIFIED = "read through `ecgdatakit`, not verified by us"
@@ -108,7 +110,6 @@ UNVERIFIED = "read through `ecgdatakit`, not verified by us"
 WFDB = Format(
     "WFDB", "wfdb_record:open_wfdb", (".hea",), notes="with `.dat` or `.mat`; several leads, several segments"
 )
-EDF = Format("EDF, EDF+, BDF", "edf:open_edf", (".edf", ".bdf"), ((0, b"0       "), (0, b"\xffBIOSEMI")))
 TEXT = Format(
     "text",
     "text:open_text",
@@ -117,7 +118,13 @@ TEXT = Format(
 )
 FORMATS = (
     WFDB,
-    EDF,
+    Format(
+        "EDF, EDF+, BDF",
+        "edf:open_edf",
+        (".edf", ".bdf"),
+        ((0, b"\xffBIOSEMI"),),
+        lambda begin: begin.startswith(b"0       ") and OF_EDF.fullmatch(begin[168:184]) is not None,
+    ),
     Format("NumPy", "npy:open_numpy", (".npy", ".npz"), ((0, b"\x93NUMPY"),)),
     Format("Excel", "excel:open_excel", (".xlsx",), extra="excel", notes="the first sheet, read as text"),
     Format("zip", "packed:open_zip", (".zip",), ((0, b"PK\x03\x04"),), notes="with one recording in it"),
@@ -245,9 +252,7 @@ def find_opener(path: Path, begin: bytes) -> Opener:
     if (kind := other_kind(begin)) is not None:
         raise BadInput(f"{path}: {kind}")
     own = [form for form in FORMATS if suffix in form.suffixes]
-    # A text may begin like the header of an EDF.
-    others = [form for form in FORMATS if not (form is EDF and suffix in TEXT.suffixes)]
-    if alike := next((form for form in (*own, *others) if form.matches(begin)), None):
+    if alike := next((form for form in (*own, *FORMATS) if form.matches(begin)), None):
         return alike.load()
     if (kind := unknown_layout(begin)) is not None:
         raise BadInput(f"{path}: {kind}")

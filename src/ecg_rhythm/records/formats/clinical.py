@@ -11,7 +11,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.parsers.expat import ExpatError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,10 @@ from numpy.typing import NDArray
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.columns import looked_at
-from ecg_rhythm.records.formats import LIBRARY_ERRORS, bounds, why
+from ecg_rhythm.records.formats import bounds, why
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.rates import rate
+from ecg_rhythm.records.rates import EXACT, rate, rounded
 from ecg_rhythm.records.recording import Recording, in_memory
 from ecg_rhythm.records.units import scale, size_of
 
@@ -63,13 +62,13 @@ def open_mortara(path: Path, options: ReadOptions) -> Recording:
 def _open(path: Path, options: ReadOptions, kind: str, parser: str, check: Callable[[Path, bytes], None]) -> Recording:
     """Open a lead of what a parser of the library reads, once its content is checked."""
     with extras.needed("clinical", f"{path}: reading {kind}"):
-        from ecgdatakit.exceptions import ECGDataKitError
+        import ecgdatakit  # noqa: F401
     bounds.check_size(path)
     check(path, path.read_bytes())
     module, name = parser.split(":")
     try:
         record: ECGRecord = getattr(import_module(f"ecgdatakit.parsing.parsers.{module}"), name)().parse(path)
-    except (*LIBRARY_ERRORS, ECGDataKitError, ExpatError) as error:
+    except Exception as error:  # the errors of the library and of what it uses have no common base
         raise BadInput(
             f"{path}: this {kind} file is damaged or of an unknown kind{why(error, path)}; get a new copy"
         ) from None
@@ -92,12 +91,14 @@ def _open(path: Path, options: ReadOptions, kind: str, parser: str, check: Calla
 
 
 def _rate(record: ECGRecord, lead: Lead, position: int) -> float:
-    """The sampling rate in Hz as the file has it; the library rounds it to a whole number."""
+    """The sampling rate in Hz as exactly as the file has it; the library rounds it to a whole number."""
     facts: dict[str, Any] = record.raw_metadata
     if interval := facts.get("rhythm_sample_interval_us"):
-        return 1e6 / float(interval)
-    if exact := facts.get("rhythm_time", {}).get("sampling_rate_exact"):
-        return float(exact)
+        return rounded(1e6 / float(interval), 0.5 / float(interval))
+    times = facts.get("rhythm_time", {})
+    if exact := times.get("sampling_rate_exact"):
+        decimals = len(str(times["increment"]).partition(".")[2])
+        return rounded(float(exact), max(0.5 * 10.0**-decimals / float(times["increment"]), EXACT))
     if position < len(rates := facts.get("sampling_rates", [])):
         return float(rates[position])
     return float(lead.sampling_rate)

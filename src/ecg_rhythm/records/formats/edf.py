@@ -119,11 +119,11 @@ def _start(file: edfio.Edf | edfio.Bdf) -> Start | None:
     """When the recording began; without its date if this was left out, and not at all if its time was, too."""
     try:
         clock = file.starttime
-    except ValueError:
+    except LIBRARY_ERRORS:
         return None
     try:
         day = file.startdate
-    except ValueError:  # left out, or damaged
+    except LIBRARY_ERRORS:  # left out, or damaged
         day = NO_DAY
     return (clock if clock != time() else None) if day == NO_DAY else datetime.combine(day, clock)
 

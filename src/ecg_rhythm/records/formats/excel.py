@@ -13,7 +13,7 @@ from typing import Any
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating, scratch
-from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.formats.text import open_text
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
@@ -31,30 +31,30 @@ def open_excel(path: Path, options: ReadOptions) -> Recording:
     try:
         with zipfile.ZipFile(path) as archive:
             inflating.check(path, sum(member.file_size for member in archive.infolist()))
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            sheets = book.worksheets
-            with table.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                sheets[0].reset_dimensions()  # which a file may state wrongly
-                for number, row in enumerate(sheets[0].iter_rows(values_only=True), start=1):
-                    if number > MOST_ROWS or len(row) > MOST_COLUMNS:
-                        raise BadInput(
-                            f"{path}: its first sheet has more than {MOST_ROWS} rows or {MOST_COLUMNS} columns; save "
-                            "the ECG as CSV"
-                        )
-                    writer.writerow([_cell(value) for value in row])
-        finally:
-            book.close()
+        with path.open("rb") as content:  # the library judges a path by its suffix
+            sheets = openpyxl.load_workbook(content, read_only=True, data_only=True).worksheets
+            _save(path, sheets[0], table)
         recording = open_text(table, options)
     except BadInput as error:
         raise BadInput(str(error).replace(str(table), str(path))) from None
-    except (*LIBRARY_ERRORS, zipfile.BadZipFile) as error:
+    except Exception as error:  # the library's errors have no common base
         raise BadInput(f"{path}: this Excel file is damaged{why(error, path)}; save its sheet as CSV") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     remarks = [f"the first of {len(sheets)} sheets"] if len(sheets) > 1 else []
     return replace(recording, name=path.stem, remarks=(*recording.remarks, *remarks))
+
+
+def _save(path: Path, sheet: Any, to: Path) -> None:
+    """Save a sheet as CSV."""
+    sheet.reset_dimensions()  # which a file may state wrongly
+    with to.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if number > MOST_ROWS or len(row) > MOST_COLUMNS:
+                size = f"more than {MOST_ROWS} rows or {MOST_COLUMNS} columns"
+                raise BadInput(f"{path}: its first sheet has {size}; save the ECG as CSV")
+            writer.writerow([_cell(value) for value in row])
 
 
 def _cell(value: Any) -> str:

@@ -17,6 +17,7 @@ from ecg_rhythm.records.clock import moment
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats.several import the_one
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.rates import rounded
 from ecg_rhythm.records.recording import Recording
 
 LARGEST = 64 * 2**20
@@ -26,7 +27,8 @@ DEEPEST = 8
 LSB_OF_MOVESENSE = 1e6 / 20 / 2**17
 """What one step of a Movesense sensor is in uV, as its makers say: V / 20 / 2**17."""
 MOVESENSE_RATES = (125.0, 128.0, 200.0, 250.0, 256.0, 500.0, 512.0)
-SAME_RATE = 0.02
+SAME_RATE, PAUSE = 0.005, 1.5
+"""A rate is one of these if it differs by at most this share; times between packets longer than usual are pauses."""
 KARDIA_LEADS = {"leadI": "I", "leadII": "II", "leadIII": "III", "AVR": "aVR", "AVL": "aVL", "AVF": "aVF"}
 
 
@@ -117,8 +119,12 @@ def _of_movesense(path: Path, options: ReadOptions, packets: list[tuple[float | 
     signal = np.concatenate(parts)
     steps = np.diff(times)
     if len(times) == len(parts) > 1 and (steps > 0).all():
-        fs = float(1000 * np.median([len(part) for part in parts[:-1]] / steps))
-        fs = next((usual for usual in MOVESENSE_RATES if abs(usual - fs) <= SAME_RATE * fs), fs)
+        lengths = np.array([len(part) for part in parts[:-1]])
+        usual = steps < PAUSE * np.median(steps)
+        fs = float(1000 * lengths[usual].sum() / steps[usual].sum())
+        fs = next(
+            (one for one in MOVESENSE_RATES if abs(one - fs) <= SAME_RATE * fs), rounded(fs, 1 / steps[usual].sum())
+        )
         signal = _spread(path, parts, (np.array(times) - times[0]) * fs / 1000)
     unit = "mV" if packets[0][2] else f"{LSB_OF_MOVESENSE!r} uV"
     return recording_of_arrays({"ecg": signal}, path.stem, options, str(path), fs, unit)

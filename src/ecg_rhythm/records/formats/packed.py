@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import finding, inflating, scratch
-from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
+from ecg_rhythm.records.formats import LONGEST_MAGIC, Opener, is_candidate
 from ecg_rhythm.records.formats.excel import open_excel
 from ecg_rhythm.records.formats.npy import open_numpy
 from ecg_rhythm.records.options import ReadOptions
@@ -30,7 +30,7 @@ INNER = "recording"
 OF_WFDB = frozenset({".hea", ".dat", ".mat", ""})
 HIDDEN = (".", "__MACOSX")
 """What names of files and folders begin with that are no one's recordings."""
-ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b")
+GZIP, ZIP = b"\x1f\x8b", b"PK"
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 """What unpacking raises if an archive is damaged, encrypted, or compressed in an unknown way."""
 
@@ -48,11 +48,8 @@ def open_gzip(path: Path, options: ReadOptions) -> Recording:
 def open_zip(path: Path, options: ReadOptions) -> Recording:
     """Open the only recording in a zip archive, or what is such an archive by itself: an Excel file, or arrays."""
     with _folder(path) as folder, ZipFile(path) as archive:
-        names = archive.namelist()
-        if any(name.endswith(".npy") for name in names):
-            return open_numpy(path, options)
-        if any(name.startswith("xl/") for name in names):
-            return open_excel(path, options)
+        if (own := _own_opener(archive)) is not None:
+            return own(path, options)
         members = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one)]
         if any(one.filename.lower().endswith(".hea") for one in members):
             _save_all(path, archive, [one for one in members if PurePosixPath(one.filename).suffix in OF_WFDB], folder)
@@ -67,6 +64,14 @@ def open_zip(path: Path, options: ReadOptions) -> Recording:
             what = f"it holds {len(found)} ECG files" if found else "there is no ECG file in this archive"
             raise BadInput(f"{path}: {what}; unpack it and give the files in it")
         return _opened(path, found[0], options, path.stem)
+
+
+def _own_opener(archive: ZipFile) -> Opener | None:
+    """What opens a format whose files are zip archives; None for an archive of files."""
+    names = archive.namelist()
+    if any(name.endswith(".npy") for name in names):
+        return open_numpy
+    return open_excel if any(name.startswith("xl/") for name in names) else None
 
 
 @contextmanager
@@ -122,8 +127,13 @@ def _save(path: Path, source: IO[bytes] | gzip.GzipFile, to: Path, size: int) ->
 def _opened(path: Path, unpacked: Path, options: ReadOptions, name: str) -> Recording:
     """Open what was unpacked; messages name the archive."""
     with unpacked.open("rb") as file:
-        if file.read(4).startswith(ARCHIVES) and unpacked.suffix.lower() not in (".npz", ".xlsx"):
-            raise BadInput(f"{path}: it holds another archive; unpack it and give the file in it")
+        begin = file.read(2)
+    is_archive = begin == GZIP
+    if begin == ZIP:
+        with ZipFile(unpacked) as inner:
+            is_archive = _own_opener(inner) is None
+    if is_archive:
+        raise BadInput(f"{path}: it holds another archive; unpack it and give the file in it")
 
     @contextmanager
     def named() -> Iterator[None]:
