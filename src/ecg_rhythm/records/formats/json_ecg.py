@@ -22,8 +22,10 @@ from ecg_rhythm.records.recording import Recording
 
 LARGEST = 64 * 2**20
 """Bytes of a file. A day of packets at 125 Hz has about as many."""
-DEEPEST = 8
-"""Levels at which an ECG may stand."""
+MARKS, MOST_MARKS = (b"[", b"{", b":"), 5_000_000
+"""What begins lists, objects and values, and how many there may be; each takes far more memory than a letter."""
+DEEPEST, MOST_ROWS = 8, 64
+"""Levels at which an ECG may stand, and leads of a list of lists."""
 LSB_OF_MOVESENSE = 1e6 / 20 / 2**17
 """What one step of a Movesense sensor is in uV, as its makers say: V / 20 / 2**17."""
 MOVESENSE_RATES = (125.0, 128.0, 200.0, 250.0, 256.0, 500.0, 512.0)
@@ -36,8 +38,13 @@ def open_json(path: Path, options: ReadOptions) -> Recording:
     """Open the ECG in a file."""
     if path.stat().st_size > LARGEST:
         raise BadInput(f"{path}: this JSON has more than {LARGEST // 2**20} MiB; save the ECG as CSV, EDF or WFDB")
+    written = path.read_bytes()
+    if sum(written.count(mark) for mark in MARKS) > MOST_MARKS:
+        raise BadInput(
+            f"{path}: this JSON has more than {MOST_MARKS} lists and names; save the ECG as CSV, EDF or WFDB"
+        )
     try:
-        content = json.loads(decoded(path.read_bytes())[0])
+        content = json.loads(decoded(written)[0])
     except (ValueError, RecursionError):
         raise BadInput(f"{path}: this JSON is damaged; get a new copy") from None
     objects = list(_objects(content))
@@ -158,6 +165,6 @@ def _arrays(objects: list[dict[str, Any]]) -> dict[str, Any]:
                 except TypeError:
                     if all(isinstance(text, str) for text in value):
                         arrays.setdefault(name, np.array(value, dtype=object))
-                    elif all(isinstance(row, list) for row in value):
+                    elif len(value) <= MOST_ROWS and all(isinstance(row, list) for row in value):
                         arrays.setdefault(name, np.array([_numbers(row) for row in value]))
     return arrays
