@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pydicom
@@ -159,11 +162,24 @@ def deflated_dicom(folder: Path) -> Path:
     return folder / "r.dcm"
 
 
+def hdf5(folder: Path) -> None:
+    with h5py.File(folder / "r.h5", "w") as file:
+        file.create_dataset("ecg", data=ZEROS, compression="gzip", compression_opts=9)
+
+
+def sheet(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "r.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(136_000_000))
+
+
 PACKED: dict[str, Callable[[Path], object]] = {
     "r.npz": lambda folder: np.savez_compressed(folder / "r.npz", ecg=ZEROS, fs=300),
     "r.mat": lambda folder: scipy.io.savemat(folder / "r.mat", {"ecg": ZEROS}, do_compression=True),
     "r.parquet": lambda folder: pd.DataFrame({"ecg": ZEROS}).to_parquet(folder / "r.parquet"),
     "r.dcm": deflated_dicom,
+    "r.h5": hdf5,
+    "r.csv.gz": lambda folder: (folder / "r.csv.gz").write_bytes(gzip.compress(bytes(136_000_000))),
+    "r.xlsx": sheet,
 }
 
 

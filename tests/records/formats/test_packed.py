@@ -111,6 +111,12 @@ def test_a_damaged_or_encrypted_archive_is_refused_by_its_name(tmp_path: Path) -
     assert "this archive is damaged or encrypted" in refusal(lambda: read(path))
 
 
+def test_a_member_without_a_name_is_no_recording(tmp_path: Path) -> None:
+    path = archive_of(tmp_path, a__csv=b"1\n2\n")
+    path.write_bytes(path.read_bytes().replace(b"a.csv", b"\0.csv"))
+    assert refusal(lambda: read(path)).startswith(f"{path}: ")
+
+
 def test_messages_name_the_archive_and_not_what_is_in_it(tmp_path: Path) -> None:
     path = archive_of(tmp_path, Secret__csv=b"ecg\n" + b"\n".join(b"%d" % (i % 7) for i in range(900)))
     assert refusal(lambda: read(path)) == f"{path}: its sampling rate is unknown; give it in Hz with --fs"

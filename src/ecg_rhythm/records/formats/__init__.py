@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,7 @@ LONGEST_MAGIC = 4096
 
 LIBRARY_ERRORS = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, EOFError,
-    RuntimeError, SyntaxError, NameError,
+    RuntimeError, SyntaxError, NameError, struct.error,
 )  # fmt: skip
 """What the libraries behind the formats raise if a file is malformed."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import finding, inflating, scratch
-from ecg_rhythm.records.formats import LONGEST_MAGIC, Opener, is_candidate
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, LONGEST_MAGIC, Opener, is_candidate
 from ecg_rhythm.records.formats.excel import open_excel
 from ecg_rhythm.records.formats.npy import open_numpy
 from ecg_rhythm.records.options import ReadOptions
@@ -31,7 +31,7 @@ OF_WFDB = frozenset({".hea", ".dat", ".mat", ""})
 HIDDEN = (".", "__MACOSX")
 """What names of files and folders begin with that are no one's recordings."""
 GZIP, ZIP = b"\x1f\x8b", b"PK"
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+DAMAGE = (*LIBRARY_ERRORS, zipfile.BadZipFile, zlib.error)
 """What unpacking raises if an archive is damaged, encrypted, or compressed in an unknown way."""
 
 
