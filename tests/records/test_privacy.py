@@ -155,7 +155,14 @@ def packed(folder: Path) -> Path:
     return folder / "r.zip"
 
 
+def in_utf_16(folder: Path) -> Path:
+    path = by_hand("philips")(folder)
+    path.write_text(path.read_text().replace("UTF-8", "UTF-16"), encoding="utf-16")
+    return path
+
+
 WRITERS = {
+    "philips-utf-16": in_utf_16,
     **{
         name: by_hand(name)
         for name in (
