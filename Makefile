@@ -64,9 +64,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)  ## Put the code in shape; update the JSON Schemas
+format: $(READY)  ## Put the code in shape; update the JSON Schemas and the tables of formats
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m scripts.formats
 	$(BIN)/ecg-rhythm schema model > schemas/model.schema.json
 	$(BIN)/ecg-rhythm schema job > schemas/job.schema.json
 

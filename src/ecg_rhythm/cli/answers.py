@@ -174,15 +174,18 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
     """When the longest episodes of a recording begin and end."""
     longest = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
     which = "" if len(longest) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
+    clock = ["from", "to"] if any(e.start_time for e in longest) else []
     table = new_table(
         "start",
         "end",
         "duration",
         f"p({label})",
+        *clock,
         title=escape(f"{record}: episodes of {FIBRILLATION}{which}"),
     )
     for e in longest:
-        table.add_row(*(duration(seconds) for seconds in (e.start, e.end, e.seconds)), f"{e.probability:.2f}")
+        lengths = (duration(seconds) for seconds in (e.start, e.end, e.seconds))
+        table.add_row(*lengths, f"{e.probability:.2f}", *([e.start_time or "", e.end_time or ""] if clock else []))
     return table
 
 

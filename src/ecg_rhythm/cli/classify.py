@@ -78,6 +78,9 @@ def classify(
         float | None, typer.Option(help="Time from one window to the next in s. Default: 15, or half a shorter window.")
     ] = None,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
+    no_dates: Annotated[
+        bool, typer.Option("--no-dates", help="Leave out when recordings began, and clock times of episodes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
     to: Annotated[
@@ -113,11 +116,22 @@ def classify(
     if (to := to or parquet) is not None and cluster is None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
-    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride)
+    options, windows = records.ReadOptions(lead, fs, unit, not no_dates), answers.Windows(window, stride)
     if cluster is not None:
         assert to is not None
         names, table = files or [], _manifest(manifest, options)
-        made_from = [names, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+        made_from = [
+            names,
+            loaded.coverage,
+            lead,
+            fs,
+            unit,
+            no_dates,
+            window,
+            stride,
+            why,
+            *journal.of_files(model, manifest),
+        ]
         all_named = archive.named_files(names, table, options)
         archive.classify_archive(all_named, to, cluster, made_from, loaded, windows, why)
         return
@@ -158,7 +172,18 @@ def classify(
     ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            made_from = [kind, loaded.coverage, lead, fs, unit, window, stride, why, *journal.of_files(model, manifest)]
+            made_from = [
+                kind,
+                loaded.coverage,
+                lead,
+                fs,
+                unit,
+                no_dates,
+                window,
+                stride,
+                why,
+                *journal.of_files(model, manifest),
+            ]
             # What was answered before cannot be drawn.
             of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
             with journal.journal(to, made_from, of_journal) as log:

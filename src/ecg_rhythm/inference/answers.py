@@ -18,6 +18,7 @@ from ecg_rhythm.inference.fields import PYTHON_ONLY, Field, published
 from ecg_rhythm.inference.names import named
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
+from ecg_rhythm.records.clock import later
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,9 @@ class Answer:
         Duration in s.
     missing : float
         Share of the samples that are no numbers; in a strip, straight lines replace them.
+    start_time : str or None
+        When the recording began, in ISO 8601: date and time of day, or the time of day alone; null if the file does not
+        say it, or if dates are left out.
     """
 
     kind: ClassVar[str]
@@ -50,6 +54,7 @@ class Answer:
     fs: float
     seconds: float
     missing: float = field(metadata={"digits": 6})
+    start_time: str | None = field(metadata={"heading": "began"})
 
     def __eq__(self, other: object) -> bool:
         """Whether two answers say the same, to the digits that JSON has."""
@@ -151,12 +156,16 @@ class Episode:
         In s from the beginning of the recording.
     probability : float
         Mean probability of the rhythm.
+    start_time, end_time : str or None
+        The same as clock times, in ISO 8601; null if the recording has no start time.
     """
 
     label: str
     start: float
     end: float
     probability: float
+    start_time: str | None = None
+    end_time: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -220,10 +229,9 @@ class Timeline(Answer):
             step = steps.stop
             if label in (None, name):
                 own = self.probabilities[steps, self.classes.index(name)] if name in self.classes else np.array([1.0])
-                end = min(steps.stop * self.stride, self.seconds)
-                episodes.append(
-                    Episode(name, steps.start * self.stride, end, float(np.nan_to_num(own, nan=1.0).mean()))
-                )
+                start, end = steps.start * self.stride, min(steps.stop * self.stride, self.seconds)
+                clock = (later(self.start_time, seconds) for seconds in (start, end))
+                episodes.append(Episode(name, start, end, float(np.nan_to_num(own, nan=1.0).mean()), *clock))
         return episodes
 
     derived: ClassVar[tuple[Field, ...]] = (

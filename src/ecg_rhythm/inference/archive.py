@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,8 +125,9 @@ def list_archive(path: Path, entries: Iterable[dict[str, Any]], made_from: Any) 
     from pyarrow import parquet
 
     text, whole = pyarrow.string(), pyarrow.int64()
-    kinds = {"file": text, "lead": text, "fs": pyarrow.float64(), "unit": text, "where": text, "problem": text}
-    schema = pyarrow.schema(kinds | {"row_group": whole, "recordings": whole})
+    kinds = {"file": text, "lead": text, "fs": pyarrow.float64(), "unit": text, "dates": pyarrow.bool_()}
+    kinds |= {"where": text, "problem": text, "row_group": whole, "recordings": whole}
+    schema = pyarrow.schema(kinds)
     recordings = 0
     path.mkdir(parents=True, exist_ok=True)
     try:
@@ -156,7 +158,7 @@ def entries_of(named: Iterable[File]) -> Iterator[dict[str, Any]]:
         if isinstance(file.options, BadInput):
             yield entry | {"problem": str(file.options)}
             continue
-        entry |= {"lead": file.options.lead, "fs": file.options.fs, "unit": file.options.unit}
+        entry |= asdict(file.options)
         if (groups := signal_set.row_groups(source)) is None:
             yield entry
         else:
@@ -180,11 +182,12 @@ def _parts(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 def _sources(entries: list[dict[str, Any]], copies: Copies) -> Iterator[Source]:
     """What is to be classified of a part."""
     for entry in entries:
-        options = ReadOptions(entry["lead"], entry["fs"], entry["unit"])
+        if entry["problem"] is not None:
+            yield File(entry["file"], BadInput(entry["problem"]), entry["where"])
+            continue
+        options = ReadOptions(**{one.name: entry[one.name] for one in fields(ReadOptions)})
         if entry["row_group"] is not None:
             yield from signal_set.read(entry["file"], entry["row_group"], options)
-        elif entry["problem"] is not None:
-            yield File(entry["file"], BadInput(entry["problem"]), entry["where"])
         elif remote.is_url(entry["file"]):
             yield copies.fetched(File(entry["file"], options, entry["where"]))
         else:

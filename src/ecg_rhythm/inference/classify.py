@@ -74,7 +74,7 @@ def classify(
             raise answer
         return answer
     if isinstance(source, Recording | Record):
-        if given := [one.name for one in fields(options) if getattr(options, one.name) is not None]:
+        if given := [one.name for one in fields(options) if getattr(options, one.name) != one.default]:
             raise BadInput(f"{given[0]}: the recording has been read already; give {given[0]} to `read`")
         return answer_recording(workers, source, windows, with_reasons)
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray | Mapping | Set):

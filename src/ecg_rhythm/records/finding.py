@@ -6,11 +6,12 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.formats import known_suffixes
+from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
 
 
@@ -69,10 +70,22 @@ def _below(folder: Path) -> tuple[list[Path], list[Path]]:
     files: list[Path] = []
     for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if name[0] != "."]
-        files += (path for name in names if name[0] != "." and _is_candidate(path := Path(below, name)))
-    known, whole = known_suffixes(), without_parts(sorted(files), Path.read_bytes)
-    recordings = [path for path in whole if path.suffix.lower() in known]
-    return recordings + closed, [path for path in whole if path.suffix.lower() not in known]
+        files += (path for name in names if name[0] != "." and _is_there(path := Path(below, name)))
+    whole = {
+        path: is_candidate(path.name, partial(_begin, path)) for path in without_parts(sorted(files), Path.read_bytes)
+    }
+    return [path for path, may_be in whole.items() if may_be] + closed, [
+        path for path, may_be in whole.items() if not may_be
+    ]
+
+
+def _begin(path: Path) -> bytes:
+    """The first bytes of a file; none of one that may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LONGEST_MAGIC)
+    except OSError:
+        return b""
 
 
 def expand(names: Iterable[str]) -> Found:
@@ -102,16 +115,15 @@ def expand(names: Iterable[str]) -> Found:
         elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
             matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
             inside = [file for folder in matches if is_dir(folder) for file in within(folder)]
-            files = dict.fromkeys(
-                without_parts([file for file in matches if _is_candidate(file)], Path.read_bytes) + inside
-            )
+            whole = without_parts([file for file in matches if _is_there(file)], Path.read_bytes)
+            files = dict.fromkeys(whole + inside)
             found.paths.extend(files or [path])
         else:
             found.paths.append(path)
     return found
 
 
-def _is_candidate(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     """Whether a path is a file, or may not be looked at."""
     return is_file(path) or is_closed(path)
 

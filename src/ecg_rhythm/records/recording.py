@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import shown
+from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.leads import LONGEST_NAME
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, GUESSED_TIMES, SLOWEST
@@ -47,6 +48,8 @@ class Record:
         How many gaps these were.
     remarks : tuple of str
         What was assumed in reading it.
+    start : datetime, time or None
+        When it began, as the file says.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Record:
     missing: float = 0.0
     gaps: int = 0
     remarks: tuple[str, ...] = ()
+    start: Start | None = None
 
     @property
     def seconds(self) -> float:
@@ -81,6 +85,8 @@ class Recording:
         Given the first sample and the one after the last, these samples: mV, float32, NaN where they are missing.
     remarks : tuple of str
         What was assumed in opening it.
+    start : datetime, time or None
+        When it began, as the file says: date and time of day, perhaps with a time zone, or the time of day alone.
     """
 
     name: str
@@ -89,6 +95,7 @@ class Recording:
     samples: int
     read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         """Make what comes from a file fit to be shown."""
@@ -144,7 +151,8 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
 
 def of_record(record: Record) -> Recording:
     """Make a recording of a record, where one that is read part by part is needed."""
-    return in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
+    recording = in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
+    return replace(recording, start=record.start)
 
 
 def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
@@ -180,6 +188,7 @@ def to_record(recording: Recording, source: str) -> Record:
         fs=recording.fs,
         lead=recording.lead,
         remarks=recording.remarks,
+        start=recording.start,
     )
     return fill_gaps(record, source)
 

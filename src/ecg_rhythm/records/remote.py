@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.finding import parts_named, without_parts
-from ecg_rhythm.records.formats import known_suffixes
+from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 
 MARK = "://"
 
@@ -34,10 +35,15 @@ def find(url: str) -> list[str]:
         by_path = {PurePosixPath(name): name for name in sorted(names)}  # a path holds no `//`, as those of http do
         seen = [path for path in by_path if not path.name.startswith(".")]
         whole = without_parts(seen, lambda path: bytes(system.cat_file(by_path[path])))
-    known = known_suffixes()
-    if found := [path for path in whole if path.suffix.lower() in known]:
+        found = [path for path in whole if is_candidate(path.name, partial(_begin, system, by_path[path]))]
+    if found:
         return [str(system.unstrip_protocol(by_path[path])) for path in found]
     raise BadInput(f"{url}: no ECG files there; name files, or a folder that has some")
+
+
+def _begin(system: Any, name: str) -> bytes:
+    """The first bytes of a file."""
+    return bytes(system.cat_file(name, end=LONGEST_MAGIC))
 
 
 def fetch(url: str, folder: Path) -> Path:
