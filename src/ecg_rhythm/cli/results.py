@@ -17,6 +17,7 @@ from ecg_rhythm.cli.console import COMPARE, Data, Logs, Workers, app, complain, 
 from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
+from ecg_rhythm.evaluation.significance import Difference
 from ecg_rhythm.experiments import summary
 
 if TYPE_CHECKING:
@@ -193,29 +194,37 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
     out.print(
         "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
-        "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
+        "(n - 1); differences are paired by fold. p is that of the corrected resampled t-test (Nadeau and Bengio "
+        "2003), with Holm's correction for all pairs of the table: below 0.05 the difference is real.",
         highlight=False,
     )
     if any(len(c.folds) == 1 for c in configurations):
-        out.print("A single fold has no ±: whether such a difference is meaningful cannot be said.", highlight=False)
+        out.print("A single fold has no ± and no p: whether such a difference is real cannot be said.", highlight=False)
 
 
 def _folds(c: summary.Configuration) -> str:
     return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
 
 
-def _difference(difference: Spread | None) -> str:
+def _difference(difference: Difference | None) -> str:
     if difference is None:
         return "no fold in common"
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
+def _p(difference: Difference | None) -> str:
+    if difference is None or difference.p is None or difference.sd == 0 == difference.mean:
+        return ""
+    return f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001"
+
+
+RANKING: dict[str, Callable[[summary.Configuration, Difference | None], str]] = {
     "configuration": lambda c, difference: c.name,
     "teacher": lambda c, difference: "yes" if c.teacher else "no",
     "folds": lambda c, difference: _folds(c),
     "challenge score": lambda c, difference: str(c.spreads["challenge"]),
     "difference to the best": lambda c, difference: _difference(difference),
+    "p": lambda c, difference: _p(difference),
 }
 """Columns of the short table: title -> what a configuration has there, with its difference to the best."""
 
