@@ -160,6 +160,35 @@ def suspects(
         write(to, listed)
 
 
+@app.command(short_help="Write a report on results and runs.", rich_help_panel=COMPARE)
+def report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LOGS or RESULT",
+            help="Folders of runs, jobs, results or searches, and files of `robustness --to`.",
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="File to write, such as report.html.")] = Path("report.html"),
+    kind: Annotated[
+        str, typer.Option("--format", help="html: one file. markdown or latex: a text, with a folder of its pictures.")
+    ] = "html",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "",
+    data: Data = Path("data"),
+) -> None:
+    """Compare results and finished jobs in one file: scores, tests of differences, errors, calibration, cost."""
+    from ecg_rhythm.experiments import report as reports
+
+    with out.status("reading") as status:
+        command = ["ecg-rhythm", *sys.argv[1:]]
+        problems = reports.write(paths, to, data, command, kind=kind, title=title, report=status.update)
+    out.print(f"the report is in {to}", markup=False, highlight=False, soft_wrap=True)
+    for message in problems:
+        complain(message)
+    if problems:
+        sys.exit(1)
+
+
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:

@@ -125,7 +125,7 @@ def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> floa
     probabilities : ndarray of float64, shape (n,)
         How probable the class is.
     """
-    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    hits, false_alarms = counts_by_threshold(actual, probabilities)
     corners = np.ones(len(hits), dtype=bool)  # points on a straight line add rounding errors alone
     corners[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(false_alarms, 2) != 0)
     sensitivity = np.append(0, hits[corners]) / hits[-1]
@@ -135,7 +135,7 @@ def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> floa
 
 def average_precision(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
     """Area under the precision-recall curve, as the mean precision at each hit; for parameters see `auroc`."""
-    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    hits, false_alarms = counts_by_threshold(actual, probabilities)
     precision, sensitivity = hits / (hits + false_alarms), hits / hits[-1]
     return float((np.diff(sensitivity, prepend=0) * precision)[::-1].sum())
 
@@ -144,7 +144,7 @@ OF_PROBABILITIES = {"AUROC": auroc, "AUPRC": average_precision}
 """Functions of one class against all others."""
 
 
-def _counts_by_threshold(
+def counts_by_threshold(
     actual: NDArray[np.bool_], probabilities: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hits and false alarms at each threshold, from the highest to the lowest; equal probabilities share one."""

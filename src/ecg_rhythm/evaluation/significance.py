@@ -214,7 +214,7 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     return min(1.0, float(2 * bdtr(min(one, other), one + other, 0.5))) if one + other else 1.0
 
 
-def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS) -> list[Pair]:
+def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS, seed: int = 0) -> list[Pair]:
     """Compare every two configurations on the recordings that both predicted in the same fold.
 
     All p-values are corrected for the number of pairs (`holm`), each test apart. Two configurations without a common
@@ -226,13 +226,13 @@ def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS) -> 
         Name of each configuration -> its out-of-fold predictions.
     folds : int
         Folds of the split.
-    draws : int
+    draws, seed : int
         Of the bootstrap.
     """
     found = [
         pair
         for (first, a), (second, b) in combinations(tables.items(), 2)
-        if (pair := _pair(first, a, second, b, folds, draws)) is not None
+        if (pair := _pair(first, a, second, b, folds, draws, seed)) is not None
     ]
     t_tests = holm([pair.difference.p for pair in found])
     boots, mcnemars = (
@@ -255,7 +255,7 @@ def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS) -> 
     ]
 
 
-def _pair(first: str, a: Predictions, second: str, b: Predictions, folds: int, draws: int) -> Pair | None:
+def _pair(first: str, a: Predictions, second: str, b: Predictions, folds: int, draws: int, seed: int) -> Pair | None:
     """One pair; p-values are not corrected yet."""
     a, b = common(a, b)
     if not a.records:
@@ -266,7 +266,7 @@ def _pair(first: str, a: Predictions, second: str, b: Predictions, folds: int, d
         for x, y in ((a[a.folds == k], b[b.folds == k]) for k in numbers)
     ]
     right = a.labels == a.targets, b.labels == b.targets
-    low, high, p = bootstrap(a, b, draws)
+    low, high, p = bootstrap(a, b, draws, seed)
     return Pair(
         first=first,
         second=second,
