@@ -15,6 +15,7 @@ from ecg_rhythm.experiments.report.building import build
 from ecg_rhythm.experiments.report.inputs import gather
 
 FORMATS = ("html", *texts.FORMATS)
+EXISTS = "exists already; remove it, or name another file"
 
 
 def write(
@@ -60,15 +61,17 @@ def write(
     if kind not in FORMATS:
         raise BadInput(f"--format {kind}: choose one of {', '.join(FORMATS)}")
     files.refuse_folder(to)
+    folder = to.with_name(f"{to.stem}_files")
+    if kind != "html" and folder.exists():
+        raise BadInput(f"{folder}: {EXISTS}")
     material = gather(paths)
     document = build(material, data, command, title=title, report=report)
     with pictures.style():
         if kind == "html":
             files.write_text(to, html.written(document))
-            return material.problems
-        written, drawings = texts.FORMATS[kind]
-        folder = to.with_name(f"{to.stem}_files")
-        with files.new_folder(folder, "remove it, or name another file") as made:
-            texts.write_beside(document, made, drawings)
-        files.write_text(to, written(document, folder.name))
+        else:
+            text, drawings = texts.FORMATS[kind]
+            with files.new_folder(folder, EXISTS.partition("; ")[2]) as made:
+                texts.write_beside(document, made, drawings)
+            files.write_text(to, text(document, folder.name))
     return material.problems

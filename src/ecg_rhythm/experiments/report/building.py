@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.report import comparison, cost, failures, performance, pictures, summing_up
 from ecg_rhythm.experiments.report.cost import Cost
-from ecg_rhythm.experiments.report.document import Document, Section
+from ecg_rhythm.experiments.report.document import Document, Picture, Section, Table
 from ecg_rhythm.experiments.report.inputs import Configuration, Material
 from ecg_rhythm.version import __version__
 
@@ -120,7 +121,11 @@ def _sections(
 def _numbered(section: Section, number: int, group: Sequence[Configuration]) -> Section:
     """A section of one of several groups, told from those of the others."""
     of = f"{group[0].made_from['split']}, labels {group[0].made_from['labels']}"
-    return Section(f"{section.name}_{number + 1}", f"{section.title} ({of})", section.items)
+    items = [
+        replace(item, name=f"{item.name}_{number + 1}") if isinstance(item, Table | Picture) else item
+        for item in section.items
+    ]
+    return Section(f"{section.name}_{number + 1}", f"{section.title} ({of})", items)
 
 
 def _made(material: Material, command: Sequence[str]) -> Section:

@@ -57,8 +57,7 @@ def table(group: Sequence[Configuration], costs: dict[str, Cost]) -> Section:
         [[c.name, c.title, str(c.path), c.made_from["split"]] for c in group],
         "Where splits differ, configurations are compared on recordings that both have in the same test fold.",
     )
-    commands = " and ".join(dict.fromkeys(c.command for c in group[:1]))
-    command = f"{commands}, and so for the others" if len(group) > 1 else commands
+    command = "; ".join(dict.fromkeys(c.command for c in group))
     scores = Table("scores", "Scores of all configurations", columns, rows, note, command)
     data = Table(
         "scores_by_fold",

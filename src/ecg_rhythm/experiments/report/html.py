@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from html import escape
+from html import escape as escaped
 from pathlib import Path
 
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Picture, Section, Table
+from ecg_rhythm.printable import shown
 
 _HEAD = re.compile(r"<\?xml.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -40,6 +41,11 @@ def written(document: Document) -> str:
     )
 
 
+def escape(text: str) -> str:
+    """Text as HTML."""
+    return escaped(shown(text))
+
+
 def _section(section: Section) -> str:
     title = f'<h2 id="{section.name}">{escape(section.title)}</h2>'
     return f'<section aria-labelledby="{section.name}">{title}{"".join(map(_item, section.items))}</section>'
@@ -55,7 +61,7 @@ def _item(item: Item) -> str:
 
 
 def _inline(text: str) -> str:
-    return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _table(table: Table) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Panel, Picture, Table
+from ecg_rhythm.printable import shown
 
 _CODE = re.compile(r"`([^`]+)`")
 _TEX = {
@@ -22,7 +23,7 @@ LONG = 40
 
 def _markdown(text: str) -> str:
     """Text of a paragraph or cell, so that nothing in it is Markdown but code."""
-    return re.sub(r"(?<!`)([*_|<\[])(?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$)", r"\\\1", text)
+    return re.sub(r"(?<!`)([*_|<\[])(?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$)", r"\\\1", shown(text))
 
 
 def markdown(document: Document, folder: str) -> str:
@@ -69,7 +70,7 @@ def latex(document: Document, folder: str) -> str:
 
 
 def _tex(text: str) -> str:
-    words = _CODE.split(text)  # every second one is code
+    words = _CODE.split(shown(text))  # every second one is code
     escaped = ["".join(_TEX.get(letter, letter) for letter in word) for word in words]
     return "".join(rf"\texttt{{{word}}}" if i % 2 else word for i, word in enumerate(escaped))
 
