@@ -27,8 +27,8 @@ def learning(group: Sequence[Configuration]) -> Section:
     shown = [c for c in group if c.runs]
     items: list[Item] = []
     for c in shown:
-        for phase, runs in _histories(c).items():
-            items.append(_curves(c, phase, runs, several=len(_histories(c)) > 1))
+        phases = _histories(c)
+        items += [_curves(c, phase, runs, several=len(phases) > 1) for phase, runs in phases.items()]
     if without := [c.name for c in group if not c.runs]:
         items.append(
             f"A published result keeps no learning curves: {', '.join(without)}. Name the folders of their runs to see "
@@ -45,7 +45,8 @@ def _histories(c: Configuration) -> dict[int, dict[int, list[Row]]]:
     phases: dict[int, dict[int, list[Row]]] = {}
     for fold, run in c.runs.items():
         for row in _hotlog(run):
-            phases.setdefault(int(row["phase"] or 0), {}).setdefault(fold, []).append(row)
+            if row["epoch"]:  # a phase of no epochs hands on what it was given
+                phases.setdefault(int(row["phase"] or 0), {}).setdefault(fold, []).append(row)
     return phases
 
 

@@ -33,15 +33,18 @@ def answers(
 
 def _best(group: Sequence[Configuration]) -> str:
     best = group[0]
-    own = best.evaluation["measures"]["challenge"]
-    of = f"of {len(group)} configurations " if len(group) > 1 else ""
-    text = f"{best.name} has the highest challenge score {of}: {Spread(own['mean'], own['sd'])} over "
-    text += f"{len(best.evaluation['folds'])} folds, {best.evaluation['recordings']:,} recordings."
-    text = text.replace(" :", ":") if of else f"{best.name} has a challenge score of" + text.partition(":")[2]
+    own, folds = best.evaluation["measures"]["challenge"], len(best.evaluation["folds"])
+    score = f"{Spread(own['mean'], own['sd'])} over {folds} fold{'s' * (folds > 1)}"
+    score += f", {best.evaluation['recordings']:,} recordings"
+    if len(group) == 1:
+        text = f"{best.name} has a challenge score of {score}."
+    else:
+        text = f"{best.name} has the highest challenge score of {len(group)} configurations: {score}. "
+        text += f"Next: {group[1].name}, {group[1].score:.3f}."
     if best.missing:
-        text += f" Folds {listed(map(str, best.missing))} are missing."
-    if len(group) > 1:
-        text += f" Next: {group[1].name}, {group[1].score:.3f}."
+        text += f" Its folds {listed(map(str, best.missing))} are missing."
+    if len({tuple(c.evaluation["folds"]) for c in group}) > 1:
+        text += " Configurations have different folds: compare differences, which are of common folds, and not means."
     return text
 
 
