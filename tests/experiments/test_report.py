@@ -125,7 +125,7 @@ def test_it_says_which_is_best_whether_that_is_real_where_it_fails_and_what_it_c
         "What could these 5 folds show?",
         "Its lowest F1 is that of ~ too noisy",
         "Of the perturbations, baseline wander 10 sd costs most",
-        "35 minutes of training per fold",
+        "35.3 minutes of training per fold",
         "Strips are absent: there is no packed data set in",
         "A published result keeps no learning curves",
         "ecg-rhythm evaluate",

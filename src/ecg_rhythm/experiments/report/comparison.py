@@ -45,7 +45,7 @@ def table(group: Sequence[Configuration], costs: dict[str, Cost]) -> Section:
         rows.append([c.name, extent, *cells, "yes" if c.teacher else "no", parameters, c.minutes])
         values.append(found["challenge"]["folds"])
     columns = {"configuration": "", "folds": "", **dict.fromkeys(measures, "")}
-    columns |= {"teacher": "", "parameters": ",.0f", "minutes per fold": ",.0f"}
+    columns |= {"teacher": "", "parameters": ",.0f", "minutes per fold": ",.1f"}
     note = (
         "Mean ± standard deviation over folds, on recordings that the networks did not train on. challenge is the mean "
         "F1 of all classes but noise (~). Minutes are those of training, with a teacher's and of all members of a vote."

@@ -87,7 +87,7 @@ def costs(group: Sequence[Configuration], measured: Mapping[str, Cost], absent: 
         rows.append([c.name, c.score, *own, c.minutes])
     columns = {
         "configuration": "", "challenge": ".3f", "parameters": ",.0f", "billion operations": ".2f",
-        "recordings/s": ".1f", "minutes per fold": ",.0f",
+        "recordings/s": ".1f", "minutes per fold": ",.1f",
     }  # fmt: skip
     note = (
         "Operations: of convolutions and matrix products for a recording of 30 s, without those of LSTM layers. "

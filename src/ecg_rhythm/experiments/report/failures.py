@@ -235,7 +235,9 @@ def strips(group: Sequence[Configuration], store: Store | None, absent: str) -> 
         says += f"{named(classes[label], classes)} ({confidence[i]:.2f})"
         if agreed.get(name):
             says += f"; {agreed[name]}"
-        panels.append(Panel(says, pictures.strip(record.signal, store.fs, start, SECONDS, salient)))
+        seconds = min(SECONDS, record.seconds)
+        inside = [(begin, min(end, record.seconds)) for begin, end in salient]
+        panels.append(Panel(says, pictures.strip(record.signal, store.fs, start, seconds, inside)))
     shade = "Shaded: the seconds that influenced the prediction most (occlusion)." if explained else why_not
     picture = Picture(
         "strips",
@@ -243,7 +245,7 @@ def strips(group: Sequence[Configuration], store: Store | None, absent: str) -> 
         panels,
         table,
         f"{len(panels)} strips of recordings that {best.name} classifies otherwise than labelled.",
-        note=f"A square is 0.2 s and 0.5 mV; {SECONDS:g} s of each recording are shown. {shade}",
+        note=f"A square is 0.2 s and 0.5 mV; at most {SECONDS:g} s of each recording are shown. {shade}",
         command=best.command,
         wide=True,
     )

@@ -81,19 +81,19 @@ def _fails(best: Configuration, measured: Mapping[str, Mapping[str, Any]]) -> st
 def _costs(group: Sequence[Configuration], pairs: Sequence[Pair], costs: Mapping[str, Cost]) -> str:
     best = group[0]
     text = _cost(best, costs)
-    equal = {p.second for p in pairs if p.first == best.name and comparison.verdict(p) != comparison.FOLDS}
+    equal = {p.second for p in pairs if p.first == best.name and comparison.verdict(p) == comparison.NONE}
     known = [c for c in group if c.name in equal and c.model is not None and c.minutes and best.minutes]
     cheaper = [c for c in known if (c.minutes or 0) < (best.minutes or 0)]
     if cheaper:
         least = min(cheaper, key=lambda c: c.minutes or 0)
-        text += f" Not shown to be a worse recipe, and cheapest to train: {_cost(least, costs)}"
+        text += f" Not shown to be worse, and cheapest to train: {_cost(least, costs)}"
     return text
 
 
 def _cost(c: Configuration, costs: Mapping[str, Cost]) -> str:
     parts = []
     if c.minutes is not None:
-        parts.append(f"{c.minutes:,.0f} minutes of training per fold" if c.minutes >= 1 else "under a minute per fold")
+        parts.append(f"{c.minutes:,.1f} minutes of training per fold")
     if c.name in costs:
         cost = costs[c.name]
         parts.append(f"{cost.parameters:,} parameters")
