@@ -1,7 +1,7 @@
 """Take the pictures of pages that the documentation shows: `python -m scripts.screenshots CHROMIUM`.
 
-A report compares the results in `results/`. The page of the service runs in a real browser with the shipped model. It shows
-its sample strip, a day spliced from recordings of the challenge set in `data/`, and a file that cannot be read.
+A report compares the results in `results/`. The page of the service runs in a real browser with the shipped model. It
+shows its sample strip, a day spliced from recordings of the challenge set in `data/`, and a file that cannot be read.
 """
 
 from __future__ import annotations

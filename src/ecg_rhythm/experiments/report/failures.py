@@ -267,6 +267,10 @@ def _others_agree(group: Sequence[Configuration]) -> dict[str, str]:
 
 def _classifiers(c: Configuration) -> tuple[dict[int, Classifier], str]:
     """The network of each fold, or why there is none."""
+    absent = "The seconds that influenced the prediction are absent:"
     if not c.runs:
-        return {}, "The seconds that influenced the prediction are absent: a published result has no weights."
-    return {fold: classifier.load(run.path) for fold, run in c.runs.items()}, ""
+        return {}, f"{absent} a published result has no weights."
+    try:
+        return {fold: classifier.load(run.path) for fold, run in c.runs.items()}, ""
+    except ModuleNotFoundError:
+        return {}, f"{absent} PyTorch is not installed."
