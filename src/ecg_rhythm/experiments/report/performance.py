@@ -153,7 +153,7 @@ def curves(group: Sequence[Configuration]) -> Section:
                 own = c.predictions.targets == position
                 if not 0 < own.sum() < len(own):
                     continue
-                x, y = _curve(kind, own, c.predictions.probabilities[:, position])
+                x, y = _curve(kind, own, c.predictions.probabilities[:, position], len(group))
                 drawn.append((number, x, y))
                 rows += [[c.name, label, *point] for point in zip(x.tolist(), y.tolist(), strict=True)]
             figure = pictures.lines(
@@ -187,12 +187,12 @@ def curves(group: Sequence[Configuration]) -> Section:
 
 
 def _curve(
-    kind: str, own: NDArray[np.bool_], probabilities: NDArray[np.float64]
+    kind: str, own: NDArray[np.bool_], probabilities: NDArray[np.float64], curves: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     hits, false_alarms = counts_by_threshold(own, probabilities)
     if kind == "ROC":
-        return pictures.thinned(np.append(0, false_alarms / false_alarms[-1]), np.append(0, hits / hits[-1]))
-    return pictures.thinned(hits / hits[-1], hits / (hits + false_alarms))
+        return pictures.thinned(np.append(0, false_alarms / false_alarms[-1]), np.append(0, hits / hits[-1]), curves)
+    return pictures.thinned(hits / hits[-1], hits / (hits + false_alarms), curves)
 
 
 def calibrated(group: Sequence[Configuration]) -> Section:

@@ -34,8 +34,8 @@ COLOURS = {
 WIDTH, HEIGHT = 3.4, 2.9
 """Inches of a panel, and of one that takes the whole width: three and a half times as wide."""
 WIDE = 9.6
-MOST_POINTS = 300
-"""Points of a curve: more are not seen."""
+MOST_POINTS, ALL_POINTS = 300, 2400
+"""Points of a curve, as more are not seen; and of all curves of a panel, as a file is to stay small."""
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -258,11 +258,14 @@ def strip(
     return figure
 
 
-def thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A curve of at most `MOST_POINTS`, evenly along its length, with both ends."""
-    if len(x) <= MOST_POINTS:
+def thinned(
+    x: NDArray[np.float64], y: NDArray[np.float64], curves: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """One of so many curves with fewer points, evenly along its length, and with both ends."""
+    most = min(MOST_POINTS, ALL_POINTS // curves)
+    if len(x) <= most:
         return x, y
     length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-    chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], MOST_POINTS)).clip(0, len(x) - 1))
+    chosen = np.searchsorted(length, np.linspace(0, length[-1], most - 2)).clip(0, len(x) - 1)
     chosen = np.unique([0, *chosen.tolist(), len(x) - 1])
     return x[chosen], y[chosen]
