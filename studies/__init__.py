@@ -5,6 +5,7 @@ equal_epochs: does what makes training fast cost score? (performance)
 explanations: do explanations point at the seconds that count? A deletion test. (experiments)
 features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
 minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)
+null_comparisons: how often does a comparison claim a difference where there is none? (score)
 smoothing: how is a timeline best smoothed? (experiments)
 
 Each is started as `python -m studies.NAME` from the repository with the packed challenge set in data/;

@@ -150,7 +150,7 @@ def test_a_run_leaves_all_that_it_promises(data: Path, tmp_path: Path) -> None:
     rows = hotlog(folder)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(row["test_score"] and row["valid_score"] for row in rows)
-    logged = EventAccumulator(str(folder / "tensorboard")).Reload()
+    logged = EventAccumulator(str(folder)).Reload()
     names = {f"{part}/{metric}" for part in ("valid", "test") for metric in ("loss", *score([], [], "AN~"))}
     assert "valid/F1 A" in names
     assert set(logged.Tags()["scalars"]) == names | {"loss", "learning_rate", "seconds"}

@@ -70,6 +70,7 @@ def train(
         bool, typer.Option("--test-scores", help="Also score the test part at every validation; never used to choose.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log.")] = False,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Log to MLflow, by default to mlflow.db in --logs.")] = False,
     name: Annotated[str | None, typer.Option(help="Name of the job; default: MODEL_single.")] = None,
     restart: Restart = False,
     data: Data = Path("data"),
@@ -85,6 +86,7 @@ def train(
         labels=labels,
         seed=seed,
         log_en=tensorboard,
+        log_mlflow=mlflow,
         log_test_score=test_scores,
     )
     if device not in ("auto", "cpu", "cuda"):
