@@ -37,8 +37,8 @@ def train(folder: Path, model: Path, processes: int) -> Run:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "--"]
         words = launcher + words[1:]
     subprocess.run([sys.executable, *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    (scores,) = (folder / f"logs{processes}").rglob(f"{model.stem}/fold0")
-    return Run(scores)
+    (path,) = (folder / f"logs{processes}").glob(f"*/{model.stem}*/fold0")
+    return Run(path)
 
 
 def losses(run: Run) -> list[float]:
