@@ -3,7 +3,7 @@
 1,000 comparisons of two configurations that are equally good by construction, and 1,000 tables of five such
 configurations, whose ten pairs are corrected together. In each, a new set of recordings is drawn and divided into five
 folds. It prints the share of comparisons in which a test claims a difference at 5 %; a table counts as false if any of
-its pairs is. Two minutes on one core.
+its pairs is. Half an hour on one busy core.
 
 Recipes: each configuration is a linear classifier that sees features of its own, which tell as much as those of the
 others, and is trained on four folds. No recipe is better, but of two trained classifiers one is, by chance.

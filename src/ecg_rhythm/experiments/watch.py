@@ -103,7 +103,7 @@ def _seen(title: str, run: RunFiles) -> Seen:
             done = run.read_scores()
         except BadInput:  # it is being replaced, or damaged; others say so
             return Seen(title, State.STOPPED, losses=losses, scores=scores)
-        test = done["phases"][-1]["test"].get("challenge")
+        test = (done["phases"][-1]["test"] or {}).get("challenge")  # None where the test part is not to be seen
         return Seen(title, State.DONE, read_progress(run.progress), losses, scores, done.get("seconds"), test)
     quiet = time.time() - max((_changed(path) for path in (run.progress, run.identity, run.hotlog)), default=0.0)
     if not run.identity.exists():

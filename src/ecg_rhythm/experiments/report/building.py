@@ -47,7 +47,7 @@ def build(
         If matplotlib is not installed, or a recording or the weights of a run are damaged.
     """
     sections: list[Section] = []
-    with pictures.style():
+    with pictures.style(), cost.one_thread():
         for number, group in enumerate(material.groups):
             store, absent = _store(data, group[0])
             made = _sections(material, group, store, absent, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +43,27 @@ class Cost:
     rate: float
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch, where it is installed, compute in one thread: rates are those of a core, and threads do not wait."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def measure(c: Configuration, fs: float) -> Cost | None:
-    """Build a configuration's network and measure it; None where there is no single network or PyTorch."""
+    """Build a configuration's network and measure it, in `one_thread`; None without a single network or PyTorch."""
     if c.model is None:
         return None
     try:
-        import torch
         from torch.utils.flop_counter import FlopCounterMode
 
         from ecg_rhythm.inference.classifier import Classifier
@@ -64,17 +80,12 @@ def measure(c: Configuration, fs: float) -> Cost | None:
     model = Classifier([TorchModel(network.eval(), metadata)])
     rng = np.random.default_rng(0)
     strips = [Record("", rng.standard_normal(int(STRIP * fs)).astype(np.float32), fs, "") for _ in range(AT_ONCE)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with FlopCounterMode(display=False) as counter:
-            model.probabilities(strips[:1])
-        began, done = time.monotonic(), 0
-        while (spent := time.monotonic() - began) < LEAST:
-            model.probabilities(strips)
-            done += len(strips)
-    finally:
-        torch.set_num_threads(threads)
+    with FlopCounterMode(display=False) as counter:
+        model.probabilities(strips[:1])
+    began, done = time.monotonic(), 0
+    while (spent := time.monotonic() - began) < LEAST:
+        model.probabilities(strips)
+        done += len(strips)
     return Cost(sum(p.numel() for p in network.parameters()), float(counter.get_total_flops()), done / spent)
 
 

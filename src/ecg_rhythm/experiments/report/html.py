@@ -11,11 +11,9 @@ from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Picture, Section, Table
 from ecg_rhythm.printable import shown
 
-_HEAD = re.compile(r"<\?xml.*?(?=<svg)", re.DOTALL)
-_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _NAMED = re.compile(r' id="(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|line2d|text|legend|PolyCollection)_\d+"')
 _SIZE = re.compile(r' width="[\d.]+pt" height="[\d.]+pt"')
-_TAG, _DIGITS = re.compile(r"<[^>]+>"), re.compile(r"(\d\.\d{2})\d+")
+_TAG, _DIGITS = re.compile(r"<[^<>]+>"), re.compile(r"(\d\.\d{2})\d+")
 _CODE = re.compile(r"`([^`]+)`")
 LONG = 24
 """Letters of a cell that may be divided between lines."""
@@ -130,8 +128,12 @@ def _below(item: Table | Picture, data: Table) -> str:
 def svg(figure: object, salt: str) -> str:
     """A drawing to stand in the page: its colours are the page's, its identifiers its own."""
     text = pictures.saved(figure, "svg", salt).decode()  # type: ignore[arg-type]
-    for pattern in (_HEAD, _METADATA, _NAMED, _SIZE):
-        text = pattern.sub("", text, count=0 if pattern is _NAMED else 1)
+    text = text[text.index("<svg") :]
+    for kind in ("metadata", "style"):
+        before, _, rest = text.partition(f"<{kind}")
+        text = before + rest.partition(f"</{kind}>")[2]
+    text = _SIZE.sub("", text, count=1)
+    text = _NAMED.sub("", text)
     text = _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag[0]), text)  # of coordinates, not of what is read
     for colour, variable in pictures.COLOURS.items():
         text = text.replace(colour, f"var({variable})")

@@ -11,7 +11,8 @@ from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Panel, Picture, Table
 from ecg_rhythm.printable import shown
 
-_CODE = re.compile(r"`([^`]+)`")
+_CODE, _MARKS = re.compile(r"`([^`]+)`"), re.compile(r"[*_|<\[]")
+_BAR = r"\|"
 _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "±": r"$\pm$", "<": "$<$", ">": "$>$",
@@ -23,7 +24,10 @@ LONG = 40
 
 def _markdown(text: str) -> str:
     """Text of a paragraph or cell, so that nothing in it is Markdown but code."""
-    return re.sub(r"(?<!`)([*_|<\[])(?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$)", r"\\\1", shown(text))
+    words = _CODE.split(shown(text))  # every second one is code
+    return "".join(
+        f"`{word.replace('|', _BAR)}`" if i % 2 else _MARKS.sub(r"\\\g<0>", word) for i, word in enumerate(words)
+    )
 
 
 def markdown(document: Document, folder: str) -> str:
