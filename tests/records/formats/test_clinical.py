@@ -89,6 +89,47 @@ def test_leads_of_philips_that_inflate_to_too_much_are_refused(tmp_path: Path) -
     assert "are not plain text" in refusal(lambda: read(path))
 
 
+def huffman(values: list[int]) -> bytes:
+    """Numbers in the default code of SCP-ECG (EN 1064:2005, 5.5.3): short ones from 0 to 8, else 8 or 16 bits."""
+    bits = []
+    for value in values:
+        if value == 0:
+            bits.append("0")
+        elif abs(value) <= 8:
+            bits.append("1" * abs(value) + "0" + ("1" if value < 0 else "0"))
+        elif -128 <= value < 128:
+            bits.append("1111111110" + f"{value & 0xFF:08b}")
+        else:
+            bits.append("1111111111" + f"{value & 0xFFFF:016b}")
+    whole = "".join(bits)
+    size = -(-len(whole) // 8)
+    return int(whole.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_compressed_scp_is_read(tmp_path: Path, order: int) -> None:
+    """Samples in Huffman's code, as they are or as first or second differences, whose first samples stand before."""
+    signal = np.rint(LEAD * 500).astype(int)  # in steps of 2 uV
+    coded = np.concatenate([signal[:order], np.diff(signal, order)]).tolist()
+    packed = huffman(coded)
+    packed += bytes(len(packed) % 2)
+    rhythm = struct.pack("<HHBBH", 2000, 4000, order, 0, len(packed)) + packed
+    leads = struct.pack("<BBIIB", 1, 0x04 | 1 << 3, 1, len(signal), 2)
+    parts = {2: struct.pack("<H", 19999), 3: leads + b"\0", 6: rhythm}
+    sections = {n: bytes(2) + struct.pack("<HIBB", n, 16 + len(b), 20, 20) + bytes(6) + b for n, b in parts.items()}
+    at = 6 + 16 + 10 * 4
+    pointers = struct.pack("<HII", 0, at - 6, 7)
+    for number, section in sections.items():
+        pointers += struct.pack("<HII", number, len(section), at + 1)
+        at += len(section)
+    first = bytes(2) + struct.pack("<HIBB", 0, 16 + len(pointers), 20, 20) + b"SCPECG" + pointers
+    (tmp_path / "r.scp").write_bytes(bytes(2) + struct.pack("<I", at) + first + b"".join(sections.values()))
+    record = read(tmp_path / "r.scp")
+    assert (record.fs, record.lead) == (FS, "II")
+    np.testing.assert_allclose(record.signal, LEAD, atol=1.01e-3)
+    assert any("CRC mismatch" in remark for remark in record.remarks)
+
+
 def test_beats_of_scp_that_overlap_are_refused(tmp_path: Path) -> None:
     path = scp(tmp_path, LEADS, FS, START)
     content = bytearray(path.read_bytes())

@@ -112,7 +112,7 @@ WFDB = Format(
     "WFDB", "wfdb_record:open_wfdb", (".hea",), notes="with `.dat` or `.mat`; several leads, several segments"
 )
 TEXT = Format(
-    "text",
+    "CSV and other text",
     "text:open_text",
     (".csv", ".tsv", ".txt"),
     notes="delimiter, decimal sign, header, units, times and rate are detected; exports of Apple Health and Withings",
@@ -126,6 +126,7 @@ FORMATS = (
         ((0, b"\xffBIOSEMI"),),
         lambda begin: begin.startswith(b"0       ") and OF_EDF.fullmatch(begin[168:184]) is not None,
     ),
+    TEXT,
     Format("NumPy", "npy:open_numpy", (".npy", ".npz"), ((0, b"\x93NUMPY"),)),
     Format("Excel", "excel:open_excel", (".xlsx",), extra="excel", notes="the first sheet, read as text"),
     Format("zip", "packed:open_zip", (".zip",), ((0, b"PK\x03\x04"),), notes="with one recording in it"),
@@ -233,7 +234,6 @@ FORMATS = (
         notes='such as `{"ecg": [0.01, 0.02], "fs": 300, "unit": "mV"}`',
         is_shared=True,
     ),
-    TEXT,
 )
 """All formats. A file that does not begin as its suffix says is compared with each in this order."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,10 @@ class _Record:
         self.per_frame = [in_frame.get(name, 1) if self.framed else 1 for name in self.names]
         self.whole = None if large else leads
         clock, date = getattr(head, "base_time", None), getattr(head, "base_date", None)
-        self.start: Start | None = datetime.combine(date, clock) if date is not None and clock is not None else clock
+        # Without a date, midnight is the begin of a time that has passed.
+        self.start: Start | None = None if clock == time() else clock
+        if date is not None and clock is not None:
+            self.start = datetime.combine(date, clock)
 
     def samples(self, lead: int) -> int:
         """How many samples a lead has."""
