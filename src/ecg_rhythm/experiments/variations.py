@@ -16,6 +16,8 @@ from ecg_rhythm.schema import loads, parse
 Changes = Mapping[str, Any]
 """Key of a model file, such as `training_parameters.learning_rate` -> its value."""
 
+NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9.+-]+")
+
 MOST = 10_000
 """Largest number of variations of one command."""
 
@@ -89,7 +91,7 @@ def suffix(model: ModelConfig, changes: Changes) -> str:
         value: Any = model.model_dump()
         for part in key.split("."):
             value = value[part]
-        text = re.sub(r"[^A-Za-z0-9.+-]+", "-", json.dumps(value).strip('[]{}"'))
+        text = NOT_IN_NAMES.sub("-", json.dumps(value).strip('[]{}"'))
         parts.append(f"_{key.rpartition('.')[2]}-{text}")
     return "".join(parts)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 Start = datetime | time
 """When a recording began: date and time of day, perhaps with a time zone, or the time of day alone."""
+NO_DIGIT = re.compile(r"\D")
 MOMENT = re.compile(
     r"(?P<date>\d{4}[-/.]?\d\d[-/.]?\d\d|\d\d\.\d\d\.\d{4})[T ,]{1,2}"
     r"(?P<hour>\d\d?):?(?P<minute>\d\d):?(?P<second>\d\d)?(?P<part>[.,]\d{1,9})?"
@@ -31,7 +32,7 @@ def moment(text: str) -> datetime | None:
     match = MOMENT.search(text[:200])
     if match is None:
         return None
-    digits = re.sub(r"\D", "", match["date"])
+    digits = NO_DIGIT.sub("", match["date"])
     year, month, day = (digits[:4], digits[4:6], digits[6:]) if match["date"][2] != "." else (
         digits[4:], digits[2:4], digits[:2]
     )  # fmt: skip

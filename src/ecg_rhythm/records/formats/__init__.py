@@ -46,14 +46,24 @@ def _is_matlab_4(begin: bytes) -> bool:
     return bool(0 <= kind < 100 and rows > 0 and columns > 0 and imaginary in (0, 1) and 1 < name < 64)
 
 
-def _has(first: bytes, pattern: str) -> Callable[[bytes], bool]:
+HL7 = re.compile(rb"<([a-z_][\w.-]{0,64}:)?AnnotatedECG\b", re.IGNORECASE)
+MUSE = re.compile(rb"<RestingECG[\s>]", re.IGNORECASE)
+PHILIPS = re.compile(rb"<restingecgdata\b", re.IGNORECASE)
+MORTARA = re.compile(rb"<ECG[\s>]", re.IGNORECASE)
+FITBIT = re.compile(rb'"(ecgReadings|waveformSamples)"', re.IGNORECASE)
+KARDIA = re.compile(rb'"(amplitudeResolution|recordedAt)"', re.IGNORECASE)
+MOVESENSE = re.compile(rb'"[\w/]{0,64}ecg[\w/]{0,64}"\s{0,64}:\s{0,64}\{', re.IGNORECASE)
+ARRAYS = re.compile(rb'"(samples|signal|data|ecg)"\s{0,64}:', re.IGNORECASE)
+"""What a file of each format has near its beginning."""
+
+
+def _has(first: bytes, pattern: re.Pattern[bytes]) -> Callable[[bytes], bool]:
     """A test whether a text begins with one of some letters and has a pattern; in UTF-16, every other byte is 0."""
-    compiled = re.compile(pattern.encode(), re.IGNORECASE)
 
     def test(begin: bytes) -> bool:
         text = begin.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
         text = text.replace(b"\0", b"").lstrip()
-        return text[:1] in first and compiled.search(text) is not None
+        return text[:1] in first and pattern.search(text) is not None
 
     return test
 
@@ -171,7 +181,7 @@ FORMATS = (
         "HL7 aECG",
         "clinical:open_hl7",
         (".xml",),
-        resembles=_has(XML, r"<([a-z_][\w.-]*:)?AnnotatedECG\b"),
+        resembles=_has(XML, HL7),
         extra="clinical",
         is_shared=True,
     ),
@@ -179,7 +189,7 @@ FORMATS = (
         "GE MUSE XML",
         "clinical:open_muse",
         (".xml",),
-        resembles=_has(XML, r"<RestingECG[\s>]"),
+        resembles=_has(XML, MUSE),
         extra="clinical",
         notes=UNVERIFIED,
         is_shared=True,
@@ -188,7 +198,7 @@ FORMATS = (
         "Philips XML",
         "clinical:open_philips",
         (".xml",),
-        resembles=_has(XML, r"<restingecgdata\b"),
+        resembles=_has(XML, PHILIPS),
         extra="clinical",
         notes=UNVERIFIED,
         is_shared=True,
@@ -197,7 +207,7 @@ FORMATS = (
         "Mortara XML",
         "clinical:open_mortara",
         (".xml",),
-        resembles=_has(XML, r"<ECG[\s>]"),
+        resembles=_has(XML, MORTARA),
         extra="clinical",
         notes=UNVERIFIED,
         is_shared=True,
@@ -206,7 +216,7 @@ FORMATS = (
         "Fitbit JSON",
         "json_ecg:open_json",
         (".json",),
-        resembles=_has(JSON, r'"(ecgReadings|waveformSamples)"'),
+        resembles=_has(JSON, FITBIT),
         notes="as the Web API gives it",
         is_shared=True,
     ),
@@ -214,7 +224,7 @@ FORMATS = (
         "Kardia JSON",
         "json_ecg:open_json",
         (".json",),
-        resembles=_has(JSON, r'"(amplitudeResolution|recordedAt)"'),
+        resembles=_has(JSON, KARDIA),
         notes="as the Kardia API gives it",
         is_shared=True,
     ),
@@ -222,7 +232,7 @@ FORMATS = (
         "Movesense JSON",
         "json_ecg:open_json",
         (".json",),
-        resembles=_has(JSON, r'"[\w/]*ecg[\w/]*"\s*:\s*\{'),
+        resembles=_has(JSON, MOVESENSE),
         notes="packets of samples with a timestamp",
         is_shared=True,
     ),
@@ -230,7 +240,7 @@ FORMATS = (
         "other JSON",
         "json_ecg:open_json",
         (".json",),
-        resembles=_has(JSON, r'"(samples|signal|data|ecg)"\s*:'),
+        resembles=_has(JSON, ARRAYS),
         notes='such as `{"ecg": [0.01, 0.02], "fs": 300, "unit": "mV"}`',
         is_shared=True,
     ),

@@ -17,7 +17,7 @@ MOST_MARKS = 200_000
 """Elements and attributes in XML."""
 WAVEFORMS = re.compile(r"<parsedwaveforms\b", re.IGNORECASE)
 PLAIN = re.compile(r"<parsedwaveforms\b[^<>]*>([\w+/=\s.-]*)</parsedwaveforms\s*>", re.IGNORECASE)
-COMPRESSED = re.compile(r"""compress\w*\s*=\s*["']xli["']""", re.IGNORECASE)
+COMPRESSED = re.compile(r"""compress\w{0,32}\s{0,32}=\s{0,32}["']xli["']""", re.IGNORECASE)
 CHUNK, CODE_BITS, LAST_CODE = struct.Struct("<ihh"), 10, 1022
 """What stands before a compressed lead of Philips: its size, and two numbers; bits of a code, and the last of them."""
 MOST_INFLATED = 4 * 2**20

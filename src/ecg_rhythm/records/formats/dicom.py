@@ -26,6 +26,7 @@ from ecg_rhythm.records.units import scale, size_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+CLOCK = re.compile(r"^(\d\d)(\d\d)(\d\d)")
 UNSPECIFIED = re.compile("unspecified|unknown|unassigned", re.IGNORECASE)
 """What the source of a channel is called that is none; its label tells more."""
 PREAMBLE, LENGTH_ELEMENT = 132, 12
@@ -83,7 +84,7 @@ def _start(dataset: Dataset) -> Start | None:
     whole = str(dataset.get("AcquisitionDateTime", ""))
     day, clock = str(dataset.get("AcquisitionDate", "")), str(dataset.get("AcquisitionTime", ""))
     text = f"{whole[:8]} {whole[8:]}" if whole else f"{day} {clock}"
-    return moment(text) or time_of_day(re.sub(r"^(\d\d)(\d\d)(\d\d)", r"\1:\2:\3", clock))
+    return moment(text) or time_of_day(CLOCK.sub(r"\1:\2:\3", clock, count=1))
 
 
 def _make_little_endian(path: Path, group: Dataset) -> None:
