@@ -20,6 +20,7 @@ import pytest
 from pyarrow import parquet
 
 from ecg_rhythm import BadInput, Prediction
+from ecg_rhythm.cli.archive import absolute
 from ecg_rhythm.inference.archive import FILES, Archive, entries_of, list_archive
 from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
@@ -221,6 +222,16 @@ def test_a_url_that_cannot_be_read_is_refused(url: str, says: str) -> None:
 
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "ecg_rhythm", "classify", *map(str, words)]
+
+
+def test_the_same_names_in_another_folder_are_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meant = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        meant.append(absolute(["r.csv", "s3://archive/r.csv"], Path("files.csv")))
+    assert meant[0] == [f"{tmp_path}/one/r.csv", "s3://archive/r.csv", f"{tmp_path}/one/files.csv"]
+    assert meant[0] != meant[1]
 
 
 @on_ray

@@ -66,6 +66,14 @@ def classify_archive(
         sys.exit(1 if problems < archive.recordings else 2)
 
 
+def absolute(names: Iterable[str], manifest: Path | None) -> list[str]:
+    """What names mean, in whichever folder they are given."""
+    from ecg_rhythm.records import remote
+
+    given = [name if remote.is_url(name) else str(Path(name).absolute()) for name in names]
+    return [*given, *([] if manifest is None else [str(manifest.absolute())])]
+
+
 def named_files(names: Iterable[str], manifest: Manifest, options: ReadOptions) -> Iterator[File]:
     """The files that names stand for, by paths that other nodes understand."""
     from ecg_rhythm.inference.blocks import listed

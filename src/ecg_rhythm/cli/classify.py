@@ -121,7 +121,7 @@ def classify(
         assert to is not None
         names, table = files or [], _manifest(manifest, options)
         made_from = [
-            names,
+            archive.absolute(names, manifest),
             loaded.coverage,
             lead,
             fs,
