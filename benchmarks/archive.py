@@ -67,7 +67,7 @@ def run(words: list[str], until: Callable[[], bool] = lambda: False) -> Used:
 
 
 def copy(source: Path, folder: Path, recordings: int) -> None:
-    """Fill a folder with so many copies, a subfolder for each round through the source."""
+    """Fill a folder with this many copies; each pass through the source has a subfolder."""
     headers = sorted(source.glob("*.hea"))
     for number in range(recordings):
         turn, header = number // len(headers), headers[number % len(headers)]

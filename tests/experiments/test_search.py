@@ -136,7 +136,7 @@ def test_a_damaged_storage_is_refused_by_name(data: Path, tmp_path: Path) -> Non
 
         says = refusal(go_on)
         assert says.startswith(f"{storage}: it cannot be read or written (")
-        assert says.endswith("); free the disk, or remove the folder to begin anew")
+        assert says.endswith("); free the disk, or remove the folder to start again")
 
 
 def test_another_space_does_not_go_on(data: Path, tmp_path: Path) -> None:

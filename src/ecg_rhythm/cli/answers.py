@@ -106,7 +106,7 @@ PAGE = 512
 
 @contextmanager
 def counting(console: Console | None, of: int, what: str = "files") -> Iterator[Callable[..., None]]:
-    """Show how many files are done, if the console is a terminal: one more, or so many more, each time."""
+    """Show how many files are done, if the console is a terminal; each call adds one, or the number given."""
     if console is None or not console.is_terminal:
         yield lambda number=1: None
         return

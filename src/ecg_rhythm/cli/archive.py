@@ -29,7 +29,7 @@ def classify_archive(
 ) -> None:
     """Classify files on the nodes of a cluster; leave with exit code 1 if some have no answer, 2 if all.
 
-    The files are listed once: an interrupted command goes on with those of its listing.
+    The files are listed once: an interrupted command resumes with the same list.
     """
     with extras.needed("cluster", "--cluster"):
         import pyarrow.parquet  # noqa: F401

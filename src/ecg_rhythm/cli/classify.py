@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -117,23 +117,18 @@ def classify(
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
     options, windows = records.ReadOptions(lead, fs, unit, not no_dates), answers.Windows(window, stride)
+
+    def made_from(first: str | list[str]) -> list[Any]:
+        """What the answers follow from."""
+        given = [first, loaded.coverage, lead, fs, unit, no_dates, window, stride, why]
+        return given + journal.of_files(model, manifest)
+
     if cluster is not None:
         assert to is not None
         names, table = files or [], _manifest(manifest, options)
-        made_from = [
-            archive.absolute(names, manifest),
-            loaded.coverage,
-            lead,
-            fs,
-            unit,
-            no_dates,
-            window,
-            stride,
-            why,
-            *journal.of_files(model, manifest),
-        ]
+        follows_from = made_from(archive.absolute(names, manifest))
         all_named = archive.named_files(names, table, options)
-        archive.classify_archive(all_named, to, cluster, made_from, loaded, windows, why)
+        archive.classify_archive(all_named, to, cluster, follows_from, loaded, windows, why)
         return
     found = records.expand(files or [])
     own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
@@ -172,21 +167,9 @@ def classify(
     ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            made_from = [
-                kind,
-                loaded.coverage,
-                lead,
-                fs,
-                unit,
-                no_dates,
-                window,
-                stride,
-                why,
-                *journal.of_files(model, manifest),
-            ]
             # What was answered before cannot be drawn.
             of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
-            with journal.journal(to, made_from, of_journal) as log:
+            with journal.journal(to, made_from(kind), of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
                 for entry in log.kept:

@@ -85,7 +85,7 @@ class WithCluster(typer.core.TyperCommand):
 
 
 HERE = "here"
-"""What stands for the address of a cluster that is started on this machine for one command."""
+"""In place of an address: a cluster of this machine, started for one command."""
 Cluster = Annotated[
     str | None,
     typer.Option(

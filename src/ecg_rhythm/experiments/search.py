@@ -176,7 +176,7 @@ def opened(search: Search) -> Iterator[optuna.Study]:
             cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
             why = str(getattr(cause, "orig", None) or cause or error).splitlines()[0]
             raise BadInput(
-                f"{storage}: it cannot be read or written ({why}); free the disk, or remove the folder to begin anew"
+                f"{storage}: it cannot be read or written ({why}); free the disk, or remove the folder to start again"
             ) from None
 
 

@@ -98,7 +98,7 @@ class Archive:
             answered = answers_apart(workers, _sources(entries, copies), windows, with_reasons)
             rows = [copies.row(source, answer) for source, answer in answered]
         if len(rows) != sum(entry["recordings"] for entry in entries):
-            raise BadInput(f"{entries[0]['file']}: it has changed since it was listed; begin anew in another folder")
+            raise BadInput(f"{entries[0]['file']}: it has changed since it was listed; start again in a new folder")
         with files.replacing(self.part(number)) as made:
             write_parquet(made, columns(workers.state.classes) | {PROBLEM: True}, rows)
         return _counts(self.part(number))
