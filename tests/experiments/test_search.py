@@ -98,7 +98,7 @@ def test_every_value_that_a_trial_tries_is_of_the_space(data: Path, tmp_path: Pa
     assert engine.most == 2
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("random", marks=pytest.mark.slow)])
 def test_a_search_in_parts_tries_what_one_in_whole_tries(sampler: str, data: Path, tmp_path: Path) -> None:
     tables = []
     for name, parts in (("whole", [14]), ("parts", [5, 14])):
@@ -172,6 +172,7 @@ def test_a_wrong_space_is_refused(space: dict[str, Any], says: str, data: Path, 
     assert says in refusal(lambda: plan_search(source, "s", [0], data, tmp_path, check=check))
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_goes_on_and_trials_leave_the_test_part_alone(data: Path, tmp_path: Path) -> None:
     logs, source = tmp_path / "logs", write_space(tmp_path / "s", epochs=2)
     words = ["search", str(source), "--trials", "3", "--folds", "1,0", "--devices", "cpu,cpu"]

@@ -22,6 +22,7 @@ def planned(jobs: Path, logs: Path) -> list[QueuedRun]:
     return enqueue(plan(jobs, check=check), logs)
 
 
+@pytest.mark.slow
 def test_lost_runs_are_tried_again_failed_ones_are_not_and_scores_are_those_of_this_machine(
     data: Path, tmp_path: Path
 ) -> None:

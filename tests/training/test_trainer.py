@@ -345,6 +345,7 @@ def test_more_processes_than_a_batch_has_recordings_are_refused(data: Path, tmp_
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path) -> None:
     config = model(training_parameters__epochs=[30])
     (tmp_path / "tiny.json").write_text(config.model_dump_json())
