@@ -171,6 +171,26 @@ def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
     return numbers.astype(np.float64)
 
 
+def part(recording: Recording, name: str, start: float, end: float) -> Recording:
+    """Take the part of a recording from `start` to `end`, in s, as a recording of its own.
+
+    Raises
+    ------
+    BadInput
+        If the recording ends before the part does.
+    """
+    first, stop = round(start * recording.fs), round(end * recording.fs)
+    if stop > recording.samples:
+        raise BadInput(f"it lasts {recording.seconds:.3f} s, so there is no {start:g} to {end:g} s in it")
+    return replace(
+        recording,
+        name=name,
+        samples=stop - first,
+        read=lambda begin, until: recording.read(first + begin, first + until),
+        start=None,
+    )
+
+
 def to_record(recording: Recording, source: str) -> Record:
     """Read all of a recording and fill its gaps.
 
