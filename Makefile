@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick coverage mutation docs outputs bench gpu model fuzz crash lint format clean
+.PHONY: demo test slow quick coverage mutation docs outputs bench gpu model fuzz crash lint format clean
 
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
-test: lint  ## Style, types, import contract, tests
+test: lint  ## Style, types, import contract, tests but for the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal
+
+slow: $(READY)  ## The slow tests, which test leaves out: clusters, queues that are killed, long pages of the documentation
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 quick: lint  ## Style, types, import contract, and the tests of what changed since main
 	$(BIN)/python -m scripts.quick
@@ -18,7 +21,7 @@ coverage: $(READY)  ## Branch coverage: of readers 95 %, of splits, store, metri
 	mkdir -p build/coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/data/test_splits.py tests/data/test_store.py tests/evaluation tests/records tests/experiments/test_folder.py tests/experiments/test_run.py
-	$(BIN)/coverage run -m pytest -q tests/training/test_trainer.py -k "more_processes or (together and CNN)"
+	$(BIN)/coverage run -m pytest -q tests/training/test_trainer.py -k "more_processes or (together and CRNN)"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report -m --fail-under 95 --include 'src/ecg_rhythm/records/*'
 	$(BIN)/coverage report -m --fail-under 100 --include '*/data/split*.py,*/data/store.py,*/data/index.py,*/data/writing.py,*/evaluation/metrics.py,*/evaluation/calibration.py,*/experiments/folder.py,*/experiments/run.py'
@@ -61,9 +64,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)  ## Put the code in shape; update the JSON Schemas
+format: $(READY)  ## Put the code in shape; update the JSON Schemas and the tables of formats
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m scripts.formats
 	$(BIN)/ecg-rhythm schema model > schemas/model.schema.json
 	$(BIN)/ecg-rhythm schema job > schemas/job.schema.json
 

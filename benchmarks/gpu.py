@@ -107,7 +107,7 @@ def main() -> None:
     if not (DATA / "store" / "store.json").exists():
         sys.exit(f"{DATA}: there is no packed challenge set; get it with `ecg-rhythm fetch`")
     steps = FEW if options.small else STEPS
-    tests = [sys.executable, "-m", "pytest", "-q", "-rs", "tests/training/test_device.py"]
+    tests = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", "slow or not slow", "tests/training/test_device.py"]
     passed = subprocess.run(tests, check=False).returncode == 0
     report: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",

@@ -81,7 +81,7 @@ def train(part: str, side: str, count: str, seed: str, device: str = "cpu") -> d
     loss_function = loss_of(model.loss_function_parameters, targets[indices], len(store.classes))
     options = model.training_parameters
     if side == "ours":
-        accelerator = accelerator_for(device, "auto", Path())
+        accelerator = accelerator_for(device, "auto")
         recordings = on_device(store, accelerator.device)
         loss_function.to(accelerator.device)
         bare = build(model, store.fs, len(store.classes))
@@ -174,7 +174,7 @@ def predict(part: str, side: str, count: str, seed: str) -> dict[str, float]:
     model, phase, store, _, indices = _setting(part)
     chosen = np.random.default_rng(int(seed)).permutation(indices)
     if side == "ours":
-        accelerator = accelerator_for("cpu", "auto", Path())
+        accelerator = accelerator_for("cpu", "auto")
         bare = build(model, store.fs, len(store.classes))
         bare.enter_phase(phase)
         batches: Iterator[Any] = _shuffled(sorted_batches(on_device(store), chosen, 32), int(seed))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import wfdb
 
+from ecg_rhythm.cli import archive as archive_command
 from ecg_rhythm.data import challenge
 from ecg_rhythm.experiments.run import train
+from ecg_rhythm.inference import archive, classify, ray_archive
+from ecg_rhythm.inference.workers import Workers
 from tests.data.test_challenge import publish as publish_release
 from tests.helpers import model, onnx_model, signals, small_store, spec
 
@@ -69,6 +74,33 @@ def _to_classify(folder: Path) -> None:
     onnx_model(folder / "tiny.onnx")
 
 
+def _to_search(folder: Path) -> None:
+    _data(folder, epochs=1)
+    space = {"model": "tiny", "split": "split_2_3_14", "space": {"training_parameters.learning_rate": [0.001]}}
+    (folder / "space.json").write_text(json.dumps(space))
+
+
+def _without_ray(folder: Path) -> None:
+    """Answer the parts of an archive in this process, two recordings each: Ray only says which is next."""
+
+    def answers_here(workers: Any, sources: Any, windows: Any, with_reasons: bool) -> Any:
+        known = list(sources)
+        return zip(known, classify.answers(workers, known, windows, with_reasons), strict=True)
+
+    def answer_missing(made: Any, classifier: Any, windows: Any, with_reasons: bool) -> Any:
+        workers = Workers(classifier)
+        return (made.answer(number, workers, windows, with_reasons) for number in made.missing())
+
+    changed: dict[Any, dict[str, Any]] = {
+        archive: {"FILES": 2, "answers_apart": answers_here},
+        ray_archive: {"answer_missing": answer_missing},
+        archive_command: {"connected": lambda address: nullcontext()},
+    }
+    for module, names in changed.items():
+        for name, value in names.items():
+            setattr(module, name, value)
+
+
 def _release(folder: Path) -> None:
     publish_release(folder / "published", n=28)
 
@@ -81,12 +113,16 @@ def _small_release(folder: Path) -> None:
         setattr(challenge, name, value)
 
 
+ON_DATA = ("--devices", "cpu", "--data", "data", "--logs", "logs")
 CLASSIFY = ("classify", "recordings", "--model", "tiny.onnx", "--to")
 COMMANDS = {
     "train": Command(("train", "tiny.json", *ON_SPLIT), _data),
-    "queue": Command(
-        ("queue", "jobs.json", "--devices", "cpu", "--data", "data", "--logs", "logs"), partial(_data, epochs=1)
+    "train --set": Command(
+        ("train", "tiny.json", "--set", "training_parameters.learning_rate=1e-3,1e-2", *ON_SPLIT),
+        partial(_data, epochs=1),
     ),
+    "queue": Command(("queue", "jobs.json", *ON_DATA), partial(_data, epochs=1)),
+    "search": Command(("search", "space.json", "--trials", "1", *ON_DATA), _to_search),
     "fetch": Command(("fetch", "--mirror", "MIRROR", "--data", "data"), _release, _small_release),
     "pack": Command(("pack", "recordings", "--labels", "labels.csv", "--data", "data"), _recordings),
     "split": Command(("split", "--folds", "3", "--ratio", "3", "--data", "data"), _data),
@@ -97,5 +133,6 @@ COMMANDS = {
     "classify --to .csv": Command((*CLASSIFY, "made.csv"), _to_classify),
     "classify --to .json": Command((*CLASSIFY, "made.json"), _to_classify),
     "classify --to .parquet": Command((*CLASSIFY, "made.parquet"), _to_classify),
+    "classify --cluster": Command((*CLASSIFY, "made", "--cluster"), _to_classify, _without_ray),
 }
 """Name -> command."""

@@ -8,13 +8,14 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -33,12 +34,15 @@ from crash.shim import Manner
 SECONDS = 300.0
 """The longest that a command may take, on a machine that has much else to do."""
 WARM = (
-    "accelerate", "filelock", "onnxruntime", "onnxscript", "pandas", "pooch", "pyarrow.parquet", "requests",
-    "safetensors.torch", "scipy.signal", "torch.onnx", "torch.export", "torch._dynamo", "wfdb", "ecg_rhythm.cli",
-    "ecg_rhythm.experiments.run", "ecg_rhythm.weights.export", "ecg_rhythm.inference.classify",
-    "ecg_rhythm.experiments.results", "ecg_rhythm.data.packing", "ecg_rhythm.data.challenge",
+    "accelerate", "filelock", "matplotlib.pyplot", "optuna.visualization.matplotlib", "sklearn.ensemble", "sqlalchemy",
+    "onnxruntime", "onnxscript", "pandas", "pooch", "pyarrow.parquet", "requests", "safetensors.torch", "scipy.signal",
+    "torch.onnx", "torch.export", "torch._dynamo", "wfdb", "ecg_rhythm.cli", "ecg_rhythm.experiments.run",
+    "ecg_rhythm.weights.export", "ecg_rhythm.inference.classify", "ecg_rhythm.experiments.results",
+    "ecg_rhythm.experiments.search", "ecg_rhythm.inference.archive", "ecg_rhythm.data.packing",
+    "ecg_rhythm.data.challenge",
 )  # fmt: skip
 """Modules that take long to import; forks have them already."""
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+")
 MANNERS = (Manner.KILL, Manner.FULL, Manner.FAULT)
 APART = {"tmp", "log", "out", "err"}
 """What a command's folder has beside what the command makes."""
@@ -224,8 +228,19 @@ def tree(folder: Path) -> Tree:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if name.split("/")[0] not in APART and path.name != "output.txt":  # of a run: one part for each attempt
-            found[name] = path.read_bytes() if path.is_file() else None
+            found[name] = _content(path) if path.is_file() else None
     return found
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; of a database, what it holds but for times: its bytes count how often it was written."""
+    if path.suffix != ".db":
+        return path.read_bytes()
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as base:
+            return TIME.sub("", "\n".join(base.iterdump())).encode()
+    except sqlite3.Error:  # it was cut off
+        return path.read_bytes()
 
 
 def differences(one: Tree, other: Tree) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import edfio
+import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +20,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from fuzzing.by_hand import BY_HAND, Leads
+
 FS = 250.0
 SECONDS = 8
 TIMES = np.arange(int(FS * SECONDS)) / FS
@@ -25,6 +29,8 @@ LEAD = np.sin(2 * np.pi * 1.3 * TIMES) ** 15 + 0.05 * np.sin(2 * np.pi * 0.3 * T
 """Something like an ECG, in mV: lead II of the files."""
 OTHER = -0.5 * LEAD + 0.1
 """Lead V1, where a file has two."""
+START = datetime(2024, 2, 29, 7, 15)
+"""When the recording began, where a file says it."""
 
 
 def as_wfdb(folder: Path) -> Path:
@@ -112,8 +118,21 @@ def as_parquet_with_dates(folder: Path) -> Path:
     return folder / "r.parquet"
 
 
+def as_parquet_of(folder: Path, leads: Leads, fs: float) -> Path:
+    """Write a Parquet table of times and leads in mV."""
+    times = np.arange(len(next(iter(leads.values())))) / fs
+    columns = {"time (s)": times} | {f"{name} (mV)": lead for name, lead in leads.items()}
+    pd.DataFrame(columns).to_parquet(folder / "r.parquet")
+    return folder / "r.parquet"
+
+
 def as_dicom(folder: Path) -> Path:
     """Write a DICOM file with one group of two channels."""
+    return as_dicom_of(folder, {"V1": OTHER, "II": LEAD}, FS)
+
+
+def as_dicom_of(folder: Path, leads: Leads, fs: float) -> Path:
+    """Write a DICOM file of leads in mV, with one group of channels."""
 
     def code(value: str, meaning: str) -> DicomSequence:
         item = Dataset()
@@ -121,19 +140,20 @@ def as_dicom(folder: Path) -> Path:
         return DicomSequence([item])
 
     channels = []
-    for name in ("Lead V1", "Lead II"):
+    for name in leads:
         channel = Dataset()
-        channel.ChannelSourceSequence = code("x", name)
+        channel.ChannelSourceSequence = code("x", f"Lead {name}")
         channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = "0.1", "1"
         channel.ChannelSensitivityUnitsSequence = code("uV", "microvolt")
         channel.ChannelBaseline, channel.WaveformBitsStored = "0", 16
         channels.append(channel)
     group = Dataset()
-    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 2, len(LEAD)
-    group.SamplingFrequency, group.WaveformOriginality = str(FS), "ORIGINAL"
+    table = np.column_stack(list(leads.values()))
+    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = table.shape
+    group.SamplingFrequency, group.WaveformOriginality = str(fs), "ORIGINAL"
     group.ChannelDefinitionSequence = DicomSequence(channels)
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
-    group.WaveformData = np.rint(np.column_stack([OTHER, LEAD]) * 10_000).astype("<i2").tobytes()
+    group.WaveformData = np.rint(table * 10_000).astype("<i2").tobytes()
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.9.1.1")
@@ -186,6 +206,46 @@ def as_lines(folder: Path) -> Path:
     return folder / "r.csv"
 
 
+def as_hdf5(folder: Path) -> Path:
+    """Write an HDF5 file of two leads in an inner group, compressed, with rate, unit and names as attributes."""
+    with h5py.File(folder / "r.h5", "w") as file:
+        group = file.create_group("recording")
+        group.attrs["sampling_rate"] = FS
+        data = group.create_dataset("ecg", data=np.column_stack([OTHER, LEAD]) * 1000, compression="gzip")
+        data.attrs["units"] = "uV"
+        group.create_dataset("leads", data=["V1", "II"])
+    return folder / "r.h5"
+
+
+def as_matlab_7(folder: Path) -> Path:
+    """Write a MATLAB 7.3 file as MATLAB does: HDF5 behind 512 bytes, arrays transposed, texts as numbers."""
+    with h5py.File(folder / "r.mat", "w", userblock_size=512) as file:
+
+        def variable(name: str, value: Any, kind: str) -> h5py.Dataset:
+            data = file.create_dataset(name, data=value)
+            data.attrs["MATLAB_class"] = np.bytes_(kind)
+            return data
+
+        variable("ecg", np.vstack([OTHER, LEAD]), "double")
+        variable("Fs", np.array([[FS]]), "double")
+        variable("units", np.array([[ord(letter)] for letter in "mV"], dtype=np.uint16), "char")
+        names = [variable(f"#refs#/{i}", np.array([[ord(letter)] for letter in name], dtype=np.uint16), "char").ref
+                 for i, name in enumerate(("V1", "II"))]  # fmt: skip
+        cells = file.create_dataset("leads", (2, 1), dtype=h5py.ref_dtype)
+        cells[:, 0] = names
+        cells.attrs["MATLAB_class"] = np.bytes_("cell")
+    with (folder / "r.mat").open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    return folder / "r.mat"
+
+
+def by_hand(name: str) -> Callable[[Path], Path]:
+    """Make a writer of a format that is written by hand: `LEAD`, and `OTHER` before it where there may be two leads."""
+    one = name in ("fitbit", "movesense", "withings")
+    leads = {"II": LEAD} if one else {"V1": OTHER, "II": LEAD}
+    return lambda folder: BY_HAND[name](folder, leads, FS, START)
+
+
 def clock(t: float) -> str:
     """The time of day, shortly before midnight at first, at `t` s."""
     minute, second = ("23:59", 55 + int(t)) if t < 5 else ("00:00", int(t) - 5)
@@ -227,6 +287,16 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "dates": as_rows("date_time,ecg (mV)\n", lambda t, v: f"2024-01-02T03:04:{t:06.3f},{v:.6f}"),
     "milliseconds": as_rows("time_ms ecg_mV\n", lambda t, v: f"{1000 * t:.0f} {v:.6f}", "r.txt"),
     "no-header": as_rows("", lambda t, v: f"{t:.3f}\t{v:.6f}", "r.tsv"),
+    "wav": lambda folder: BY_HAND["wav"](folder, {"II": LEAD / 10}, FS, START),  # in uV, which the file does not say
+    "hdf5": as_hdf5,
+    "mat-7": as_matlab_7,
+    **{
+        name: by_hand(name)
+        for name in (
+            "csv.gz", "zip", "xlsx", "atc", "ishne", "fitbit", "kardia", "movesense", "withings", "hl7", "muse",
+            "philips", "mortara", "scp", "mfer",
+        )
+    },
     "csv-short-names": as_rows("t,II (mV)\n", lambda t, v: f"{t:.3f},{v:.6f}", "r.csv"),
 }  # fmt: skip
 """Writers by name: each writes a file `r` with `LEAD` in it into a folder and gives its path."""

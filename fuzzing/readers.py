@@ -15,8 +15,10 @@ from pathlib import Path
 import atheris
 import numpy as np
 
-with atheris.instrument_imports(include=["ecg_rhythm", "edfio", "pydicom", "wfdb"]):
+with atheris.instrument_imports(include=["ecg_rhythm", "ecgdatakit", "edfio", "openpyxl", "pydicom", "wfdb"]):
+    import ecgdatakit  # noqa: F401
     import edfio  # noqa: F401
+    import openpyxl  # noqa: F401
     import pydicom  # noqa: F401
     import wfdb  # noqa: F401
 
@@ -37,16 +39,32 @@ SEPARATOR = b"\n#--- signal ---\n"
 """Between the header and the signal file of a WFDB record, which are fuzzed as one input."""
 READERS = {
     "apple": ["apple", "apple-comma"],
+    "atc": ["atc"],
     "bdf": ["bdf"],
     "csv": ["csv", "csv-semicolon", "csv-bom", "csv-utf16", "csv-lines", "physiobank", "clock-over-midnight", "dates"],
     "dicom": ["dicom"],
     "edf": ["edf"],
+    "gz": ["csv.gz"],
+    "hdf5": ["hdf5"],
+    "hl7": ["hl7"],
+    "ishne": ["ishne"],
+    "json": ["fitbit", "kardia", "movesense"],
     "mat": ["mat-4", "mat-5"],
+    "mat-7": ["mat-7"],
+    "mfer": ["mfer"],
+    "mortara": ["mortara"],
+    "muse": ["muse"],
     "npz": ["npz"],
     "parquet": ["parquet", "parquet-metadata", "parquet-dates"],
+    "philips": ["philips"],
+    "scp": ["scp"],
     "txt": ["txt-comment", "txt-latin", "milliseconds"],
-    "unnamed": ["apple", "bdf", "csv", "dicom", "edf", "mat-4", "npz", "parquet"],
+    "unnamed": ["apple", "bdf", "csv", "dicom", "edf", "mat-4", "npz", "parquet", "fitbit", "hl7", "ishne", "scp"],
+    "wav": ["wav"],
     "wfdb": ["wfdb", "wfdb-flac"],
+    "withings": ["withings"],
+    "xlsx": ["xlsx"],
+    "zip": ["zip"],
 }
 """Writers of the files that are mutated for each reader; unnamed files have no suffix that tells their format."""
 

@@ -190,6 +190,15 @@ def main() -> None:
         PAGES / "performance.md",
         {"GPU": tables.gpu_speeds(gpu), "curve": tables.curve(gpu["training"]["curve"])},
     )
+    archive = json.loads((RESULTS / "archive.json").read_text())
+    samples = (DATA / "store" / "signals.int16").stat().st_size
+    seconds = by_name[MAIN][0]["training"][MAIN]["seconds"]
+    fill(
+        PAGES / "scale.md",
+        {"archive": tables.archive(archive), "scale": tables.scale(archive, seconds, samples / len(store))},
+    )
+    together = json.loads((RESULTS / "processes.json").read_text())
+    fill(PAGES / "reproducibility.md", {"processes": tables.processes(together)})
     crash = json.loads((RESULTS / "crash.json").read_text())
     fill(ROOT / "docs" / "develop" / "tests.md", {"cut off": tables.cut_off(crash)})
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}

@@ -1,7 +1,7 @@
-"""Take the pictures of the page that the documentation shows: `python -m scripts.screenshots CHROMIUM`.
+"""Take the pictures of pages that the documentation shows: `python -m scripts.screenshots CHROMIUM`.
 
-The page runs in a real browser with the shipped model. It shows its sample strip, a day spliced from recordings of the
-challenge set in `data/`, and a file that cannot be read.
+A report compares the results in `results/`. The page of the service runs in a real browser with the shipped model. It
+shows its sample strip, a day spliced from recordings of the challenge set in `data/`, and a file that cannot be read.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 import edfio
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from ecg_rhythm.data.store import Store, open_store
+from ecg_rhythm.experiments import report
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.server import Server
 
@@ -83,7 +84,16 @@ def main() -> None:
                 page.wait_for_selector(shown, timeout=120_000)
                 time.sleep(1)  # for what is drawn after the next frame
                 page.screenshot(path=PICTURES / f"page_{kind}_{size}.png", full_page=True)
+        shoot_report(browser, Path(folder))
         browser.close()
+
+
+def shoot_report(browser: Browser, folder: Path) -> None:
+    """Take the picture of a report's first page."""
+    report.write([ROOT / "results"], folder / "report.html", DATA, ["ecg-rhythm", "report", "results"])
+    page = browser.new_page(viewport={"width": 1200, "height": 980}, color_scheme="light")
+    page.goto((folder / "report.html").as_uri())
+    page.screenshot(path=PICTURES / "report.png")
 
 
 if __name__ == "__main__":

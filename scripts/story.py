@@ -168,8 +168,8 @@ class Story:
 
 
 def copy_repository(folder: Path) -> None:
-    """Copy what a page needs of the repository: the program, its models and jobs."""
-    for name in ("src", "models", "jobs", "schemas"):
+    """Copy what a page needs of the repository: the program, its models, jobs and results."""
+    for name in ("src", "models", "jobs", "schemas", "results"):
         shutil.copytree(blocks.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(folder / "models", folder / "src" / "ecg_rhythm" / "assets" / "models")
     shutil.copytree(folder / "jobs", folder / "src" / "ecg_rhythm" / "assets" / "jobs")

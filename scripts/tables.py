@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from ecg_rhythm.evaluation import metrics
 from ecg_rhythm.evaluation.evaluate import OverFolds
 from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments.results import extent, titled
+from ecg_rhythm.inference.archive import FILES
 
 Result = tuple[dict[str, Any], Predictions]
 """Content of `result.json`, and the out-of-fold predictions."""
@@ -331,3 +333,53 @@ def cut_off(rows: Mapping[str, Mapping[str, int]]) -> str:
     whole = sum((Counter(row) for row in rows.values()), Counter[str]())
     lines = [[f"`{name}`", *(str(row.get(of, 0)) for of in columns.values())] for name, row in rows.items()]
     return table(["command", *columns], [*lines, ["all", *(str(whole[of]) for of in columns.values())]])
+
+
+def archive(measured: dict[str, Any]) -> str:
+    """What classifying an archive on Ray took, beside the plain command."""
+    rates = measured["recordings per core-second"]
+    whole = measured["archive, killed"], measured["archive, gone on"]
+    rows = [
+        ["`classify`", f"{rates['plain']:.0f}", f"{measured['plain']['megabytes']:.0f} MB", "1"],
+        [
+            "`classify --cluster`",
+            f"{rates['archive']:.0f}",
+            f"{max(one['megabytes'] for one in whole):.0f} MB",
+            f"{rates['archive'] / rates['plain']:.2f}",
+        ],
+    ]
+    columns = ["", "recordings per core-second", "memory of all processes, at most", "ratio"]
+    return f"{measured['recordings']:,} recordings:\n\n{table(columns, rows)}"
+
+
+RECORDINGS, RUNS, CORES, FOLDER = 10_000_000, 200, 64, 3.3
+"""Sizes that people ask for; MB of the folder of a finished run of `default`."""
+
+
+def scale(measured: dict[str, Any], seconds: Sequence[float], bytes_per_recording: float) -> str:
+    """What a large archive and a large study take: `seconds` of a core for each of some runs."""
+    hours = RECORDINGS / measured["recordings per core-second"]["archive"] / 3600
+    of_runs = RUNS * float(np.mean(seconds)) / 3600
+    rows = [
+        ["core-hours", f"{hours:.0f}", f"{of_runs:.0f}"],
+        [f"hours on {CORES} cores", f"{hours / CORES:.1f}", f"{of_runs / CORES:.1f}"],
+        ["read", f"{RECORDINGS * bytes_per_recording / 1e9:.0f} GB, once", "0.17 GB by each node, mapped into memory"],
+        ["written", f"{RECORDINGS * measured['bytes per answer'] / 1e9:.1f} GB", f"{RUNS * FOLDER / 1000:.1f} GB"],
+        ["units handed out", f"{math.ceil(RECORDINGS / FILES):,} parts", f"{RUNS} runs"],
+    ]
+    return table(["", f"{RECORDINGS:,} recordings", f"{RUNS} runs of `default`"], rows)
+
+
+def processes(measured: dict[str, Any]) -> str:
+    """The loss of each epoch of one process and of two, and how far apart their probabilities are."""
+    rows = [
+        [precision, str(epoch), f"{one:.5f}", f"{two:.5f}"]
+        for precision, found in measured.items()
+        for epoch, (one, two) in enumerate(zip(found["one"], found["two"], strict=True), start=1)
+    ]
+    apart = [
+        f"Probabilities of the test part ({precision}) are at most {found['apart']:.2g} apart; "
+        f"{found['same label']:.1%} of the labels are the same."
+        for precision, found in measured.items()
+    ]
+    return table(["numbers", "epoch", "loss, one process", "loss, two processes"], rows) + "\n\n" + " ".join(apart)

@@ -6,6 +6,7 @@ explanations: do explanations point at the seconds that count? A deletion test. 
 features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
 known_episodes: what do timelines of a few annotated patients look like? (experiments)
 minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)
+null_comparisons: how often does a comparison claim a difference where there is none? (score)
 timelines: which windows, changes of rhythm and rules make the best timeline? (experiments)
 
 Each is started as `python -m studies.NAME` from the repository with the packed challenge set in data/;

@@ -149,7 +149,7 @@ def seconds_of_epoch(recipe: Recipe) -> float:
     if config.distillation is not None and recipe.teacher is not None:
         teacher = networks.build(recipe.teacher, store.fs, len(store.classes))
     metadata = Metadata(config=config, phase=0, classes=store.classes, fs=store.fs)
-    accelerator = accelerator_for("cpu", "auto", LOGS)
+    accelerator = accelerator_for("cpu", "auto")
     parts = Parts(store, store.targets(), train, none, none)
     trainer = Trainer(config, parts, RunFiles(LOGS), metadata, accelerator, teacher=teacher)
     phase = max(range(len(trainer.epochs)), key=lambda k: trainer.epochs[k])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import functools
 import gc
+import importlib
 import json
 import os
 import select
@@ -21,6 +22,8 @@ from pathlib import Path
 LONGEST = 120.0
 """Seconds after which a command hangs."""
 ROOT = Path(__file__).parents[1]
+SLOW = ("ecg_rhythm.cli.classify", "ecg_rhythm.experiments.run", "matplotlib.pyplot", "pandas")
+"""Modules that commands take long to load. ONNX Runtime is not among them: a process forked after it hangs."""
 PROGRAM = """#!{python} -SE
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -100,6 +103,8 @@ def _serve(address: str) -> None:
 if __name__ == "__main__":
     from ecg_rhythm.__main__ import main
 
+    for module in SLOW:
+        importlib.import_module(module)
     gc.freeze()  # a process that collects what was loaded would copy all of it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer a caller
     _serve(sys.argv[1])

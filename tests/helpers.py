@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -78,9 +79,12 @@ LSTM = {"n_lstmneurons": 6, "n_lstmlayers": 2, "bidirectional": True}
 
 def processes(of: int, doing: str) -> set[int]:
     """Processes that a process has started and that run, with these words in their command."""
-    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(of)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    return {int(line.split()[0]) for line in lines if doing in line}
+    found = set()
+    for child in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it has ended meanwhile
+            if child.ppid() == of and doing in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def workers(of: int | None = None) -> set[int]:

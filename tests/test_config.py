@@ -55,6 +55,7 @@ def test_a_job_needs_no_more_than_model_split_and_folds() -> None:
     assert job.model_dump() == JOB | {
         "description": "",
         "log_en": False,
+        "log_mlflow": False,
         "log_test_score": False,
         "labels": None,
         "seed": 0,
@@ -101,7 +102,7 @@ def test_true_and_false_as_strings_are_booleans(path: str, written: str | bool, 
     assert getattr(getattr(config, section), key) is meant
 
 
-@pytest.mark.parametrize("key", ["log_en", "log_test_score"])
+@pytest.mark.parametrize("key", ["log_en", "log_mlflow", "log_test_score"])
 @pytest.mark.parametrize(("written", "meant"), [("True", True), ("False", False)])
 def test_true_and_false_as_strings_are_booleans_in_jobs(key: str, written: str, meant: bool) -> None:
     job: Job = parse(Job, json.dumps(JOB | {key: written}), "x")
@@ -148,7 +149,9 @@ def test_a_chance_of_another_packages_augmentation_is_from_0_to_1(value: Any) ->
 
 def test_an_unknown_key_of_a_job_is_named_with_those_allowed() -> None:
     message = fault(JobFile, json.dumps({"mine": JOB | {"folds": 5}}))
-    assert "unknown key mine.folds; allowed here: description, model, split, log_en, log_test_score, cvids" in message
+    assert (
+        "unknown key mine.folds; allowed here: description, model, split, log_en, log_mlflow, log_test_score" in message
+    )
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,17 @@ NOT_KEPT = {
     "records/formats/wfdb_header.py": "a corrected copy, in a temporary folder",
     "web/upload.py": "uploads, in a temporary folder",
     "records/reading.py": "what standard input gives, in a temporary folder",
+    "records/formats/packed.py": "what is unpacked, in a temporary folder",
+    "records/formats/excel.py": "the sheet as text, in a temporary folder",
+    "inference/archive.py": "copies of files at URLs, in a temporary folder; it makes the folder of answers",
 }
 """Modules that write what is not kept."""
 PLAIN = {
     "experiments/folder.py": "makes and empties the folder of a run, which the process has claimed",
     "experiments/local.py": "appends what a run prints",
+    "experiments/ray_engine.py": "makes the folder of a run",
+    "experiments/search.py": "makes the folder of a search",
+    "experiments/report/texts.py": "a new folder",
     "experiments/queue.py": "removes the error of an earlier attempt",
     "data/challenge.py": "a scratch folder",
     "data/splits.py": "a new folder",

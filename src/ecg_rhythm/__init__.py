@@ -92,17 +92,21 @@ def read(
     -------
     Recording
         `signal` in mV, float32, shape (n,), NaN where samples are missing; `fs` in Hz; `seconds`; `lead`; `name`;
-        `remarks` on what was assumed.
+        `remarks` on what was assumed; `start`, when it began, if the file says so.
 
     Raises
     ------
     BadInput
         If the file is missing, damaged, or of an unknown format.
     """
+    from dataclasses import replace
+
     from ecg_rhythm import records
 
     recording = records.open_recording(path, _options(lead, fs, unit))
-    return records.in_memory(recording.name, recording.signal, recording.fs, recording.lead, 1.0, recording.remarks)
+    signal = recording.signal
+    whole = records.in_memory(recording.name, signal, recording.fs, recording.lead, 1.0, recording.remarks)
+    return replace(whole, start=recording.start)
 
 
 @overload
@@ -119,6 +123,7 @@ def classify(
     shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    dates: bool = ...,
     workers: int = ...,
 ) -> Prediction | Timeline: ...
 @overload
@@ -134,6 +139,7 @@ def classify(
     shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    dates: bool = ...,
     workers: int = ...,
 ) -> Prediction | Timeline: ...
 @overload
@@ -150,6 +156,7 @@ def classify(
     shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
+    dates: bool = ...,
     workers: int = ...,
 ) -> list[Prediction | Timeline | BadInput]: ...
 def classify(
@@ -165,6 +172,7 @@ def classify(
     shortest: float = SHORTEST,
     coverage: float | None = None,
     why: bool = False,
+    dates: bool = True,
     workers: int = 1,
 ) -> Prediction | Timeline | list[Prediction | Timeline | BadInput]:
     """Classify an ECG file, several files, a recording, or samples.
@@ -193,6 +201,8 @@ def classify(
         As for `load`, unless the model is loaded already.
     why : bool
         Add to each prediction the seconds that influenced it most, `because`.
+    dates : bool
+        Whether answers have the time when a file says that its recording began, and clock times of episodes.
     workers : int
         Processes that compute at the same time, where there are many files, or a long one.
 
@@ -211,7 +221,7 @@ def classify(
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
     from ecg_rhythm.inference.workers import Workers
 
-    options, windows = _options(lead, fs, unit), answers.Windows(window, stride, join, shortest)
+    options, windows = _options(lead, fs, unit, dates), answers.Windows(window, stride, join, shortest)
     with Workers(classifier.loaded(model, coverage), workers) as pool:
         return answers.classify(pool, source, options, windows, why)
 
@@ -229,6 +239,7 @@ def classify_manifest(
     shortest: float = SHORTEST,
     coverage: float | None = None,
     why: bool = False,
+    dates: bool = True,
     workers: int = 1,
 ) -> list[Prediction | Timeline | BadInput]:
     """Classify the files of a manifest, a table that says what is known of each file.
@@ -242,7 +253,7 @@ def classify_manifest(
         One model, or several that vote.
     fs, lead, unit
         As for `classify`, where the row does not say it.
-    window, stride, join, shortest, coverage, why, workers
+    window, stride, join, shortest, coverage, why, dates, workers
         As for `classify`.
 
     Returns
@@ -269,10 +280,8 @@ def classify_manifest(
     from ecg_rhythm.inference.workers import Workers
     from ecg_rhythm.records import read_manifest
 
-    manifest, windows = (
-        read_manifest(Path(path), _options(lead, fs, unit)),
-        answers.Windows(window, stride, join, shortest),
-    )
+    manifest = read_manifest(Path(path), _options(lead, fs, unit, dates))
+    windows = answers.Windows(window, stride, join, shortest)
     if manifest.unknown:
         warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)
     with Workers(classifier.loaded(model, coverage), workers) as pool:
@@ -311,7 +320,7 @@ def stream(
     return StreamingClassifier(fs, model, window=window, stride=stride, join=join, shortest=shortest)
 
 
-def _options(lead: str | int | None, fs: float | None, unit: str | None) -> ReadOptions:
+def _options(lead: str | int | None, fs: float | None, unit: str | None, dates: bool = True) -> ReadOptions:
     from ecg_rhythm.records import ReadOptions
 
-    return ReadOptions(None if lead is None else str(lead), fs, unit)
+    return ReadOptions(None if lead is None else str(lead), fs, unit, dates)

@@ -203,7 +203,9 @@ class Job(Section):
     split: Name
     """Name of the split."""
     log_en: Flag = False
-    """Write a TensorBoard log."""
+    """Write a TensorBoard log into the run's folder."""
+    log_mlflow: Flag = False
+    """Log to MLflow: to a local store in the folder of the runs, or to what MLFLOW_TRACKING_URI names."""
     log_test_score: Flag = False
     """Also score the test fold at every validation; the score is shown, but never used to choose."""
     cvids: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(min_length=1, max_length=100_000)

@@ -1,4 +1,4 @@
-"""What the system gives a process, and how it ended one: cores, memory, signals."""
+"""What the system gives a process, and how it ended one: cores, GPUs, memory, signals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
@@ -29,6 +30,17 @@ def available_cores(own: Path = OWN, cgroups: Path = CGROUPS) -> int:
     if quota := _found(QUOTA, "cpu.max", None, own, cgroups):
         return max(min(cores, math.ceil(int(quota[1]) / max(int(quota[2]), 1))), 1)
     return cores
+
+
+def gpus() -> list[str]:
+    """NVIDIA GPUs of this machine, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
+    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]
 
 
 def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
@@ -57,9 +69,13 @@ def how_it_ended(code: int, oom_kills_before: int | None) -> str:
     """Say how a child process ended, from its exit code and the count of `oom_kills` before it started."""
     if code >= 0:
         return f"ended with exit code {code}"
+    return f"killed by signal {-code}" + ", as memory ran out" * ran_out_of_memory(code, oom_kills_before)
+
+
+def ran_out_of_memory(code: int, oom_kills_before: int | None) -> bool:
+    """Whether the system killed a child process for lack of memory, as far as exit code and count of kills tell."""
     counts = oom_kills_before, oom_kills()
-    out_of_memory = code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
-    return f"killed by signal {-code}" + ", as memory ran out" * out_of_memory
+    return code == -signal.SIGKILL and None not in counts and counts[0] != counts[1]
 
 
 def _found(

@@ -106,8 +106,8 @@ def checked_name(name: str) -> str:
     """
     try:
         return TypeAdapter(Name).validate_python(name)
-    except ValidationError:
-        raise BadInput(f"name {name!r}: {SENTENCES['string_pattern_mismatch']}; choose another") from None
+    except ValidationError as error:
+        raise BadInput(f"name {name!r}: {SENTENCES[error.errors()[0]['type']]}; choose another") from None
 
 
 def read_text(path: Path | str) -> str:

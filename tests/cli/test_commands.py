@@ -243,6 +243,8 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
         "a.zip: there is no such file",
     ),
     "no finished run": (lambda t, d: ["summarize", "--logs", t], "there is no finished run in it"),
+    "nothing to report": (lambda t, d: ["report", t, "--to", t / "r.html"], "there is no result, finished job"),
+    "nothing to watch": (lambda t, d: ["watch", t], "there is no run in it"),
     "no weights": (lambda t, d: ["classify", "a", "--model", t / "w"], "w: there is no such model"),
     "foreign weights": (
         lambda t, d: ["classify", "a", "--model", foreign_weights(t / "w.safetensors")],

@@ -33,7 +33,7 @@ def test_from_labelled_recordings_to_a_table_and_a_classification(tmp_path: Path
         "queue", tmp_path / "jobs.json", "--devices", "cpu,cpu", "--data", data, "--logs", logs, "--epochs", "1,1,1,0,0"
     )
     assert "all 2 runs are done" in said
-    assert not list(logs.rglob("tensorboard"))
+    assert not list(logs.rglob("events.out.tfevents.*"))
     assert "CRNN/demo" in ecg_rhythm("summarize", "--logs", logs)
     for words, phases in (([], [4]), (["--all-phases"], [0, 1, 2, 3, 4])):
         summary = json.loads(ecg_rhythm("summarize", "CRNN", "--logs", logs, "--json", *words))

@@ -178,14 +178,18 @@ def test_missing_files_are_refused_by_name(recordings: Path) -> None:
     assert not data.exists()
 
 
+def of_record(path: Path) -> dict[str, str]:
+    return {label.record: label.label for label in read_labels(path)}
+
+
 def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("record,label\nrecord,label\na,N\n")
-    assert read_labels(tmp_path / "l.csv") == {"record": "label", "a": "N"}
+    assert of_record(tmp_path / "l.csv") == {"record": "label", "a": "N"}
 
 
 def test_labels_may_hold_any_text(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text('r1,"AV block, 2nd degree"\nr2,Vorhofflimmern für Fälle\n', encoding="utf-8")
-    assert read_labels(tmp_path / "l.csv") == {"r1": "AV block, 2nd degree", "r2": "Vorhofflimmern für Fälle"}
+    assert of_record(tmp_path / "l.csv") == {"r1": "AV block, 2nd degree", "r2": "Vorhofflimmern für Fälle"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -214,7 +218,7 @@ def test_labels_are_read_as_people_write_them(
             writer.writerow(
                 (label, name) if row is None else [cell.format(next(filled)) if "{}" in cell else cell for cell in row]
             )
-    assert read_labels(tmp_path / "l.csv") == labels
+    assert of_record(tmp_path / "l.csv") == labels
 
 
 def test_what_was_assumed_in_packing_is_said(recordings: Path) -> None:
@@ -235,3 +239,98 @@ def test_files_without_rate_unit_or_known_lead_are_packed_as_the_user_says(tmp_p
     store = pack_folder(tmp_path / "files", tmp_path / "labels.csv", data, fs=200, options=options)
     assert (store.fs, len(store.signal(0))) == (200, 4000)
     np.testing.assert_allclose(store.signal(0), wave / 1000, atol=0.002)
+
+
+def ramp_file(folder: Path, name: str, seconds: int) -> None:
+    """A recording whose sample in mV says where it is: 1 mV after 100 s; at 200 Hz."""
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / f"{name}.npz", ecg=np.arange(200 * seconds) / 20_000, fs=200)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_parts_of_recordings_become_recordings_that_stay_together(tmp_path: Path, delimiter: str) -> None:
+    for name in ("day", "strip"):
+        ramp_file(tmp_path / "files", name, 60)
+    comma = "," if delimiter == ";" else "."
+    lines = ["record start_s end_s label", f"day.npz 2{comma}5 12{comma}5 N", "day 20 30 A", "strip   N"]
+    (tmp_path / "l.csv").write_text("\n".join(lines).replace(" ", delimiter))
+    store = pack_folder(tmp_path / "files", tmp_path / "l.csv", tmp_path / "data", fs=200)
+    assert list(store.names) == ["day_2.5-12.5", "day_20-30", "strip"]
+    assert store.labels_of() == ["N", "A", "N"]
+    assert store.lengths.tolist() == [2000, 2000, 12000]
+    np.testing.assert_allclose(store.signal(0), np.arange(500, 2500) / 20_000, atol=0.0006)
+    np.testing.assert_allclose(store.signal(1), np.arange(4000, 6000) / 20_000, atol=0.0006)
+    assert store.groups() == open_store(tmp_path / "data").groups() == [[1, 2]]
+    store.check_all()
+
+
+def test_recordings_of_a_patient_are_a_group_and_other_columns_are_named(tmp_path: Path) -> None:
+    for name in "abcd":
+        ramp_file(tmp_path / "files", name, 5)
+    lines = ["file,rhythm,Patient ID,age", "a,N,p1,50", "b,A,p2,60", "c,A,p1,50", "d,N,,70"]
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    said: list[str] = []
+    store = pack_folder(tmp_path / "files", tmp_path / "l.csv", tmp_path / "data", report=said.append)
+    assert store.groups() == [[1, 3]]
+    assert said[0] == f"{tmp_path / 'l.csv'}: passed over its columns 'age'"
+    with (tmp_path / "data" / "store" / "records.csv").open() as table:
+        assert [row["group"] for row in csv.DictReader(table)] == ["p1", "p2", "p1", "d"]
+
+
+def test_a_set_without_groups_has_no_column_of_them(recordings: Path) -> None:
+    store = pack(recordings, "record,start_s,end_s,label\na,,,N\nb,1,3,A\nc,,,N\n")
+    assert store.groups() == []
+    assert "group" not in (store.folder / "records.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["a,0,2,N", "a,1,3,A", "b,,,N", "c,,,N"], "lines 2 and 3 label the same part of record a; correct one"),
+        (["a,0,2,N", "b,,,N", "c,,,N", "a,,,A"], "lines 2 and 5 label the same part of record a; correct one"),
+        (["a,,,N", "a,,,A", "b,,,N", "c,,,N"], "line 3: record a is listed twice; remove one of the lines"),
+        (["a,1,,N", "b,,,A", "c,,,N"], "line 2: '1' to '' is no part of a recording; give its start and end in s, or"),
+        (["a,2,1,N", "b,,,A", "c,,,N"], "line 2: '2' to '1' is no part of a recording"),
+        (["a,-1,1,N", "b,,,A", "c,,,N"], "line 2: '-1' to '1' is no part of a recording"),
+        (["a,0,inf,N", "b,,,A", "c,,,N"], "line 2: '0' to 'inf' is no part of a recording"),
+        (["a,nan,1,N", "b,,,A", "c,,,N"], "line 2: 'nan' to '1' is no part of a recording"),
+        (
+            ["a,1,5,N", "b,,,A", "c,,,N"],
+            "line 2: a: it lasts 4.000 s, so there is no 1 to 5 s in it; correct this line",
+        ),
+        (["a,1,1.5,N", "b,,,A", "c,,,N"], "a_1-1.5: 0.5 s is too short; give at least 1 s"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(recordings: Path, lines: list[str], says: str) -> None:
+    assert says in refusal(lambda: pack(recordings, "\n".join(["record,start_s,end_s,label", *lines])))
+    assert left_behind(recordings) == []
+
+
+def test_tables_of_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "a_1-3", "b"):
+        ramp_file(tmp_path / "files", name, 5)
+
+    def packed(text: str) -> None:
+        (tmp_path / "l.csv").write_text(text)
+        pack_folder(tmp_path / "files", tmp_path / "l.csv", tmp_path / "data")
+
+    assert "l.csv: it has a column of starts or of ends alone; give both, in s, or none" in refusal(
+        lambda: packed("record,start_s,label\na,1,N\nb,1,A\n")
+    )
+    assert "there is a recording a_1-3, and a part of another one has this name; rename it" in refusal(
+        lambda: packed("record,start_s,end_s,label\na,1,3,N\na_1-3,,,A\nb,,,N\n")
+    )
+    assert "line 3: record a is of two groups; correct one of the lines" in refusal(
+        lambda: packed("record,start,end,label,patient\na,0,2,N,p1\na,3,5,N,p2\na_1-3,,,A,\nb,,,N,\n")
+    )
+
+
+def test_a_part_of_a_long_recording_is_read_alone(tmp_path: Path) -> None:
+    """Gaps elsewhere do not matter to it."""
+    (tmp_path / "files").mkdir()
+    signal = np.full(20_000, np.nan)
+    signal[8000:12_000] = np.sin(np.arange(4000) / 9)
+    np.savez(tmp_path / "files" / "r.npz", ecg=signal, fs=200)
+    (tmp_path / "l.csv").write_text("record,start_s,end_s,label\nr,40,50,N\nr,50,60,A\n")
+    store = pack_folder(tmp_path / "files", tmp_path / "l.csv", tmp_path / "data", fs=200)
+    assert store.lengths.tolist() == [2000, 2000]

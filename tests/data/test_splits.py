@@ -20,6 +20,7 @@ from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
 from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.data.writing import write_store
+from ecg_rhythm.errors import BadInput
 from tests.helpers import refusal
 
 CLASSES = ["N", "A", "~"]
@@ -134,6 +135,61 @@ def test_a_rule_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     of_store = make_for_store(store, folds=2, ratio=3, rule="first_come", keep_together=True)
     assert of_store.name == of_store.properties["name"] == "split_2_3_14_first_come_together"
     assert all(len({1, 15, 30} & set(part)) in (0, 3) for part in parts_of(of_store))
+
+
+@given(seed=st.integers(0, 2**31), folds=st.integers(2, 4), per_patient=st.integers(1, 4), copies=st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_groups_of_a_data_set_stay_together(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, folds: int, per_patient: int, copies: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    names = [f"r{i:03}" for i in range(60 * per_patient)]
+    groups = {name: f"p{number}" for name, number in zip(names, rng.permutation(len(names)) % 60, strict=True)}
+    labels = {name: CLASSES[i] for name, i in zip(names, rng.choice(3, len(names), p=[0.6, 0.2, 0.2]), strict=True)}
+    signals = [np.full(3, min(i, 3 * (i // 2)) / 1000, dtype=np.float32) for i in range(len(names))]  # some are copies
+    store = write_store(
+        tmp_path_factory.mktemp("set") / "data",
+        zip(names, signals, strict=True),
+        fs=100,
+        classes=CLASSES,
+        labels={"v1": labels},
+        default_labels="v1",
+        origin="test",
+        groups=groups,
+    )
+    assert {len(group) for group in store.groups()} <= {per_patient}
+    try:
+        split = make_for_store(store, folds=folds, ratio=3, keep_together=copies)
+    except BadInput as error:
+        assert "that do not stay together" in str(error) or "stay together; use fewer" in str(error)
+        return
+    check_split(split, len(store))
+    kept = store.groups() + (store.duplicates() if copies else [])
+    for part in parts_of(split):
+        assert all(len(set(group) & set(part)) in (0, len(group)) for group in kept)
+    for fold in split.folds:
+        assert {store.labels_of()[number - 1] for number in fold.test} == set(CLASSES)
+
+
+def test_a_class_that_is_never_alone_may_still_be_divided(tmp_path: Path) -> None:
+    """Each patient has recordings of both classes: what counts is how many have a class, not how many begin with it."""
+    names = [f"p{i:02}{letter}" for i in range(12) for letter in "ab"]
+    store = write_store(
+        tmp_path / "data",
+        ((name, np.ones(3, dtype=np.float32)) for name in names),
+        fs=100,
+        classes=["A", "N"],
+        labels={"v1": {name: "N" if name[-1] == "a" else "A" for name in names}},
+        default_labels="v1",
+        origin="test",
+        groups={name: name[:-1] for name in names},
+    )
+    split = make_for_store(store, folds=3, ratio=3)
+    assert [len(fold.test) for fold in split.folds] == [8, 8, 8]
+    message = refusal(lambda: make_for_store(store, folds=13, ratio=3))
+    assert message == (
+        "class A has 12 recordings that do not stay together, too few for this split; it needs at least 13"
+    )
 
 
 def test_a_rule_that_leaves_a_part_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

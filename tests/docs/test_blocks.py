@@ -12,7 +12,13 @@ from scripts import blocks, examples
 from scripts.story import Story
 from tests.commands import program
 
-PAGES = [page for page in blocks.pages() if blocks.blocks_of(page)]
+SLOW = {"CONTRIBUTING", "archives", "large-networks", "own-architecture", "own-data", "own-package", "queue", "search"}
+"""Pages that train networks."""
+PAGES = [
+    pytest.param(page, marks=pytest.mark.slow if page.stem in SLOW else (), id=str(page.relative_to(blocks.ROOT)))
+    for page in blocks.pages()
+    if blocks.blocks_of(page)
+]
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +28,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(blocks.ROOT)))
+@pytest.mark.parametrize("page", PAGES)
 def test_blocks_run_and_print_what_the_page_says(page: Path, recordings: Path, tmp_path: Path) -> None:
     shutil.copytree(recordings, tmp_path, dirs_exist_ok=True)
     with Story(page, tmp_path) as story:

@@ -56,18 +56,21 @@ def address(built: Path) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_every_page_of_the_documentation_is_in_the_navigation(built: Path) -> None:
     listed = set(re.findall(r'"([\w/-]+)\.md"', (site.ROOT / "zensical.toml").read_text(encoding="utf-8")))
     pages = {str(page.relative_to(site.PAGES).with_suffix("")) for page in site.PAGES.glob("**/*.md")}
     assert pages == listed
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_its_cells_give(built: Path) -> None:
     page = (built / "notebooks" / "tour.html").read_text(encoding="utf-8")
     assert page.count("<svg") > 1, "a strip and a timeline"
     assert len(list((built / "notebooks").glob("**/*.png"))) == 2, "the explanation and the probabilities"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 def test_pages_load_nothing_from_other_hosts_and_fit_a_phone(built: Path, address: str) -> None:
     strange: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_memory_ran_out_if_the_system_counted_such_a_death(tmp_path: Path, monke
         ("kill -15 $$", [0, 1], "killed by signal 15"),
     ):
         process(tmp_path, monkeypatch, script)
-        counted = iter(counts).__next__
+        counted = chain(counts, repeat(counts[-1])).__next__
         for module in (local, machine):
             monkeypatch.setattr(module, "oom_kills", counted)
         run = only_run(tmp_path)

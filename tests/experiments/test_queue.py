@@ -23,9 +23,9 @@ from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import plan
-from ecg_rhythm.experiments.local import LocalEngine, environment_of, gpus, parse_devices
+from ecg_rhythm.experiments.local import LocalEngine, environment_of, parse_devices
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
-from ecg_rhythm.machine import available_cores
+from ecg_rhythm.machine import available_cores, gpus
 from ecg_rhythm.networks.registry import check
 from ecg_rhythm.training.progress import Progress, write_progress
 from tests.helpers import model, processes
@@ -121,6 +121,7 @@ def test_a_relative_job_file_finds_the_same_model(tmp_path: Path, monkeypatch: p
         assert find_model("CNN_demo", spelling) == tmp_path / "models" / "CNN_demo.json"
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=40, folds=[0])
     cut, whole = tmp_path / "cut", tmp_path / "whole"
@@ -172,6 +173,7 @@ def test_runs_end_with_the_queue_that_started_them(
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=6, folds=[0])
     both = [subprocess.Popen(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL) for _ in range(2)]
@@ -182,6 +184,7 @@ def test_two_queues_on_the_same_logs_do_no_run_twice(data: Path, tmp_path: Path)
         assert len(epochs) == 1
 
 
+@pytest.mark.slow
 def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=6, folds=[0])
     subprocess.run(command(jobs, data, tmp_path), stdout=subprocess.DEVNULL, check=True)

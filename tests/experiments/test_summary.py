@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ecg_rhythm.cli.results import print_summaries
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import significance
 from ecg_rhythm.evaluation.metrics import scores_for_file
 from ecg_rhythm.experiments import summary
 from tests.helpers import model
@@ -72,6 +73,19 @@ def test_ranking_pairs_differences_by_fold(tmp_path: Path) -> None:
     assert ranked[1][1] is not None
     assert ranked[1][1].mean == pytest.approx(mean(differences))
     assert ranked[1][1].sd == pytest.approx(stdev(differences))
+
+
+def test_p_values_of_the_ranking_are_corrected_for_all_its_pairs(tmp_path: Path) -> None:
+    for job, predicted in {"a": [GOOD, FAIR, GOOD], "b": [FAIR, POOR, FAIR], "c": [POOR, POOR, FAIR]}.items():
+        for k, p in enumerate(predicted):
+            finished(tmp_path, job, k, p)
+    found, _ = summary.summarize(tmp_path)
+    (ranked,) = summary.rankings(found)
+    by_job = {c.job: c for c in found}
+    raw = [by_job[x].difference(by_job[y]) for x, y in (("b", "a"), ("c", "a"), ("c", "b"))]
+    expected = significance.holm([pair.p if pair else None for pair in raw])
+    assert [d.p for _, d in ranked[1:] if d] == expected[:2]
+    assert "Nadeau and Bengio 2003" in shown(found)
 
 
 def test_jobs_of_different_folds_are_said_to_be_so(tmp_path: Path) -> None:

@@ -6,16 +6,20 @@ import json
 import os
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pydicom
 import pytest
@@ -27,7 +31,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, read, reading
 from ecg_rhythm.records.formats.matlab import FIELDS
 from ecg_rhythm.records.leads import LONGEST_NAME
-from fuzzing.inputs import LEAD, TIMES, as_dicom, as_edf, as_segments, as_wfdb
+from fuzzing.inputs import LEAD, TIMES, WRITERS, as_dicom, as_edf, as_segments, as_wfdb
 from tests.helpers import refusal
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices as files")
@@ -105,6 +109,52 @@ def many_channels(folder: Path, n: int) -> Path:
     return path
 
 
+def many_members(folder: Path, n: int) -> Path:
+    with zipfile.ZipFile(folder / "r.zip", "w") as archive:
+        archive.writestr("r.csv", f"time,ecg (mV)\n{ROWS}\n")
+        for i in range(n // 40):
+            archive.writestr(f"{i}.json", "{}")
+    return folder / "r.zip"
+
+
+def wide_sheet(folder: Path, n: int) -> Path:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    for i in range(n // 50):
+        sheet.append([i % 7 / 10] * 10)
+    book.save(folder / "r.xlsx")
+    return folder / "r.xlsx"
+
+
+def many_objects(folder: Path, n: int) -> Path:
+    with h5py.File(folder / "r.h5", "w") as file:
+        file.create_dataset("ecg", data=LEAD)
+        file.attrs["fs"] = 250.0
+        for i in range(n // 200):
+            group = file.create_group(f"{i}")
+            group.create_dataset("a", data=np.zeros(1))
+            group["again"] = file  # a circle
+    return folder / "r.h5"
+
+
+def many_blocks(folder: Path, n: int) -> Path:
+    path = WRITERS["atc"](folder)
+    empty = b"note" + bytes(4)
+    path.write_bytes(path.read_bytes() + (empty + struct.pack("<I", sum(empty))) * (n // 10))
+    return path
+
+
+def xml(make: Callable[[int], str], writer: str = "hl7") -> Callable[[Path, int], Path]:
+    def write(folder: Path, n: int) -> Path:
+        path = WRITERS[writer](folder)
+        content = path.read_text()
+        at = content.rindex("</")
+        path.write_text(content[:at] + make(n) + content[at:])
+        return path
+
+    return write
+
+
 WIDE: dict[str, Callable[[Path, int], Path]] = {
     "name-of-spaces": text(lambda n: f"time,I ({' ' * n}x\n{ROWS}\n"),
     "name-of-brackets": text(lambda n: f"time,I{'[(' * (n // 2)}\n{ROWS}\n"),
@@ -123,6 +173,33 @@ WIDE: dict[str, Callable[[Path, int], Path]] = {
     "line-of-digits": text(lambda n: f"ecg\n{NUMBERS}\n{'1' * n}x\n{NUMBERS}"),
     "clocks": text(lambda n: "\n".join(f"10:00:{i % 60:02d}{' ' * (n // 100)}0.{i % 7}" for i in range(100))),
     "npz": npz,
+    "zip": many_members,
+    "xlsx": wide_sheet,
+    "hdf5": many_objects,
+    "atc": many_blocks,
+    "json-objects": text(
+        lambda n: json.dumps({"ecg": LEAD.tolist(), "a": [{"b": i} for i in range(n // 4)]}), "r.json"
+    ),
+    "json-packets": text(
+        lambda n: json.dumps({"data": [{"ecg": {"Samples": [1], "Timestamp": i}} for i in range(n // 10)]}), "r.json"
+    ),
+    "json-deep": text(lambda n: '{"ecg":' + '{"a":' * (n // 5), "r.json"),
+    "withings": text(lambda n: "frequency,signal\n" + '250,"[1,2,3]"\n' * (n // 10)),
+    "hl7-deep": xml(lambda n: "<a>" * (n // 7) + "</a>" * (n // 7)),
+    "hl7-leads": xml(
+        lambda n: "<component><series><code code='x'/></series></component>" * (n // 60),
+    ),
+    "hl7-annotations": xml(
+        lambda n: (
+            "<subjectOf><annotationSet>"
+            + "<component><annotation>" * (n // 50)
+            + "</annotation></component>" * (n // 50)
+            + "</annotationSet></subjectOf>"
+        )
+    ),
+    "muse": xml(lambda n: "<Waveform><LeadData/></Waveform>" * (n // 30), "muse"),
+    "philips": xml(lambda n: "<interpretation/>" * (n // 17), "philips"),
+    "mortara": xml(lambda n: "<CHANNEL NAME='I' DATA='AAAA' SAMPLE_FREQ='250'/>" * (n // 50), "mortara"),
     "mat-4": many_arrays("4"),
     "mat-5": many_arrays("5"),
     "mat-fields": many_fields,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import random
 import re
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import edfio
+import h5py
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pydicom
 import pytest
@@ -23,11 +27,14 @@ from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, read
 from ecg_rhythm.records.personal import is_personal
+from fuzzing.by_hand import BY_HAND, WHO
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
 from tests.commands import run
 
 NAME, NUMBER, BORN = "Zyxwvut Qponmlk", "ZQ7654321", "1931-07-29"
 SECRETS = re.compile("zyxwvut|qponmlk|7654321|1931.?07|29.?jul|07.29|29.07", re.IGNORECASE)
+RECORDED = datetime(2024, 3, 11, 16, 5)
+"""Has no digits like those of the date of birth."""
 SAMPLES = "\n".join(f"{value:.4f}" for value in LEAD)
 ROWS = "\n".join(f"{t:.3f},{value:.4f}" for t, value in zip(TIMES, LEAD, strict=True))
 SPACED = "\n".join(f"{t:.3f} {value:.4f} 1{i % 7}" for i, (t, value) in enumerate(zip(TIMES, LEAD, strict=True)))
@@ -101,7 +108,72 @@ def text(*header: str, rows: str = SAMPLES) -> Callable[[Path], Path]:
     return write
 
 
+def by_hand(name: str) -> Callable[[Path], Path]:
+    """A writer of a file by hand that says who was recorded."""
+
+    def write(folder: Path) -> Path:
+        before = dict(WHO)
+        WHO.update(name=NAME, id=NUMBER, born=BORN.replace("-", ""))
+        try:
+            return BY_HAND[name](folder, {"I": LEAD}, FS, RECORDED)
+        finally:
+            WHO.update(before)
+
+    return write
+
+
+def hdf5(folder: Path) -> Path:
+    with h5py.File(folder / "r.h5", "w") as file:
+        file.attrs.update({"patient": NAME, "birthdate": BORN, "fs": FS, "unit": "mV"})
+        file.create_dataset("ecg", data=LEAD).attrs["id"] = NUMBER
+        file.create_dataset("name", data=NAME)
+        file.create_dataset("notes", data=[NAME, BORN])
+    return folder / "r.h5"
+
+
+def json_of_a_person(folder: Path) -> Path:
+    content = {"name": NAME, "id": NUMBER, "born": BORN, "ecg": LEAD.tolist(), "fs": FS, "unit": "mV"}
+    (folder / "r.json").write_text(json.dumps(content))
+    return folder / "r.json"
+
+
+def sheet(folder: Path) -> Path:
+    book = openpyxl.Workbook()
+    book.active.title = NAME
+    for row in (["Patient", NAME], ["Date of Birth", BORN], ["ID", NUMBER], ["fs", "250"], ["ecg (mV)"]):
+        book.active.append(row)
+    for value in LEAD.tolist():
+        book.active.append([value])
+    book.create_sheet(f"{NAME} 2").append([NUMBER])
+    book.save(folder / "r.xlsx")
+    return folder / "r.xlsx"
+
+
+def packed(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "r.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(dicom_of_odd_values(folder), f"{NAME} {BORN}/{NUMBER}.dcm")
+    return folder / "r.zip"
+
+
+def in_utf_16(folder: Path) -> Path:
+    path = by_hand("philips")(folder)
+    path.write_text(path.read_text().replace("UTF-8", "UTF-16"), encoding="utf-16")
+    return path
+
+
 WRITERS = {
+    "philips-utf-16": in_utf_16,
+    **{
+        name: by_hand(name)
+        for name in (
+            "atc", "ishne", "fitbit", "kardia", "withings", "hl7", "muse", "philips", "mortara", "scp", "mfer", "zip",
+            "csv.gz", "wav",
+        )
+    },
+    "hdf5": hdf5,
+    "json-of-a-person": json_of_a_person,
+    "xlsx": sheet,
+    "zip-dicom": packed,
     "edf": edf,
     "bdf": bdf,
     "dicom": dicom,
@@ -132,7 +204,7 @@ def everything_said(path: Path, options: ReadOptions = ReadOptions()) -> str:  #
         record = read(path, options)
     except BadInput as error:
         return str(error)
-    return f"{record.name} {record.lead} {record.remarks}"
+    return f"{record.name} {record.lead} {record.remarks} {record.start}"
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -184,7 +256,7 @@ def test_no_picture_says_who_was_recorded(tmp_path: Path, name: str, meter: Clas
     with suppress(BadInput):
         picture = plots.as_html(classify(path, model=meter))  # as SVG, which keeps its words as text
         words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", picture))
-        assert path.stem in words
+        assert path.name.partition(".")[0] in words
         assert not SECRETS.search(words)
 
 

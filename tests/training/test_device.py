@@ -76,7 +76,7 @@ def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
     train, valid, test = (part - 1 for part in (fold.train, fold.valid, fold.test))
     metadata = Metadata(config=config, phase=0, classes=store.classes, fs=store.fs)
     parts = Parts(store, store.targets(), train, valid, test)
-    return Trainer(config, parts, RunFiles(folder), metadata, accelerator_for(DEVICE, "auto", folder))
+    return Trainer(config, parts, RunFiles(folder), metadata, accelerator_for(DEVICE, "auto"))
 
 
 @pytest.mark.parametrize("name", ["CNN", "CRNN", "ResGRU"])
@@ -111,6 +111,7 @@ def command(folder: Path, data: Path, logs: Path) -> list[str]:
     return [sys.executable, "-m", "ecg_rhythm", *words, "--logs", str(logs)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(data: Path, tmp_path: Path) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -150,7 +150,7 @@ def test_a_run_leaves_all_that_it_promises(data: Path, tmp_path: Path) -> None:
     rows = hotlog(folder)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(row["test_score"] and row["valid_score"] for row in rows)
-    logged = EventAccumulator(str(folder / "tensorboard")).Reload()
+    logged = EventAccumulator(str(folder)).Reload()
     names = {f"{part}/{metric}" for part in ("valid", "test") for metric in ("loss", *score([], [], "AN~"))}
     assert "valid/F1 A" in names
     assert set(logged.Tags()["scalars"]) == names | {"loss", "learning_rate", "seconds"}
@@ -345,6 +345,7 @@ def test_more_processes_than_a_batch_has_recordings_are_refused(data: Path, tmp_
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path) -> None:
     config = model(training_parameters__epochs=[30])
     (tmp_path / "tiny.json").write_text(config.model_dump_json())
@@ -365,6 +366,22 @@ def test_a_killed_process_goes_on_with_the_same_bits(data: Path, tmp_path: Path)
         assert commands.run(*command[3:], logs, env=environment).returncode == 0
     final = Path("CNN", "tiny_single", "fold0", "phase0.safetensors")
     assert same_weights(cut / final, whole / final)
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(data: Path, tmp_path: Path) -> None:
+    run = spec(model(training_parameters__epochs=[6]))
+    with pytest.raises(Interrupted):
+        train(run, data, tmp_path / "cut", device="cpu", report=interrupt_at(0.6))
+    tomorrow = time.time() + 86400
+    for path in (tmp_path / "cut").rglob("*"):
+        os.utime(path, (tomorrow, tomorrow))
+    for logs in ("cut", "whole"):
+        train(run, data, tmp_path / logs, device="cpu")
+    cut, whole = (Run(run.folder(tmp_path / logs)) for logs in ("cut", "whole"))
+    assert same_weights(cut.last_weights, whole.last_weights)
+    steps: list[Progress] = []
+    train(run, data, tmp_path / "cut", device="cpu", report=steps.append)
+    assert steps == [], "done is done"
 
 
 def test_a_finished_run_is_not_done_again(data: Path, tmp_path: Path) -> None:
@@ -556,7 +573,10 @@ def test_the_originals_own_model_files_run(challenge_files: Path, data: Path, tm
         assert len(scores["phases"]) == phases
 
 
-@pytest.mark.parametrize("architecture", ["CNN", "CRNN", "ResGRU"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("CNN", "ResGRU")]
+
+
+@pytest.mark.parametrize("architecture", ["CRNN", *SLOW])
 def test_processes_that_train_together_give_what_one_gives(data: Path, tmp_path: Path, architecture: str) -> None:
     options: dict[str, Any] = {
         **{"CNN": FAST, "CRNN": {}, "ResGRU": OURS}[architecture],

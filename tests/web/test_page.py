@@ -195,7 +195,7 @@ def test_results_can_be_downloaded(page: Page, kind: str) -> None:
     assert download.value.suggested_filename == f"sample.{kind}"
     beginnings = {
         "json": b"{",
-        "csv": b"record,lead,fs,seconds,missing,label,p(N),p(A),p(~),",
+        "csv": b"record,lead,fs,seconds,missing,start_time,label,p(N),p(A),p(~),",
         "png": b"\x89PNG",
         "pdf": b"%PDF",
     }

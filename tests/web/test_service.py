@@ -25,6 +25,8 @@ from ecg_rhythm.inference.plots import SHADE
 from ecg_rhythm.web import openapi
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
+from fuzzing.by_hand import BY_HAND
+from fuzzing.inputs import FS, LEAD, START
 from tests.helpers import onnx_model, predict, refusal
 from tests.records import test_privacy
 from tests.web.clients import client_of
@@ -58,6 +60,24 @@ def test_a_file_and_its_samples_get_the_classifiers_answer(client: TestClient, m
         answer = response.json()
         assert (answer["record"], answer["label"], answer["kind"]) == (name, expected.label, "prediction")
         assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_the_service_reads_every_format_of_a_single_file(client: TestClient, tmp_path: Path) -> None:
+    """By its content, as clients need not give a name."""
+    for name, write in BY_HAND.items():
+        (tmp_path / name).mkdir()
+        path = write(tmp_path / name, {"I": LEAD}, FS, START)
+        if path.suffix != ".hea":
+            response = client.post("/api/classify?unit=mV&fs=250", content=path.read_bytes(), headers=FILE)
+            assert response.status_code == 200, (name, response.text)
+            assert response.json()["seconds"] == 8
+
+
+def test_dates_are_given_unless_they_are_not_wanted(client: TestClient, tmp_path: Path) -> None:
+    content = BY_HAND["ishne"](tmp_path, {"I": LEAD}, FS, START).read_bytes()
+    for query, start in (("", START.isoformat()), ("?dates=false", None)):
+        answer = client.post(f"/api/classify{query}", content=content, headers=FILE).json()
+        assert answer["start_time"] == start
 
 
 def wfdb_files(folder: Path, text: str | None = None) -> list[tuple[str, tuple[str, bytes]]]:

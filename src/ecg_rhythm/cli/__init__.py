@@ -9,7 +9,7 @@ from importlib import import_module
 from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import app, complain, err
 
-VERBS = ("data", "train", "results", "episodes", "classify", "serve", "export", "demo")
+VERBS = ("data", "train", "search", "watch", "results", "episodes", "classify", "serve", "export", "demo")
 """Modules with verbs, in the order in which --help lists these."""
 
 for _module in VERBS:
@@ -19,7 +19,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
 _RUNS = "; the same command resumes the runs that have begun, unless --restart is given"
-RESUMED = dict.fromkeys(("train", "queue", "evaluate"), _RUNS) | {"classify": "; with --to, the same command goes on"}
+RESUMED = dict.fromkeys(("train", "queue", "search", "evaluate"), _RUNS) | {
+    "classify": "; with --to, the same command goes on"
+}
 """Verbs that go on after an interruption, and what is said of it."""
 
 EXTRAS = dict.fromkeys(("torch", "accelerate", "onnx", "onnxscript", "safetensors", "tensorboard"), "train") | {

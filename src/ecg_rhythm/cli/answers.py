@@ -75,13 +75,9 @@ def write_answers(path: Path, kind: str, classes: list[str], contents: Iterable[
 
 
 def _write_parquet(path: Path, classes: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    import pyarrow
-    from pyarrow import parquet
+    from ecg_rhythm.inference.tables import columns, write_parquet
 
-    from ecg_rhythm.inference.tables import columns
-
-    kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns(classes).items()]
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), path)
+    write_parquet(path, columns(classes), rows)
 
 
 def _write_json(file: TextIO, contents: Iterable[dict[str, Any]]) -> None:
@@ -109,15 +105,20 @@ PAGE = 512
 
 
 @contextmanager
-def counting(console: Console | None, files: int) -> Iterator[Callable[[], None]]:
-    """Show how many files are done, if the console is a terminal."""
+def counting(console: Console | None, of: int, what: str = "files") -> Iterator[Callable[..., None]]:
+    """Show how many files are done, if the console is a terminal; each call adds one, or the number given."""
     if console is None or not console.is_terminal:
-        yield lambda: None
+        yield lambda number=1: None
         return
-    columns = SpinnerColumn(), BarColumn(), TextColumn("{task.completed} of {task.total} files"), TimeElapsedColumn()
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} {task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=files)
-        yield lambda: bar.advance(task)
+        task = bar.add_task(what, total=of)
+        yield lambda number=1: bar.advance(task, number)
 
 
 def print_answers(out: Console, answers: Iterator[tuple[Path, Prediction | Timeline]]) -> None:
@@ -173,15 +174,18 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
     """When the longest episodes of a recording begin and end."""
     longest = sorted(sorted(episodes, key=lambda episode: -episode.seconds)[:EPISODES], key=lambda e: e.start)
     which = "" if len(longest) == len(episodes) else f" (the {EPISODES} longest of {len(episodes)}; --json has all)"
+    clock = ["from", "to"] if any(e.start_time for e in longest) else []
     table = new_table(
         "start",
         "end",
         "duration",
         f"p({label})",
+        *clock,
         title=escape(f"{record}: episodes of {FIBRILLATION}{which}"),
     )
     for e in longest:
-        table.add_row(*(duration(seconds) for seconds in (e.start, e.end, e.seconds)), f"{e.probability:.2f}")
+        lengths = (duration(seconds) for seconds in (e.start, e.end, e.seconds))
+        table.add_row(*lengths, f"{e.probability:.2f}", *([e.start_time or "", e.end_time or ""] if clock else []))
     return table
 
 

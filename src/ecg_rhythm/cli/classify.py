@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,14 +24,14 @@ from ecg_rhythm.cli.answers import (
     print_json,
     write_answers,
 )
-from ecg_rhythm.cli.console import USE, Workers, app, complain, err, hertz, note, out
+from ecg_rhythm.cli.console import USE, Cluster, WithCluster, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 
 if TYPE_CHECKING:
     from ecg_rhythm.inference.answers import Timeline
     from ecg_rhythm.inference.blocks import File
-    from ecg_rhythm.records import Recording
+    from ecg_rhythm.records import Manifest, ReadOptions, Recording
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
@@ -39,7 +39,7 @@ KINDS = 8
 """Suffixes of passed over files that are listed."""
 
 
-@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE)
+@app.command(short_help="Classify ECG recordings.", rich_help_panel=USE, cls=WithCluster)
 def classify(
     files: Annotated[
         list[str] | None, typer.Argument(help="ECG files, folders, patterns such as '*.edf', or - for standard input.")
@@ -88,6 +88,9 @@ def classify(
         float, typer.Option(min=0, help="An episode of atrial fibrillation that is shorter than so many s is none.")
     ] = SHORTEST,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
+    no_dates: Annotated[
+        bool, typer.Option("--no-dates", help="Leave out when recordings began, and clock times of episodes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
     to: Annotated[
@@ -109,10 +112,11 @@ def classify(
         str, typer.Option(help="Format of annotations: atr (WFDB), edf (EDF+) or json.")
     ] = "atr",
     workers: Workers = None,
+    cluster: Cluster = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
-    from ecg_rhythm.cli import journal
+    from ecg_rhythm.cli import archive, journal
     from ecg_rhythm.inference import classifier, holter, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
@@ -120,23 +124,36 @@ def classify(
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
-    from ecg_rhythm.records.manifest import COLUMNS, Manifest
     from ecg_rhythm.weights.loading import DEFAULT
 
+    if cluster is not None and (to is None or as_json or as_csv or parquet or plot or workers):
+        raise BadInput("--cluster: give --to FOLDER, and none of --json, --csv, --parquet, --plot, --workers")
     if as_json + as_csv + (to is not None) + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --to, --parquet: choose one of them")
     if not (files or manifest):
         raise BadInput("FILES: name files, folders or patterns, or a table of files with --manifest")
     option, kind = ("--to", "") if parquet is None else ("--parquet", PARQUET)
-    if (to := to or parquet) is not None:
+    if (to := to or parquet) is not None and cluster is None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
-    options, windows = records.ReadOptions(lead, fs, unit), answers.Windows(window, stride, join, shortest)
+    options = records.ReadOptions(lead, fs, unit, not no_dates)
+    windows = answers.Windows(window, stride, join, shortest)
+
+    def made_from(first: str | list[str]) -> list[Any]:
+        """What the answers follow from."""
+        given = [first, loaded.coverage, lead, fs, unit, no_dates, window, stride, join, shortest, why]
+        return given + journal.of_files(model, manifest)
+
+    if cluster is not None:
+        assert to is not None
+        names, table = files or [], _manifest(manifest, options)
+        follows_from = made_from(archive.absolute(names, manifest))
+        all_named = archive.named_files(names, table, options)
+        archive.classify_archive(all_named, to, cluster, follows_from, loaded, windows, why)
+        return
     found = records.expand(files or [])
     own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
-    table = Manifest([], []) if manifest is None else records.read_manifest(manifest, options)
-    if table.unknown:
-        note(f"{manifest}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    table = _manifest(manifest, options)
     named = [*(File(path, options) for path in own), *listed(table)]
     if plot is not None:
         plots.check(plot)
@@ -183,23 +200,10 @@ def classify(
     ):
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
-            made_from = [
-                kind,
-                loaded.coverage,
-                lead,
-                fs,
-                unit,
-                window,
-                stride,
-                join,
-                shortest,
-                why,
-                *journal.of_files(model, manifest),
-            ]
             # What was answered before cannot be drawn.
             again = plot or report or annotations
             of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if again else named))
-            with journal.journal(to, made_from, of_journal) as log:
+            with journal.journal(to, made_from(kind), of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
                 for entry in log.kept:
@@ -239,6 +243,18 @@ def _opened(file: File) -> Recording:
 
     assert not isinstance(file.options, BadInput), "it was classified"
     return records.open_recording(file.path, file.options)  # type: ignore[arg-type]
+
+
+def _manifest(path: Path | None, options: ReadOptions) -> Manifest:
+    """Read the manifest, if there is one, and say which of its columns mean nothing."""
+    from ecg_rhythm.records.manifest import COLUMNS, Manifest, read_manifest
+
+    if path is None:
+        return Manifest([], [])
+    table = read_manifest(path, options)
+    if table.unknown:
+        note(f"{path}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
+    return table
 
 
 def _passed_over(suffixes: Counter[str]) -> str:

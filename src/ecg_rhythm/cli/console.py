@@ -37,7 +37,8 @@ class Screen(Console):
 
 def console(stream: TextIO) -> Console:
     """A console as wide as the terminal, or, without a terminal, wide enough for every table."""
-    return Screen(file=stream, width=None if stream.isatty() else WIDE)
+    # Without emoji: ":x:" in a name is no sign.
+    return Screen(file=stream, width=None if stream.isatty() else WIDE, emoji=False)
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
@@ -68,6 +69,31 @@ class Verbs(typer.core.TyperGroup):
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), text) for name, text in verbs])
 
+
+class WithCluster(typer.core.TyperCommand):
+    """A verb whose option `--cluster` may stand without an address, which typer has no option for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put in the word for a cluster of this machine where no address follows."""
+        given: list[str] = []
+        for i, word in enumerate(args):
+            given.append(word)
+            follows = args[i + 1] if i + 1 < len(args) else ""
+            if word == "--cluster" and follows != "auto" and ":" not in follows:
+                given.append(HERE)
+        return super().parse_args(ctx, given)
+
+
+HERE = "here"
+"""In place of an address: a cluster of this machine, started for one command."""
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Use a Ray cluster: HOST:PORT, or auto for the one that this machine belongs to; without an address, one "
+        "of this machine is started and stopped.",
+    ),
+]
 
 app = typer.Typer(
     cls=Verbs,

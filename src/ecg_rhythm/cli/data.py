@@ -41,7 +41,10 @@ def fetch(
 @app.command(short_help="Pack your own labelled recordings.", rich_help_panel=DATA)
 def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings.")],
-    labels: Annotated[Path, typer.Option(help="CSV file with a line `record,label` for each recording.")],
+    labels: Annotated[
+        Path,
+        typer.Option(help="CSV file with a line `record,label` for each recording, or `record,start_s,end_s,label`."),
+    ],
     fs: Annotated[float, typer.Option(help="Sampling rate to resample all recordings to, in Hz.")] = 300.0,
     recorded_fs: Annotated[
         float | None,
@@ -162,6 +165,9 @@ def print_store(out: Console, data: Store) -> None:
     for n, low, high in zip(counts, edges, edges[1:], strict=False):
         histogram.add_row(f"{low:.0f} to {high:.0f}", str(n), "█" * round(BAR * n / counts.max()))
     out.print(histogram)
+    if groups := data.groups():
+        number = f"{len(groups)} group{'s' * (len(groups) != 1)} of {min(map(len, groups))} to {max(map(len, groups))}"
+        out.print(f"{number} recordings stay together when the data set is divided", highlight=False)
     for group in data.duplicates():
         names = " = ".join(data.names[number - 1] for number in group)
         out.print(f"the same signal: {names}", highlight=False)

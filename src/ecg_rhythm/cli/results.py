@@ -17,7 +17,9 @@ from ecg_rhythm.cli.console import COMPARE, Data, Logs, Workers, app, complain, 
 from ecg_rhythm.cli.train import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
+from ecg_rhythm.evaluation.significance import Difference
 from ecg_rhythm.experiments import summary
+from ecg_rhythm.experiments.space import trials_of
 
 if TYPE_CHECKING:
     from ecg_rhythm.evaluation.evaluate import Evaluation
@@ -32,12 +34,16 @@ def summarize(
     all_phases: Annotated[
         bool, typer.Option("--all-phases", help="Show every phase of each job, not only the last.")
     ] = False,
+    trials: Annotated[
+        str | None, typer.Option(metavar="SEARCH", help="Compare the trials of a search, on the validation part.")
+    ] = None,
     logs: Logs = Path("logs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each metric and fold.")] = False,
 ) -> None:
     """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
-    configurations, problems = summary.summarize(logs, architecture, all_phases=all_phases)
+    place = logs if trials is None else trials_of(logs, trials)
+    configurations, problems = summary.summarize(place, architecture, all_phases=all_phases)
     if as_json or as_csv:
         typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
     else:
@@ -159,11 +165,43 @@ def suspects(
         write(to, listed)
 
 
+@app.command(short_help="Write a report on results and runs.", rich_help_panel=COMPARE)
+def report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LOGS or RESULT",
+            help="Folders of runs, jobs, results or searches, and files of `robustness --to`.",
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="File to write, such as report.html.")] = Path("report.html"),
+    kind: Annotated[
+        str, typer.Option("--format", help="html: one file. markdown or latex: a text, with a folder of its pictures.")
+    ] = "html",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "",
+    data: Data = Path("data"),
+) -> None:
+    """Compare results and finished jobs in one file: scores, tests of differences, errors, calibration, cost."""
+    from ecg_rhythm.experiments import report as reports
+
+    with out.status("reading") as status:
+        command = ["ecg-rhythm", *sys.argv[1:]]
+        problems = reports.write(paths, to, data, command, kind=kind, title=title, report=status.update)
+    out.print(f"the report is in {to}", markup=False, highlight=False, soft_wrap=True)
+    for message in problems:
+        complain(message)
+    if problems:
+        sys.exit(1)
+
+
+PARTS = {"test": "test", "valid": "validation"}
+
+
 def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
     """Print every phase, job and fold, and a short table of all configurations at the end."""
     for c in configurations:
         spreads = c.spreads
-        title = f"{c.name}, phase {c.phase}: test scores ({c.data[1]}, labels {c.data[2]})"
+        title = f"{c.name}, phase {c.phase}: {PARTS[c.part]} scores ({c.data[1]}, labels {c.data[2]})"
         table = new_table("fold", *spreads, title=title)
         for fold, metrics in c.folds.items():
             table.add_row(str(fold), *(f"{value:.3f}" for value in metrics.values()))
@@ -176,6 +214,7 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
             out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
     for ranked in summary.rankings(configurations):
         title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
+        title += ", validation part" * (ranked[0][0].part == "valid")
         short = new_table(*RANKING, title=title)
         for c, difference in ranked:
             short.add_row(*(shown(c, difference) for shown in RANKING.values()))
@@ -190,32 +229,42 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
                 highlight=False,
                 markup=False,
             )
+    trials = all(c.part == "valid" for c in configurations)
+    part = "validation part of each fold, which chose them" if trials else "test part of each fold"
     out.print(
-        "Challenge score: mean F1 of all classes but noise (~), on the test part of each fold, with the weights that "
+        f"Challenge score: mean F1 of all classes but noise (~), on the {part}, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
-        "(n - 1); differences are paired by fold, and a difference within its ± is not meaningful.",
+        "(n - 1); differences are paired by fold. p is that of the corrected resampled t-test (Nadeau and Bengio "
+        "2003), with Holm's correction for all pairs of the table: below 0.05 the difference is real.",
         highlight=False,
     )
     if any(len(c.folds) == 1 for c in configurations):
-        out.print("A single fold has no ±: whether such a difference is meaningful cannot be said.", highlight=False)
+        out.print("A single fold has no ± and no p: whether such a difference is real cannot be said.", highlight=False)
 
 
 def _folds(c: summary.Configuration) -> str:
     return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
 
 
-def _difference(difference: Spread | None) -> str:
+def _difference(difference: Difference | None) -> str:
     if difference is None:
         return "no fold in common"
     return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
 
 
-RANKING: dict[str, Callable[[summary.Configuration, Spread | None], str]] = {
+def _p(difference: Difference | None) -> str:
+    if difference is None or difference.p is None or difference.sd == 0 == difference.mean:
+        return ""
+    return f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001"
+
+
+RANKING: dict[str, Callable[[summary.Configuration, Difference | None], str]] = {
     "configuration": lambda c, difference: c.name,
     "teacher": lambda c, difference: "yes" if c.teacher else "no",
     "folds": lambda c, difference: _folds(c),
     "challenge score": lambda c, difference: str(c.spreads["challenge"]),
     "difference to the best": lambda c, difference: _difference(difference),
+    "p": lambda c, difference: _p(difference),
 }
 """Columns of the short table: title -> what a configuration has there, with its difference to the best."""
 

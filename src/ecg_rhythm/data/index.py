@@ -16,29 +16,34 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-CHECKSUM, LABELS, NAME = "crc32", "labels", "name"
+CHECKSUM, GROUP, LABELS, NAME = "crc32", "group", "labels", "name"
 """Columns that not every index has, or that are not a number."""
 AT_ONCE = 10_000
 """Recordings that are checked at a time, where all are."""
 
 Index = NDArray[np.void]
-Row = tuple[int, int, np.float32, list[int], bytes]
-"""Offset, length, gain, class of each label version, name; all columns but the checksum."""
+Row = tuple[Any, ...]
+"""Offset, length, gain, number of the group where there are groups, class of each label version, name."""
 
 
-def dtype(name_bytes: int, label_versions: int, *, checksums: bool = True) -> np.dtype[np.void]:
+def dtype(name_bytes: int, label_versions: int, *, checksums: bool = True, groups: bool = False) -> np.dtype[np.void]:
     """Columns of an index, for names of up to `name_bytes` bytes in UTF-8."""
-    checksum = [(CHECKSUM, "<u4")] if checksums else []
     return np.dtype(
         [
             ("offset", "<i8"),
             ("length", "<i8"),
             ("gain", "<f4"),
-            *checksum,
+            *[(CHECKSUM, "<u4")] * checksums,
+            *[(GROUP, "<u4")] * groups,
             (LABELS, "<u2", (label_versions,)),
             (NAME, f"S{max(name_bytes, 1)}"),
         ]
     )
+
+
+def has(index: Index, column: str) -> bool:
+    """True if an index has a column that not every index has."""
+    return column in (index.dtype.names or ())
 
 
 def rows_of(table: Path, label_versions: Sequence[str], classes: Sequence[str]) -> Iterator[Row]:
@@ -49,14 +54,15 @@ def rows_of(table: Path, label_versions: Sequence[str], classes: Sequence[str]) 
     OSError, ValueError, KeyError, TypeError, csv.Error
         If it is no such table.
     """
-    position = {name: i for i, name in enumerate(classes)}
+    position, groups = {name: i for i, name in enumerate(classes)}, dict[str, int]()
     with table.open(newline="") as file:
         for row in csv.DictReader(file):
             labels = [row[version] for version in label_versions]
             if not set(labels) <= position.keys():
                 raise ValueError("a label is no class")
             codes = [position[label] for label in labels]
-            yield int(row["offset"]), int(row["length"]), np.float32(row["gain"]), codes, row["record"].encode()
+            group = [groups.setdefault(row[GROUP], len(groups))] if GROUP in row else []
+            yield int(row["offset"]), int(row["length"]), np.float32(row["gain"]), *group, codes, row["record"].encode()
 
 
 def from_table(
@@ -92,7 +98,12 @@ def fits(index: Index, table: Path, label_versions: Sequence[str], classes: Sequ
         If it is no such table.
     """
     rows, begin = rows_of(table, label_versions, classes), 0
-    longer = dtype(index.dtype[NAME].itemsize + 1, len(label_versions), checksums=False)  # so that none is cut off
+    longer = dtype(  # so that no name is cut off
+        index.dtype[NAME].itemsize + 1,
+        len(label_versions),
+        checksums=False,
+        groups=has(index, GROUP),
+    )
     while part := list(islice(rows, AT_ONCE)):
         told, kept = np.array(part, dtype=longer), index[begin : begin + len(part)]
         if not all(np.array_equal(told[column], kept[column]) for column in longer.names or ()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import islice
+from itertools import islice, pairwise
 from math import gcd
 from typing import Any
 
@@ -89,8 +89,8 @@ def make_split(
     refit : bool
         Give the validation parts to training, for recipes that are chosen already: the last epoch is kept then.
     together : sequence of sequences of int
-        Groups of record numbers that must not be separated (copies of one signal); each goes where
-        its first member is dealt.
+        Groups of record numbers that must not be separated (copies of one signal, recordings of one patient); each goes
+        where its first member is dealt.
     rule : str
         Name of the rule that deals the recordings out, one of `RULES`.
     name : str, optional
@@ -100,7 +100,8 @@ def make_split(
     Raises
     ------
     BadInput
-        If the rule is unknown, or a class has fewer records than the folds need.
+        If the rule is unknown, a class has fewer records (or groups of them) than the folds need, or groups leave a
+        part without a class.
     """
     if folds < 2 or ratio < 2:
         raise BadInput(f"a split needs at least 2 folds and a ratio of at least 2 (found {folds} and {ratio})")
@@ -115,14 +116,17 @@ def make_split(
         raise BadInput("groups to keep together must not overlap and must name records of the data set")
     position = {name: i for i, name in enumerate(classes)}
     targets = np.fromiter((position[label] for label in labels), dtype=np.int64, count=len(labels))
-    groups = [sorted(group) for group in together]
-    followers = np.array([number for group in groups for number in group[1:]], dtype=np.int64)
-    leaders = np.array([group[0] for group in groups for _ in group[1:]], dtype=np.int64)
-    numbers = np.setdiff1d(np.arange(1, len(labels) + 1), followers)
-    counts = np.bincount(targets[numbers - 1], minlength=len(classes))
-    least, rarest = min(zip(counts.tolist(), classes, strict=True))
+    followers = np.array([number for group in together for number in group[1:]], dtype=np.int64)
+    leaders = np.array([group[0] for group in together for _ in group[1:]], dtype=np.int64)
+    everyone = np.arange(1, len(labels) + 1)
+    numbers = np.setdiff1d(everyone, followers)
+    leader_of = everyone.copy()
+    leader_of[followers - 1] = leaders
+    counts = [len(np.unique(leader_of[targets == number])) for number in range(len(classes))]
+    least, rarest = min(zip(counts, classes, strict=True))
     if least < (needed := max(folds + holdout, 2 if refit else ratio + 1)):
-        raise BadInput(f"class {rarest} has {least} recordings, too few for this split; it needs at least {needed}")
+        which = "recordings that do not stay together" if len(followers) else "recordings"
+        raise BadInput(f"class {rarest} has {least} {which}, too few for this split; it needs at least {needed}")
 
     def deal(pool: Numbers, shares: list[int]) -> list[Numbers]:
         return RULES[rule](pool, targets, len(classes), shares, seed)
@@ -145,6 +149,12 @@ def make_split(
     for k, fold in enumerate(made):
         if not (len(fold.train) and len(fold.test) and (len(fold.valid) or refit)):
             raise BadInput(f"fold {k} would have no recordings to train, validate or test on; use fewer folds")
+        for part in (fold.train, fold.test) if len(followers) and rule == PUBLISHED else ():
+            if missing := sorted(set(range(len(classes))) - set(targets[part - 1].tolist())):
+                raise BadInput(
+                    f"fold {k} would have no recording of class {classes[missing[0]]} to train or to test on, as "
+                    "recordings stay together; use fewer folds or another seed"
+                )
     check_split(split, len(labels))
     return split
 
@@ -170,7 +180,8 @@ def make_for_store(
         Label version to stratify by. Default: v2 if there is one, as the published split does, else
         the data set's default. Another one is part of the split's name.
     keep_together : bool
-        Put recordings of the same signal into one part; part of the split's name too.
+        Put recordings of the same signal into one part; part of the split's name too. Groups of the data set, such as
+        the recordings of a patient, always stay together.
     name : str, optional
         Name of the split, instead of one made of its options.
     """
@@ -185,10 +196,29 @@ def make_for_store(
         seed=seed,
         holdout=holdout,
         refit=refit,
-        together=store.duplicates() if keep_together else (),
+        together=_together(store, version, keep_together=keep_together),
         rule=rule,
         name=name or _name(folds, ratio, seed, rule, holdout=holdout, refit=refit, marks=marks),
     )
+
+
+def _together(store: Store, version: str, *, keep_together: bool) -> list[list[int]]:
+    """Groups of record numbers that stay together, each with the one first by which it is dealt out."""
+    groups, copies = store.groups(), store.duplicates() if keep_together else []
+    if not groups:
+        return copies
+    from scipy.sparse import coo_array  # slow to load
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = np.array([pair for group in groups + copies for pair in pairwise(group)]) - 1
+    graph = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(store), len(store)))
+    _, group_of = connected_components(graph, directed=False)
+    order = np.argsort(group_of, kind="stable")
+    joined = [part for part in np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1) if len(part) > 1]
+    # A group is dealt out by its rarest class: so that one is in all parts, and the others are in many groups anyway.
+    targets, counts = store.targets(version), np.array(list(store.counts(version).values()))
+    rarest_first = (part[np.argsort(counts[targets[part]], kind="stable")] for part in joined)
+    return [(part + 1).tolist() for part in rarest_first]
 
 
 def _name(folds: int, ratio: int, seed: int, rule: str, *, holdout: bool, refit: bool, marks: str = "") -> str:

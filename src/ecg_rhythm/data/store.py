@@ -99,7 +99,15 @@ class Store:
     @property
     def checksums(self) -> NDArray[np.uint32] | None:
         """CRC-32 of the samples of each recording, shape (n,); None if an earlier version packed the set."""
-        return self.rows[index.CHECKSUM] if index.CHECKSUM in (self.rows.dtype.names or ()) else None
+        return self.rows[index.CHECKSUM] if index.has(self.rows, index.CHECKSUM) else None
+
+    def groups(self) -> list[list[int]]:
+        """Groups of record numbers that stay together when the data set is divided, such as those of a patient."""
+        if not index.has(self.rows, index.GROUP):
+            return []
+        order = np.argsort(self.rows[index.GROUP], kind="stable")
+        borders = np.flatnonzero(np.diff(self.rows[index.GROUP][order])) + 1
+        return [(group + 1).tolist() for group in np.split(order, borders) if len(group) > 1]
 
     @cached_property
     def _checked(self) -> NDArray[np.bool_]:
@@ -271,7 +279,8 @@ def read_store(folder: Path) -> Store:
         if INDEX in facts.get(checksums.FILES, ()):
             place = INDEX
             rows = np.asarray(np.load(checksums.check(folder / INDEX, facts), mmap_mode="r"))
-            if rows.ndim != 1 or rows.dtype != index.dtype(rows.dtype[index.NAME].itemsize, len(versions)):
+            width, groups = rows.dtype[index.NAME].itemsize, index.has(rows, index.GROUP)
+            if rows.ndim != 1 or rows.dtype != index.dtype(width, len(versions), groups=groups):
                 raise ValueError("it has other columns")
         else:
             place = TABLE

@@ -41,6 +41,7 @@ def write_store(
     labels: dict[str, dict[str, str]],
     default_labels: str,
     origin: str,
+    groups: dict[str, str] | None = None,
     check: Callable[[Store], None] = lambda store: None,
 ) -> Store:
     """Pack recordings into `DIR/store`, whole or not at all.
@@ -55,6 +56,8 @@ def write_store(
         All class names.
     labels : dict
         Label version -> record name -> class name; every version covers every recording.
+    groups : dict, optional
+        Record name -> name of a group of recordings that stay together when the data set is divided.
     check : callable
         Called with the finished store before it takes its place; raises to refuse it.
 
@@ -66,12 +69,13 @@ def write_store(
     position = {name: i for i, name in enumerate(classes)}
     with files.new_folder(store_folder(data), "name another --data folder, or remove it") as new:
         width = max((len(name.encode()) for name in labels[default_labels]), default=1)
-        columns = index.dtype(width, len(labels))
+        columns, numbers = index.dtype(width, len(labels), groups=groups is not None), dict[str, int]()
+        titles = [] if groups is None else [index.GROUP]
         digest, count, offset, previous = hashlib.sha256(), 0, 0, ""
         with ExitStack() as open_files:
             signals, rows = (open_files.enter_context((new / name).open("wb")) for name in (SIGNALS, INDEX))
             table = csv.writer(open_files.enter_context((new / TABLE).open("w", newline="")))
-            table.writerow(["record", "fs", "gain", "length", "offset", *labels])
+            table.writerow(["record", "fs", "gain", "length", "offset", *titles, *labels])
             _write_header(rows, columns, 0)
             for name, signal in recordings:
                 if len(signal) == 0 or not np.isfinite(signal).all() or (count and name <= previous):
@@ -82,9 +86,11 @@ def write_store(
                 digest.update(samples.data)
                 own = [of_record[name] for of_record in labels.values()]
                 codes = [position[label] for label in own]
-                row = (offset, len(samples), gain, checksum(samples), codes, name.encode())
+                group = [] if groups is None else [groups[name]]
+                number = [numbers.setdefault(name, len(numbers)) for name in group]
+                row = (offset, len(samples), gain, checksum(samples), *number, codes, name.encode())
                 rows.write(np.array(row, dtype=columns).tobytes())
-                table.writerow([name, f"{fs:g}", f"{gain:.9g}", len(samples), offset, *own])
+                table.writerow([name, f"{fs:g}", f"{gain:.9g}", len(samples), offset, *group, *own])
                 count, offset, previous = count + 1, offset + len(samples), name
             rows.seek(0)
             _write_header(rows, columns, count)

@@ -58,9 +58,13 @@ def challenge(confusion: Confusion, classes: Sequence[str]) -> Metrics:
     Clifford et al., "AF Classification from a Short Single Lead ECG Recording: the
     PhysioNet/Computing in Cardiology Challenge 2017", Computing in Cardiology 44, 2017.
     """
-    of_class = np.array(list(f1(confusion, classes).values()))
+    return {"challenge": float(challenge_scores(confusion, classes))}
+
+
+def challenge_scores(confusions: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64]:
+    """Challenge score of each of many confusion matrices, shape (..., classes, classes)."""
     rhythms = [i for i, name in enumerate(classes) if name != NOISE] or [0]
-    return {"challenge": float(of_class[rhythms].mean())}
+    return np.asarray(_f1(confusions)[..., rhythms].mean(axis=-1))
 
 
 def accuracy(confusion: Confusion, classes: Sequence[str]) -> Metrics:
@@ -70,8 +74,12 @@ def accuracy(confusion: Confusion, classes: Sequence[str]) -> Metrics:
 
 def f1(confusion: Confusion, classes: Sequence[str]) -> Metrics:
     """F1 of each class: 2 TP / (predicted + actual), 0 where the class neither occurs nor is predicted."""
-    values = 2 * np.diag(confusion) / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
-    return {f"F1 {name}": float(value) for name, value in zip(classes, values, strict=True)}
+    return {f"F1 {name}": float(value) for name, value in zip(classes, _f1(confusion), strict=True)}
+
+
+def _f1(confusions: NDArray[Any]) -> NDArray[np.float64]:
+    both = np.diagonal(confusions, axis1=-2, axis2=-1)
+    return np.asarray(2 * both / np.maximum(confusions.sum(axis=-2) + confusions.sum(axis=-1), 1))
 
 
 OF_LABELS = (challenge, f1, accuracy)
@@ -117,7 +125,7 @@ def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> floa
     probabilities : ndarray of float64, shape (n,)
         How probable the class is.
     """
-    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    hits, false_alarms = counts_by_threshold(actual, probabilities)
     corners = np.ones(len(hits), dtype=bool)  # points on a straight line add rounding errors alone
     corners[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(false_alarms, 2) != 0)
     sensitivity = np.append(0, hits[corners]) / hits[-1]
@@ -127,7 +135,7 @@ def auroc(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> floa
 
 def average_precision(actual: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
     """Area under the precision-recall curve, as the mean precision at each hit; for parameters see `auroc`."""
-    hits, false_alarms = _counts_by_threshold(actual, probabilities)
+    hits, false_alarms = counts_by_threshold(actual, probabilities)
     precision, sensitivity = hits / (hits + false_alarms), hits / hits[-1]
     return float((np.diff(sensitivity, prepend=0) * precision)[::-1].sum())
 
@@ -136,7 +144,7 @@ OF_PROBABILITIES = {"AUROC": auroc, "AUPRC": average_precision}
 """Functions of one class against all others."""
 
 
-def _counts_by_threshold(
+def counts_by_threshold(
     actual: NDArray[np.bool_], probabilities: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hits and false alarms at each threshold, from the highest to the lowest; equal probabilities share one."""

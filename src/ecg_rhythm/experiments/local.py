@@ -15,16 +15,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, QueuedRun, Status
 from ecg_rhythm.experiments.worker import ALIVE, BUSY, Request
-from ecg_rhythm.machine import available_cores, how_it_ended, oom_kills
+from ecg_rhythm.machine import available_cores, gpus, how_it_ended, oom_kills, ran_out_of_memory
 
 GRACE = 3.0
 """Seconds in which a process is to end that is told to."""
@@ -51,38 +52,58 @@ class LocalEngine:
         request = Request(
             spec=queued.spec, data=str(self.data), logs=str(self.logs), device=device, replaces=queued.replaces
         )
-        here, there = socket.socketpair()
-        try:
-            queued.run.path.mkdir(parents=True, exist_ok=True)
-            with queued.run.output.open("ab") as output:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "ecg_rhythm", "run"],
-                    stdin=there.fileno(),
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=os.environ | environment_of(device, len(self.places)),
-                    start_new_session=True,
-                )
-        except OSError as error:
-            here.close()
-            return _NotStarted(f"{queued.run.path}: this run cannot be started: {error.strerror}")
-        finally:
-            there.close()
-        with suppress(OSError):  # it ended before it read; its exit code says why
-            here.sendall(request.model_dump_json().encode() + b"\n")
-        here.setblocking(False)
-        return _Process(queued.run, process, here, oom_kills())
+        return launch(request, environment_of(device, len(self.places)))
+
+
+class Launched(Attempt, Protocol):
+    """A run for which a process of this machine was to be started."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the process was killed from outside, and not for lack of memory: the run itself has not failed."""
+        ...
+
+
+def launch(request: Request, variables: Mapping[str, str]) -> Launched:
+    """Start the process of a run on this machine, with some variables in its environment."""
+    run = Run(request.spec.folder(Path(request.logs)))
+    here, there = socket.socketpair()
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        with run.output.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ecg_rhythm", "run"],
+                stdin=there.fileno(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **variables},
+                start_new_session=True,
+            )
+    except OSError as error:
+        here.close()
+        return NotStarted(f"{run.path}: this run cannot be started: {error.strerror}")
+    finally:
+        there.close()
+    with suppress(OSError):  # it ended before it read; its exit code says why
+        here.sendall(request.model_dump_json().encode() + b"\n")
+    here.setblocking(False)
+    return _Process(run, process, here, oom_kills())
 
 
 @dataclass(frozen=True)
-class _NotStarted:
+class NotStarted:
+    """A run that could not be started, and why."""
+
     error: str
     quiet: float = 0.0
+    is_lost: bool = False
 
     def result(self) -> tuple[Status, str]:
+        """It has failed."""
         return Status.FAILED, self.error
 
     def stop(self) -> tuple[Status, str]:
+        """There is nothing to end."""
         return self.result()
 
 
@@ -96,6 +117,7 @@ class _Process:
     looked: float = field(default_factory=time.monotonic)
     error: bytes = b""
     """What it said last, as JSON."""
+    is_lost: bool = False
 
     def result(self) -> tuple[Status, str] | None:
         code = self.process.poll()
@@ -134,6 +156,8 @@ class _Process:
     def _why(self, code: int) -> str:
         with suppress(ValueError):  # it said nothing, or died while it spoke
             return str(json.loads(self.error)).strip()
+        killed = code in (-signal.SIGKILL, -signal.SIGTERM)
+        self.is_lost = killed and not ran_out_of_memory(code, self.oom_kills_before)
         return f"{how_it_ended(code, self.oom_kills_before)}; see {self.run.output}"
 
 
@@ -142,8 +166,12 @@ def environment_of(device: str, runs: int) -> dict[str, str]:
 
     More threads than cores would be far slower than one: OpenMP's threads spin while they wait for each other.
     """
-    threads = str(max(available_cores() // runs, 1))
-    variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    return environment_with(device, max(available_cores() // runs, 1))
+
+
+def environment_with(device: str, threads: int) -> dict[str, str]:
+    """The variables by which torch sees one device, and computes with so many threads."""
+    variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
 
 
@@ -164,14 +192,3 @@ def parse_devices(text: str) -> list[str]:
                 f"--devices {text}: {device!r} is no device; give cpu, cpu,cpu, GPU numbers such as 0,1, or auto"
             )
     return devices
-
-
-def gpus() -> list[str]:
-    """NVIDIA GPUs of this machine, those of `CUDA_VISIBLE_DEVICES` if a scheduler has set that."""
-    if (given := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [device for entry in given.split(",") if (device := entry.strip()) and device != "-1"]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(i) for i, line in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU"))]

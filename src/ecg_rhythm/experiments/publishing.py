@@ -23,7 +23,7 @@ ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
 
 
 @dataclass(frozen=True)
-class _Finished:
+class Finished:
     """The finished folds of a job."""
 
     name: str
@@ -55,7 +55,7 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
     BadInput
         If no fold is finished, folds do not fit together, or the folder is there already.
     """
-    done = _finished(job)
+    done = finished(job)
     return write(
         folder,
         title,
@@ -78,8 +78,14 @@ def _model_files(job: Job, recipe: Recipe) -> dict[str, Any]:
     return files
 
 
-def _finished(path: Path) -> _Finished:
-    """Read the finished folds in a job's folder."""
+def finished(path: Path) -> Finished:
+    """Read the finished folds in a job's folder.
+
+    Raises
+    ------
+    BadInput
+        If there is none, they do not fit together, or a file is damaged.
+    """
     folds = list(finished_folds(path).values())
     if not folds:
         raise BadInput(f"{path}: there is no finished fold of a job in it; train it first")
@@ -95,7 +101,7 @@ def _finished(path: Path) -> _Finished:
         raise BadInput(f"{path}: a {damaged} in it is damaged; run it with --restart") from None
     job["cvids"] = [s["fold"] for s in scores]
     predictions = joined(read_predictions(fold.intact(fold.predictions)) for fold in folds)
-    return _Finished(
+    return Finished(
         name=name,
         job=parse(Job, json.dumps(job), str(path)),
         recipe=Recipe(load_model(folds[0].intact(folds[0].model)), _teacher(folds[0])),

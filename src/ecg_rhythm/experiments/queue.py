@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,8 @@ LOOK, WATCH = 0.1, 0.5
 STALL = 1800.0
 """Seconds without progress after which a run has stalled. Progress is a batch, not an epoch: the paper's networks take
 seconds for one on a slow core."""
+MOST_LOST = 3
+"""How often a run may be lost without getting any further; then it is taken for the cause."""
 LONGEST_LOOK = 5.0
 """Seconds between two looks at a run that count at most: if the queue itself was stopped, so may have been the run."""
 
@@ -39,6 +41,8 @@ class Status(StrEnum):
     """Another queue is at work on it; this one waits and takes it over should that one die."""
     DONE = "done"
     FAILED = "failed"
+    PRUNED = "pruned"
+    """Given up by whoever watches the queue, as it is not worth going on."""
 
 
 @dataclass
@@ -104,6 +108,30 @@ class Engine(Protocol):
     def start(self, queued: QueuedRun, place: int) -> Attempt:
         """Start a run in a place that is free."""
         ...
+
+
+@dataclass
+class Losses:
+    """What an engine of other machines does with runs that are lost with their process or machine: try them again.
+
+    Attributes
+    ----------
+    by_run : dict
+        Title of a run -> how often it was lost since it last got further, and how far it was.
+    """
+
+    by_run: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def again(self, queued: QueuedRun, why: str) -> tuple[Status, str]:
+        """Let a run wait that was lost; it has failed if it was lost too often without getting any further."""
+        progress = read_progress(queued.run.progress)
+        far = progress.fraction if progress else 0.0
+        times, before = self.by_run.get(queued.spec.title, (0, 0.0))
+        times = 1 if far > before else times + 1
+        self.by_run[queued.spec.title] = times, far
+        if times > MOST_LOST:
+            return Status.FAILED, f"lost {times} times without getting any further; the last time: {why}"
+        return Status.WAITING, f"lost: {why}; tried again"
 
 
 def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> list[QueuedRun]:
@@ -185,7 +213,8 @@ def work_off(
     engine : Engine
         Where it is done.
     watch : callable
-        Called with the queue about twice a second, and at the end.
+        Called with the queue about twice a second, and at the end. It may put further runs in the queue, and prune
+        one by its status.
     look : float
         Seconds between two looks at what is under way.
     stall : float
@@ -197,6 +226,10 @@ def work_off(
     try:
         while True:
             for place, (queued, attempt) in list(under_way.items()):
+                if queued.status is Status.PRUNED:
+                    attempt.stop()
+                    del under_way[place]
+                    continue
                 result = attempt.result()
                 queued.quiet = attempt.quiet
                 if result is None and queued.quiet >= stall:
@@ -216,16 +249,16 @@ def work_off(
                     free.status, free.place, free.quiet = Status.RUNNING, name, 0.0
                     _write_error(free)
                     under_way[place] = free, engine.start(free, place)
-            if time.monotonic() - watched >= WATCH:
+            idle = not under_way and not any(queued.status is Status.ELSEWHERE for queued in queue)
+            if idle or time.monotonic() - watched >= WATCH:
                 watched = time.monotonic()
                 watch(queue)
-            if not under_way and not any(queued.status is Status.ELSEWHERE for queued in queue):
+            if idle and not any(queued.status is Status.WAITING for queued in queue):
                 break
             time.sleep(look)
     finally:
         for queued, attempt in under_way.values():
             queued.status, queued.error = attempt.stop()
-    watch(queue)
 
 
 def _end_stalled(queued: QueuedRun, attempt: Attempt, stall: float) -> tuple[Status, str]:

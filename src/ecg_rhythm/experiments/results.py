@@ -233,6 +233,11 @@ def _folds(predictions: Predictions) -> dict[str, int]:
     return dict(zip(predictions.records, predictions.folds.tolist(), strict=True))
 
 
+def model_of(folder: Path) -> ModelConfig | None:
+    """The model of a result that a job has made; None for a vote or another method."""
+    return _recipe(folder)[2].model if (folder / JOBS).exists() else None
+
+
 def _recipe(folder: Path) -> tuple[str, Job, Recipe]:
     """The name of the job that made a result, the job, and its model with that of the teacher."""
     title = read(folder)[0]["title"]

@@ -19,6 +19,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.predictions import Predictions, write_predictions
 from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
+from ecg_rhythm.experiments.trackers import EXPERIMENT, trackers
 from ecg_rhythm.training.check import check, check_padding
 from ecg_rhythm.training.environment import accelerator_for, describe
 from ecg_rhythm.training.fold import Parts, Trained
@@ -74,7 +75,7 @@ def train(
     identity = identity_of(spec, store, split, logs)
     run = Run(spec.folder(logs))
     precision = spec.model.training_parameters.precision
-    accelerator = accelerator_for(device, precision, run.path, tensorboard=spec.job.log_en)
+    accelerator = accelerator_for(device, precision, trackers(spec, run, logs))
     fold = split.folds[spec.fold]
     if min(spec.model.training_parameters.batch_size, len(fold.train)) < accelerator.num_processes:
         raise BadInput(
@@ -94,8 +95,7 @@ def train(
             files.write_json(
                 run.environment, {**describe(accelerator, spec.job.seed), "packages": _packages(spec.model)}
             )
-        if spec.job.log_en:
-            accelerator.init_trackers("tensorboard")
+        accelerator.init_trackers(EXPERIMENT)
         teacher = None if spec.teacher is None else Run(spec.teacher.folder(logs))
         trainer = _trainer(spec, store, fold, run, teacher, accelerator, _shown(run, report) if writes else report)
         try:
@@ -143,6 +143,7 @@ def _trainer(
     accelerator: Accelerator,
     report: Report,
 ) -> Trainer:
+    test = fold.test[:0] if spec.trial else fold.test  # of a trial, it is out of reach from here on
     metadata = Metadata(
         config=spec.model,
         phase=0,
@@ -153,7 +154,7 @@ def _trainer(
     )
     return Trainer(
         spec.model,
-        Parts(store, store.targets(spec.job.labels), fold.train - 1, fold.valid - 1, fold.test - 1),
+        Parts(store, store.targets(spec.job.labels), fold.train - 1, fold.valid - 1, test - 1),
         run,
         metadata,
         accelerator,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation import significance
 from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
+from ecg_rhythm.evaluation.significance import Difference
 from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.printable import csv_line, shown
 from ecg_rhythm.schema import loads
@@ -18,7 +21,7 @@ from ecg_rhythm.weights.run_files import RunFiles, folds_of
 
 @dataclass(frozen=True)
 class Configuration:
-    """One phase of one job: its test scores, fold by fold.
+    """One phase of one job: its scores, fold by fold, on the test part; of trials of a search, on the validation part.
 
     Attributes
     ----------
@@ -65,10 +68,15 @@ class Configuration:
         return self._any["data"], self._any["split"], self._any["labels"]
 
     @property
+    def part(self) -> str:
+        """The part that was scored: `test`, or `valid` of trials."""
+        return "valid" if self._any["phases"][self.phase]["test"] is None else "test"
+
+    @property
     def folds(self) -> dict[int, Metrics]:
-        """Fold -> name of each metric on the test part -> its value."""
+        """Fold -> name of each metric on that part -> its value."""
         return {
-            fold: metrics_from_file(scores["phases"][self.phase]["test"], scores["classes"])
+            fold: metrics_from_file(scores["phases"][self.phase][self.part], scores["classes"])
             for fold, scores in sorted(self.runs.items())
         }
 
@@ -83,13 +91,18 @@ class Configuration:
         """The scores of one of the runs, for what all have in common."""
         return next(iter(self.runs.values()))
 
-    def difference(self, other: Configuration) -> Spread | None:
-        """By how much the challenge score exceeds another's, paired by fold; None if they share no fold."""
+    def difference(self, other: Configuration) -> Difference | None:
+        """By how much the challenge score exceeds another's, paired by fold; None if they share no fold.
+
+        The folds that are known to either stand for those of the split: it may have more, and then the p-value is
+        higher than it need be.
+        """
         if self.data != other.data:
             return None
         own, others = self.folds, other.folds
-        pairs = [own[k]["challenge"] - others[k]["challenge"] for k in own if k in others]
-        return spread(pairs) if pairs else None
+        gains = [own[k]["challenge"] - others[k]["challenge"] for k in own if k in others]
+        known = {*self.runs, *self.missing, *other.runs, *other.missing}
+        return significance.difference(gains, len(known)) if gains else None
 
 
 def summarize(
@@ -158,11 +171,11 @@ def _expected_folds(run: RunFiles) -> list[int]:
         return []
 
 
-def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Spread | None]]]:
+def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Difference | None]]]:
     """Rank the last phase of each job, best first, with its difference to the best, paired by fold.
 
     There is one list for each data set, split and label version. Jobs with missing folds, or with fewer folds than
-    another, come last.
+    another, come last. P-values are corrected for all pairs of a list, as which one is the best was chosen among them.
     """
     groups: dict[tuple[str, str, str], list[Configuration]] = {}
     for c in configurations:
@@ -171,7 +184,17 @@ def rankings(configurations: list[Configuration]) -> list[list[tuple[Configurati
     for group in groups.values():
         most = max(len(c.runs) for c in group)
         group.sort(key=lambda c: (bool(c.missing) or len(c.runs) < most, -c.spreads["challenge"].mean))
-    return [[(c, c.difference(group[0])) for c in group] for group in groups.values()]
+    return [list(zip(group, _to_the_first(group), strict=True)) for group in groups.values()]
+
+
+def _to_the_first(group: list[Configuration]) -> list[Difference | None]:
+    """The difference of each to the first, with p-values corrected for all pairs."""
+    pairs = [c.difference(other) for other, c in combinations(group, 2)]
+    corrected = significance.holm([None if pair is None else pair.p for pair in pairs])
+    to_the_first = [None if pair is None else replace(pair, p=p) for pair, p in zip(pairs, corrected, strict=True)][
+        : len(group) - 1
+    ]
+    return [group[0].difference(group[0]), *to_the_first]
 
 
 def by_folds(configurations: Iterable[Configuration]) -> dict[tuple[int, ...], list[Configuration]]:
@@ -193,7 +216,8 @@ def as_json(configurations: list[Configuration]) -> str:
             "labels": c.data[2],
             "missing_folds": c.missing,
             "teacher": c.teacher,
-            "folds": {str(k): scores["phases"][c.phase]["test"] for k, scores in sorted(c.runs.items())},
+            "part": c.part,
+            "folds": {str(k): scores["phases"][c.phase][c.part] for k, scores in sorted(c.runs.items())},
             "mean": {name: over_folds.mean for name, over_folds in c.spreads.items()},
             "sd": {name: over_folds.sd for name, over_folds in c.spreads.items()},
         }

@@ -20,6 +20,7 @@ from ecg_rhythm.inference.names import fibrillation_in, named
 from ecg_rhythm.inference.rates import Rates, rates_of
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
+from ecg_rhythm.records.clock import later
 from ecg_rhythm.signals.heartbeats import Intervals
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Answer:
         Duration in s.
     missing : float
         Share of the samples that are no numbers; in a strip, straight lines replace them.
+    start_time : str or None
+        When the recording began, in ISO 8601: date and time of day, or the time of day alone; null if the file does not
+        say it, or if dates are left out.
     """
 
     kind: ClassVar[str]
@@ -53,6 +57,7 @@ class Answer:
     fs: float
     seconds: float
     missing: float = field(metadata={"digits": 6})
+    start_time: str | None = field(metadata={"heading": "began"})
 
     def __eq__(self, other: object) -> bool:
         """Whether two answers say the same, to the digits that JSON has."""
@@ -156,13 +161,17 @@ class Episode:
         Mean probability of the rhythm.
     heart_rate : float or None
         Mean rate in beats/min; null if less than half of it is counted.
+    start_time, end_time : str or None
+        The same as clock times, in ISO 8601; null if the recording has no start time.
     """
 
     label: str
     start: float
     end: float
     probability: float
-    heart_rate: float | None
+    heart_rate: float | None = None
+    start_time: str | None = None
+    end_time: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -261,7 +270,8 @@ class Timeline(Answer):
     def _episode(self, name: str, first: int, stop: int) -> Episode:
         own = self.probabilities[first:stop, self.classes.index(name)] if name in self.classes else np.array([1.0])
         start, end = first * self.stride, self._end(stop)
-        return Episode(name, start, end, float(np.nan_to_num(own, nan=1.0).mean()), self.heart_rate(start, end))
+        clock = (later(self.start_time, seconds) for seconds in (start, end))
+        return Episode(name, start, end, float(np.nan_to_num(own, nan=1.0).mean()), self.heart_rate(start, end), *clock)
 
     def _end(self, stop: int) -> float:
         """When the step before another ends, in s."""

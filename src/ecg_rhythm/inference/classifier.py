@@ -18,6 +18,7 @@ from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.inference.answers import Prediction
 from ecg_rhythm.records import Record
+from ecg_rhythm.records.clock import written
 from ecg_rhythm.signals import windows
 from ecg_rhythm.signals.heartbeats import heart_rate
 from ecg_rhythm.weights.loading import DEFAULT, Model, file_of, load_file, weights_of
@@ -89,6 +90,7 @@ class Classifier:
                 fs=recording.fs,
                 seconds=recording.seconds,
                 missing=recording.missing,
+                start_time=written(recording.start),
                 label=label,
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,

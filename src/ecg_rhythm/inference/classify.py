@@ -6,18 +6,18 @@ are the same to the bit however many processes share the blocks, and where an in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import chain, groupby, islice
 from math import inf
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Prediction, Timeline
-from ecg_rhythm.inference.blocks import Block, File, blocks
+from ecg_rhythm.inference.blocks import Block, File, Source, blocks
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST, Rules, check_rules
 from ecg_rhythm.inference.explain import explain
@@ -28,7 +28,7 @@ from ecg_rhythm.inference.workers import EACH, Workers
 from ecg_rhythm.records import ReadOptions, Record, Recording
 from ecg_rhythm.records.options import with_options_called
 
-Answered = tuple[File, Prediction | Timeline | BadInput]
+Answered = tuple[Source, Prediction | Timeline | BadInput]
 """A file, and its answer or why there is none."""
 
 
@@ -86,7 +86,7 @@ def classify(
             raise answer
         return answer
     if isinstance(source, Recording | Record):
-        if given := [one.name for one in fields(options) if getattr(options, one.name) is not None]:
+        if given := [one.name for one in fields(options) if getattr(options, one.name) != one.default]:
             raise BadInput(f"{given[0]}: the recording has been read already; give {given[0]} to `read`")
         return answer_recording(workers, source, windows, with_reasons)
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray | Mapping | Set):
@@ -132,7 +132,7 @@ def answer_recording(
 
 def answers(
     workers: Workers[Classifier],
-    files: Iterable[File],
+    files: Iterable[Source],
     windows: Windows = Windows(),
     with_reasons: bool = False,
 ) -> Iterator[Prediction | Timeline | BadInput]:
@@ -142,7 +142,7 @@ def answers(
     ----------
     workers : Workers
         Processes that hold one model, or several that vote.
-    files : iterable of File
+    files : iterable of File or Signal
         The files.
     windows : Windows
         When a recording is classified in windows, and in which.
@@ -157,31 +157,21 @@ def answers(
     found = _answers(workers, files, windows)
     if with_reasons:
         found = workers.map(_explained, found, lambda one, error: (one[0], BadInput(_of_dead(one[0].path, error))))
-    for file, answer in found:
-        if file.where and isinstance(answer, BadInput):
-            why = with_options_called(str(answer), r"column \1")
-            yield BadInput(f"{file.where}: {why}")
-        else:
-            yield answer
+    yield from (_of_row(file, answer) for file, answer in found)
 
 
-def _answers(workers: Workers[Classifier], files: Iterable[File], windows: Windows) -> Iterator[Answered]:
+def _of_row(file: Source, answer: Prediction | Timeline | BadInput) -> Prediction | Timeline | BadInput:
+    """Name the manifest's row in what is wrong with a file of it."""
+    if file.where and isinstance(answer, BadInput):
+        why = with_options_called(str(answer), r"column \1")
+        return BadInput(f"{file.where}: {why}")
+    return answer
+
+
+def _answers(workers: Workers[Classifier], files: Iterable[Source], windows: Windows) -> Iterator[Answered]:
     """Give each file with its answer, without reasons."""
     do = partial(_answer, windows=windows)
-
-    def one_by_one(block: Block, error: Died) -> list[Answered]:
-        """Answer the files of a block at which workers died each by itself: one of them may be to blame."""
-        if len(block.files) == 1:
-            return [(file, BadInput(_of_dead(file.path, error))) for file in block.files]
-        answered: list[Answered] = []
-        for file in block.files:
-            alone = Block([file], 0.0)
-            try:
-                answered += workers.do(do, alone)
-            except Died as again:
-                answered += one_by_one(alone, again)
-        return answered
-
+    one_by_one = partial(_one_by_one, workers, do)
     # A few large files, or what only this process can read, are read here, and workers share their windows.
     for (is_large, is_ours), group in groupby(blocks(files), key=lambda block: (block.is_large, block.bytes == inf)):
         most = EACH * workers.number
@@ -192,6 +182,42 @@ def _answers(workers: Workers[Classifier], files: Iterable[File], windows: Windo
         else:
             for answered in workers.map(do, chain(first, group), one_by_one):
                 yield from answered
+
+
+def answers_apart(
+    workers: Workers[Classifier], files: Iterable[Source], windows: Windows, with_reasons: bool
+) -> Iterator[Answered]:
+    """Give each file with its answer, or why there is none; none is read or classified in this process."""
+    do = partial(_answer_with_reasons if with_reasons else _answer, windows=windows)
+    for block in blocks(files):
+        try:
+            answered = workers.do(do, block)
+        except Died as error:
+            answered = _one_by_one(workers, do, block, error)
+        yield from ((file, _of_row(file, answer)) for file, answer in answered)
+
+
+def _one_by_one(
+    workers: Workers[Classifier],
+    do: Callable[[Classifier, Block], list[Answered]],
+    block: Block,
+    error: Died,
+) -> list[Answered]:
+    """Answer the files of a block at which workers died each by itself: one of them may be to blame."""
+    if len(block.files) == 1:
+        return [(file, BadInput(_of_dead(file.path, error))) for file in block.files]
+    answered: list[Answered] = []
+    for file in block.files:
+        alone = Block([file], 0.0)
+        try:
+            answered += workers.do(do, alone)
+        except Died as again:
+            answered += _one_by_one(workers, do, alone, again)
+    return answered
+
+
+def _answer_with_reasons(classifier: Classifier, block: Block, *, windows: Windows) -> list[Answered]:
+    return [_explained(classifier, one) for one in _answer(classifier, block, windows=windows)]
 
 
 def _answer(
@@ -207,12 +233,9 @@ def _answer(
     ]
 
 
-def _read(workers: Workers[Classifier], file: File, windows: Windows) -> Record | Timeline | BadInput:
-    if isinstance(file.options, BadInput):
-        return file.options
+def _read(workers: Workers[Classifier], file: Source, windows: Windows) -> Record | Timeline | BadInput:
     try:
-        recording = records.open_recording(fspath(file.path), file.options)
-        return _prepared(workers, recording, windows, str(file.path))
+        return _prepared(workers, file.open(), windows, str(file.path))
     except BadInput as error:
         return error
     except Died as error:

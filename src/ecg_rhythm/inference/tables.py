@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -36,6 +36,15 @@ def row(path: Path | str, answer: Answer) -> dict[str, str | float | None]:
     """A file's answer as a row of that table: several values are joined by spaces, episodes are counted."""
     cells = {name: _in_file(value, one.digits) for name, value, one in _cells(answer, "column")}
     return {"file": shown(path), "kind": answer.kind} | cells
+
+
+def write_parquet(path: Path, columns: dict[str, bool], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows to a Parquet file; `columns` says of each column whether it holds text."""
+    import pyarrow
+    from pyarrow import parquet
+
+    kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns.items()]
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), path)
 
 
 def screen_row(answer: Answer) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
+from ecg_rhythm.records.clock import written
 from ecg_rhythm.signals.gaps import count_gaps
 from ecg_rhythm.signals.heartbeats import Intervals
 from ecg_rhythm.signals.windows import SlidingWindow
@@ -120,6 +121,7 @@ def timeline(
         fs=recording.fs,
         seconds=recording.seconds,
         missing=record.missing,
+        start_time=written(recording.start),
         stride=stride,
         join=rules.join,
         shortest=rules.shortest,

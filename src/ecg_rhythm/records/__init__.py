@@ -22,6 +22,7 @@ from ecg_rhythm.records.recording import (
     numbers_of,
     of_record,
     of_signal,
+    part,
     resample,
     to_record,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "of_record",
     "of_signal",
     "open_recording",
+    "part",
     "rate",
     "read",
     "read_manifest",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
+from ecg_rhythm.records.clock import started
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises, without_sentinels
 from ecg_rhythm.records.leads import AMBIGUOUS, choose_lead, is_lead, plain_name
 from ecg_rhythm.records.options import ReadOptions
@@ -109,7 +111,13 @@ def recording_of_arrays(
         unit = units[lead] if len(units) == leads else units[0]
     chosen_fs, said = rate(fs, options, source)
     factor, of_unit = scale(unit, options, source, size_of(samples))
-    return in_memory(name, samples, chosen_fs, names[lead], factor, [*of_unit, *said, *remarks])
+    recording = in_memory(name, samples, chosen_fs, names[lead], factor, [*of_unit, *said, *remarks])
+    texts = (
+        f"{key}: {value}"
+        for key, value in by_name.items()
+        if np.asarray(value).dtype.kind == "U" and np.size(value) == 1
+    )
+    return replace(recording, start=started(texts))
 
 
 def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:

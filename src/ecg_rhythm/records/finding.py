@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path, PurePath
+from typing import NamedTuple, TypeVar
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.records.formats import known_suffixes
+from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
 
 
@@ -69,10 +70,22 @@ def _below(folder: Path) -> tuple[list[Path], list[Path]]:
     files: list[Path] = []
     for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if name[0] != "."]
-        files += (path for name in names if name[0] != "." and _is_candidate(path := Path(below, name)))
-    known, whole = known_suffixes(), _without_parts(sorted(files))
-    recordings = [path for path in whole if path.suffix.lower() in known]
-    return recordings + closed, [path for path in whole if path.suffix.lower() not in known]
+        files += (path for name in names if name[0] != "." and _is_there(path := Path(below, name)))
+    whole = {
+        path: is_candidate(path.name, partial(_begin, path)) for path in without_parts(sorted(files), Path.read_bytes)
+    }
+    return [path for path, may_be in whole.items() if may_be] + closed, [
+        path for path, may_be in whole.items() if not may_be
+    ]
+
+
+def _begin(path: Path) -> bytes:
+    """The first bytes of a file; none of one that may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LONGEST_MAGIC)
+    except OSError:
+        return b""
 
 
 def expand(names: Iterable[str]) -> Found:
@@ -102,22 +115,26 @@ def expand(names: Iterable[str]) -> Found:
         elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
             matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
             inside = [file for folder in matches if is_dir(folder) for file in within(folder)]
-            files = dict.fromkeys(_without_parts([file for file in matches if _is_candidate(file)]) + inside)
+            whole = without_parts([file for file in matches if _is_there(file)], Path.read_bytes)
+            files = dict.fromkeys(whole + inside)
             found.paths.extend(files or [path])
         else:
             found.paths.append(path)
     return found
 
 
-def _is_candidate(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     """Whether a path is a file, or may not be looked at."""
     return is_file(path) or is_closed(path)
 
 
-def _without_parts(files: list[Path]) -> list[Path]:
-    """Leave out the signal files and segments of WFDB records whose headers are among the files."""
+PathT = TypeVar("PathT", bound=PurePath)
+
+
+def without_parts(files: Sequence[PathT], read: Callable[[PathT], bytes]) -> list[PathT]:
+    """Leave out the signal files and segments of WFDB records whose headers are among the files, and can be read."""
     headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
-    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path)}
+    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path, read)}
     return [
         path
         for path in files
@@ -125,12 +142,25 @@ def _without_parts(files: list[Path]) -> list[Path]:
     ]
 
 
-def _segments(header: Path) -> Iterator[Path]:
-    """Yield the headers of the segments of a WFDB record, if it has any."""
+def _segments(header: PathT, read: Callable[[PathT], bytes]) -> list[PathT]:
+    """The headers of the segments of a WFDB record, if it has any."""
     try:
-        lines = header.read_bytes().splitlines()
+        parts = parts_named(read(header))
     except OSError:
-        return
-    rows = [line.decode("utf-8", errors="replace").split() for line in lines if line.strip() and line[:1] != b"#"]
-    if rows and "/" in rows[0][0]:
-        yield from (header.with_name(f"{row[0]}.hea") for row in rows[1:])
+        return []
+    return [header.with_name(name) for name in parts if name.endswith(".hea")]
+
+
+def parts_named(header: bytes) -> list[str]:
+    """The files that a WFDB header names: its signal files, or the headers of its segments.
+
+    References
+    ----------
+    WFDB Applications Guide, `header(5)`.
+    """
+    lines = [line for line in header.splitlines() if line.strip() and line[:1] != b"#"]
+    rows = [line.decode("utf-8", errors="replace").split() for line in lines]
+    if not rows:
+        return []
+    suffix = ".hea" * ("/" in rows[0][0])
+    return list(dict.fromkeys(row[0] + suffix for row in rows[1:] if row[0] != "~"))

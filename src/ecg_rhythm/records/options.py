@@ -26,7 +26,7 @@ def with_options_called(message: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The lead to read, and the rate and the unit of the files.
+    """The lead to read, the rate and the unit of the files, and whether recordings keep their start time.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class ReadOptions:
         Sampling rate in Hz.
     unit : str or None
         Unit of the samples: mV, uV, nV, V, or how many of them are a mV, such as `200/mV`.
+    dates : bool
+        Whether a recording keeps the time when it began.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class ReadOptions:
     lead: str | None = None
     fs: float | None = None
     unit: str | None = None
+    dates: bool = True
 
     def __post_init__(self) -> None:
         """Check the types: this is where values of users come in."""

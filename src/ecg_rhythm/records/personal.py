@@ -59,6 +59,7 @@ def without_words_of(paths: Sequence[Path], message: str) -> str:
     """What a library says of files, without what it repeats of them: it may be a name or a date of birth."""
     plain = QUOTED.sub(lambda text: text[0] if SMALL_NUMBER.fullmatch(text[0]) else "...", message)
     content = b"\n".join(map(_begin, paths)).lower()
+    content += content.replace(b"\0", b"") if b"\0" in content else b""  # of UTF-16, every other byte is 0
     return SAID.sub(lambda word: "..." if _repeats(word[0], content) else word[0], plain)
 
 

@@ -244,12 +244,15 @@ def _rate_of_step(
     usual = [name for name in possible if USUAL[0] <= rates[name] <= USUAL[1]]
     agree = [name for name in possible if known is not None and abs(rates[name] - known) <= SAME * known]
     taken = [*agree, *usual, *possible][0]
-    fs = rates[taken]
-    tolerance = fs * max(uncertainty, EXACT)
-    fs = next((short for digits in range(7) if abs((short := round(fs, digits)) - fs) <= tolerance), fs)
+    fs = rounded(rates[taken], max(uncertainty, EXACT))
     # That times without a unit are in s goes without saying, unless the rate is an odd one for them.
     is_sure = taken == "" or (taken == "s" and fs <= USUAL[1])
     return fs, [] if is_sure else [f"{GUESSED_TIMES} {taken}"]
+
+
+def rounded(fs: float, uncertainty: float) -> float:
+    """A rate, rounded as far as its uncertainty, a share of it, leaves open."""
+    return next((short for digits in range(7) if abs((short := round(fs, digits)) - fs) <= fs * uncertainty), fs)
 
 
 def _resolution(times: NDArray[np.float64]) -> float:

@@ -47,10 +47,10 @@ def read(path: Path | str, options: ReadOptions = ReadOptions()) -> Record:  # n
     Parameters
     ----------
     path : path
-        A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a file of another format:
-        EDF, BDF, MATLAB, CSV and other text, NumPy, Parquet, DICOM, or one that a plugin reads. `-` is standard input.
+        A WFDB record (its name, its `.hea`, or its `.dat` or `.mat` beside the `.hea`), or a file of another format in
+        `formats.FORMATS`, or one that a plugin reads. `-` is standard input.
     options : ReadOptions
-        The lead to read, and what the user says of the rate and the unit.
+        The lead to read, what the user says of the rate and the unit, and whether to keep the start time.
 
     Returns
     -------
@@ -73,24 +73,34 @@ def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Re
     BadInput
         If the file is missing, damaged, or of an unknown format.
     """
+    recording = _open(Path(path), options)
+    return recording if options.dates else replace(recording, start=None)
+
+
+def _open(path: Path, options: ReadOptions) -> Recording:
     if str(path) == STANDARD_INPUT:
         if sys.stdin is None:
             raise BadInput("-: there is no standard input; give files")
         return _open_stream(sys.stdin.buffer, STANDARD_INPUT, options)
-    path = Path(path)
     if is_pipe(path):
         with _refusing(path), path.open("rb") as file:
             return replace(_open_stream(file, str(path), options), name=path.stem)
-    return _open_file(path, options)
+    return open_file(path, options)
 
 
-def _open_file(path: Path, options: ReadOptions) -> Recording:
-    """Open a file; what libraries warn of becomes remarks."""
+def open_file(path: Path, options: ReadOptions) -> Recording:
+    """Open a file; what libraries warn of becomes remarks.
+
+    Raises
+    ------
+    BadInput
+        As `open_recording`.
+    """
     with heard() as warnings, _refusing(path), other_leads() as names:
         recording = _open_quietly(path, options)
-    recording = replace(
-        recording, others=tuple(partial(_open_file, path, replace(options, lead=name)) for name in names)
-    )
+    if names:  # of this file, not of one inside it
+        others = tuple(partial(open_file, path, replace(options, lead=name)) for name in names)
+        recording = replace(recording, others=others)
     said = tuple(dict.fromkeys(said for warning in warnings if (said := _said_of(path, warning))))
     return replace(recording, remarks=(*recording.remarks, *said)) if said else recording
 
@@ -152,7 +162,7 @@ def _open_stream(stream: IO[bytes], name: str, options: ReadOptions) -> Recordin
                 if file.tell() > MOST_STREAMED:
                     most = f"{MOST_STREAMED // 2**30} GiB"
                     raise BadInput(f"{name}: it gives more than {most}; save it and give the file")
-        return _open_file(path, options)
+        return open_file(path, options)
     except BadInput as error:
         shutil.rmtree(path.parent, ignore_errors=True)
         raise BadInput(str(error).replace(str(path), name)) from None

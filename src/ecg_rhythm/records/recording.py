@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import shown
+from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.leads import LONGEST_NAME
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import FASTEST, GUESSED_TIMES, SLOWEST
@@ -47,6 +48,8 @@ class Record:
         How many gaps these were.
     remarks : tuple of str
         What was assumed in reading it.
+    start : datetime, time or None
+        When it began, as the file says.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Record:
     missing: float = 0.0
     gaps: int = 0
     remarks: tuple[str, ...] = ()
+    start: Start | None = None
 
     @property
     def seconds(self) -> float:
@@ -81,6 +85,8 @@ class Recording:
         Given the first sample and the one after the last, these samples: mV, float32, NaN where they are missing.
     remarks : tuple of str
         What was assumed in opening it.
+    start : datetime, time or None
+        When it began, as the file says: date and time of day, perhaps with a time zone, or the time of day alone.
     others : tuple of callable
         Each opens another lead of an ECG in the same file; none if the user chose the lead.
     """
@@ -91,6 +97,7 @@ class Recording:
     samples: int
     read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
+    start: Start | None = None
     others: tuple[Callable[[], Recording], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +154,8 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
 
 def of_record(record: Record) -> Recording:
     """Make a recording of a record, where one that is read part by part is needed."""
-    return in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
+    recording = in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
+    return replace(recording, start=record.start)
 
 
 def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
@@ -164,6 +172,27 @@ def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
     if numbers.dtype.kind in "cMm":
         raise TypeError(f"an ECG is not of {numbers.dtype}")
     return numbers.astype(np.float64)
+
+
+def part(recording: Recording, name: str, start: float, end: float) -> Recording:
+    """Take the part of a recording from `start` to `end`, in s, as a recording of its own.
+
+    Raises
+    ------
+    BadInput
+        If the recording ends before the part does.
+    """
+    first, stop = round(start * recording.fs), round(end * recording.fs)
+    if stop > recording.samples:
+        raise BadInput(f"it lasts {recording.seconds:.3f} s, so there is no {start:g} to {end:g} s in it")
+    return replace(
+        recording,
+        name=name,
+        samples=stop - first,
+        read=lambda begin, until: recording.read(first + begin, first + until),
+        others=(),
+        start=None,
+    )
 
 
 def to_record(recording: Recording, source: str) -> Record:
@@ -183,6 +212,7 @@ def to_record(recording: Recording, source: str) -> Record:
         fs=recording.fs,
         lead=recording.lead,
         remarks=recording.remarks,
+        start=recording.start,
     )
     return fill_gaps(record, source)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
+from ecg_rhythm.records.clock import Start, since_1970
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises, without_sentinels
 from ecg_rhythm.records.leads import LONGEST_NAME, choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
@@ -49,6 +50,8 @@ class Table:
         What was assumed in reading a column, by its position; reading columns adds to them.
     text : sequence of str
         Names of columns that hold text and are passed over.
+    start : datetime, time or None
+        When the recording began, if the file says it beside the table or in a column of dates or clocks.
     """
 
     names: Sequence[str]
@@ -60,6 +63,7 @@ class Table:
     remarks: Sequence[str] = ()
     of_columns: dict[int, str] = field(default_factory=dict)
     text: Sequence[str] = ()
+    start: Start | None = None
 
 
 def recording_of_table(table: Table, name: str, options: ReadOptions, source: str) -> Recording:
@@ -114,7 +118,17 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
         remarks.append(words)
     if table.text:
         remarks.append(f"passed over, as text: {listed(name[:LONGEST_NAME] for name in table.text)}")
-    return in_memory(name, samples.astype(np.float32), fs, labels[chosen], factor, remarks)
+    recording = in_memory(name, samples.astype(np.float32), fs, labels[chosen], factor, remarks)
+    return replace(recording, start=table.start or _since_1970(table, columns.times))
+
+
+def _since_1970(table: Table, times: list[int]) -> Start | None:
+    """When the first row was taken, if a column counts time since 1970."""
+    for position in times:
+        begin = table.column(position, BEGIN)
+        if len(begin) and is_moment(begin[:1]):
+            return since_1970(float(begin[0]))
+    return None
 
 
 def _at_even_times(

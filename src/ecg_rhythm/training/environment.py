@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import GeneralTracker
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -55,7 +56,7 @@ def _git_state() -> dict[str, Any] | None:
     return {"commit": commit.stdout.strip(), "changed": bool(changes.stdout.strip())}
 
 
-def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: bool = False) -> Accelerator:
+def accelerator_for(device: str, precision: str, trackers: Sequence[GeneralTracker] = ()) -> Accelerator:
     """Make a new accelerator, which places tensors, chooses number formats and joins processes.
 
     Parameters
@@ -64,10 +65,8 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
         Device to compute on; auto takes a GPU if there is one.
     precision : {'auto', 'fp32', 'bf16', 'fp16'}
         Number format of the model file.
-    folder : Path
-        Folder of the run, for a TensorBoard log.
-    tensorboard : bool
-        Whether `init_trackers` will write such a log.
+    trackers : sequence of GeneralTracker
+        What metrics are logged to, after `init_trackers`.
 
     Raises
     ------
@@ -81,8 +80,7 @@ def accelerator_for(device: str, precision: str, folder: Path, *, tensorboard: b
     return Accelerator(
         cpu=on_cpu,
         mixed_precision=_precision(precision, on_cpu),
-        log_with="tensorboard" if tensorboard else None,
-        project_dir=folder,
+        log_with=[*trackers] or None,
     )
 
 

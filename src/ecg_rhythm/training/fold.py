@@ -24,7 +24,8 @@ class Parts:
     targets : ndarray of int64, shape (n,)
         Class of every recording of it, as a position in `store.classes`.
     train, valid, test : ndarray of int64
-        Positions of recordings. Without a validation part, the weights of the last epoch are kept.
+        Positions of recordings. Without a validation part, the weights of the last epoch are kept; without a test
+        part, there are no scores of it.
     """
 
     store: Store

@@ -159,7 +159,7 @@ class Trainer:
                 "epochs": state.epoch,
                 "best_epoch": state.best_epoch,
                 "valid": self.scorer.score(self.parts.valid, self.bare).scores if len(self.parts.valid) else None,
-                "test": self.scorer.score(self.parts.test, self.bare).scores,
+                "test": self.scorer.score(self.parts.test, self.bare).scores if len(self.parts.test) else None,
             }
         )
         self.state = state.of_next_phase()

@@ -130,12 +130,13 @@ def create_app(
         lead: openapi.Lead = None,
         fs: openapi.Rate = None,
         unit: openapi.Unit = None,
+        dates: openapi.Dates = True,
         signal: openapi.WithSignal = False,
         why: openapi.WithWhy = False,
     ) -> dict[str, Any]:
         """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
         async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
             answer: dict[str, Any] = await service.turn(request, requests.do(worker.answer, upload, signal, why))
             return answer
 
@@ -151,12 +152,13 @@ def create_app(
         lead: openapi.Lead = None,
         fs: openapi.Rate = None,
         unit: openapi.Unit = None,
+        dates: openapi.Dates = True,
         kind: openapi.Kind = "png",
         why: openapi.WithWhy = False,
     ) -> Response:
         """Draw an ECG and its answer on one page."""
         async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
             drawn: bytes = await service.turn(request, requests.do(worker.picture, upload, kind, why))
             return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
 
@@ -175,13 +177,14 @@ def create_app(
         lead: openapi.Lead = None,
         fs: openapi.Rate = None,
         unit: openapi.Unit = None,
+        dates: openapi.Dates = True,
         signal: openapi.WithSignal = False,
         why: openapi.WithWhy = False,
     ) -> dict[str, Any]:
         """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
         jobs.check_room()
         async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
             job = jobs.start(request, upload, signal, why)
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job.state()

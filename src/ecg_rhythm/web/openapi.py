@@ -20,6 +20,7 @@ Unit = Annotated[
 ]
 WithSignal = Annotated[bool, Query(description="Add the signal to the answer.")]
 WithWhy = Annotated[bool, Query(description="Add the seconds that influenced the prediction of a strip most.")]
+Dates = Annotated[bool, Query(description="Give when the recording began, and clock times of episodes.")]
 Kind = Annotated[Literal["png", "pdf"], Query(description="Format of the picture.")]
 MEDIA_TYPES = {"png": "image/png", "pdf": "application/pdf"}
 

@@ -31,7 +31,7 @@ class _Phase(BaseModel):
     model_config = ConfigDict(strict=True)
 
     phase: int = Field(ge=0, le=1000)
-    test: _Part
+    test: _Part | None
 
 
 class _Scores(BaseModel):
@@ -49,7 +49,7 @@ class _Scores(BaseModel):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> _Scores:
         size = len(self.classes)
-        tables = [phase.test.confusion for phase in self.phases]
+        tables = [phase.test.confusion for phase in self.phases if phase.test is not None]
         if any([len(row) for row in table] != [size] * size for table in tables):
             raise ValueError("a confusion matrix has other classes")
         return self

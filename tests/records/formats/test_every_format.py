@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pydicom
@@ -34,22 +37,35 @@ def test_the_same_signal_is_read_from_every_format(tmp_path: Path, writer: Calla
     assert record.fs == FS
     assert record.name == "r"
     assert record.signal.dtype == np.float32
-    assert set(record.remarks) <= {"unit unknown, taken as mV", "one of 2 leads, none of a name that is known"}
-    np.testing.assert_allclose(record.signal, LEAD, atol=3e-4)
+    assumed = {f"unit unknown, taken as {unit}" for unit in ("mV", "uV")}
+    assert set(record.remarks) <= assumed | {"one of 2 leads, none of a name that is known"}
+    np.testing.assert_allclose(record.signal, LEAD, atol=5.1e-4)  # half a step of the coarsest, WAV
     # Any part read from the file equals that part of the whole signal.
     recording = open_recording(path)
     assert recording.samples == len(LEAD)
     np.testing.assert_array_equal(recording.read(301, 777), record.signal[301:777])
 
 
-@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "csv", "apple"])
+BY_CONTENT = [
+    "edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "mat-7", "hdf5", "csv", "apple", "withings", "csv.gz",
+    "zip", "xlsx", "wav", "atc", "ishne", "scp", "mfer", "hl7", "muse", "philips", "mortara", "fitbit", "kardia",
+    "movesense",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("writer", BY_CONTENT)
 def test_a_format_is_known_by_its_content_too(tmp_path: Path, writer: str) -> None:
     path = WRITERS[writer](tmp_path)
-    unnamed = shutil.copy(path, tmp_path / "unnamed")
-    np.testing.assert_array_equal(read(unnamed).signal, read(path).signal)
+    is_text = writer in ("csv", "apple", "withings", "csv.gz")  # which nothing tells but that it is nothing else
+    for name in ("unnamed", "other.txt", *([] if is_text else ["other.npy"])):
+        unnamed = shutil.copy(path, tmp_path / name)
+        np.testing.assert_array_equal(read(unnamed).signal, read(path).signal)
 
 
-@pytest.mark.parametrize("writer", ["wfdb", "mat-5", "edf", "parquet", "dicom", "csv"])
+@pytest.mark.parametrize(
+    "writer",
+    ["wfdb", "mat-5", "mat-7", "edf", "parquet", "dicom", "csv", "hdf5", "xlsx", "ishne", "scp", "hl7", "mfer"],
+)
 @pytest.mark.parametrize("lead", ["V1", "v1", "lead V1"])
 def test_another_lead_can_be_asked_for(tmp_path: Path, writer: str, lead: str) -> None:
     record = read(WRITERS[writer](tmp_path), ReadOptions(lead=lead))
@@ -88,7 +104,25 @@ def test_an_empty_file_is_refused_as_such(tmp_path: Path, suffix: str) -> None:
     assert refusal(lambda: read(path)) == f"{path}: this file is empty; get a new copy"
 
 
-@pytest.mark.parametrize("name", ["r.edf", "r.bdf", "r.npy", "r.npz", "r.parquet", "r.dcm", "r.mat"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r.edf",
+        "r.bdf",
+        "r.npy",
+        "r.npz",
+        "r.parquet",
+        "r.dcm",
+        "r.mat",
+        "r.h5",
+        "r.xlsx",
+        "r.zip",
+        "r.gz",
+        "r.atc",
+        "r.scp",
+        "r.mwf",
+    ],
+)
 @given(content=st.binary(max_size=600))
 @settings(deadline=None, max_examples=8)
 def test_garbage_is_refused_by_name(tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes) -> None:
@@ -97,7 +131,7 @@ def test_garbage_is_refused_by_name(tmp_path_factory: pytest.TempPathFactory, na
     assert refusal(lambda: read(path)).startswith(str(path))
 
 
-@pytest.mark.parametrize("writer", ["edf", "bdf", "npz", "parquet", "dicom", "mat-4", "mat-5", "csv", "apple"])
+@pytest.mark.parametrize("writer", BY_CONTENT)
 @given(share=st.floats(0, 0.99), flips=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=20))
 @settings(deadline=None, max_examples=10)
 def test_a_damaged_file_is_read_or_refused(
@@ -128,11 +162,24 @@ def deflated_dicom(folder: Path) -> Path:
     return folder / "r.dcm"
 
 
+def hdf5(folder: Path) -> None:
+    with h5py.File(folder / "r.h5", "w") as file:
+        file.create_dataset("ecg", data=ZEROS, compression="gzip", compression_opts=9)
+
+
+def sheet(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "r.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(136_000_000))
+
+
 PACKED: dict[str, Callable[[Path], object]] = {
     "r.npz": lambda folder: np.savez_compressed(folder / "r.npz", ecg=ZEROS, fs=300),
     "r.mat": lambda folder: scipy.io.savemat(folder / "r.mat", {"ecg": ZEROS}, do_compression=True),
     "r.parquet": lambda folder: pd.DataFrame({"ecg": ZEROS}).to_parquet(folder / "r.parquet"),
     "r.dcm": deflated_dicom,
+    "r.h5": hdf5,
+    "r.csv.gz": lambda folder: (folder / "r.csv.gz").write_bytes(gzip.compress(bytes(136_000_000))),
+    "r.xlsx": sheet,
 }
 
 

@@ -210,3 +210,9 @@ def test_a_line_of_too_long_a_field_is_refused(tmp_path: Path) -> None:
 def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) -> None:
     record = read(as_rows('Patient,"Doe\ntime (s),ECG (mV)\n', lambda t, v: f"{t:.3f},{v:.6f}")(tmp_path))
     np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [";#;;;", ",#\n,#\n", "; #"])
+def test_rows_of_comments_alone_are_no_rows(tmp_path: Path, content: str) -> None:
+    (tmp_path / "r.csv").write_text(content)
+    assert "there are no lines of numbers in this text file" in refusal(lambda: read(tmp_path / "r.csv"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
+from ecg_rhythm.records.clock import Start, moment, time_of_day
 from ecg_rhythm.records.columns import looked_at
 from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.leads import choose_lead, is_lead
@@ -24,6 +26,7 @@ from ecg_rhythm.records.units import scale, size_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+CLOCK = re.compile(r"^(\d\d)(\d\d)(\d\d)")
 UNSPECIFIED = re.compile("unspecified|unknown|unassigned", re.IGNORECASE)
 """What the source of a channel is called that is none; its label tells more."""
 PREAMBLE, LENGTH_ELEMENT = 132, 12
@@ -48,6 +51,7 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
         names = [_name(channel) for channel in channels]
         fs, signals = float(group.SamplingFrequency), dataset.waveform_array(position)
         padded = _padded(dataset, position)
+        begun = _start(dataset)
         units = [
             str(channel.ChannelSensitivityUnitsSequence[0].CodeValue)
             if "ChannelSensitivityUnitsSequence" in channel
@@ -71,7 +75,16 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
     factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))
     chosen_fs, said = rate(fs, options, str(path))
-    return in_memory(path.stem, samples, chosen_fs, names[lead], factor, [*chosen, *remarks, *said])
+    recording = in_memory(path.stem, samples, chosen_fs, names[lead], factor, [*chosen, *remarks, *said])
+    return replace(recording, start=begun)
+
+
+def _start(dataset: Dataset) -> Start | None:
+    """When the recording began: the acquisition's date and time, in one element or two, or its time alone."""
+    whole = str(dataset.get("AcquisitionDateTime", ""))
+    day, clock = str(dataset.get("AcquisitionDate", "")), str(dataset.get("AcquisitionTime", ""))
+    text = f"{whole[:8]} {whole[8:]}" if whole else f"{day} {clock}"
+    return moment(text) or time_of_day(CLOCK.sub(r"\1:\2:\3", clock, count=1))
 
 
 def _make_little_endian(path: Path, group: Dataset) -> None:

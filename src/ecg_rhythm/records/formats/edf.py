@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.columns import looked_at
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.leads import choose_lead
@@ -16,6 +19,9 @@ from ecg_rhythm.records.rates import rate
 from ecg_rhythm.records.recording import CUT_OFF, Recording
 from ecg_rhythm.records.units import SIZED, scale, size_of
 
+if TYPE_CHECKING:
+    import edfio
+
 HEADER, RECORD_COUNT, SIGNAL_COUNT = 256, slice(236, 244), slice(252, 256)
 """Bytes of the header of the file and of a signal; where the numbers of data records and of signals stand."""
 LABEL_BYTES, SAMPLES_AT, NUMBER_BYTES = 16, 216, 8
@@ -23,6 +29,8 @@ RANGES_AT = (104, 112, 120, 128)
 """Where the ranges of physical and of stored values, smallest and largest, stand in a signal's header."""
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
 MOST_DAYS = 31
+NO_DAY = date(1985, 1, 1)
+"""What stands for a day that is left out."""
 CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
 """How far the clock of a data record may be off: in samples, or as a share of the record."""
 
@@ -104,7 +112,20 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         return part
 
     total = int(positions[-1]) + length
-    return Recording(path.stem, chosen_fs, label, total, read, tuple(remarks))
+    return Recording(path.stem, chosen_fs, label, total, read, tuple(remarks), _start(file))
+
+
+def _start(file: edfio.Edf | edfio.Bdf) -> Start | None:
+    """When the recording began; without its date if this was left out, and not at all if its time was, too."""
+    try:
+        clock = file.starttime
+    except LIBRARY_ERRORS:
+        return None
+    try:
+        day = file.startdate
+    except LIBRARY_ERRORS:  # left out, or damaged
+        day = NO_DAY
+    return (clock if clock != time() else None) if day == NO_DAY else datetime.combine(day, clock)
 
 
 def _calibration(path: Path, position: int) -> tuple[float, float, list[str]]:

@@ -148,7 +148,8 @@ def _columns_of_text(lines: list[str], delimiter: str | None, decimal: str) -> f
         words = [cell for cell in column if not _is_value(cell, decimal)]
         if any(GROUPED.fullmatch(word) or (i in text and DIGITS_ALONE.fullmatch(word)) for word in words):
             return None
-    return text if len(cells[0]) >= FEWEST and len(text) < columns else frozenset()
+    has_enough = bool(cells) and len(cells[0]) >= FEWEST  # rows of comments alone have no cells
+    return text if has_enough and len(text) < columns else frozenset()
 
 
 def _is_value(cell: str, decimal: str) -> bool:

@@ -14,6 +14,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.formats.hdf5 import open_hdf5
 from ecg_rhythm.records.formats.matlab_fields import most_fields
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
@@ -28,16 +29,14 @@ FIELDS = 4096
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:
-    """Open the signal of a file of version 4 to 7.2."""
+    """Open the signal of a file of version 4 to 7.3, the last of which is HDF5."""
     import scipy.io
     from scipy.io.matlab import MatReadError, matfile_version
 
     try:
         version = matfile_version(path)[0]
         if version == 2:
-            raise BadInput(
-                f"{path}: this is a .mat of version 7.3; save it in MATLAB with `save(..., '-v7')`, or as WFDB or EDF"
-            )
+            return open_hdf5(path, options)
         if version == 1:
             _check_variables(path)
         arrays = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}

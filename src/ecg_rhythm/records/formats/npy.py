@@ -5,6 +5,7 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ def open_numpy(path: Path, options: ReadOptions) -> Recording:
             f"{path}: this NumPy file is damaged or holds more than numbers and text{why(error, path)}; "
             "save the signal again"
         ) from None
+    return recording_of_loaded(arrays, path, options)
+
+
+def recording_of_loaded(arrays: Mapping[str, Any], path: Path, options: ReadOptions) -> Recording:
+    """Make a recording of arrays by name; one with fields is a table.
+
+    Raises
+    ------
+    BadInput
+        As `recording_of_arrays` and `recording_of_table`.
+    """
     for array in arrays.values():
         if array.dtype.names is not None and array.ndim == 1 and len(array) > 1:
             return recording_of_table(_table(array), path.stem, options, str(path))

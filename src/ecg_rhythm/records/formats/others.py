@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 UNPACK = "unpack it and give the file in it"
 EXPORT = "export the ECG from the program that wrote it, as EDF, WFDB, DICOM or CSV"
@@ -20,7 +18,6 @@ def _is_text(*starts: bytes) -> Callable[[bytes], bool]:
 
 
 KINDS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
-    ("a gzip archive", UNPACK, _starts(b"\x1f\x8b")),
     ("a bzip2 archive", UNPACK, _starts(b"BZh")),
     ("an xz archive", UNPACK, _starts(b"\xfd7zXZ\0")),
     ("a Zstandard archive", UNPACK, _starts(b"\x28\xb5\x2f\xfd")),
@@ -28,15 +25,11 @@ KINDS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("a RAR archive", UNPACK, _starts(b"Rar!")),
     ("a tar archive", UNPACK, _starts(b"ustar", at=257)),
     ("an Excel file (.xls)", "save its sheet as CSV", _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")),
-    ("an HDF5 file", SAVE, _starts(b"\x89HDF\r\n\x1a\n")),
     ("an SQLite database", SAVE, _starts(b"SQLite format 3")),
     ("an Arrow or Feather file", "save its table as Parquet or CSV", _starts(b"ARROW1")),
     ("a Python pickle", SAVE, _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
-    ("an SCP-ECG file", EXPORT, _starts(b"SCPECG", at=16)),
-    ("an ISHNE Holter file", EXPORT, _starts(b"ISHNE1.0", b"ANN  1.0")),
+    ("a file of the beats of an ISHNE Holter", "give the ECG beside it, .ecg", _starts(b"ANN  1.0")),
     ("a GDF file", EXPORT, _starts(b"GDF ")),
-    ("a KardiaMobile file (.atc)", EXPORT, _starts(b"ALIVE")),
-    ("a sound file (WAV)", SAVE, _starts(b"RIFF")),
     ("a PDF", "a printed ECG cannot be read; " + EXPORT, _starts(b"%PDF")),
     (
         "a picture",
@@ -44,28 +37,24 @@ KINDS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
         _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM6"),
     ),
     ("an HTML page", "the download may have failed; get the file itself", _is_text(b"<!doctype html", b"<html")),
-    ("an XML file, such as HL7 aECG or GE MUSE", EXPORT, _is_text(b"<?xml", b"<")),
-    ("a JSON file", SAVE, _is_text(b"{", b"[{")),
 )
-"""What a file is, what to do with it, and whether it is one, given its first bytes."""
-ZIP = b"PK\x03\x04"
+"""What a file is that is not read, what to do with it, and whether it is one, given its first bytes."""
+LAYOUTS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
+    ("an XML file of an unknown layout", EXPORT, _is_text(b"<?xml", b"<")),
+    ("a JSON file of an unknown layout", SAVE, _is_text(b"{", b"[{")),
+)
+"""The same of what is only known if its layout is."""
 
 
-def other_kind(path: Path, begin: bytes) -> str | None:
+def other_kind(begin: bytes) -> str | None:
     """What kind of file this is, and what to do with it, by its first bytes; None if it may be one that is read."""
-    if begin.startswith(ZIP):
-        return _in_zip(path)
-    return next((f"this is {kind}; {advice}" for kind, advice, is_one in KINDS if is_one(begin)), None)
+    return _one_of(KINDS, begin)
 
 
-def _in_zip(path: Path) -> str | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return None  # what opens it tells what is wrong
-    if any(name.endswith(".npy") for name in names):
-        return None
-    if any(name.startswith("xl/") for name in names):
-        return "this is an Excel file (.xlsx); save its sheet as CSV"
-    return f"this is a zip archive; {UNPACK}"
+def unknown_layout(begin: bytes) -> str | None:
+    """What kind of file this is if no reader knows its layout, by its first bytes; None if it may be text."""
+    return _one_of(LAYOUTS, begin)
+
+
+def _one_of(kinds: tuple[tuple[str, str, Callable[[bytes], bool]], ...], begin: bytes) -> str | None:
+    return next((f"this is {kind}; {advice}" for kind, advice, is_one in kinds if is_one(begin)), None)

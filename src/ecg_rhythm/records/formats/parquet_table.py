@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import UNITS
+from ecg_rhythm.records.clock import started
 from ecg_rhythm.records.columns import BEGIN
 from ecg_rhythm.records.formats import why
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
@@ -19,6 +22,10 @@ from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
+
+if TYPE_CHECKING:
+    import pyarrow
+    import pyarrow.parquet
 
 CLOCK = ":"
 """The kind of a column of text that holds times; that of numbers is their decimal sign."""
@@ -62,6 +69,10 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         metadata = {key.decode().strip().lower(): value.decode() for key, value in pairs}
         fs = stated_rate(metadata)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
+        moments = [field.name for field in file.schema_arrow if types.is_timestamp(field.type)]
+        begun = started(f"{key}: {value}" for key, value in metadata.items()) or (
+            _first_moment(file, moments[0]) if moments else None
+        )
     except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
         raise BadInput(f"{path}: this Parquet file is damaged{why(error, path)}; save it again") from None
     words: dict[int, str] = {}
@@ -92,8 +103,16 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
             raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file again") from None
 
     names = ["time (s)" if is_moment(field) or kind == CLOCK else field.name for field, kind in fields]
-    table = Table(names, column, fs, unit=unit, of_columns=words, text=others)
+    table = Table(names, column, fs, unit=unit, of_columns=words, text=others, start=begun)
     return recording_of_table(table, path.stem, options, str(path))
+
+
+def _first_moment(file: pyarrow.parquet.ParquetFile, name: str) -> datetime | None:
+    """The first date in a column of dates."""
+    first = next(file.iter_batches(1, columns=[name]), None)
+    value = None if first is None or not len(first) else first.column(0).cast("timestamp[us]", safe=False)[0].as_py()
+    zone = file.schema_arrow.field(name).type.tz
+    return value if value is None or zone is None else value.replace(tzinfo=UTC)
 
 
 def _kind_of(cells: list[str]) -> str:

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records import clock
 from ecg_rhythm.records.arrays import recording_of_arrays
+from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.decoding import decoded
-from ecg_rhythm.records.formats import headers, titles
+from ecg_rhythm.records.formats import headers, titles, withings
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
 from ecg_rhythm.records.formats.fields import (
     ARROW,
@@ -60,6 +62,8 @@ LEAST_HEADER, LEAST_KEY = 3, 5
 def open_text(path: Path, options: ReadOptions) -> Recording:
     """Open a table of numbers, and detect its delimiter, decimal sign, header, times, rate and unit."""
     lines, encoding = _head(path)
+    if withings.is_export(lines[0]):
+        return withings.open_export(path, encoding, options)
     if (named := _leads_with_names(path, lines, encoding)) is not None:
         return recording_of_arrays(named, path.stem, options, str(path))
     if (table := _of_plotter(path, lines, encoding)) is not None:
@@ -104,8 +108,16 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         remarks,
         words,
         list(text),
+        clock.started(impersonal) or _first_clock(lines, layout),
     )
     return recording_of_table(table, path.stem, options, str(path))
+
+
+def _first_clock(lines: list[str], layout: Layout) -> Start | None:
+    """When the first row was taken, by its cells that hold dates and clocks."""
+    rows = (row_of(line, layout.delimiter) for line in lines[layout.start :] if has_content(line))
+    first = next(rows, [])
+    return clock.of_cells([first[i] for i in sorted(layout.clocks) if i < len(first)])
 
 
 def _cells(lines: list[str], layout: Layout, position: int) -> set[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.columns import looked_at
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
@@ -84,12 +87,13 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}", size_of(look(lead)))
     remarks = [*record.remarks, *chosen, *assumed, *said]
     if record.whole is not None:
-        return in_memory(header.stem, record.whole[lead], chosen_fs, names[lead], factor, remarks)
+        recording = in_memory(header.stem, record.whole[lead], chosen_fs, names[lead], factor, remarks)
+        return replace(recording, start=record.start)
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         return np.asarray(record.read(lead, start, stop) * factor, dtype=np.float32)
 
-    return Recording(header.stem, chosen_fs, names[lead], record.samples(lead), read, tuple(remarks))
+    return Recording(header.stem, chosen_fs, names[lead], record.samples(lead), read, tuple(remarks), record.start)
 
 
 class _Record:
@@ -137,6 +141,11 @@ class _Record:
         self.units = [str(unit or "") for unit in begin.units or [""] * len(leads)]
         self.per_frame = [in_frame.get(name, 1) if self.framed else 1 for name in self.names]
         self.whole = None if large else leads
+        clock, date = getattr(head, "base_time", None), getattr(head, "base_date", None)
+        # Without a date, midnight is the begin of a time that has passed.
+        self.start: Start | None = None if clock == time() else clock
+        if date is not None and clock is not None:
+            self.start = datetime.combine(date, clock)
 
     def samples(self, lead: int) -> int:
         """How many samples a lead has."""

@@ -162,6 +162,11 @@ function show() {
   $("title").scrollIntoView({ block: "nearest" });
 }
 
+// The time of day of a clock time in ISO 8601, without its date and time zone.
+function day(moment) {
+  return moment.split("T").pop().slice(0, 8);
+}
+
 function fact([name, value]) {
   const text = Array.isArray(value) ? value.join(" or ") : typeof value !== "number" ? value
     : Math.abs(value) < 10 ? value.toPrecision(2) : value.toFixed(0);
@@ -172,7 +177,8 @@ function listEpisodes(label) {
   const rows = answer.episodes.filter(episode => episode.label === label);
   $("episodes").querySelector("h3").textContent = rows.length ? `Episodes of ${title(label)}` : `No episode of ${title(label)}`;
   $("list").replaceChildren(...rows.map(episode => {
-    const text = `${clock(episode.start)} to ${clock(episode.end)}, ${clock(episode.end - episode.start)}, probability ${episode.probability.toFixed(2)}`;
+    const times = episode.start_time ? ` (${day(episode.start_time)} to ${day(episode.end_time)})` : "";
+    const text = `${clock(episode.start)} to ${clock(episode.end)}${times}, ${clock(episode.end - episode.start)}, probability ${episode.probability.toFixed(2)}`;
     const row = element("li", ""), link = element("button", text, { type: "button" });
     link.addEventListener("click", () => { viewer.paper(episode.start); $("viewer").focus({ preventScroll: false }); });
     row.append(link);

@@ -1,0 +1,92 @@
+"""Archives: `classify --cluster`, which fills a folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ecg_rhythm import extras, files, records
+from ecg_rhythm.cli.answers import counting
+from ecg_rhythm.cli.console import HERE, complain, note, out
+from ecg_rhythm.cluster import check, connected
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.blocks import File
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.classify import Windows
+from ecg_rhythm.records import Manifest, ReadOptions
+
+
+def classify_archive(
+    named: Iterable[File],
+    to: Path,
+    cluster: str,
+    made_from: Any,
+    classifier: Classifier,
+    windows: Windows,
+    with_reasons: bool,
+) -> None:
+    """Classify files on the nodes of a cluster; leave with exit code 1 if some have no answer, 2 if all.
+
+    The files are listed once: an interrupted command resumes with the same list.
+    """
+    with extras.needed("cluster", "--cluster"):
+        import pyarrow.parquet  # noqa: F401
+    check()
+    from ecg_rhythm.inference.archive import LISTING, Archive, entries_of, list_archive
+    from ecg_rhythm.inference.ray_archive import answer_missing
+
+    if to.exists() and not (to / LISTING).exists() and (not to.is_dir() or any(to.glob("[!.]*"))):
+        raise BadInput(f"--to {to}: with --cluster, this is a folder that is made; name one that is not there")
+    with files.alone(to, f"{to}: another process is filling it; wait for it, or name another folder"):
+        if (to / LISTING).exists():
+            archive = Archive(to)
+            if archive.made_from != made_from:
+                raise BadInput(
+                    f"{to}: its answers are of other files, models or options, or another version; name another folder"
+                )
+        else:
+            archive = list_archive(to, entries_of(named), made_from)
+        there, problems = archive.counts()
+        if 0 < there < archive.recordings:
+            note(f"{to}: {there} of {archive.recordings} recordings were answered before an interruption")
+        if there < archive.recordings:
+            with (
+                connected(None if cluster == HERE else cluster),
+                counting(out, archive.recordings, "recordings") as advance,
+            ):
+                advance(there)
+                for part in answer_missing(archive, classifier, windows, with_reasons):
+                    advance(part.recordings)
+                    problems += part.problems
+    out.print(f"{to}: {archive.recordings} recordings in {archive.parts} files. For research; not a medical device.")
+    if problems:
+        complain(f"{to}: {problems} of these recordings have no answer; column `problem` says why")
+        sys.exit(1 if problems < archive.recordings else 2)
+
+
+def absolute(names: Iterable[str], manifest: Path | None) -> list[str]:
+    """What names mean, in whichever folder they are given."""
+    from ecg_rhythm.records import remote
+
+    given = [name if remote.is_url(name) else str(Path(name).absolute()) for name in names]
+    return [*given, *([] if manifest is None else [str(manifest.absolute())])]
+
+
+def named_files(names: Iterable[str], manifest: Manifest, options: ReadOptions) -> Iterator[File]:
+    """The files that names stand for, by paths that other nodes understand."""
+    from ecg_rhythm.inference.blocks import listed
+    from ecg_rhythm.records import remote
+    from ecg_rhythm.records.paths import STANDARD_INPUT
+
+    for name in dict.fromkeys(names):
+        if name == STANDARD_INPUT:
+            raise BadInput("-: other nodes cannot read the standard input; name files")
+        if remote.is_url(name):
+            yield from (File(url, options) for url in remote.find(name))
+            continue
+        found = records.expand([name])
+        yield from (File(name, problem) for problem in found.problems)
+        yield from (File(path.absolute(), options) for path in found.paths)
+    yield from (file._replace(path=Path(file.path).absolute()) for file in listed(manifest))

@@ -1,0 +1,172 @@
+"""The trials of a search: which runs come next, and what optuna is told of those that have ended."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.search import Search, states
+from ecg_rhythm.training.progress import read_progress
+
+if TYPE_CHECKING:
+    import optuna
+
+OPEN = (Status.WAITING, Status.RUNNING, Status.ELSEWHERE)
+
+
+def run_trials(
+    search: Search,
+    study: optuna.Study,
+    engine: Engine,
+    *,
+    trials: int,
+    sampler: str = "tpe",
+    watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
+    stall: float = STALL,
+) -> None:
+    """Run trials until there are so many, with those of earlier calls; unfinished ones go on.
+
+    Parameters
+    ----------
+    search, study
+        From `plan_search` and `opened`.
+    engine : Engine
+        Where runs are done.
+    trials : int
+        How many there are to be.
+    sampler : {'tpe', 'random'}
+        How values are proposed: by the tree-structured Parzen estimator, or at random.
+    watch, stall
+        As of `work_off`.
+    """
+    under_way = _UnderWay(search, study, sampler)
+
+    def step(queue: list[QueuedRun]) -> None:
+        under_way.settle(queue)
+        while sum(run.status in OPEN for run in queue) < len(engine.places):
+            if (more := under_way.next(trials)) is None:
+                break
+            queue += more
+            under_way.settle(queue)  # an earlier call may have done them
+        watch(queue)
+
+    work_off([], engine, watch=step, stall=stall)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A trial that has begun: its own runs, one for each fold, and all with those of its teachers."""
+
+    own: list[QueuedRun]
+    all: list[QueuedRun]
+
+    def of_fold(self, fold: int) -> list[QueuedRun]:
+        return [run for run in self.all if run.spec.fold == fold]
+
+
+@dataclass
+class _UnderWay:
+    """Trials that have begun and of whose end optuna was not told yet, by number."""
+
+    search: Search
+    study: optuna.Study
+    sampler: str
+    trials: dict[int, _Trial] = field(default_factory=dict)
+
+    def next(self, most: int) -> list[QueuedRun] | None:
+        """The runs on the first fold of a trial that was interrupted, or of a new one; None if there are enough."""
+        while (trial := self._left() or self._new(most)) is not None:
+            changes = self.search.space.suggest(trial)
+            if (twin := self._twin(trial)) is not None:  # a run gives the same again
+                self.study.tell(trial.number, twin)
+                continue
+            try:
+                specs = self.search.specs(changes, trial.number)
+            except BadInput as error:  # these values do not go together
+                self._fail(trial.number, str(error))
+                continue
+            runs = enqueue(specs, self.search.logs_of_trials)
+            titles = [spec.title for spec in specs]
+            begun = self.trials[trial.number] = _Trial([run for run in runs if run.spec.title in titles], runs)
+            return begun.of_fold(self.search.folds[0])
+        return None
+
+    def settle(self, queue: list[QueuedRun]) -> None:
+        """Tell optuna what has ended, prune what is hopeless, and go on with the other folds of what is not."""
+        for number, trial in list(self.trials.items()):
+            failed = next((run for run in trial.all if run.status is Status.FAILED), None)
+            if failed is not None:
+                self._fail(number, failed.error)
+            elif all(run.status is Status.DONE for run in trial.own):
+                self.study.tell(number, mean(map(_score, trial.own)))
+            elif self._is_hopeless(number, trial.own[0]):
+                self.study.tell(number, state=states().PRUNED)
+            else:
+                if trial.own[0].status is Status.DONE:
+                    queue += [run for run in trial.all if not any(run is other for other in queue)]
+                continue
+            del self.trials[number]
+            for run in trial.all:
+                if run.status in OPEN:
+                    run.status = Status.PRUNED
+
+    def _left(self) -> optuna.Trial | None:
+        running = self.study.get_trials(deepcopy=False, states=[states().RUNNING])
+        return next((self._trial(trial.number) for trial in running if trial.number not in self.trials), None)
+
+    def _new(self, most: int) -> optuna.Trial | None:
+        if len(self.study.get_trials(deepcopy=False)) >= most:
+            return None
+        self.study.sampler = self._new_sampler()
+        return self.study.ask()
+
+    def _twin(self, trial: optuna.Trial) -> float | None:
+        """The value of a finished trial that tried the same."""
+        finished = self.study.get_trials(deepcopy=False, states=[states().COMPLETE])
+        return next((other.value for other in finished if other.params == trial.params), None)
+
+    def _is_hopeless(self, number: int, run: QueuedRun) -> bool:
+        """Whether the scores of its first fold so far, which are reported, are among the worst; not at its end."""
+        trial, known = self._trial(number), len(self.study.trials[number].intermediate_values)
+        for step, score in list(enumerate(_scores_so_far(run)))[known:]:
+            trial.report(score, step)
+        progress = read_progress(run.run.progress)
+        ends = progress is None or progress.fraction >= 1
+        return run.status is Status.RUNNING and not ends and trial.should_prune()
+
+    def _trial(self, number: int) -> optuna.Trial:
+        import optuna
+
+        return optuna.Trial(self.study, self.study.trials[number]._trial_id)
+
+    def _new_sampler(self) -> optuna.samplers.BaseSampler:
+        """A sampler for the next trial: what it draws follows from the seed and the trials so far."""
+        import optuna
+
+        seed = (self.search.space.seed + len(self.study.get_trials(deepcopy=False))) % 2**32
+        if self.sampler == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.TPESampler(seed=seed)
+
+    def _fail(self, number: int, why: str) -> None:
+        self._trial(number).set_user_attr("error", why)
+        self.study.tell(number, state=states().FAIL)
+
+
+def _score(run: QueuedRun) -> float:
+    score: float = run.run.read_scores()["phases"][-1]["valid"]["challenge"]
+    return score
+
+
+def _scores_so_far(run: QueuedRun) -> list[float]:
+    """The validation score after each validation of a run."""
+    try:
+        with run.run.hotlog.open(newline="") as file:
+            return [float(row["valid_score"]) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError):
+        return []

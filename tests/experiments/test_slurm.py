@@ -1,0 +1,64 @@
+"""The engine of a SLURM cluster, with submitit's executor of this machine in place of SLURM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ecg_rhythm.experiments.jobs import plan
+from ecg_rhythm.experiments.local import LocalEngine
+from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.machine import available_cores
+from ecg_rhythm.networks.registry import check
+from tests.experiments.test_queue import write_jobs
+from tests.experiments.test_ray_engine import process_of
+
+pytest.importorskip("submitit", reason="the extra `slurm` is not installed")
+
+
+def planned(jobs: Path, logs: Path) -> list[QueuedRun]:
+    return enqueue(plan(jobs, check=check), logs)
+
+
+@pytest.mark.slow
+def test_lost_runs_are_tried_again_failed_ones_are_not_and_scores_are_those_of_this_machine(
+    data: Path, tmp_path: Path
+) -> None:
+    from ecg_rhythm.experiments.slurm import SlurmEngine
+
+    jobs = write_jobs(tmp_path / "jobs", epochs=3, folds=[0], learning_rate=1e20, drop_rate=0)
+    fails, lost = queue = planned(jobs, tmp_path / "slurm")
+    killed: list[psutil.Process] = []
+
+    def kill(queue: list[QueuedRun]) -> None:
+        if not killed and lost.status is Status.RUNNING and (process := process_of(lost)) is not None:
+            process.kill()
+            killed.append(process)
+
+    work_off(queue, SlurmEngine(data, tmp_path / "slurm", executor="local"), watch=kill)
+    assert fails.status is Status.FAILED and "training diverged" in fails.error
+    assert (len(killed), lost.status, lost.error) == (1, Status.DONE, "")
+    assert lost.place.startswith("SLURM job ")
+    _, here = queue = planned(jobs, tmp_path / "here")
+    work_off(queue[1:], LocalEngine(data, tmp_path / "here", ["cpu"] * available_cores()))
+    assert lost.run.read_scores()["phases"] == here.run.read_scores()["phases"]
+
+
+def test_an_interruption_cancels_the_jobs(data: Path, tmp_path: Path) -> None:
+    from ecg_rhythm.experiments.slurm import SlurmEngine
+
+    (run,) = queue = planned(write_jobs(tmp_path / "jobs", epochs=500, folds=[0]), tmp_path / "logs")[:1]
+    processes = []
+
+    def interrupt(queue: list[QueuedRun]) -> None:
+        if run.run.checkpoint.exists():
+            processes.append(process_of(run))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work_off(queue, SlurmEngine(data, tmp_path / "logs", executor="local"), watch=interrupt)
+    assert (run.status, run.error) == (Status.WAITING, "cancelled")
+    assert processes[0] is not None
+    processes[0].wait(timeout=60)
