@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import edfio
@@ -103,3 +104,23 @@ def test_what_cannot_be_written_is_refused_before_any_work(recording: Path, tmp_
     done = run("classify", tmp_path / "short.npz", "--report", tmp_path / "r.html")
     assert done.returncode == 2 and "no recording was classified in windows" in done.stderr
     assert not (tmp_path / "r.html").exists()
+
+
+def test_clock_times_are_those_of_the_recording(tmp_path: Path) -> None:
+    signal = edfio.EdfSignal(hour()[20 * 60 * FS : 40 * 60 * FS], FS, label="ECG", physical_dimension="mV")
+    start = datetime(2024, 2, 29, 23, 45)
+    edfio.Edf([signal], recording=edfio.Recording(startdate=start.date()), starttime=start.time()).write(tmp_path / "night.edf")
+    done = run("classify", tmp_path / "night.edf", "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    page = (tmp_path / "r.html").read_text()
+    assert "<td>2024-02-29 23:45:00 to 2024-03-01 00:05:00</td>" in page
+    rows = cells(page, "Episodes of atrial fibrillation")
+    own = [one for one in answer["episodes"] if one["label"] == "A"]
+    assert [row[2] for row in rows] == [one["start_time"].split("T")[1] for one in own]
+    assert [row[2] for row in rows] == [f"{start + timedelta(seconds=seconds_of(row[1])):%H:%M:%S}" for row in rows]
+    assert [row[1] for row in cells(page, "Hours")] == ["23:45:00"]
+    done = run("classify", tmp_path / "night.edf", "--report", tmp_path / "n.html", "--no-dates", "--csv")
+    assert done.returncode == 0, done.stderr
+    without = (tmp_path / "n.html").read_text()
+    assert "2024-02-29" not in without and "23:45" not in without and "clock time" not in without
