@@ -109,7 +109,9 @@ def test_what_cannot_be_written_is_refused_before_any_work(recording: Path, tmp_
 def test_clock_times_are_those_of_the_recording(tmp_path: Path) -> None:
     signal = edfio.EdfSignal(hour()[20 * 60 * FS : 40 * 60 * FS], FS, label="ECG", physical_dimension="mV")
     start = datetime(2024, 2, 29, 23, 45)
-    edfio.Edf([signal], recording=edfio.Recording(startdate=start.date()), starttime=start.time()).write(tmp_path / "night.edf")
+    edfio.Edf([signal], recording=edfio.Recording(startdate=start.date()), starttime=start.time()).write(
+        tmp_path / "night.edf"
+    )
     done = run("classify", tmp_path / "night.edf", "--report", tmp_path / "r.html", "--json")
     assert done.returncode == 0, done.stderr
     (answer,) = json.loads(done.stdout)
