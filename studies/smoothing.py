@@ -85,7 +85,7 @@ def days_of(fold: RunFiles, store: Store) -> Iterator[Day]:
 
 
 def median(width: int) -> Method:
-    """A median filter of each class's probability over so many steps."""
+    """A median filter of each class's probability, `width` steps long."""
     return lambda steps: np.asarray(median_filter(steps, size=(width, 1), mode="nearest").argmax(axis=1))
 
 
