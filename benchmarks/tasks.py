@@ -226,7 +226,7 @@ def _small(store: Store) -> TorchModel:
 
 
 def grow(files: str) -> dict[str, float]:
-    """Classify so many files in one call, 64 of them again and again, with the demo's CNN."""
+    """Classify a number of files in one call with the demo's CNN; 64 files are repeated."""
     store = open_store(DATA)
     with tempfile.TemporaryDirectory() as folder:
         paths = _written(store, Path(folder), 64)

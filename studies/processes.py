@@ -30,7 +30,7 @@ EPOCHS = 3
 
 
 def train(folder: Path, model: Path, processes: int) -> Run:
-    """Train fold 0 with so many processes of one thread each."""
+    """Train fold 0 in one or several processes of one thread each."""
     words = ["-m", "ecg_rhythm", "train", str(model), "--epochs", str(EPOCHS), "--device", "cpu"]
     words += ["--data", str(folder / "data"), "--logs", str(folder / f"logs{processes}")]
     if processes > 1:

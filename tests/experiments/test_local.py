@@ -12,7 +12,7 @@ import pytest
 
 from ecg_rhythm import machine
 from ecg_rhythm.cli.console import console
-from ecg_rhythm.cli.train import QUIET, queue_table, watching
+from ecg_rhythm.cli.runs import QUIET, queue_table, watching
 from ecg_rhythm.experiments import local
 from ecg_rhythm.experiments.local import LocalEngine
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, QueuedRun, Status, enqueue, work_off

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from ecg_rhythm.cli.console import console
-from ecg_rhythm.cli.train import queue_table
+from ecg_rhythm.cli.runs import queue_table
 from ecg_rhythm.config import find_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.folder import Run

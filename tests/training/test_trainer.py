@@ -24,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from ecg_rhythm import checksums, networks
-from ecg_rhythm.cli.train import print_scores
+from ecg_rhythm.cli.runs import print_scores
 from ecg_rhythm.config import LossFunctionParameters, load_model
 from ecg_rhythm.data.split_rules import make_for_store
 from ecg_rhythm.data.splits import load_split, save_split

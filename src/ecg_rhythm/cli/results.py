@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ecg_rhythm import checksums, files
 from ecg_rhythm.cli.console import COMPARE, Data, Logs, Workers, app, complain, new_table, note, out
-from ecg_rhythm.cli.train import show_progress
+from ecg_rhythm.cli.runs import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
 from ecg_rhythm.evaluation.significance import Difference

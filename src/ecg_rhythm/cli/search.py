@@ -11,16 +11,9 @@ from rich.markup import escape
 
 from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, new_table, out
 from ecg_rhythm.cli.data import tell_of_checksums
-from ecg_rhythm.cli.train import (
-    CpusPerRun,
-    Epochs,
-    GpusPerRun,
-    Slurm,
-    engine_of,
-    leave_if_failed,
-    parse_epochs,
-    watching,
-)
+from ecg_rhythm.cli.engines import CpusPerRun, GpusPerRun, Slurm, engine_of
+from ecg_rhythm.cli.runs import leave_if_failed, watching
+from ecg_rhythm.cli.train import Epochs, parse_epochs
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off

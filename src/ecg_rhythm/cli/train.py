@@ -6,34 +6,24 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
-from ecg_rhythm.cli.console import HERE, TRAIN, Cluster, Data, Logs, WithCluster, app, err, new_table, out
+from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, out
 from ecg_rhythm.cli.data import tell_of_checksums
+from ecg_rhythm.cli.engines import CpusPerRun, GpusPerRun, Slurm, engine_of
+from ecg_rhythm.cli.runs import leave_if_failed, print_scores, queue_table, show_progress, watching
 from ecg_rhythm.config import Job, find_model
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.metrics import metrics_from_file
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
-from ecg_rhythm.experiments.local import LocalEngine, parse_devices
-from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
-from ecg_rhythm.machine import gpus
 from ecg_rhythm.schema import parse
-from ecg_rhythm.training.progress import Progress as RunProgress
-from ecg_rhythm.training.progress import duration, read_progress
 
 Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick trial: 5, or 5,3,2,0,0.")]
 Set = Annotated[
@@ -44,14 +34,6 @@ Set = Annotated[
         help="Values of a key of the model file, such as training_parameters.learning_rate=3e-4,1e-3. Each value makes "
         "a run of its own; several --set make all combinations.",
     ),
-]
-Slurm = Annotated[bool, typer.Option("--slurm", help="Submit each run as a job to SLURM.")]
-CpusPerRun = Annotated[
-    int | None, typer.Option(min=1, help="On a cluster: processor cores, and threads, of a run; default: 1.")
-]
-GpusPerRun = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, help="On a cluster: GPU of a run: 1, a share such as 0.25, or 0 (the default)."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Train again from the beginning, even if a run is finished.")]
 
@@ -159,58 +141,10 @@ def queue(
     )
 
 
-def leave_if_failed(runs: Sequence[QueuedRun]) -> None:
-    """Say which runs have failed and why, and leave with exit code 1, if any has."""
-    if failed := [run for run in runs if run.status is Status.FAILED]:
-        err.print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
-        for run in failed:
-            err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
-
-
 @app.command("run", hidden=True)
 def run_one() -> None:
     """Do one run that a queue hands over on standard input."""
     sys.exit(worker.obey())
-
-
-def engine_of(
-    devices: str,
-    per_device: int,
-    cluster: str | None,
-    slurm: bool,
-    cpus_per_run: int | None,
-    gpus_per_run: float | None,
-    data: Path,
-    logs: Path,
-) -> AbstractContextManager[Engine]:
-    """The engine that the options of a command ask for; a cluster is there within the context only."""
-    workers = parse_devices(devices)
-    if cluster is None and not slurm:
-        for name, value in (("--cpus-per-run", cpus_per_run), ("--gpus-per-run", gpus_per_run)):
-            if value is not None:
-                raise BadInput(
-                    f"{name}: this is for a cluster; give --cluster or --slurm, too, or choose with --devices"
-                )
-        if strange := sorted(set(workers) - {"cpu", *gpus()}):
-            raise BadInput(
-                f"--devices {devices}: there is no GPU {strange[0]} here; give cpu, or the number of one there is"
-            )
-        return nullcontext(LocalEngine(data, logs, workers * per_device))
-    if devices != "auto" or per_device != 1:
-        raise BadInput(
-            "--devices, --per-device: these are of one machine; a cluster has --cpus-per-run, --gpus-per-run"
-        )
-    if slurm:
-        if cluster is not None or (gpus_per_run or 0.0) not in (0.0, 1.0):
-            raise BadInput("--slurm: give no --cluster, and --gpus-per-run 0 or 1: SLURM shares no GPU between runs")
-        from ecg_rhythm.experiments.slurm import SlurmEngine
-
-        return nullcontext(SlurmEngine(data, logs, cpus=cpus_per_run or 1, gpu=bool(gpus_per_run)))
-    from ecg_rhythm.experiments.ray_engine import ray_engine
-
-    address = None if cluster == HERE else cluster
-    return ray_engine(data, logs, address, cpus=cpus_per_run or 1, gpus=gpus_per_run or 0.0)
 
 
 def _job(**values: object) -> Job:
@@ -251,98 +185,3 @@ def _variations(settings: list[str] | None, epochs: str | None) -> list[Changes]
     if epochs is not None and "training_parameters.epochs" in varied[0]:
         raise BadInput("--epochs, --set training_parameters.epochs: choose one of them")
     return varied
-
-
-QUIET = 45.0
-"""Seconds without progress after which the queue says so."""
-
-COLOURS = {Status.DONE: "green", Status.FAILED: "red", Status.RUNNING: "yellow", Status.ELSEWHERE: "blue"}
-
-
-@contextmanager
-def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], None]]:
-    """Show a progress bar while a run is trained; without a terminal, a line per epoch."""
-    if not out.is_terminal:
-        yield lambda p: out.print(str(p), highlight=False) if p.ends_epoch else None
-        return
-    with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda p: bar.update(task, completed=p.fraction, description=str(p))
-
-
-def queue_table(queue: Sequence[QueuedRun]) -> Table:
-    """A table of the runs that wait, are under way, are done and have failed."""
-    table = new_table("run", "status", "device", "progress")
-    for column in table.columns[1:]:
-        column.justify = "left"
-    for run in queue:
-        shown = ""
-        if run.status in (Status.RUNNING, Status.ELSEWHERE) and (found := read_progress(run.run.progress)):
-            shown = str(found)
-        if run.status in (Status.RUNNING, Status.ELSEWHERE) and run.quiet >= QUIET:
-            shown = ", ".join(filter(None, (shown, f"no progress for {duration(run.quiet)}")))
-        elif run.status is Status.FAILED:
-            shown = escape(run.error.splitlines()[0]) if run.error else ""
-        elif run.status is Status.DONE:
-            shown = _done(run)
-        status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
-        table.add_row(run.spec.title, status, run.place, shown)
-    return table
-
-
-def _done(run: QueuedRun) -> str:
-    try:
-        scores = run.run.read_scores()
-    except BadInput:  # another queue is training it again
-        return ""
-    last = scores["phases"][-1]
-    part, name = ("valid", "validation") if last["test"] is None else ("test", "test")
-    return f"{name} score {last[part]['challenge']:.3f}, {duration(scores['seconds'])}"
-
-
-@contextmanager
-def watching(out: Console, stall: float = STALL) -> Iterator[Callable[[list[QueuedRun]], None]]:
-    """Show a live table of a queue; without a terminal, a line when a run changes its status or stops moving.
-
-    `stall` is the number of seconds without progress after which a run is ended.
-    """
-    if out.is_terminal:
-        with Live(console=out, auto_refresh=False) as live:
-            yield lambda queue: live.update(queue_table(queue), refresh=True)
-        return
-    known: dict[str, Status] = {}
-    told: dict[str, str] = {}
-    silent: set[str] = set()
-
-    def watch(queue: list[QueuedRun]) -> None:
-        for run in queue:
-            before = known.setdefault(run.spec.title, Status.WAITING)
-            if run.status is not before:
-                known[run.spec.title] = run.status
-                where = f" on {run.place}" if run.status is Status.RUNNING else ""
-                result = f", {_done(run)}" if run.status is Status.DONE else ""
-                out.print(f"{run.spec.title}: {run.status}{where}{result}", highlight=False, soft_wrap=True)
-            if run.error != told.get(run.spec.title, "") and run.status is not Status.FAILED:
-                told[run.spec.title] = run.error
-                if run.error:
-                    out.print(f"{run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
-            if run.status is not Status.RUNNING or run.quiet < QUIET:
-                silent.discard(run.spec.title)
-            elif run.spec.title not in silent:
-                silent.add(run.spec.title)
-                then = f"it is ended after {stall / 60:g} minutes without"
-                out.print(f"{run.spec.title}: no progress for {QUIET:g} s; {then}", highlight=False, soft_wrap=True)
-
-    yield watch
-
-
-def print_scores(out: Console, scores: dict[str, Any]) -> None:
-    """Print the scores of one run, phase by phase."""
-    parts = [(phase, part) for phase in scores["phases"] for part in ("valid", "test") if phase[part] is not None]
-    metrics = [metrics_from_file(phase[part], scores["classes"]) for phase, part in parts]
-    table = new_table("phase", "best epoch", "set", *metrics[0])
-    for (phase, part), values in zip(parts, metrics, strict=True):
-        table.add_row(
-            str(phase["phase"]), str(phase["best_epoch"]), part, *(f"{value:.3f}" for value in values.values())
-        )
-    out.print(table)

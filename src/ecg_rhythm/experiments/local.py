@@ -162,7 +162,7 @@ class _Process:
 
 
 def environment_of(device: str, runs: int) -> dict[str, str]:
-    """The variables by which torch sees one device, and a fair share of the cores for each of so many runs.
+    """Environment variables that give torch one device, and an equal share of the cores to each of several runs.
 
     More threads than cores would be far slower than one: OpenMP's threads spin while they wait for each other.
     """
@@ -170,7 +170,7 @@ def environment_of(device: str, runs: int) -> dict[str, str]:
 
 
 def environment_with(device: str, threads: int) -> dict[str, str]:
-    """The variables by which torch sees one device, and computes with so many threads."""
+    """Environment variables that give torch one device and a number of threads."""
     variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     return variables | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device}
 

@@ -29,7 +29,7 @@ def run_trials(
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
     stall: float = STALL,
 ) -> None:
-    """Run trials until there are so many, with those of earlier calls; unfinished ones go on.
+    """Run trials until their number is reached; those of earlier calls count, and unfinished ones continue.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def run_trials(
     engine : Engine
         Where runs are done.
     trials : int
-        How many there are to be.
+        Number of trials in all.
     sampler : {'tpe', 'random'}
         How values are proposed: by the tree-structured Parzen estimator, or at random.
     watch, stall

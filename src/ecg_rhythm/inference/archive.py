@@ -1,7 +1,8 @@
-"""An archive of recordings -> a folder of Parquet files with a row for each recording, made part by part.
+"""Classify an archive of recordings into a folder of Parquet files, one row per recording.
 
-Which recordings a part has is written down before the first is read, and a part is written whole or not at all. So each
-recording has one row, whatever is killed, and the same command goes on with the parts that are missing.
+The archive is divided into parts, and the list of parts is saved before any recording is read. A part is written whole
+or not at all. So each recording has exactly one row, even after a crash, and the same command continues with the parts
+that are missing.
 """
 
 from __future__ import annotations

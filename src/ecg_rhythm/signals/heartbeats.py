@@ -29,14 +29,14 @@ POP = 4.0
 STRAIGHT_SECONDS = 0.25
 """A straight line of this length or more is a filled gap or a loose electrode, or nothing happens in it."""
 NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15
-"""Duration of the parts whose quantile of the power is their noise; a part is noisy if it has so many times the usual
-noise and more than this share of a usual beat."""
+"""Duration of the parts whose quantile of the power is their noise; a part is noisy if its noise
+is this many times the usual one, and more than this share of a usual beat."""
 REFRACTORY = 0.22
 """Shortest time between two beats in s."""
 T_SECONDS, T_OF_INTERVAL, T_SHARPNESS = 0.37, 0.39, 0.5
 """Latest peak of a T wave in s, and as a share of the root of the interval; sharpness as a share of that of a QRS."""
 LONG = 1.5
-"""An interval of so many mean ones can hide a beat where samples are lost."""
+"""An interval of this many mean intervals can hide a beat where samples are lost."""
 SLOWEST, FASTEST, FEWEST, COVERED = 20.0, 300.0, 3, 0.5
 """Lowest and highest plausible rate in beats/min; fewest beats, and smallest share of the signal in their intervals."""
 

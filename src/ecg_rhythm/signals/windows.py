@@ -80,7 +80,7 @@ class SlidingWindow:
             yield self._kept[-self.length :]
 
     def count(self, samples: int) -> int:
-        """Number of windows that a signal of so many samples has, with the last that ends with it."""
+        """Number of windows of a signal of this many samples; the last window ends with the signal."""
         full = 0
         while self._start(full) + self.length <= samples:
             full += 1

@@ -70,7 +70,7 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], state: State) 
 
 
 def read_checkpoint(path: Path, epochs: Sequence[int]) -> tuple[State, dict[str, torch.Tensor]]:
-    """Read the state and the tensors of a checkpoint of a run with so many epochs in each phase.
+    """Read the state and the tensors of the checkpoint of a run; `epochs` has the number of epochs of each phase.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class State:
         return json.dumps(asdict(self))
 
     def contradiction(self, epochs: Sequence[int]) -> str | None:
-        """What cannot be in a run of so many epochs in each phase, if anything."""
+        """What contradicts a run whose phases have these numbers of epochs, or None."""
         most = [*epochs, 0]  # after the last phase there is none
         if self.phase >= len(most) or self.epoch > most[self.phase]:
             return f"it is in epoch {self.epoch} of phase {self.phase}"

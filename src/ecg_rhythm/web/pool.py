@@ -145,7 +145,7 @@ class Pool:
             self._workers.discard(one)
 
     async def _wait(self, one: Worker, call: Callable[[], Any], seconds: float, leave: float) -> Any:
-        """Wait for a call of a worker in a thread; after so many seconds, the worker is stopped.
+        """Wait for a call of a worker in a thread; after `seconds`, stop the worker.
 
         If the caller is cancelled, the call may take `leave` s more. When this ends, the call has ended, too.
         """

@@ -261,7 +261,7 @@ def strip(
 def thinned(
     x: NDArray[np.float64], y: NDArray[np.float64], curves: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One of so many curves with fewer points, evenly along its length, and with both ends."""
+    """Thin the points of a curve evenly along its length, but keep both ends; more curves get fewer points each."""
     most = min(MOST_POINTS, ALL_POINTS // curves)
     if len(x) <= most:
         return x, y
