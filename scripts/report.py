@@ -176,7 +176,15 @@ def main() -> None:
     beside = {name: by_name[name] for name in (MAIN, "CRNN_short", "CNN_short")}
     fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
     heart = json.loads((RESULTS / "heart_rate.json").read_text())
-    fill(PAGES / "experiments.md", {"heart rate": tables.heart_rates(heart)})
+    timelines = json.loads((RESULTS / "timelines.json").read_text())
+    fill(
+        PAGES / "experiments.md",
+        {
+            "heart rate": tables.heart_rates(heart),
+            "timelines": tables.timelines(timelines),
+            "annotated patients": tables.known_episodes(json.loads((RESULTS / "known_episodes.json").read_text())),
+        },
+    )
     gpu = json.loads((RESULTS / "gpu.json").read_text())
     fill(
         PAGES / "performance.md",

@@ -88,6 +88,48 @@ def beside_the_paper(results: dict[str, Result]) -> str:
     return table(["", "teacher", *MEASURES[:4]], [row[:6] for row in (*rows, *_published())])
 
 
+def timelines(study: dict[str, Any]) -> str:
+    """What timelines of splices reach, before and after; `studies/timelines.py` wrote it."""
+    found = study["together"]
+    methods = list(found)
+
+    def shares(name: str, length: str) -> list[str]:
+        return [f"{hits / of:.0%}" for hits, of in (found[method][name][length] for method in methods)]
+
+    rows = [
+        [f"paroxysms of {length} s that are detected", *shares("detected", length)]
+        for length in found[methods[0]]["detected"]
+    ]
+    rows += [
+        [f"of {length} s, of strips that the network calls A", *shares("detected of those the network hears", length)]
+        for length in found[methods[0]]["detected of those the network hears"]
+    ]
+    measures = (
+        ("false minutes of A in 24 h without it", "false minutes per day", "{:.1f}"),
+        ("mean error of the burden (bias)", "burden bias", "{:+.1%}"),
+        ("mean absolute error of the burden", "burden error", "{:.1%}"),
+        ("episodes for each true one", "episodes per true episode", "{:.2f}"),
+        ("duration sensitivity", "duration sensitivity", "{:.1%}"),
+        ("duration predictivity", "duration predictivity", "{:.1%}"),
+        ("episode sensitivity", "episode sensitivity", "{:.1%}"),
+        ("episode predictivity", "episode predictivity", "{:.1%}"),
+    )
+    rows += [[title, *(form.format(found[method][name]) for method in methods)] for title, name, form in measures]
+    return table(["", *methods], rows)
+
+
+def known_episodes(study: dict[str, dict[str, list[float | None]]]) -> str:
+    """What timelines of annotated patients reach, with intervals; `studies/known_episodes.py` wrote it."""
+
+    def shown(name: str, values: list[float | None]) -> str:
+        form = "{:.1f}" if "minutes" in name or "RMS" in name else "{:.1%}"
+        value, low, high = ("" if value is None else form.format(value) for value in values)
+        return f"{value} ({low} to {high})" if value else ""
+
+    names = list(next(iter(study.values())))
+    return table(["", *study], [[name, *(shown(name, found[name]) for found in study.values())] for name in names])
+
+
 def named(name: str, result: dict[str, Any]) -> str:
     """The name of a result, with its extent where folds are missing."""
     return f"{name} ({extent(result)})" if extent(result) else name

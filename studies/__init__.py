@@ -4,10 +4,12 @@ eight_bits: what does computing in eight bits cost in score and speed? (experime
 equal_epochs: does what makes training fast cost score? (performance)
 explanations: do explanations point at the seconds that count? A deletion test. (experiments)
 features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
+known_episodes: what do timelines of a few annotated patients look like? (experiments)
 minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)
 null_comparisons: how often does a comparison claim a difference where there is none? (score)
-smoothing: how is a timeline best smoothed? (experiments)
+timelines: which windows, changes of rhythm and rules make the best timeline? (experiments)
 
 Each is started as `python -m studies.NAME` from the repository with the packed challenge set in data/;
-`eight_bits`, `explanations` and `smoothing` take the folder of a finished job, such as logs/ResGRU/default.
+`eight_bits`, `explanations` and `timelines` take the folder of a finished job, such as logs/ResGRU/default; that of
+`timelines` must be one of a split with validation parts.
 """

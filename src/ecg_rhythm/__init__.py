@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
+from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 from ecg_rhythm.version import __version__
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def classify(
     unit: str | None = ...,
     window: float | None = ...,
     stride: float | None = ...,
+    join: float = ...,
+    shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
     dates: bool = ...,
@@ -132,6 +135,8 @@ def classify(
     unit: str | None = ...,
     window: float | None = ...,
     stride: float | None = ...,
+    join: float = ...,
+    shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
     dates: bool = ...,
@@ -147,6 +152,8 @@ def classify(
     unit: str | None = ...,
     window: float | None = ...,
     stride: float | None = ...,
+    join: float = ...,
+    shortest: float = ...,
     coverage: float | None = ...,
     why: bool = ...,
     dates: bool = ...,
@@ -161,6 +168,8 @@ def classify(
     unit: str | None = None,
     window: float | None = None,
     stride: float | None = None,
+    join: float = JOIN,
+    shortest: float = SHORTEST,
     coverage: float | None = None,
     why: bool = False,
     dates: bool = True,
@@ -183,8 +192,11 @@ def classify(
     unit : str, optional
         Unit of the samples: mV, uV, 200/mV. Without it, what the file states; for an array, mV.
     window, stride : float, optional
-        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s. With a window,
-        every recording that is longer gets a timeline.
+        Length of a window, and time from one window to the next (half a window), in s. With a window, every recording
+        that is longer gets a timeline; without it, one of more than two minutes, in windows of 10 s.
+    join, shortest : float
+        Episodes of atrial fibrillation that are less than `join` s apart are one; after that, one that is shorter than
+        `shortest` s is none.
     coverage : float, optional
         As for `load`, unless the model is loaded already.
     why : bool
@@ -209,7 +221,7 @@ def classify(
     from ecg_rhythm.inference import classify as answers  # loads ONNX Runtime
     from ecg_rhythm.inference.workers import Workers
 
-    options, windows = _options(lead, fs, unit, dates), answers.Windows(window, stride)
+    options, windows = _options(lead, fs, unit, dates), answers.Windows(window, stride, join, shortest)
     with Workers(classifier.loaded(model, coverage), workers) as pool:
         return answers.classify(pool, source, options, windows, why)
 
@@ -223,6 +235,8 @@ def classify_manifest(
     unit: str | None = None,
     window: float | None = None,
     stride: float | None = None,
+    join: float = JOIN,
+    shortest: float = SHORTEST,
     coverage: float | None = None,
     why: bool = False,
     dates: bool = True,
@@ -239,7 +253,7 @@ def classify_manifest(
         One model, or several that vote.
     fs, lead, unit
         As for `classify`, where the row does not say it.
-    window, stride, coverage, why, dates, workers
+    window, stride, join, shortest, coverage, why, dates, workers
         As for `classify`.
 
     Returns
@@ -266,7 +280,8 @@ def classify_manifest(
     from ecg_rhythm.inference.workers import Workers
     from ecg_rhythm.records import read_manifest
 
-    manifest, windows = read_manifest(Path(path), _options(lead, fs, unit, dates)), answers.Windows(window, stride)
+    manifest = read_manifest(Path(path), _options(lead, fs, unit, dates))
+    windows = answers.Windows(window, stride, join, shortest)
     if manifest.unknown:
         warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)
     with Workers(classifier.loaded(model, coverage), workers) as pool:
@@ -279,6 +294,8 @@ def stream(
     *,
     window: float | None = None,
     stride: float | None = None,
+    join: float = JOIN,
+    shortest: float = SHORTEST,
 ) -> StreamingClassifier:
     """Classify a live signal: `push` samples in mV as they arrive, get a decision for each full window.
 
@@ -289,16 +306,18 @@ def stream(
     model : Classifier, or what `load` takes
         One model, or several that vote.
     window, stride : float, optional
-        Length of a window (30 s), and time from one decision to the next (15 s, or half a shorter window), in s.
+        Length of a window (10 s), and time from one decision to the next (half a window), in s.
+    join, shortest : float
+        Atrial fibrillation is told when it has lasted `shortest` s, and its end when there has been none for `join` s.
 
     Raises
     ------
     BadInput
-        If `fs`, `window` or `stride` cannot be used, or there is no such model.
+        If `fs`, `window`, `stride`, `join` or `shortest` cannot be used, or there is no such model.
     """
     from ecg_rhythm.inference.streaming import StreamingClassifier  # loads ONNX Runtime
 
-    return StreamingClassifier(fs, model, window=window, stride=stride)
+    return StreamingClassifier(fs, model, window=window, stride=stride, join=join, shortest=shortest)
 
 
 def _options(lead: str | int | None, fs: float | None, unit: str | None, dates: bool = True) -> ReadOptions:

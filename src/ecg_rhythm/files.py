@@ -63,6 +63,16 @@ def replacing(path: Path) -> Iterator[Path]:
             _remove(folder)
 
 
+def unused(folder: Path, name: str, suffix: str, used: set[Path]) -> Path:
+    """A file of a name in a folder, with a number if that is `used` already; it is added to these."""
+    path, number = folder / f"{name}{suffix}", 1
+    while path in used:
+        number += 1
+        path = folder / f"{name}-{number}{suffix}"
+    used.add(path)
+    return path
+
+
 def refuse_folder(path: Path) -> None:
     """Refuse a folder where a file is to be written."""
     if not path.name or path.is_dir():

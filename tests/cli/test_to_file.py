@@ -78,7 +78,7 @@ def test_what_does_not_hold_for_the_command_is_begun_anew(recordings: Path, tmp_
     assert run("classify", recordings, "--to", to.with_name("other.json")).stderr.startswith(
         begun.replace("to", "other", 1)[:5]
     )
-    assert json.loads(to.read_text())[0]["stride"] == 15
+    assert json.loads(to.read_text())[0]["stride"] == 30
     assert names(tmp_path) == ["other.json", "to.json"]
 
 

@@ -23,7 +23,7 @@ from tests.web.clients import client_of
 
 FILE = {"content-type": "application/octet-stream"}
 WAVE = np.sin(np.arange(2000) / 7).astype(np.float32)
-WINDOW, STRIDE = 30, 15
+WINDOW, STRIDE = 10, 5
 
 
 @pytest.fixture(scope="module")

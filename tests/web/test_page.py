@@ -120,9 +120,9 @@ def jobs(address: str) -> int:
 def test_a_long_recording_shows_its_progress_and_can_be_cancelled(page: Page, address: str, tmp_path: Path) -> None:
     before = jobs(address)
     page.set_input_files("#file", days(tmp_path))
-    expect(page.locator("#windows")).to_have_text(re.compile(r"^\d+ of 9599 windows$"))
+    expect(page.locator("#windows")).to_have_text(re.compile(r"^\d+ of 28799 windows$"))
     expect(page.locator("#status")).to_have_text("Classifying days.npz ...")
-    assert page.evaluate("document.getElementById('progress').max") == 9599
+    assert page.evaluate("document.getElementById('progress').max") == 28799
     assert jobs(address) == before + 1
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#working")).to_be_hidden()

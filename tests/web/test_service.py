@@ -196,7 +196,7 @@ def test_a_long_recording_gets_a_timeline(client: TestClient) -> None:
     assert answer["kind"] == "timeline"
     assert answer["seconds"] == 180
     assert answer["episodes"][-1]["end"] == 180
-    assert len(answer["labels"]) == 12
+    assert len(answer["labels"]) == 36
     assert json.dumps(answer, allow_nan=False)
 
 

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,9 +26,12 @@ from ecg_rhythm.cli.answers import (
 )
 from ecg_rhythm.cli.console import USE, Cluster, WithCluster, Workers, app, complain, err, hertz, note, out
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 
 if TYPE_CHECKING:
-    from ecg_rhythm.records import Manifest, ReadOptions
+    from ecg_rhythm.inference.answers import Timeline
+    from ecg_rhythm.inference.blocks import File
+    from ecg_rhythm.records import Manifest, ReadOptions, Recording
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
@@ -71,12 +75,18 @@ def classify(
     window: Annotated[
         float | None,
         typer.Option(
-            help="Length of a window in s. Default: 30 for recordings of more than two minutes, else no windows."
+            help="Length of a window in s. Default: 10 for recordings of more than two minutes, else no windows."
         ),
     ] = None,
     stride: Annotated[
-        float | None, typer.Option(help="Time from one window to the next in s. Default: 15, or half a shorter window.")
+        float | None, typer.Option(help="Time from one window to the next in s. Default: half a window.")
     ] = None,
+    join: Annotated[
+        float, typer.Option(min=0, help="Episodes of atrial fibrillation that are less than so many s apart are one.")
+    ] = JOIN,
+    shortest: Annotated[
+        float, typer.Option(min=0, help="An episode of atrial fibrillation that is shorter than so many s is none.")
+    ] = SHORTEST,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     no_dates: Annotated[
         bool, typer.Option("--no-dates", help="Leave out when recordings began, and clock times of episodes.")
@@ -92,15 +102,25 @@ def classify(
     ] = None,
     parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw each recording into this folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report of all long recordings: HTML or PDF, by its suffix.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Write the rhythms of each long recording as annotations into this folder.")
+    ] = None,
+    annotations_format: Annotated[
+        str, typer.Option(help="Format of annotations: atr (WFDB), edf (EDF+) or json.")
+    ] = "atr",
     workers: Workers = None,
     cluster: Cluster = None,
 ) -> None:
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
     from ecg_rhythm.cli import archive, journal
-    from ecg_rhythm.inference import classifier, plots  # loads ONNX Runtime
+    from ecg_rhythm.inference import classifier, holter, plots  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
+    from ecg_rhythm.inference.annotating import annotate_into, check_kind
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
@@ -116,11 +136,12 @@ def classify(
     if (to := to or parquet) is not None and cluster is None:
         check_format(kind := kind or format_of(to))
     loaded = classifier.load(model or DEFAULT, coverage)
-    options, windows = records.ReadOptions(lead, fs, unit, not no_dates), answers.Windows(window, stride)
+    options = records.ReadOptions(lead, fs, unit, not no_dates)
+    windows = answers.Windows(window, stride, join, shortest)
 
     def made_from(first: str | list[str]) -> list[Any]:
         """What the answers follow from."""
-        given = [first, loaded.coverage, lead, fs, unit, no_dates, window, stride, why]
+        given = [first, loaded.coverage, lead, fs, unit, no_dates, window, stride, join, shortest, why]
         return given + journal.of_files(model, manifest)
 
     if cluster is not None:
@@ -136,6 +157,13 @@ def classify(
     named = [*(File(path, options) for path in own), *listed(table)]
     if plot is not None:
         plots.check(plot)
+    if report is not None:
+        holter.check(report)
+        if once := [file.path for file in named if records.size_on_disk(Path(file.path)) == inf]:
+            raise BadInput(
+                f"--report: {once[0]} can be read only once, a report needs it twice; save it as a file first"
+            )
+    check_kind(annotations_format)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
@@ -144,7 +172,8 @@ def classify(
         note(_passed_over(found.passed_over))
     for problem in found.problems:
         complain(problem)
-    drawn: set[Path] = set()
+    drawn, annotated = set[Path](), set[Path]()
+    reported: list[tuple[File, Timeline]] = []
 
     def count(kind: str, outcome: object) -> None:
         """Count what became of a file, and say it if it is a problem."""
@@ -159,6 +188,10 @@ def classify(
             count(journal.kind_of(answer), answer)
             if plot is not None and not isinstance(answer, BadInput):
                 plots.draw_into(plot, answer, drawn)
+            if annotations is not None and isinstance(answer, Timeline):
+                annotate_into(annotations, annotations_format, answer, annotated)
+            if report is not None and isinstance(answer, Timeline):
+                reported.append((file, answer))
             yield Path(file.path), answer
 
     with (
@@ -168,7 +201,8 @@ def classify(
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
             # What was answered before cannot be drawn.
-            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if plot else named))
+            again = plot or report or annotations
+            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if again else named))
             with journal.journal(to, made_from(kind), of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
@@ -187,6 +221,10 @@ def classify(
             print_csv(loaded.classes, answered)
         else:
             print_answers(out, answered)
+    if report is not None:
+        if not reported:
+            raise BadInput(f"--report {report}: not written, as no recording was classified in windows")
+        holter.write(report, [holter.Sheet(answer, _opened(file)) for file, answer in reported])
     failed, long = kinds[journal.PROBLEM], kinds[Timeline.kind]
     some = kinds.total() > failed
     if some and not (printed or to):
@@ -197,6 +235,14 @@ def classify(
         note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
         sys.exit(1 if some else 2)
+
+
+def _opened(file: File) -> Recording:
+    """Open a file again that has been read."""
+    from ecg_rhythm import records
+
+    assert not isinstance(file.options, BadInput), "it was classified"
+    return records.open_recording(file.path, file.options)  # type: ignore[arg-type]
 
 
 def _manifest(path: Path | None, options: ReadOptions) -> Manifest:

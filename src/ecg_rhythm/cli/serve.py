@@ -18,7 +18,7 @@ EVERY = ("0.0.0.0", "::", "")
 """What `--host` is to listen on all addresses."""
 
 
-@app.command(rich_help_panel=USE)
+@app.command(short_help="Serve a page and an HTTP interface that classify.", rich_help_panel=USE)
 def serve(
     model: Annotated[
         list[Path] | None,

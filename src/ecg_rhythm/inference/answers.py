@@ -7,18 +7,21 @@ page have it by themselves; its meaning is what the docstring says, its metadata
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_rhythm.inference.episodes import Rules, ruled, runs
 from ecg_rhythm.inference.fields import PYTHON_ONLY, Field, published
-from ecg_rhythm.inference.names import named
+from ecg_rhythm.inference.names import fibrillation_in, named
+from ecg_rhythm.inference.rates import Rates, rates_of
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
 from ecg_rhythm.records.clock import later
+from ecg_rhythm.signals.heartbeats import Intervals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,6 +159,8 @@ class Episode:
         In s from the beginning of the recording.
     probability : float
         Mean probability of the rhythm.
+    heart_rate : float or None
+        Mean rate in beats/min; null if less than half of it is counted.
     start_time, end_time : str or None
         The same as clock times, in ISO 8601; null if the recording has no start time.
     """
@@ -164,6 +169,7 @@ class Episode:
     start: float
     end: float
     probability: float
+    heart_rate: float | None = None
     start_time: str | None = None
     end_time: str | None = None
 
@@ -171,6 +177,23 @@ class Episode:
     def seconds(self) -> float:
         """Duration in s."""
         return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """A part of a recording in which another lead was read, as the chosen one was unreadable.
+
+    Attributes
+    ----------
+    lead : str
+        Name of the other lead.
+    start, end : float
+        In s from the beginning of the recording.
+    """
+
+    lead: str
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -181,19 +204,30 @@ class Timeline(Answer):
     ----------
     stride : float
         Length of a step in s; the last step may be shorter.
+    join, shortest : float
+        Episodes of atrial fibrillation that are less than `join` s apart are one; after that, one that is shorter than
+        `shortest` s is none.
     classes : list of str
         The classes.
     probabilities : ndarray of float64, shape (steps, classes)
         Smoothed probabilities of each step, NaN where it cannot be classified; in Python only.
     labels : list of str
-        The most probable class of each step, `~` where it cannot be classified.
+        The most probable class of each step, `~` where it cannot be classified, before the rules for episodes.
+    substitutes : list of Substitute
+        Where another lead was read; in JSON as `other_leads`.
+    intervals : Intervals
+        Intervals between heartbeats that count, wherever the rhythm is readable; in Python only.
     """
 
     kind: ClassVar[str] = "timeline"
     stride: float = field(metadata={"column": ""})
+    join: float = field(metadata={"column": ""})
+    shortest: float = field(metadata={"column": ""})
     classes: list[str] = field(metadata={"column": ""})
     probabilities: NDArray[np.float64] = field(metadata=PYTHON_ONLY)
     labels: list[str] = field(metadata={"column": ""})
+    substitutes: list[Substitute] = field(metadata=PYTHON_ONLY)
+    intervals: Intervals = field(metadata=PYTHON_ONLY)
 
     def summary(self) -> str:
         """The share of each rhythm."""
@@ -212,27 +246,47 @@ class Timeline(Answer):
         """Share of the recording that cannot be classified, because of noise or missing samples."""
         return self.hours(UNREADABLE) * 3600 / self.seconds
 
-    def burden(self, label: str = "A") -> float | None:
-        """Share of the readable time that a rhythm takes; None if nothing is readable."""
-        readable = self.seconds / 3600 - self.hours(UNREADABLE)
-        return self.hours(label) / readable if readable > 0 else None
+    def burden(self, label: str = "A", start: float = 0.0, end: float = inf) -> float | None:
+        """Share of the readable time, from one time to another in s, that a rhythm takes; None if nothing is readable.
 
-    def hours(self, label: str) -> float:
-        """Total duration of a rhythm in h."""
-        return sum(episode.seconds for episode in self.episodes(label)) / 3600
+        It is the share of steps, before the rules for episodes, which would make it larger or smaller.
+        """
+        readable = sum(self.hours(name, start, end) for name in self.rhythms)
+        return self.hours(label, start, end) / readable if readable > 0 else None
+
+    def hours(self, label: str, start: float = 0.0, end: float = inf) -> float:
+        """Total duration of a rhythm in h, from one time to another in s, before the rules for episodes."""
+        own = [run for run in runs(self.labels) if run.label == label]
+        parts = (min(self._end(run.stop), end) - max(run.start * self.stride, start) for run in own)
+        return sum(part for part in parts if part > 0) / 3600
 
     def episodes(self, label: str | None = None) -> list[Episode]:
         """Episodes of one rhythm, or of all, in the order of time."""
-        episodes, step = [], 0
-        for name, group in groupby(self.labels):
-            steps = slice(step, step + len(list(group)))
-            step = steps.stop
-            if label in (None, name):
-                own = self.probabilities[steps, self.classes.index(name)] if name in self.classes else np.array([1.0])
-                start, end = steps.start * self.stride, min(steps.stop * self.stride, self.seconds)
-                clock = (later(self.start_time, seconds) for seconds in (start, end))
-                episodes.append(Episode(name, start, end, float(np.nan_to_num(own, nan=1.0).mean()), *clock))
-        return episodes
+        labels, fibrillation = self.labels, fibrillation_in(self.classes)
+        if fibrillation is not None:
+            labels = ruled(labels, self.stride, fibrillation, UNREADABLE, Rules(self.join, self.shortest))
+        return [self._episode(*run) for run in runs(labels) if label in (None, run.label)]
+
+    def _episode(self, name: str, first: int, stop: int) -> Episode:
+        own = self.probabilities[first:stop, self.classes.index(name)] if name in self.classes else np.array([1.0])
+        start, end = first * self.stride, self._end(stop)
+        clock = (later(self.start_time, seconds) for seconds in (start, end))
+        return Episode(name, start, end, float(np.nan_to_num(own, nan=1.0).mean()), self.heart_rate(start, end), *clock)
+
+    def _end(self, stop: int) -> float:
+        """When the step before another ends, in s."""
+        return min(stop * self.stride, self.seconds)
+
+    def heart_rate(self, start: float = 0.0, end: float | None = None) -> float | None:
+        """Mean rate in beats/min from one time to another in s; None if less than half of the time is counted."""
+        end = self.seconds if end is None else end
+        found = self.intervals.between(start, end)
+        return found.rate if found.seconds.sum() >= (end - start) / 2 else None
+
+    @property
+    def rates(self) -> Rates:
+        """Heart rates per minute, per hour and in all, and pauses."""
+        return rates_of(self.intervals, self.seconds)
 
     derived: ClassVar[tuple[Field, ...]] = (
         Field(
@@ -262,6 +316,48 @@ class Timeline(Answer):
             "All episodes in the order of time; a table has the number of each rhythm's.",
             lambda timeline: [asdict(episode) for episode in timeline.episodes()],
             "episodes({})",
+        ),
+        Field(
+            "other_leads",
+            list[Substitute],
+            "Where another lead was read, as the chosen one was unreadable.",
+            lambda timeline: [asdict(one) for one in timeline.substitutes],
+            "",
+        ),
+        Field(
+            "heart_rate",
+            float | None,
+            "Mean rate in beats/min; null if less than half of the recording is counted.",
+            lambda timeline: timeline.heart_rate(),
+            *("heart_rate", 1, "beats/min", ".0f"),
+        ),
+        Field(
+            "lowest_rate",
+            float | None,
+            "Mean rate of the slowest minute in beats/min; null if no minute has one.",
+            lambda timeline: timeline.rates.lowest,
+            *("lowest_rate", 1, "lowest", ".0f"),
+        ),
+        Field(
+            "highest_rate",
+            float | None,
+            "Mean rate of the fastest minute in beats/min; null if no minute has one.",
+            lambda timeline: timeline.rates.highest,
+            *("highest_rate", 1, "highest", ".0f"),
+        ),
+        Field(
+            "pauses",
+            float,
+            "Number of intervals between heartbeats of more than 2.5 s.",
+            lambda timeline: len(timeline.rates.pauses),
+            *("pauses", 0, "pauses", ".0f"),
+        ),
+        Field(
+            "rates",
+            Rates,
+            "Heart rates per minute, per hour and in all, and pauses.",
+            lambda timeline: asdict(timeline.rates),
+            "",
         ),
     )
     """What JSON and tables have beside the fields."""

@@ -19,6 +19,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.blocks import Block, File, Source, blocks
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.episodes import JOIN, SHORTEST, Rules, check_rules
 from ecg_rhythm.inference.explain import explain
 from ecg_rhythm.inference.processes import Died
 from ecg_rhythm.inference.sliding import WINDOW, check
@@ -38,20 +39,31 @@ class Windows:
     Attributes
     ----------
     window, stride : float or None
-        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s. Without a
-        window, recordings of up to two minutes are classified as a whole, longer ones in windows of 30 s.
+        Length of a window, and time from one window to the next (half a window), in s. Without a window, recordings of
+        up to two minutes are classified as a whole, longer ones in windows of 10 s.
+    join, shortest : float
+        Episodes of atrial fibrillation that are less than `join` s apart are one; after that, one that is shorter than
+        `shortest` s is none.
 
     Raises
     ------
     BadInput
-        If window and stride do not go together.
+        If window and stride do not go together, or the others are no durations.
     """
 
     window: float | None = None
     stride: float | None = None
+    join: float = JOIN
+    shortest: float = SHORTEST
 
     def __post_init__(self) -> None:
         check(WINDOW if self.window is None else self.window, self.stride)
+        check_rules(self.rules)
+
+    @property
+    def rules(self) -> Rules:
+        """What counts as an episode."""
+        return Rules(self.join, self.shortest)
 
     def divide(self, recording: Recording | Record) -> bool:
         """Whether a recording gets a timeline rather than a prediction."""
@@ -241,7 +253,15 @@ def _prepared(
     if windows.divide(recording):
         long = records.of_record(recording) if isinstance(recording, Record) else recording
         window = windows.window or WINDOW
-        return timeline(workers.state, long, window=window, stride=windows.stride, progress=progress, workers=workers)
+        return timeline(
+            workers.state,
+            long,
+            window=window,
+            stride=windows.stride,
+            rules=windows.rules,
+            progress=progress,
+            workers=workers,
+        )
     record = recording if isinstance(recording, Record) else records.to_record(recording, source)
     records.check_length(record, source)
     return record

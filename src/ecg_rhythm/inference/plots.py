@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -45,7 +46,7 @@ def check(folder: Path) -> None:
     BadInput
         If the folder is a file, cannot be made or written to, or the library is not installed.
     """
-    _figure(1, 1)
+    new_figure(1, 1)
     place = next(place for place in (folder, *folder.parents) if place.exists())
     if not place.is_dir():
         raise BadInput(f"{place}: pictures go into a folder, and this is a file; name another")
@@ -83,12 +84,7 @@ def draw(answer: Answer, path: Path) -> None:
 
 def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
     """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
-    picture, number = folder / f"{answer.record}.png", 1
-    while picture in drawn:
-        number += 1
-        picture = folder / f"{answer.record}-{number}.png"
-    drawn.add(picture)
-    draw(answer, picture)
+    draw(answer, files.unused(folder, answer.record, ".png", drawn))
 
 
 def as_html(answer: Answer) -> str:
@@ -161,12 +157,11 @@ def _strip(record: Record, prediction: Prediction) -> Figure:
 
 def _timeline(answer: Timeline) -> Figure:
     """The rhythm over the hours, and how probable each was."""
-    figure = _figure(12, 3.6, layout="constrained")
+    figure = new_figure(12, 3.6, layout="constrained")
     band, curves = figure.subplots(2, 1, height_ratios=[1, 3])
     hours = np.arange(len(answer.labels) + 1) * answer.stride / 3600
     hours[-1] = answer.seconds / 3600
-    spare = iter(OTHER_COLOURS * len(answer.classes))
-    colours = {name: COLOURS.get(name) or next(spare) for name in [*answer.classes, UNREADABLE]}
+    colours = colours_of(answer.classes)
     for episode in answer.episodes():
         band.axvspan(episode.start / 3600, episode.end / 3600, color=colours[episode.label], linewidth=0)
     for name in answer.rhythms:
@@ -188,17 +183,23 @@ def _timeline(answer: Timeline) -> Figure:
     return figure
 
 
+def colours_of(classes: Sequence[str]) -> dict[str, str]:
+    """The colour of each class, and of what is unreadable."""
+    spare = iter(OTHER_COLOURS * len(classes))
+    return {name: COLOURS.get(name) or next(spare) for name in [*classes, UNREADABLE]}
+
+
 def _paper(width: float, height: float, rows: int) -> tuple[Figure, list[Axes]]:
     """Make a figure with axes below each other, each `width` mm wide and `height` mm high in print."""
     across, down = width + 2 * MARGIN, rows * (height + BETWEEN) - BETWEEN + 2 * ABOVE
-    figure = _figure(across / 25.4, down / 25.4)
+    figure = new_figure(across / 25.4, down / 25.4)
     bottoms = [down - ABOVE - height - row * (height + BETWEEN) for row in range(rows)]
     return figure, [
         figure.add_axes((MARGIN / across, bottom / down, width / across, height / down)) for bottom in bottoms
     ]
 
 
-def _figure(width: float, height: float, **options: Any) -> Figure:
+def new_figure(width: float, height: float, **options: Any) -> Figure:
     """Make a figure of a size in inches, apart from any screen."""
     with extras.needed("plot", "a picture"):
         from matplotlib.figure import Figure

@@ -15,10 +15,12 @@ from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record
 from ecg_rhythm.signals.gaps import fill
 
-WINDOW, STRIDE = 30.0, 15.0
-"""Length of a window in s, as long as most recordings of the challenge; time from one window to the next in s."""
+WINDOW = 10.0
+"""Length of a window in s: longer ones blur short episodes."""
 BATCH = 64
 """Windows classified at once."""
+ALIKE = 0.5
+"""Two windows say the same if their probabilities have at most this total variation distance."""
 MOST_MISSING = 0.5
 """A window of which more is missing is not classified."""
 
@@ -29,7 +31,7 @@ def check(window: float, stride: float | None) -> float:
     Returns
     -------
     float
-        The stride; if none is given 15 s, or half a shorter window.
+        The stride; if none is given, half a window.
 
     Raises
     ------
@@ -40,30 +42,50 @@ def check(window: float, stride: float | None) -> float:
         raise BadInput(f"window {window!r}, stride {stride!r}: give numbers of seconds")
     if not 5 <= window <= LONGEST:
         raise BadInput(f"window {window:g}: give from 5 s, as a rhythm does not show in less, to {LONGEST:g} s")
-    stride = min(STRIDE, window / 2) if stride is None else stride
+    stride = window / 2 if stride is None else stride
     if not 1 <= stride <= window:
         raise BadInput(f"stride {stride:g}: it must be from 1 s to the window's {window:g} s")
     return stride
 
 
 def classify_windows(
-    workers: Workers[Classifier], windows: Iterable[NDArray[np.float32]], fs: float
+    workers: Workers[Classifier], windows: Iterable[NDArray[np.float32]], fs: float, *, spare: bool = False
 ) -> Iterator[NDArray[np.float64]]:
     """Probabilities of each window, shape (classes,); NaN if more than half of it is missing.
+
+    With `spare`, every other window is computed only if the one before and the one after differ, else it gets their
+    mean. They must overlap or touch, so that all of the signal is seen.
 
     Raises
     ------
     Died
         If worker processes die of it.
     """
-    for probabilities in workers.map(partial(_classified, fs=fs), batched(windows, BATCH)):
+    for probabilities in workers.map(partial(_classified, fs=fs, spare=spare), batched(windows, BATCH)):
         yield from probabilities
 
 
-def _classified(classifier: Classifier, windows: Sequence[NDArray[np.float32]], fs: float) -> NDArray[np.float64]:
+def _classified(
+    classifier: Classifier, windows: Sequence[NDArray[np.float32]], fs: float, spare: bool
+) -> NDArray[np.float64]:
     """Probabilities of some windows, shape (windows, classes)."""
-    readable = [np.isfinite(window).mean() > MOST_MISSING and len(window) >= fs for window in windows]
+    readable = np.array([np.isfinite(window).mean() > MOST_MISSING and len(window) >= fs for window in windows])
     found = np.full((len(windows), len(classifier.classes)), np.nan)
-    strips = [Record("", fill(window), fs, "") for window, good in zip(windows, readable, strict=True) if good]
-    found[readable] = classifier.probabilities(strips)
+
+    def compute(these: NDArray[np.bool_]) -> None:
+        strips = [Record("", fill(window), fs, "") for window, now in zip(windows, these, strict=True) if now]
+        found[these] = classifier.probabilities(strips)
+
+    if not spare:
+        compute(readable)
+        return found
+    between = np.zeros(len(windows), dtype=bool)
+    between[1:-1:2] = True
+    compute(readable & ~between)
+    before, after = found[:-2:2], found[2::2]
+    found[between] = np.where(
+        np.abs(before - after).sum(axis=1, keepdims=True) / 2 <= ALIKE, (before + after) / 2, np.nan
+    )
+    found[~readable] = np.nan
+    compute(readable & np.isnan(found).any(axis=1))
     return found

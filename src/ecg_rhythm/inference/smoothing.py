@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import expm
 
 from ecg_rhythm.evaluation.metrics import NOISE
 
 UNREADABLE = NOISE
 """Label of what cannot be classified, because of noise or missing samples."""
-MEAN_MINUTES = 40.0
-"""Mean duration of a rhythm in smoothing: the shortest of those that `studies/smoothing.py` finds equally good."""
-TRUST = 0.7
-"""Power of a step's probabilities in smoothing, below 1 as windows overlap and so are not independent."""
+CHANGES: Mapping[tuple[str, str], float] = {
+    ("N", "A"): 60, ("N", "O"): 1, ("N", NOISE): 4,
+    ("A", "N"): 60, ("A", "O"): 2, ("A", NOISE): 4,
+    ("O", "N"): 4, ("O", "A"): 30, ("O", NOISE): 4,
+    (NOISE, "N"): 60, (NOISE, "A"): 60, (NOISE, "O"): 60,
+}  # fmt: skip
+"""From one rhythm of the challenge to another: changes in an hour of the first, as `studies/timelines.py` fits them."""
+MEAN_MINUTES = 2.0
+"""Mean duration of a rhythm where the classes are others."""
+TRUST = 1.0
+"""Power of a step's probabilities in smoothing."""
 
 
 def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray[np.float64]:
@@ -44,58 +54,72 @@ def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray
         return np.asarray(mean / mean.sum(axis=1, keepdims=True))
 
 
-def smoothed(
-    steps: NDArray[np.float64], stride: float, minutes: float = MEAN_MINUTES, trust: float = TRUST
-) -> NDArray[np.float64]:
+def smoothed(steps: NDArray[np.float64], change: NDArray[np.float64], trust: float = TRUST) -> NDArray[np.float64]:
     """Smooth the probabilities of steps with a hidden Markov model, forward and backward.
 
-    A rhythm lasts some time on average and then changes to any other. NaN stays NaN and is no evidence.
+    NaN stays NaN and is no evidence.
 
     Parameters
     ----------
-    steps : ndarray of float64, shape (steps, classes)
-        Probabilities of each step alone.
-    stride : float
-        Length of a step in s.
-    minutes : float
-        Mean duration of a rhythm.
+    steps : ndarray of float64, shape (steps, ..., classes)
+        Probabilities of each step alone; of one recording, or of several of the same length.
+    change : ndarray of float64, shape (classes, classes)
+        Probability of each change of rhythm from one step to the next; see `transitions`.
     trust : float
         Power of a step's probabilities.
 
     Returns
     -------
-    ndarray of float64, shape (steps, classes)
+    ndarray of float64, shape (steps, ..., classes)
         The probabilities of each step given all steps.
 
     References
     ----------
     Rabiner, "A tutorial on hidden Markov models", Proceedings of the IEEE 77, 1989.
     """
-    gone = np.isnan(steps).any(axis=1)
+    gone = np.isnan(steps).any(axis=-1)
     evidence = np.nan_to_num(np.maximum(steps, 1e-6), nan=1.0) ** trust
-    change = transitions(steps.shape[1], stride, minutes)
     forward, backward = np.empty_like(evidence), np.ones_like(evidence)
-    now = np.full(steps.shape[1], 1 / steps.shape[1])
+    now = np.full(steps.shape[1:], 1 / steps.shape[-1])
     for i, seen in enumerate(evidence):
         now = (now @ change if i else now) * seen
-        forward[i] = now = now / now.sum()
+        forward[i] = now = now / now.sum(axis=-1, keepdims=True)
     for i in range(len(evidence) - 2, -1, -1):
-        later = change @ (evidence[i + 1] * backward[i + 1])
-        backward[i] = later / later.sum()
+        later = (evidence[i + 1] * backward[i + 1]) @ change.T
+        backward[i] = later / later.sum(axis=-1, keepdims=True)
     posterior = forward * backward
-    posterior /= posterior.sum(axis=1, keepdims=True)
+    posterior /= posterior.sum(axis=-1, keepdims=True)
     posterior[gone] = np.nan
     return posterior
 
 
-def transitions(classes: int, stride: float, minutes: float = MEAN_MINUTES) -> NDArray[np.float64]:
-    """Probability of each change of rhythm from one step to the next, shape (classes, classes)."""
-    leave = 1 - np.exp(-stride / 60 / minutes)
-    matrix = np.full((classes, classes), leave / max(classes - 1, 1))
-    np.fill_diagonal(matrix, 1 - leave)
-    return matrix
+def transitions(
+    classes: Sequence[str], stride: float, changes: Mapping[tuple[str, str], float] = CHANGES
+) -> NDArray[np.float64]:
+    """Probability of each change of rhythm from one step to the next, shape (classes, classes).
+
+    Parameters
+    ----------
+    classes : sequence of str
+        The rhythms.
+    stride : float
+        Length of a step in s.
+    changes : mapping of (str, str) to float
+        From one rhythm to another: changes in an hour of the first. If any pair of classes is missing there, as those
+        of another data set are, a rhythm lasts `MEAN_MINUTES` on average and changes to any other.
+    """
+    others = len(classes) - 1
+    rates = np.array([[changes.get((one, other), np.nan) for other in classes] for one in classes])
+    np.fill_diagonal(rates, 0)
+    if np.isnan(rates).any():
+        rates = np.full_like(rates, 60 / MEAN_MINUTES / max(others, 1))
+        np.fill_diagonal(rates, 0)
+    np.fill_diagonal(rates, -rates.sum(axis=1))
+    return np.asarray(expm(rates * stride / 3600))
 
 
-def labels_of(probabilities: NDArray[np.float64], classes: list[str]) -> list[str]:
+def labels_of(probabilities: NDArray[np.float64], classes: Sequence[str]) -> list[str]:
     """The most probable class of each step, `~` where its probabilities are NaN."""
-    return [UNREADABLE if np.isnan(row).any() else classes[int(row.argmax())] for row in probabilities]
+    gone = np.isnan(probabilities).any(axis=1)
+    best = np.where(gone, len(classes), np.nan_to_num(probabilities).argmax(axis=1))
+    return [(*classes, UNREADABLE)[i] for i in best.tolist()]

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.classifier import Classifier, loaded
+from ecg_rhythm.inference.episodes import JOIN, SHORTEST, LiveRules, Rules, check_rules
+from ecg_rhythm.inference.names import fibrillation_in
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
-from ecg_rhythm.inference.smoothing import TRUST, labels_of, transitions
+from ecg_rhythm.inference.smoothing import TRUST, UNREADABLE, labels_of, transitions
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.loading import DEFAULT
@@ -28,7 +30,8 @@ class Decision:
     start, end : float
         The window in s since the first sample.
     label : str
-        The most probable class, given the window and those before; `~` if more than half of the window is missing.
+        The most probable class, given the window and those before, after the rules for episodes; `~` if more than half
+        of the window is missing.
     probabilities : dict of str to float
         Probability of each class; NaN if more than half of the window is missing.
     """
@@ -49,12 +52,14 @@ class StreamingClassifier:
     model : Classifier, or what `load` takes
         One model, or several that vote.
     window, stride : float, optional
-        Length of a window (30 s), and time from one decision to the next (15 s, or half a shorter window), in s.
+        Length of a window (10 s), and time from one decision to the next (half a window), in s.
+    join, shortest : float
+        Atrial fibrillation is told when it has lasted `shortest` s, and its end when there has been none for `join` s.
 
     Raises
     ------
     BadInput
-        If `fs`, `window` or `stride` cannot be used, or there is no such model.
+        If `fs`, `window`, `stride`, `join` or `shortest` cannot be used, or there is no such model.
     """
 
     def __init__(
@@ -64,16 +69,20 @@ class StreamingClassifier:
         *,
         window: float | None = None,
         stride: float | None = None,
+        join: float = JOIN,
+        shortest: float = SHORTEST,
     ) -> None:
         window = WINDOW if window is None else window
-        stride = check(window, stride)
+        stride, rules = check(window, stride), check_rules(Rules(join, shortest))
         records.ReadOptions(fs=fs)  # refuses what is no number
         if not records.SLOWEST <= (fs or 0) <= records.FASTEST:
             raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
         self._windows = SlidingWindow(fs, window, stride)
+        self._change = transitions(classifier.classes, stride)
         self._state = np.full(len(classifier.classes), 1 / len(classifier.classes))
+        self._rules = LiveRules(stride, fibrillation_in(classifier.classes), UNREADABLE, rules)
 
     def push(self, samples: ArrayLike) -> list[Decision]:
         """Take further samples in mV and give a decision for each window that they fill.
@@ -99,11 +108,11 @@ class StreamingClassifier:
         for number, now in enumerate(
             classify_windows(Workers(self.classifier), self._windows.push(values), self.fs), first
         ):
-            self._state = self._state @ transitions(len(classes), self.stride)
+            self._state = self._state @ self._change
             if not np.isnan(now).any():
                 self._state = self._state * np.maximum(now, 1e-6) ** TRUST
                 now = self._state = self._state / self._state.sum()
-            start, label = number * self.stride, labels_of(now[None], classes)[0]
+            start, label = number * self.stride, self._rules.push(labels_of(now[None], classes)[0])
             probabilities = dict(zip(classes, map(float, now), strict=True))
             decisions.append(Decision(start, start + self.window, label, probabilities))
         return decisions

@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.inference.answers import Substitute, Timeline
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.episodes import DEFAULT, Rules, check_rules
+from ecg_rhythm.inference.rates import IntervalMeter
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
-from ecg_rhythm.inference.smoothing import labels_of, merged, smoothed
+from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.records.clock import written
 from ecg_rhythm.signals.gaps import count_gaps
+from ecg_rhythm.signals.heartbeats import Intervals
 from ecg_rhythm.signals.windows import SlidingWindow
 
 LONG = 120.0
@@ -39,6 +42,7 @@ def timeline(
     *,
     window: float = WINDOW,
     stride: float | None = None,
+    rules: Rules = DEFAULT,
     progress: Progress = lambda done, of: None,
     workers: Workers[Classifier] | None = None,
 ) -> Timeline:
@@ -51,7 +55,9 @@ def timeline(
     recording : Recording
         Of any length; it is read part by part.
     window, stride : float
-        Length of a window, and time from one window to the next (15 s, or half a shorter window), in s.
+        Length of a window, and time from one window to the next (half a window), in s.
+    rules : Rules
+        What counts as an episode of atrial fibrillation.
     progress : callable
         Told how many windows are classified, and how many the recording has.
     workers : Workers, optional
@@ -60,17 +66,18 @@ def timeline(
     Raises
     ------
     BadInput
-        If the recording is shorter than a window or cannot be read, or window and stride do not go together.
+        If the recording is shorter than a window or cannot be read, window and stride do not go together, or the rules
+        are no durations.
     Died
         If two workers died at the same windows.
     """
-    stride = check(window, stride)
+    stride, rules = check(window, stride), check_rules(rules)
     if recording.seconds < window:
         raise BadInput(
             f"{recording.name or 'signal'}: {recording.seconds:.3g} s are less than one window of {window:g} s; "
             "classify it without a window"
         )
-    sliding = SlidingWindow(recording.fs, window, stride)
+    sliding, meter = SlidingWindow(recording.fs, window, stride), IntervalMeter(recording.fs)
     gaps = missing = 0
     in_gap = False
     length = int(PART_SECONDS * recording.fs)
@@ -82,17 +89,21 @@ def timeline(
             gone = ~np.isfinite(part)
             gaps += count_gaps(part) - (in_gap and bool(gone[0]))  # a gap that goes on is the same gap
             missing, in_gap = missing + int(gone.sum()), bool(gone[-1])
+            meter.push(part)
             yield from sliding.push(part)
         yield from sliding.rest()
 
     of_windows: list[NDArray[np.float64]] = []
     expected = sliding.count(recording.samples)
     progress(0, expected)
-    for probabilities_of_it in classify_windows(workers or Workers(classifier), windows(), recording.fs):
+    found = classify_windows(workers or Workers(classifier), windows(), recording.fs, spare=window >= 2 * stride)
+    for probabilities_of_it in found:
         of_windows.append(probabilities_of_it)
         progress(len(of_windows), expected)
-    steps = merged(np.array(of_windows), _count(recording.seconds, stride), _count(window, stride))
-    probabilities = smoothed(steps, stride)
+    probabilities_of_windows = np.array(of_windows)
+    substitutes = _substituted(probabilities_of_windows, recording, window, stride, workers or Workers(classifier))
+    steps = merged(probabilities_of_windows, _count(recording.seconds, stride), _count(window, stride))
+    probabilities = smoothed(steps, transitions(classifier.classes, stride))
     record = Record(
         name=recording.name,
         signal=np.zeros(0, dtype=np.float32),
@@ -100,8 +111,9 @@ def timeline(
         lead=recording.lead,
         missing=missing / recording.samples,
         gaps=gaps,
-        remarks=recording.remarks,
+        remarks=(*recording.remarks, *_said_of(substitutes)),
     )
+    labels = labels_of(probabilities, classifier.classes)
     return Timeline(
         record=recording.name,
         reading=records.describe(record, classifier.fs, recording.seconds),
@@ -111,10 +123,81 @@ def timeline(
         missing=record.missing,
         start_time=written(recording.start),
         stride=stride,
+        join=rules.join,
+        shortest=rules.shortest,
         classes=classifier.classes,
         probabilities=probabilities,
-        labels=labels_of(probabilities, classifier.classes),
+        labels=labels,
+        substitutes=substitutes,
+        intervals=_readable(meter.rest(), labels, stride),
     )
+
+
+def _substituted(
+    found: NDArray[np.float64],
+    recording: Recording,
+    window: float,
+    stride: float,
+    workers: Workers[Classifier],
+) -> list[Substitute]:
+    """Classify windows that are unreadable in other leads, and put what is readable there in their places.
+
+    Parameters
+    ----------
+    found : ndarray of float64, shape (windows, classes)
+        Probabilities of each window, NaN where it could not be classified; changed here.
+    recording : Recording
+        What they are of.
+    window, stride : float
+        Length of a window, and time from one to the next, in s.
+    workers : Workers
+        Processes that hold the classifier.
+
+    Returns
+    -------
+    list of Substitute
+        Where another lead was read, in the order of time.
+    """
+    classes, substitutes = workers.state.classes, list[Substitute]()
+
+    def unreadable(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.array([label == UNREADABLE for label in labels_of(rows, classes)])
+
+    for open_other in recording.others:
+        gone = np.flatnonzero(unreadable(found))
+        if not len(gone):
+            break
+        try:
+            other = open_other()
+        except BadInput:
+            continue
+        length = round(window * other.fs)
+        starts = np.minimum(np.rint(gone * stride * other.fs).astype(np.int64), max(other.samples - length, 0))
+        parts = (other.read(start, min(start + length, other.samples)) for start in starts.tolist())
+        rows = np.array(list(classify_windows(workers, parts, other.fs)))
+        good = ~unreadable(rows)
+        found[gone[good]] = rows[good]
+        for number in gone[good].tolist():
+            start, end = number * stride, min(number * stride + window, recording.seconds)
+            if substitutes and substitutes[-1].lead == other.lead and start <= substitutes[-1].end:
+                start = substitutes.pop().start
+            substitutes.append(Substitute(other.lead, start, end))
+    return sorted(substitutes, key=lambda one: one.start)
+
+
+def _said_of(substitutes: list[Substitute]) -> list[str]:
+    """What is said of other leads that were read, in a remark for each."""
+    seconds: dict[str, float] = {}
+    for one in substitutes:
+        seconds[one.lead] = seconds.get(one.lead, 0.0) + one.end - one.start
+    return [f"lead {lead} read for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
+
+
+def _readable(found: Intervals, labels: list[str], stride: float) -> Intervals:
+    """The intervals between heartbeats that end in readable steps."""
+    steps = np.minimum((found.ends / stride).astype(np.int64), len(labels) - 1)
+    good = np.array(labels)[steps] != UNREADABLE
+    return Intervals(found.ends[good], found.seconds[good])
 
 
 def _count(seconds: float, stride: float) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +66,24 @@ NUMBERS = {"1": "i", "2": "ii", "3": "iii"}
 ELECTRODES = re.compile(r"(?<![a-z0-9])(la|ll)\s?[-\u2013_]\s?(ra|la)(?![a-z0-9])")
 BY_ELECTRODES = {"la-ra": "i", "ll-ra": "ii", "ll-la": "iii"}
 """The limb leads by their electrodes: left arm, left leg, right arm."""
+
+
+_passed_over: ContextVar[list[str]] = ContextVar("_passed_over")
+"""Names of the other leads of an ECG in the file that is being opened."""
+
+
+@contextmanager
+def other_leads() -> Iterator[list[str]]:
+    """Give the names of the other leads of an ECG that a file has, in the order of preference, once it is opened.
+
+    There are none if the user says which lead to read. Names that two leads have are left out.
+    """
+    names: list[str] = []
+    token = _passed_over.set(names)
+    try:
+        yield names
+    finally:
+        _passed_over.reset(token)
 
 
 def choose_lead(
@@ -136,6 +156,8 @@ def choose_lead(
     before = [i for i in group[: group.index(chosen)] if i in reasons]
     passed = [f"{names[i].strip() or f'lead {i + 1}'} {reasons[i]}" for i in before]
     remarks = [f"passed over: {', '.join(passed[:MOST_NAMED])}"] if passed else []
+    if group is named:
+        _passed_over.get([])[:] = [names[i] for i in group if i != chosen and names.count(names[i]) == 1]
     if group is others:
         remarks.append("not called an ECG")
     if group is unnamed:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 from warnings import WarningMessage
@@ -14,6 +15,7 @@ from warnings import WarningMessage
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import scratch
 from ecg_rhythm.records.formats import LONGEST_MAGIC, WFDB, find_opener
+from ecg_rhythm.records.leads import other_leads
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import (
     STANDARD_INPUT,
@@ -94,8 +96,11 @@ def open_file(path: Path, options: ReadOptions) -> Recording:
     BadInput
         As `open_recording`.
     """
-    with heard() as warnings, _refusing(path):
+    with heard() as warnings, _refusing(path), other_leads() as names:
         recording = _open_quietly(path, options)
+    if names:  # of this file, not of one inside it
+        others = tuple(partial(open_file, path, replace(options, lead=name)) for name in names)
+        recording = replace(recording, others=others)
     said = tuple(dict.fromkeys(said for warning in warnings if (said := _said_of(path, warning))))
     return replace(recording, remarks=(*recording.remarks, *said)) if said else recording
 

@@ -87,6 +87,8 @@ class Recording:
         What was assumed in opening it.
     start : datetime, time or None
         When it began, as the file says: date and time of day, perhaps with a time zone, or the time of day alone.
+    others : tuple of callable
+        Each opens another lead of an ECG in the same file; none if the user chose the lead.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Recording:
     read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     remarks: tuple[str, ...] = ()
     start: Start | None = None
+    others: tuple[Callable[[], Recording], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make what comes from a file fit to be shown."""
@@ -187,6 +190,7 @@ def part(recording: Recording, name: str, start: float, end: float) -> Recording
         name=name,
         samples=stop - first,
         read=lambda begin, until: recording.read(first + begin, first + until),
+        others=(),
         start=None,
     )
 

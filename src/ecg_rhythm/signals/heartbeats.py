@@ -7,6 +7,7 @@ to forty times as long.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,31 @@ LONG = 1.5
 """An interval of this many mean intervals can hide a beat where samples are lost."""
 SLOWEST, FASTEST, FEWEST, COVERED = 20.0, 300.0, 3, 0.5
 """Lowest and highest plausible rate in beats/min; fewest beats, and smallest share of the signal in their intervals."""
+
+
+class Intervals(NamedTuple):
+    """Intervals between heartbeats that count: those without gaps, pops and noise.
+
+    Attributes
+    ----------
+    ends : ndarray of float64, shape (n,)
+        When each ends, in s from the beginning of the signal, ascending.
+    seconds : ndarray of float64, shape (n,)
+        How long each is.
+    """
+
+    ends: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+    def between(self, start: float, end: float) -> Intervals:
+        """Those that end from one time on and before another, in s."""
+        part = slice(*np.searchsorted(self.ends, [start, end]).tolist())
+        return Intervals(self.ends[part], self.seconds[part])
+
+    @property
+    def rate(self) -> float | None:
+        """Mean rate in beats/min; None without intervals."""
+        return 60 / float(self.seconds.mean()) if len(self.seconds) else None
 
 
 @dataclass(frozen=True)
@@ -74,6 +100,24 @@ def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
     found = _find(signal, fs)
     few = _few(fs)
     return found.beats * few + few // 2
+
+
+def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
+    """Intervals between the heartbeats of a signal that count.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (n,)
+        In mV, finite; straight lines replace gaps.
+    fs : float
+        Sampling rate in Hz, at least 50.
+    """
+    found = _find(signal, fs)
+    if len(found.beats) < FEWEST:
+        return Intervals(np.zeros(0), np.zeros(0))
+    good = ~found.intervals_with(found.lost | found.noisy)
+    ends = (found.beats[1:][good].astype(np.float64) + 0.5) / found.fs
+    return Intervals(ends, np.diff(found.beats)[good].astype(np.float64) / found.fs)
 
 
 def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:

@@ -95,7 +95,9 @@ def _model(of: type, /, **more: Any) -> Any:
 
 
 def _type(of: Any) -> Any:
-    """Type of a field in the description: a list of dataclasses is a list of their models."""
+    """Type of a field in the description: a dataclass is described by its model, also in a list."""
+    if isinstance(of, type) and is_dataclass(of):
+        return _model(of)
     item = next(iter(get_args(of)), None)
     return list[_model(item)] if isinstance(item, type) and is_dataclass(item) else of  # type: ignore[misc]
 

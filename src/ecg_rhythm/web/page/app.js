@@ -7,7 +7,7 @@ const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
 const UNITS = { heart_rate: "beats/min" }, SHORT = { probabilities: "p" };
 // These have a place of their own on the page; every other field is listed with the facts.
 const PLACED = new Set(["kind", "record", "reading", "lead", "fs", "seconds", "missing", "label", "probabilities", "because", "why",
-  "signal", "stride", "classes", "labels", "unreadable", "burden", "hours", "episodes"]);
+  "signal", "stride", "join", "shortest", "classes", "labels", "rates", "lowest_rate", "highest_rate", "pauses", "other_leads", "unreadable", "burden", "hours", "episodes"]);
 const OFTEN = 150, SELDOM = 1000, PATIENCE = 5;  // ms between two questions, the first and later ones; failed questions
 let sent = null, answer = null, names = {};
 const model = fetch("/api/model").then(response => response.json());

@@ -1,0 +1,130 @@
+"""Labels of steps -> episodes: where one rhythm begins and ends, by stated rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from ecg_rhythm.errors import BadInput
+
+JOIN, SHORTEST = 30.0, 10.0
+"""Two episodes of atrial fibrillation that are less than so many s apart are one; after that, one that is shorter than
+so many s is none."""
+
+
+class Run(NamedTuple):
+    """Steps of one label that follow each other: the first, and the one after the last."""
+
+    label: str
+    start: int
+    stop: int
+
+
+class Rules(NamedTuple):
+    """What counts as an episode of atrial fibrillation.
+
+    Attributes
+    ----------
+    join : float
+        Two episodes that are less than so many s apart are one, unless what lies between is unreadable.
+    shortest : float
+        An episode that is shorter than so many s is none.
+    """
+
+    join: float = JOIN
+    shortest: float = SHORTEST
+
+
+DEFAULT = Rules()
+
+
+def check_rules(rules: Rules) -> Rules:
+    """Give rules unchanged if they are durations.
+
+    Raises
+    ------
+    BadInput
+        If they are not.
+    """
+    for name, value in rules._asdict().items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+            raise BadInput(f"{name} {value!r}: give a number of seconds from 0 on, such as 30")
+    return rules
+
+
+def runs(labels: Sequence[str]) -> list[Run]:
+    """Divide labels into runs, in the order of time."""
+    found, step = list[Run](), 0
+    for label, group in groupby(labels):
+        found.append(Run(label, step, step + len(list(group))))
+        step = found[-1].stop
+    return found
+
+
+def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rules: Rules) -> list[str]:
+    """Labels of steps after the rules: short interruptions of a rhythm first, then its short episodes, are replaced.
+
+    An episode that is too short becomes what is before it, or at the beginning what is after it.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The label of each step.
+    stride : float
+        Length of a step in s.
+    label : str
+        The rhythm that the rules are about.
+    unreadable : str
+        The label of what cannot be classified. No episode goes on across it.
+    rules : Rules
+        The rules.
+    """
+    joined = list(labels)
+    own = [run for run in runs(labels) if run.label == label]
+    for one, other in pairwise(own):
+        between = slice(one.stop, other.start)
+        if (other.start - one.stop) * stride < rules.join and unreadable not in joined[between]:
+            joined[between] = [label] * (other.start - one.stop)
+    found = runs(joined)
+    for number, run in enumerate(found):
+        if run.label == label and (run.stop - run.start) * stride < rules.shortest:
+            around = [*reversed(found[:number]), *found[number + 1 :]]
+            near = next((other.label for other in around if other.label not in (label, unreadable)), unreadable)
+            joined[run.start : run.stop] = [near] * (run.stop - run.start)
+    return joined
+
+
+class LiveRules:
+    """The rules for labels that come one by one, of which the later ones are not known.
+
+    An episode is told when it has lasted `shortest` s, or at once if no other rhythm came before; its end is told when
+    there has been none for `join` s.
+
+    Parameters
+    ----------
+    stride : float
+        Length of a step in s.
+    label : str or None
+        The rhythm that the rules are about; without it, labels stay as they are.
+    unreadable : str
+        The label of what cannot be classified, which ends an episode at once.
+    rules : Rules
+        The rules.
+    """
+
+    def __init__(self, stride: float, label: str | None, unreadable: str, rules: Rules) -> None:
+        self.stride, self.label, self.unreadable, self.rules = stride, label, unreadable, rules
+        self._lasted = self._without = 0.0
+        self._is_in, self._other = False, ""
+
+    def push(self, label: str) -> str:
+        """Take the label of the next step and give it after the rules."""
+        if label == self.label:
+            self._lasted, self._without = self._lasted + self.stride, 0.0
+            self._is_in |= self._lasted >= self.rules.shortest
+            return label if self._is_in or not self._other else self._other
+        self._lasted, self._without = 0.0, self._without + self.stride
+        self._other = self._other if label == self.unreadable else label
+        self._is_in &= label != self.unreadable and self._without < self.rules.join
+        return str(self.label) if self._is_in else label

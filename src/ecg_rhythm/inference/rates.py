@@ -1,0 +1,159 @@
+"""Heart rates of a long recording: per minute, per hour and in all, and its pauses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm.signals.gaps import fill
+from ecg_rhythm.signals.heartbeats import LEAST_HZ, Intervals, intervals
+from ecg_rhythm.signals.windows import SlidingWindow
+
+PIECE_SECONDS, MARGIN_SECONDS = 120.0, 10.0
+"""Beats are found in pieces of so many s, with so many s before and after; no pause is longer than the margin."""
+PAUSE_SECONDS = 2.5
+"""An interval between beats that is longer is a pause."""
+MINUTE, HOUR, COUNTED = 60.0, 3600.0, 0.5
+"""Durations in s; smallest share of a minute in intervals that count, for it to have a rate."""
+DIGITS = 1
+"""Decimals of a rate in beats/min."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A long interval between heartbeats.
+
+    Attributes
+    ----------
+    start : float
+        Time of the beat before it, in s from the beginning of the recording.
+    seconds : float
+        Its duration in s.
+    """
+
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HourlyRate:
+    """Heart rate in an hour of a recording; each rate is null if no minute of the hour has one.
+
+    Attributes
+    ----------
+    start : float
+        Beginning of the hour in s from the beginning of the recording.
+    mean, lowest, highest : float or None
+        Mean rate, and that of the slowest and of the fastest minute, in beats/min.
+    """
+
+    start: float
+    mean: float | None
+    lowest: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Heart rates of a long recording in beats/min. What is unreadable, noisy or missing is not counted.
+
+    Attributes
+    ----------
+    minutes : list of float or None
+        Mean rate in each minute; null if less than half of the minute is counted.
+    mean, lowest, highest : float or None
+        Mean rate of all that is counted, and that of the slowest and of the fastest minute; null without any.
+    hours : list of HourlyRate
+        The same for each hour.
+    pauses : list of Pause
+        Intervals between heartbeats of more than 2.5 s.
+    counted : float
+        Share of the recording in intervals that are counted.
+    """
+
+    minutes: list[float | None]
+    mean: float | None
+    lowest: float | None
+    highest: float | None
+    hours: list[HourlyRate]
+    pauses: list[Pause]
+    counted: float
+
+
+class IntervalMeter:
+    """Finds the intervals between heartbeats of a recording that is read in parts.
+
+    Parameters
+    ----------
+    fs : float
+        Sampling rate in Hz.
+    """
+
+    def __init__(self, fs: float) -> None:
+        self.fs = fs
+        self._pieces = SlidingWindow(fs, PIECE_SECONDS + 2 * MARGIN_SECONDS, PIECE_SECONDS)
+        self._samples = 0
+        self._found: list[Intervals] = []
+        self._last, self._after, self._until = Intervals(np.zeros(0), np.zeros(0)), 0.0, 0.0
+
+    def push(self, samples: NDArray[np.float32]) -> None:
+        """Take further samples in mV, NaN where they are missing."""
+        self._samples += len(samples)
+        for piece in self._pieces.push(samples):
+            self._measure(piece, self._pieces.number * PIECE_SECONDS)
+            self._until = (self._pieces.number + 1) * PIECE_SECONDS + MARGIN_SECONDS
+
+    def rest(self) -> Intervals:
+        """Give all intervals of the recording that count, after its last sample."""
+        for piece in self._pieces.rest():
+            self._measure(piece, (self._samples - len(piece)) / self.fs)
+        parts = [*self._found, self._last.between(self._after, math.inf)]
+        return Intervals(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _measure(self, piece: NDArray[np.float32], first: float) -> None:
+        """Find the intervals of a piece. Of the piece before, those count that end before its margin."""
+        if self.fs >= LEAST_HZ:
+            self._found.append(self._last.between(self._after, self._until))
+            found = intervals(fill(piece), self.fs)
+            self._after, self._last = self._until, Intervals(found.ends + first, found.seconds)
+
+
+def rates_of(found: Intervals, seconds: float) -> Rates:
+    """Heart rates of a recording of a duration in s from its intervals that count."""
+    minutes = [_rounded(_of_minute(one, seconds - start)) for start, one in _divided(found, seconds, MINUTE)]
+    per_hour = round(HOUR / MINUTE)
+    hours = [
+        HourlyRate(start, _rounded(one.rate), *_range(minutes[number * per_hour : (number + 1) * per_hour]))
+        for number, (start, one) in enumerate(_divided(found, seconds, HOUR))
+    ]
+    long = found.seconds > PAUSE_SECONDS
+    pauses = [
+        Pause(round(end - duration, 2), round(duration, 2))
+        for end, duration in zip(found.ends[long].tolist(), found.seconds[long].tolist(), strict=True)
+    ]
+    counted = min(float(found.seconds.sum()) / seconds, 1.0)
+    return Rates(minutes, _rounded(found.rate), *_range(minutes), hours, pauses, counted)
+
+
+def _divided(found: Intervals, seconds: float, length: float) -> Iterator[tuple[float, Intervals]]:
+    """Yield the beginning of each part of a recording, and the intervals that end in it."""
+    for number in range(math.ceil(seconds / length)):
+        yield number * length, found.between(number * length, (number + 1) * length)
+
+
+def _of_minute(found: Intervals, left: float) -> float | None:
+    return found.rate if found.seconds.sum() >= COUNTED * min(left, MINUTE) else None
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, DIGITS)
+
+
+def _range(minutes: list[float | None]) -> tuple[float | None, float | None]:
+    """The lowest and the highest rate of some minutes."""
+    known = [rate for rate in minutes if rate is not None]
+    return (min(known), max(known)) if known else (None, None)

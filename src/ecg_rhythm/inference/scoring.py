@@ -1,0 +1,124 @@
+"""Answers to recordings, and what experts annotated -> what `evaluation.episodes` compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.evaluation.episodes import Compared, Interval
+from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
+from ecg_rhythm.inference.rates import MINUTE, rates_of
+from ecg_rhythm.records.annotations import Annotated, Rhythm, read_wfdb
+from ecg_rhythm.signals.heartbeats import Intervals
+
+NAMES = ("AFIB", "AFL")
+"""PhysioNet's names of the rhythms that the networks call A: atrial fibrillation and flutter."""
+
+
+def read_answers(path: Path) -> dict[str, dict[str, Any]]:
+    """Read what `classify --json` gave, by the name of each recording.
+
+    Raises
+    ------
+    BadInput
+        If it is something else, or two recordings have one name.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        found = {str(row["record"]): row for row in rows}
+        if any(row["kind"] not in ("timeline", "prediction") or row["seconds"] <= 0 for row in rows):
+            raise ValueError
+    except OSError as error:
+        raise BadInput(f"{path}: it cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadInput(f"{path}: these are no answers; give what `ecg-rhythm classify --json` printed") from None
+    if len(found) < len(rows):
+        raise BadInput(f"{path}: two of its recordings have one name; give each a name of its own")
+    return found
+
+
+def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> Iterator[Compared]:
+    """Compare the answers to a folder's recordings with its WFDB annotations.
+
+    Parameters
+    ----------
+    reference : Path
+        Folder of WFDB records with `.atr`.
+    answers : Path
+        What `classify --json` gave, or a folder of `.atr` of the same names.
+    names : sequence of str
+        The rhythms that are looked for, as annotations name them.
+
+    Raises
+    ------
+    BadInput
+        If either is missing or damaged, or there is no recording in both.
+    """
+    if not reference.is_dir():
+        raise BadInput(f"{reference}: there is no such folder; give one of WFDB records with .atr")
+    records = {path.stem: path for path in sorted(reference.glob("*.hea")) if path.with_suffix(".atr").is_file()}
+    if not answers.is_dir():
+        answered = read_answers(answers)
+        in_both = [name for name in records if name in answered]
+        found = (_of_answer(read_wfdb(records[name]), answered[name], names) for name in in_both)
+    else:
+        in_both = [name for name in records if (answers / f"{name}.atr").is_file()]
+        found = (_of_annotations(records[name], answers / f"{name}.atr", names) for name in in_both)
+    if not in_both:
+        raise BadInput(f"{answers}: it has no answer to a record of {reference} that has .atr; check the names")
+    yield from found
+
+
+def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str]) -> Compared:
+    """Compare an answer in JSON with what is true of its recording."""
+    try:
+        classes = answer["classes"] if answer["kind"] == "timeline" else list(answer["probabilities"])
+        label = fibrillation_in(classes)
+        if label is None:
+            raise BadInput(
+                f"{true.name}: its classes {', '.join(classes)} do not have {FIBRILLATION}; use another model"
+            )
+        if answer["kind"] == "prediction":
+            episodes = [(0.0, true.seconds)] if answer["label"] == label else []
+            return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes)
+        episodes = [(float(one["start"]), float(one["end"])) for one in answer["episodes"] if one["label"] == label]
+        minutes, burden = answer["rates"]["minutes"], answer["burden"][label]
+        return Compared(
+            true.name,
+            true.seconds,
+            episodes_of(true.rhythms, names),
+            episodes,
+            None if burden is None else float(burden),
+            tuple(
+                (own, float(theirs))
+                for own, theirs in zip(_minutes(true), minutes, strict=False)
+                if own is not None and theirs is not None
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadInput(f"{true.name}: its answer is not one of this version; classify the recordings again") from None
+
+
+def _of_annotations(record: Path, annotations: Path, names: Sequence[str]) -> Compared:
+    true, answer = read_wfdb(record), read_wfdb(record, annotations=annotations)
+    return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes_of(answer.rhythms, names))
+
+
+def episodes_of(rhythms: Sequence[Rhythm], names: Sequence[str]) -> list[Interval]:
+    """Episodes of some rhythms; those that follow each other without a break are one."""
+    found: list[Interval] = []
+    for one in rhythms:
+        if one.name in names:
+            follows = bool(found) and found[-1][1] == one.start
+            found.append((found.pop()[0] if follows else one.start, one.end))
+    return found
+
+
+def _minutes(true: Annotated) -> list[float | None]:
+    """The rate of each minute from annotated beats."""
+    return rates_of(Intervals(true.beats[1:], np.diff(true.beats)), max(true.seconds, MINUTE)).minutes

@@ -1,0 +1,150 @@
+"""Rhythms of a recording as annotations: read from WFDB, written for WFDB, as EDF+ or as JSON.
+
+WFDB and EDF+ mark rhythms by the names that PhysioNet uses, such as `(AFIB`; a class that these do not know keeps its
+own name in the same form, such as `(O`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_rhythm import files
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.paths import wfdb_header
+
+RHYTHM, NOISE = "+", "~"
+"""WFDB's annotation of a change of rhythm, and of one of quality."""
+BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
+"""WFDB's annotations of heartbeats."""
+WRITTEN = "atr"
+"""Suffix of WFDB annotations."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """A rhythm and when it begins and ends, in s from the beginning of the recording.
+
+    Attributes
+    ----------
+    name : str
+        As PhysioNet calls it, such as `AFIB` or `N`; `~` where nothing is readable.
+    start, end : float
+        In s.
+    """
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What an expert, or a program, says of a recording.
+
+    Attributes
+    ----------
+    name : str
+        Name of the recording.
+    seconds : float
+        Its duration in s.
+    rhythms : list of Rhythm
+        In the order of time.
+    beats : ndarray of float64
+        When heartbeats are, in s; empty if none are annotated.
+    """
+
+    name: str
+    seconds: float
+    rhythms: list[Rhythm]
+    beats: NDArray[np.float64]
+
+
+def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
+    """Read the rhythms and beats of a WFDB record.
+
+    Parameters
+    ----------
+    record : Path
+        The record, or its header.
+    annotations : Path, optional
+        The file of its annotations, `.atr` beside its header if not given.
+
+    Raises
+    ------
+    BadInput
+        If there is no such record, it has no annotations, or these are damaged.
+    """
+    import wfdb  # slow to load
+
+    header = wfdb_header(record)
+    if header is None:
+        raise BadInput(f"{record}: there is no such WFDB record; name one that has a .hea")
+    path = annotations or header.with_suffix(f".{WRITTEN}")
+    if not path.is_file():
+        raise BadInput(f"{path}: there are no annotations; name a record that has some")
+    name = str(header.with_suffix(""))
+    try:
+        head = wfdb.rdheader(name)
+        found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
+        fs, seconds = float(head.fs), head.sig_len / head.fs
+        times = np.asarray(found.sample, dtype=np.float64) / fs
+        notes = [str(note).rstrip("\0").strip() for note in found.aux_note]
+        symbols = [str(symbol) for symbol in found.symbol]
+    except LIBRARY_ERRORS as error:
+        raise BadInput(
+            f"{path}: these annotations or the record are damaged{why(error, path)}; get new copies"
+        ) from None
+    changes = [
+        (time, NOISE if symbol == NOISE else note[1:])
+        for time, symbol, note in zip(times.tolist(), symbols, notes, strict=True)
+        if symbol == NOISE or (symbol == RHYTHM and note.startswith("("))
+    ]
+    changes.append((seconds, ""))
+    rhythms = [Rhythm(name, start, end) for (start, name), (end, _) in pairwise(changes) if end > start]
+    beats = times[np.array([symbol in BEATS for symbol in symbols], dtype=bool)]
+    return Annotated(header.stem, seconds, rhythms, beats)
+
+
+def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
+    """Write rhythms as WFDB annotations: `+` with a name at each change, `~` where nothing is readable.
+
+    Parameters
+    ----------
+    path : Path
+        File to write, such as `record.atr`; it belongs beside the record's `.hea`.
+    rhythms : sequence of Rhythm
+        In the order of time.
+    fs : float
+        Sampling rate of the record in Hz, in which times are given.
+    """
+    import wfdb
+
+    samples = np.array([round(one.start * fs) for one in rhythms])
+    symbols = [NOISE if one.name == NOISE else RHYTHM for one in rhythms]
+    notes = ["" if one.name == NOISE else f"({one.name}" for one in rhythms]
+    with files.replacing(path) as temporary:
+        # The library takes few letters in the names of records.
+        wfdb.wrann("record", WRITTEN, samples, symbols, aux_note=notes, fs=fs, write_dir=str(temporary.parent))
+        (temporary.parent / f"record.{WRITTEN}").replace(temporary)
+
+
+def write_edf(path: Path, rhythms: Sequence[Rhythm]) -> None:
+    """Write rhythms as an EDF+ file of annotations alone, each with its onset, duration and name."""
+    import edfio
+
+    notes = [edfio.EdfAnnotation(one.start, one.end - one.start, one.name) for one in rhythms]
+    with files.replacing(path) as temporary:
+        edfio.Edf([], annotations=notes).write(temporary)
+
+
+def write_json(path: Path, rhythms: Sequence[Rhythm], about: Mapping[str, object]) -> None:
+    """Write rhythms as a JSON object with what is said `about` the recording, and the rhythms."""
+    files.write_text(path, json.dumps({**about, "rhythms": [asdict(one) for one in rhythms]}, indent=1) + "\n")

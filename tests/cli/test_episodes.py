@@ -1,0 +1,137 @@
+"""`score-episodes` against a case worked by hand, from files to figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecg_rhythm.records.annotations import Rhythm, write_wfdb
+from tests.commands import run
+
+FS = 100.0
+
+
+def reference(folder: Path) -> Path:
+    """A record of 1000 s with 100, 20 and 300 s of fibrillation, the last of which becomes flutter, and 60 beats/min.
+
+    And one of 500 s without any, in which expert beats are 75 a minute.
+    """
+    folder.mkdir()
+    for name, seconds, rate, changes in (
+        (
+            "a",
+            1000,
+            60,
+            [
+                (0, "(N"),
+                (100, "(AFIB"),
+                (200, "(N"),
+                (400, "(AFIB"),
+                (420, "(N"),
+                (600, "(AFIB"),
+                (700, "(AFL"),
+                (900, "(N"),
+            ],
+        ),
+        ("b", 500, 75, [(0, "(N")]),
+    ):
+        (folder / f"{name}.hea").write_text(f"{name} 1 {FS:g} {round(seconds * FS)}\n{name}.dat 16 200 16 0 0 0 0 II\n")
+        marks = [(second, "+", note) for second, note in changes]
+        marks += [(second, "N", "") for second in np.arange(0.5, seconds, 60 / rate).tolist()]
+        marks.sort()
+        times, symbols, notes = zip(*marks, strict=True)
+        samples = np.rint(np.array(times) * FS).astype(int)
+        wfdb.wrann(name, "atr", samples, list(symbols), aux_note=list(notes), fs=FS, write_dir=str(folder))
+    return folder
+
+
+def timeline(
+    name: str, seconds: float, episodes: list[tuple[float, float]], rate: float, burden: float
+) -> dict[str, Any]:
+    return {
+        "kind": "timeline",
+        "record": name,
+        "seconds": seconds,
+        "classes": ["N", "A", "O", "~"],
+        "episodes": [{"label": "A", "start": start, "end": end} for start, end in episodes],
+        "burden": {"N": 1 - burden, "A": burden, "O": 0},
+        "rates": {"minutes": [rate] * int(seconds // 60)},
+    }
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    found = [
+        timeline("a", 1000, [(150, 300), (700, 740), (950, 960)], 63, 0.22),
+        timeline("b", 500, [(100, 140)], 73, 0.1),
+        timeline("other", 500, [], 60, 0),
+    ]
+    (tmp_path / "answers.json").write_text(json.dumps(found))
+    return tmp_path / "answers.json"
+
+
+def test_figures_are_those_worked_by_hand(tmp_path: Path, answers: Path) -> None:
+    """Of `a`, 50 + 40 s of 420 true and 200 claimed ones are right; `b` has 40 s that are wrong."""
+    done = run("score-episodes", reference(tmp_path / "r"), answers, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["gross"] == pytest.approx(
+        {
+            "duration sensitivity": 90 / 420,
+            "duration predictivity": 90 / 240,
+            "episode sensitivity": 1,  # of 100 s and 300 s, as 20 s are too short
+            "episode predictivity": 2 / 3,  # of 150 s, 40 s and the 40 s in the other record; 10 s are too short
+        }
+    )
+    assert found["average"]["duration predictivity"] == pytest.approx((90 / 200 + 0) / 2)
+    assert {row["from"]: (row["episodes"], row["detected"]) for row in found["by length"] if row["episodes"]} == {
+        0: (1, 0), 60: (1, 1), 120: (1, 1),
+    }  # fmt: skip
+    differences = np.array([0.22 - 0.42, 0.1 - 0])
+    assert found["burden"]["bias"] == pytest.approx(differences.mean())
+    spread = 1.96 * differences.std(ddof=1)
+    assert found["burden"]["limits"] == pytest.approx([differences.mean() - spread, differences.mean() + spread])
+    assert found["heart rate"]["minutes"] == 16 + 8
+    assert found["heart rate"]["rms error"] == pytest.approx(np.sqrt((16 * 3**2 + 8 * 2**2) / 24))
+    every = json.loads(run("score-episodes", tmp_path / "r", answers, "--json", "--shortest", 0).stdout)
+    assert every["gross"]["episode sensitivity"] == pytest.approx(2 / 3)
+    alone = json.loads(run("score-episodes", tmp_path / "r", answers, "--json", "--rhythm", "AFIB").stdout)
+    assert alone["records"][0]["reference"] == pytest.approx(100 + 20 + 100)
+
+
+def test_people_read_the_same(tmp_path: Path, answers: Path) -> None:
+    done = run("score-episodes", reference(tmp_path / "r"), answers)
+    assert done.returncode == 0
+    for text in ("21.4%", "37.5%", "66.7%", "RMS error 2.7 beats/min over 24 minutes", "bias -5.0%"):
+        assert text in done.stdout, text
+
+
+def test_annotations_can_be_the_answers(tmp_path: Path, answers: Path) -> None:
+    (tmp_path / "own").mkdir()
+    rhythms = [Rhythm("N", 0, 150), Rhythm("AFIB", 150, 300), Rhythm("N", 300, 1000)]
+    write_wfdb(tmp_path / "own" / "a.atr", rhythms, FS)
+    found = json.loads(run("score-episodes", reference(tmp_path / "r"), tmp_path / "own", "--json").stdout)
+    assert found["gross"]["duration sensitivity"] == pytest.approx(50 / 420)
+    assert found["gross"]["duration predictivity"] == pytest.approx(50 / 150)
+    assert found["burden"]["bias"] == pytest.approx(0.15 - 0.42)
+
+
+def test_what_cannot_be_scored_is_refused(tmp_path: Path, answers: Path) -> None:
+    for words, says in (
+        ((tmp_path / "none", answers), "there is no such folder"),
+        ((reference(tmp_path / "r"), tmp_path / "none.json"), "cannot be read"),
+        ((tmp_path / "r", tmp_path / "r" / "a.atr"), "these are no answers"),
+        ((tmp_path, answers), "it has no answer to a record"),
+    ):
+        done = run("score-episodes", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says in done.stderr and "Traceback" not in done.stderr
+    old = json.loads(answers.read_text())
+    del old[0]["rates"]
+    answers.write_text(json.dumps(old))
+    assert "not one of this version" in run("score-episodes", tmp_path / "r", answers).stderr

@@ -1,0 +1,128 @@
+"""A report and annotations of long recordings, from the command line; figures against an own computation."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import edfio
+import numpy as np
+import pytest
+import wfdb
+
+from scripts.examples import hour
+from tests.commands import run
+
+FS = 300
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Synthetic ECG of 26 minutes, with fibrillation from the sixth minute on, and a gap at the end."""
+    folder = tmp_path_factory.mktemp("holter")
+    signal = hour()[24 * 60 * FS : 50 * 60 * FS].astype(np.float64)
+    signal[-3 * 60 * FS :] = np.nan
+    np.savez(folder / "day.npz", ecg=signal, fs=FS, unit="mV")
+    return folder / "day.npz"
+
+
+def cells(page: str, heading: str) -> list[list[str]]:
+    """The rows of the table below a heading."""
+    table = page.split(f"<h2>{heading}</h2>")[1].split("</table>")[0]
+    return [re.findall(r"<td>(.*?)</td>", row) for row in table.split("<tr>")[2:]]
+
+
+def seconds_of(clock: str) -> int:
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def test_a_report_says_what_the_answer_says(recording: Path, tmp_path: Path) -> None:
+    done = run("classify", recording, "--report", tmp_path / "r.html", "--json", "--annotations", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    page = (tmp_path / "r.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+    fact = dict(re.findall(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", page))
+    own = [one for one in answer["episodes"] if one["label"] == "A"]
+    assert len(own) >= 1 and answer["unreadable"] == pytest.approx(3 / 26, abs=0.01)
+    # Of the labels, each of which is a step.
+    readable = [label for label in answer["labels"] if label != "~"]
+    burden = readable.count("A") / len(readable)
+    assert fact["burden of A atrial fibrillation"] == f"{burden:.1%}"
+    assert fact["unreadable"].startswith(f"{answer['labels'].count('~') / len(answer['labels']):.1%}")
+    minutes = [rate for rate in answer["rates"]["minutes"] if rate is not None]
+    assert f"lowest minute {min(minutes):.0f} beats/min, highest {max(minutes):.0f} beats/min" in fact["heart rate"]
+    rows = cells(page, "Episodes of atrial fibrillation")
+    assert [[seconds_of(row[1]), seconds_of(row[2])] for row in rows] == [[one["start"], one["end"]] for one in own]
+    assert [row[4] for row in rows] == [f"{one['heart_rate']:.0f}" for one in own]
+    ((_, mean, *_, hourly, _unreadable),) = cells(page, "Hours")
+    assert (mean, hourly) == (f"{answer['rates']['mean']:.0f}", f"{burden:.1%}")
+    assert page.count("<figure>") == 1 + len(own)
+    # Annotations say the same episodes.
+    found = wfdb.rdann(str(tmp_path / "day"), "atr")
+    starts = [
+        sample / FS for sample, note in zip(found.sample, found.aux_note, strict=True) if note.startswith("(AFIB")
+    ]
+    assert starts == [one["start"] for one in own]
+    assert "~" in found.symbol
+
+
+def test_other_formats(recording: Path, tmp_path: Path) -> None:
+    done = run(
+        "classify", recording, "--report", tmp_path / "r.pdf", "--annotations", tmp_path, "--annotations-format", "edf"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
+    assert "AFIB" in {one.text for one in edfio.read_edf(tmp_path / "day.edf").annotations}
+
+
+def test_several_recordings_have_an_index(recording: Path, tmp_path: Path) -> None:
+    for name in ("one", "<two>"):
+        np.savez(tmp_path / f"{name}.npz", ecg=hour()[: 150 * FS], fs=FS, unit="mV")
+    done = run("classify", tmp_path, "--report", tmp_path / "r.html", "--csv")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text()
+    assert "2 recordings" in page and '<a href="#r1">' in page and "&lt;two&gt;" in page and "<two>" not in page
+    assert page.count("<section") == 2
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(recording: Path, tmp_path: Path) -> None:
+    for words, says in (
+        (("--report", tmp_path / "r.txt"), "its suffix says no format"),
+        (("--annotations", tmp_path, "--annotations-format", "xml"), "there is no such format"),
+    ):
+        done = run("classify", recording, *words)
+        assert (done.returncode, done.stdout) == (2, "") and says in done.stderr
+    done = run("classify", "-", "--report", tmp_path / "r.html", given=b"1\n2\n")
+    assert done.returncode == 2 and "can be read only once" in done.stderr
+    np.savez(tmp_path / "short.npz", ecg=hour()[: 30 * FS], fs=FS, unit="mV")
+    done = run("classify", tmp_path / "short.npz", "--report", tmp_path / "r.html")
+    assert done.returncode == 2 and "no recording was classified in windows" in done.stderr
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_clock_times_are_those_of_the_recording(tmp_path: Path) -> None:
+    signal = edfio.EdfSignal(hour()[20 * 60 * FS : 40 * 60 * FS], FS, label="ECG", physical_dimension="mV")
+    start = datetime(2024, 2, 29, 23, 45)
+    edfio.Edf([signal], recording=edfio.Recording(startdate=start.date()), starttime=start.time()).write(
+        tmp_path / "night.edf"
+    )
+    done = run("classify", tmp_path / "night.edf", "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    page = (tmp_path / "r.html").read_text()
+    assert "<td>2024-02-29 23:45:00 to 2024-03-01 00:05:00</td>" in page
+    rows = cells(page, "Episodes of atrial fibrillation")
+    own = [one for one in answer["episodes"] if one["label"] == "A"]
+    assert [row[2] for row in rows] == [one["start_time"].split("T")[1] for one in own]
+    assert [row[2] for row in rows] == [f"{start + timedelta(seconds=seconds_of(row[1])):%H:%M:%S}" for row in rows]
+    assert [row[1] for row in cells(page, "Hours")] == ["23:45:00"]
+    done = run("classify", tmp_path / "night.edf", "--report", tmp_path / "n.html", "--no-dates", "--csv")
+    assert done.returncode == 0, done.stderr
+    without = (tmp_path / "n.html").read_text()
+    assert "2024-02-29" not in without and "23:45" not in without and "clock time" not in without

@@ -1,0 +1,80 @@
+"""Heart rates of long recordings, against beats that are known."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_rhythm.inference.rates import IntervalMeter, Rates, rates_of
+
+FS = 200.0
+
+
+def ecg(beats: list[float], seconds: float, fs: float = FS) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """A signal with a QRS complex at each time, and a little noise, so that nothing is a straight line."""
+    t = np.arange(round(seconds * fs)) / fs
+    signal = np.random.default_rng(0).normal(0, 0.005, len(t))
+    for beat in beats:
+        part = slice(max(round((beat - 0.2) * fs), 0), round((beat + 0.2) * fs))
+        signal[part] += np.exp(-(((t[part] - beat) / 0.012) ** 2)) - 0.25 * np.exp(
+            -(((t[part] - beat - 0.03) / 0.012) ** 2)
+        )
+    return signal.astype(np.float32)
+
+
+def measured(signal: np.ndarray[tuple[int], np.dtype[np.float32]], pieces: int = 1, fs: float = FS) -> Rates:
+    meter = IntervalMeter(fs)
+    for part in np.array_split(signal, pieces):
+        meter.push(part)
+    return rates_of(meter.rest(), len(signal) / fs)
+
+
+def test_each_minute_and_hour_has_its_rate() -> None:
+    beats, minutes = [0.5], [60, 75, 100, 50]
+    for rate in minutes:
+        beats += (beats[-1] + np.arange(1, rate + 1) * 60 / rate).tolist()
+    found = measured(ecg(beats, 241))
+    assert found.minutes[:4] == pytest.approx(minutes, rel=0.03)
+    assert (found.lowest, found.highest) == pytest.approx((50, 100), rel=0.03)
+    assert found.mean == pytest.approx(60 * (len(beats) - 1) / (beats[-1] - beats[0]), rel=0.01)
+    (hour,) = found.hours
+    assert (hour.start, hour.mean, hour.lowest, hour.highest) == (0, found.mean, found.lowest, found.highest)
+    assert found.counted > 0.97 and found.pauses == []
+
+
+def test_a_pause_is_found_where_it_is_also_between_two_pieces() -> None:
+    beats = [b for b in np.arange(0.5, 400, 0.8).tolist() if not (128.2 < b < 131.6 or 300.2 < b < 302.6)]
+    expected = [(a, b - a) for a, b in pairwise(beats) if b - a > 2.5]
+    found = measured(ecg(beats, 400))
+    assert [(p.start, p.seconds) for p in found.pauses] == [pytest.approx(one, abs=0.05) for one in expected]
+    assert len(expected) == 2
+
+
+def test_what_is_missing_is_not_counted() -> None:
+    signal = ecg(np.arange(0.5, 600, 1.0).tolist(), 600)
+    signal[round(120 * FS) : round(300 * FS)] = np.nan
+    found = measured(signal)
+    assert found.minutes[2:5] == [None] * 3
+    assert [rate for rate in found.minutes if rate is not None] == pytest.approx([60] * 7, abs=1)
+    assert found.counted == pytest.approx(0.7, abs=0.03)
+    assert found.pauses == []
+    nothing = measured(np.full(20_000, np.nan, dtype=np.float32))
+    assert (nothing.mean, nothing.lowest, nothing.highest, nothing.pauses, nothing.counted) == (None, None, None, [], 0)
+    assert set(nothing.minutes) == {None} and nothing.hours[0].mean is None
+
+
+@given(st.integers(1, 40), st.sampled_from([100.0, 140.0, 141.0, 259.9, 260.0, 300.0]))
+@settings(deadline=None, max_examples=15)
+def test_reading_in_parts_changes_nothing(pieces: int, seconds: float) -> None:
+    signal = ecg(np.arange(0.5, seconds, 0.9).tolist(), seconds)
+    found = measured(signal, pieces)
+    assert found == measured(signal)
+    assert found.counted > 0.95  # nothing is lost at the ends
+
+
+def test_a_rate_that_shows_no_beats_has_none() -> None:
+    assert measured(np.zeros(6000, dtype=np.float32), fs=40.0).mean is None

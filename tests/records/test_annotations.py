@@ -1,0 +1,88 @@
+"""Annotations that are written are read again by the formats' own libraries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import edfio
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg_rhythm.records.annotations import Rhythm, read_wfdb, write_edf, write_json, write_wfdb
+from tests.helpers import refusal
+
+DAY = [Rhythm("N", 0, 1800), Rhythm("AFIB", 1800, 1815), Rhythm("~", 1815, 2000), Rhythm("O", 2000, 86_400)]
+
+
+def record(folder: Path, seconds: float, fs: float = 200.0) -> Path:
+    """Write the header of a record, which is all that annotations need."""
+    (folder / "r.hea").write_text(f"r 1 {fs:g} {round(seconds * fs)}\nr.dat 16 200 16 0 0 0 0 II\n")
+    return folder / "r"
+
+
+def test_wfdb_annotations_are_what_its_library_reads(tmp_path: Path) -> None:
+    path = record(tmp_path, 86_400)
+    write_wfdb(path.with_suffix(".atr"), DAY, 200.0)
+    found = wfdb.rdann(str(path), "atr")
+    assert found.sample.tolist() == [0, 360_000, 363_000, 400_000]
+    assert found.symbol == ["+", "+", "~", "+"]
+    assert [note.rstrip("\0") for note in found.aux_note] == ["(N", "(AFIB", "", "(O"]
+    assert found.fs == 200
+    own = read_wfdb(path)
+    assert (own.rhythms, own.seconds, own.name, len(own.beats)) == (DAY, 86_400, "r", 0)
+
+
+def test_edf_annotations_are_what_its_library_reads(tmp_path: Path) -> None:
+    write_edf(tmp_path / "r.edf", DAY)
+    found = edfio.read_edf(tmp_path / "r.edf").annotations
+    assert [(one.onset, one.duration, one.text) for one in found] == [
+        (one.start, one.end - one.start, one.name) for one in DAY
+    ]
+
+
+def test_json_annotations_say_the_same(tmp_path: Path) -> None:
+    write_json(tmp_path / "r.json", DAY, {"record": "r", "fs": 200.0})
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert (found["record"], found["fs"]) == ("r", 200)
+    assert [Rhythm(**one) for one in found["rhythms"]] == DAY
+
+
+@given(st.lists(st.tuples(st.sampled_from(["N", "AFIB", "O", "~"]), st.integers(1, 100_000)), min_size=1, max_size=30))
+@settings(max_examples=25)
+def test_rhythms_come_back(tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, int]]) -> None:
+    ends = np.cumsum([samples for _, samples in parts]) / 250
+    starts = [0.0, *ends[:-1].tolist()]
+    rhythms = [Rhythm(name, start, end) for (name, _), start, end in zip(parts, starts, ends.tolist(), strict=True)]
+    path = record(tmp_path_factory.mktemp("r"), rhythms[-1].end, 250)
+    write_wfdb(path.with_suffix(".atr"), rhythms, 250)
+    found = read_wfdb(path).rhythms
+    assert [one.name for one in found] == [one.name for one in rhythms]
+    np.testing.assert_allclose([(one.start, one.end) for one in found], [(one.start, one.end) for one in rhythms])
+    write_edf(path.with_suffix(".edf"), rhythms)
+    notes = edfio.read_edf(path.with_suffix(".edf")).annotations
+    assert [one.text for one in notes] == [one.name for one in rhythms]
+    np.testing.assert_allclose([one.onset for one in notes], [one.start for one in rhythms])
+
+
+def test_beats_and_rhythms_are_told_apart(tmp_path: Path) -> None:
+    path = record(tmp_path, 100)
+    samples, symbols = np.array([0, 100, 300, 350, 500, 700]), ["+", "N", "V", "|", "+", "A"]
+    notes = ["(N", "", "", "", "(AFL", ""]
+    wfdb.wrann("r", "atr", samples, symbols, aux_note=notes, fs=200, write_dir=str(tmp_path))
+    found = read_wfdb(path.with_suffix(".hea"))
+    assert found.rhythms == [Rhythm("N", 0, 2.5), Rhythm("AFL", 2.5, 100)]
+    assert found.beats.tolist() == [0.5, 1.5, 3.5]
+
+
+def test_what_is_no_annotation_is_refused(tmp_path: Path) -> None:
+    assert "there is no such WFDB record" in refusal(lambda: read_wfdb(tmp_path / "none"))
+    path = record(tmp_path, 100)
+    assert "there are no annotations" in refusal(lambda: read_wfdb(path))
+    path.with_suffix(".atr").write_bytes(b"\xff")
+    assert "damaged" in refusal(lambda: read_wfdb(path))
+    path.with_suffix(".atr").write_bytes(b"")
+    assert read_wfdb(path).rhythms == []
