@@ -44,8 +44,8 @@ class Review:
             raise BadInput("there is no suspect to review; lower --sure")
         if missing := [one.record for one in self.suspects if one.record not in self._position]:
             raise BadInput(
-                f"{self.store.folder}: recording {missing[0]} of the results is not in this data set; name the one that "
-                "they are of with --data"
+                f"{self.store.folder}: recording {missing[0]} of the results is not in this data set; name the "
+                "one that they are of with --data"
             )
 
     @cached_property
