@@ -26,7 +26,8 @@ export function step(by) {
   if (!isLong() || !listed.length) return;
   const middle = (view.from + view.to) / 2;
   const beside = by > 0 ? listed.findIndex(one => one.start > middle) : listed.findLastIndex(one => one.start < middle);
-  const next = chosen < 0 ? beside : chosen + by;
+  const last = by > 0 ? listed.length - 1 : 0;
+  const next = chosen >= 0 ? chosen + by : beside < 0 ? last : beside;
   if (next >= 0 && next < listed.length) open(next);
 }
 

@@ -7,7 +7,7 @@ import { on, recordings } from "./recordings.js";
 import { points } from "./signals.js";
 import { show, view } from "./viewer.js";
 
-const LEAST_WIDTH = 10, BAND = 7;  // px
+const LEAST_WIDTH = 10, NARROW = 90, BAND = 7;  // px
 const PALE = 0.22, HANDLE = 0.05, SPREAD = 0.02;  // opacity; part of the window; values that are cut off
 let drawnFor = "";
 
@@ -58,6 +58,7 @@ function place() {
   if (!view.signal) return;
   const whole = view.signal.seconds, to = Math.min(view.to, whole), width = track().clientWidth;
   const size = Math.max((to - view.from) / perPixel(), LEAST_WIDTH), left = Math.min(view.from / perPixel(), width - size);
+  track().classList.toggle("narrow", size < NARROW);
   $("brush").style.left = `${left}px`;
   $("brush").style.width = `${size}px`;
   $("brush-from").style.left = `${left}px`;
