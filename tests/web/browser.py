@@ -69,7 +69,7 @@ def opened(address: str, size: str) -> Iterator[Page]:
         yield page
         wide = page.evaluate(WIDE)
         browser.close()
-    assert strange == []
+    assert not strange, f"the page did what it must not: {strange}"
     assert not wide, f"wider than the screen: {wide}"
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
-from tests.cli import run
+from tests.commands import run
 from tests.helpers import onnx_model
 from tests.web.browser import needs_chromium, opened, saved, served
 from tests.web.test_page import days
@@ -101,7 +101,7 @@ def test_a_folder_is_opened_and_what_is_no_ecg_is_passed_over(page: Page, tmp_pa
     page.set_input_files("#folder", folder)
     expect(page.locator("#list-summary")).to_have_text("3 of 3 done")
     assert names(page) == ["r1", "r2", "strip0"]
-    expect(page.locator("#problem")).to_contain_text("Passed over 1 file that are no ECG: md")
+    expect(page.locator("#problem")).to_contain_text("Passed over 1 file that is no ECG: .md")
 
 
 def test_answers_are_saved_as_the_command_line_prints_them(
@@ -149,11 +149,12 @@ def test_more_recordings_than_the_server_takes_wait_for_their_turn(tmp_path: Pat
 
 def test_one_or_all_can_be_cancelled(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#file", [days(tmp_path), *strips(tmp_path, 2)])
-    expect(page.locator("#list-summary")).to_have_text("2 of 3 done")
     open_list(page)
     expect(page.locator("#list tr").first).to_contain_text(re.compile(r"\d+ of 9599"))
+    expect(page.locator("#list tr").last).to_contain_text("Waiting")
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.locator("#list tr").first).to_contain_text("Cancelled")
+    expect(page.locator("#list-summary")).to_have_text("3 of 3 done")
     page.get_by_role("button", name="Classify it").click()
     expect(page.locator("#windows")).to_contain_text("of 9599")
     page.get_by_role("button", name="Cancel all").click()

@@ -1,6 +1,7 @@
 // Requests to the server that gave the page, and what it refuses.
 
 const BUSY = [429, 503], PATIENCE = 5, OFTEN = 150, SELDOM = 1000;  // ms between two questions, the first and later ones
+const ATTEMPTS = 5, FORGOTTEN = 2000;  // ms before a further attempt
 
 /** Wait some ms, or until somebody gives up. */
 function pause(ms, stop) {
@@ -26,11 +27,12 @@ export async function ask(what, options = {}) {
 }
 
 /** As `ask`, but where the server has too much to do, come again when it says. */
-async function insist(what, options) {
+async function insist(what, options, busy = () => {}) {
   for (;;) {
     try { return await ask(what, options); }
     catch (problem) {
       if (!problem.later) throw problem;
+      busy();
       await pause(1000 * problem.later, options.signal);
     }
   }
@@ -51,16 +53,21 @@ function query(recording, more = {}) {
   return new URLSearchParams({ name: recording.path.slice(-LONGEST_NAME), ...recording.options, ...more });
 }
 
-/** Classify a recording as a job; `progress(job)` is told how far it is. Gives the answer and the job's id. */
-export async function classified(recording, more, stop, progress) {
+/**
+ * Classify a recording as a job; `progress(job)` is told how far it is, `busy()` that the server has too much to do.
+ * Gives the answer and the job's id.
+ */
+export async function classified(recording, more, stop, progress, busy) {
   for (let attempt = 1; ; attempt++) {
-    try { return await classifiedOnce(recording, more, stop, progress); }
-    catch (problem) { if (problem.status !== 404 || attempt === 2) throw problem; }  // the server forgot it: once more
+    try { return await classifiedOnce(recording, more, stop, progress, busy); }
+    catch (problem) { if (problem.status !== 404 || attempt === ATTEMPTS) throw problem; }
+    // The server forgot it, for newer ones; so that two pages do not push out each other's jobs, they come at other times.
+    await pause(FORGOTTEN * (attempt - 1) * Math.random(), stop);
   }
 }
 
-async function classifiedOnce(recording, more, stop, progress) {
-  const begun = await (await insist(`jobs?${query(recording, more)}`, upload(recording, stop))).json();
+async function classifiedOnce(recording, more, stop, progress, busy) {
+  const begun = await (await insist(`jobs?${query(recording, more)}`, upload(recording, stop), busy)).json();
   const forget = () => discard([begun.id]);
   stop.addEventListener("abort", forget, { once: true });
   stop.throwIfAborted();

@@ -10,7 +10,7 @@ const KEPT = 8;  // jobs that the server is asked to forget when the page is clo
 /** What recordings are asked for, besides their answer. */
 export const asked = { why: false };
 
-let waiting = [], running = 0, jobs = [];
+let waiting = [], running = 0, jobs = [], atOnce = AT_ONCE;
 
 /** Classify recordings, after those that wait already; `first` puts them before these. */
 export function enqueue(items, { first = false } = {}) {
@@ -21,7 +21,7 @@ export function enqueue(items, { first = false } = {}) {
 }
 
 function next() {
-  while (running < AT_ONCE && waiting.length) {
+  while (running < atOnce && waiting.length) {
     // What is looked at comes first.
     const at = Math.max(waiting.indexOf(recordings.current), 0);
     run(waiting.splice(at, 1)[0]);
@@ -36,7 +36,7 @@ async function run(item) {
   try {
     const { answer: { signal, row, ...answer }, job } = await classified(item, more, stop, ({ state, done, of }) => {
       if (!stop.aborted) change(item, { state, done, of });
-    });
+    }, () => { atOnce = 1; });
     stop.throwIfAborted();
     jobs = [...jobs, job].slice(-KEPT);
     if (signal) keep(item, signal);

@@ -56,7 +56,7 @@ function build() {
 
 /** Lowest and highest voltage: zero is shown, too, unless the signal is far from it. */
 function range() {
-  const half = heightInMv() / 2, middle = Math.abs(view.signal.middle) < half / 3 ? 0 : Math.round(view.signal.middle * 2) / 2;
+  const half = heightInMv() / 2, own = view.signal?.middle ?? 0, middle = Math.abs(own) < half / 3 ? 0 : Math.round(2 * own) / 2;
   return [middle - half, middle + half];
 }
 
@@ -74,6 +74,7 @@ function timeLabel(seconds, step) {
 }
 
 function drawBehind(plot) {
+  if (plot !== view.plot) return;  // of a recording that is closed; its last drawing was under way
   const { ctx, bbox } = plot, x = at => plot.valToPos(at, "x", true), y = at => plot.valToPos(at, "y", true);
   ctx.save();
   ctx.beginPath();
