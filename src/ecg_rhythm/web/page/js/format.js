@@ -3,7 +3,7 @@ import { classes } from "./model.js";
 
 const two = number => String(Math.floor(number)).padStart(2, "0");
 
-/** Seconds from the begin of a recording: `12.3 s`, or `1:02:03`. */
+/** Seconds from the start of a recording: `12.3 s`, or `1:02:03`. */
 export function clock(seconds) {
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 3600)}:${two(seconds / 60 % 60)}:${two(seconds % 60)}`;
 }

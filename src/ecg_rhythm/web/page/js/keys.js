@@ -6,7 +6,7 @@ import { label, undo } from "./labelling.js";
 import { step } from "./list.js";
 import { measure, setMeasuring } from "./measure.js";
 import { classes } from "./model.js";
-import { all, move, paper, setGain, toBegin, toEnd, view, zoom } from "./viewer.js";
+import { all, move, paper, setGain, toStart, toEnd, view, zoom } from "./viewer.js";
 
 // Key, what it says in the dialog, what it does. Keys of an ECG apply where there is one.
 const OF_PAGE = [
@@ -19,7 +19,7 @@ const OF_PAGE = [
 const OF_ECG = [
   ["ArrowLeft", "Move back", () => move(-0.5)],
   ["ArrowRight", "Move on", () => move(0.5)],
-  ["Home", "To the begin", toBegin],
+  ["Home", "To the start", toStart],
   ["End", "To the end", toEnd],
   ["+", "Zoom in", () => zoom(0.5)],
   ["-", "Zoom out", () => zoom(2)],
@@ -49,14 +49,14 @@ function act(event) {
 }
 
 function list(rows) {
-  return rows.map(([key, says]) => element("div", {}, element("dt", {}, ...key.split(" ").map(one => element("kbd", {}, SHOWN[one] ?? one))), element("dd", {}, says)));
+  return rows.map(([key, says]) => element("div", {}, element("dt", {}, element("kbd", {}, SHOWN[key] ?? key)), element("dd", {}, says)));
 }
 
 export function start() {
   document.addEventListener("keydown", act);
   $("help").addEventListener("click", () => $("keys").showModal());
   $("keys").addEventListener("toggle", () => {
-    const digits = classes.all.length > 1 ? [`1 … ${Math.min(classes.all.length, 9)}`, "Label the selected stretch, or the recording"] : null;
+    const digits = classes.all.length > 1 ? [`1–${Math.min(classes.all.length, 9)}`, "Label the selected stretch, or the recording"] : null;
     $("keys-of-ecg").replaceChildren(...list(OF_ECG));
     $("keys-of-page").replaceChildren(...list([...(digits ? [digits] : []), ...OF_PAGE]));
   });

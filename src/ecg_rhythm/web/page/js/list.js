@@ -15,9 +15,14 @@ let sorting = { by: "", direction: 1 }, isLate = false;
 const COLUMNS = {
   name: item => item.path,
   label: item => item.review !== null ? toldOf(item).predicted : item.answer?.label ?? mostOf(item.answer),
-  af: item => item.answer ? (item.answer.probabilities ?? item.answer.burden)[classes.fibrillation] : toldOf(item).probability,
+  af: item => item.answer ? (item.answer.probabilities ?? item.answer.burden)[classes.fibrillation] : toldProbability(toldOf(item)),
   quality: item => item.answer ? item.answer.quality ?? (item.answer.unreadable === undefined ? undefined : 1 - item.answer.unreadable) : undefined,
 };
+
+/** The probability of atrial fibrillation, of a recording of a review, if it is known. */
+function toldProbability({ label, predicted, probability, label_probability: ofLabel }) {
+  return { [label]: ofLabel, [predicted]: probability }[classes.fibrillation];
+}
 
 /** The rhythm that takes most of a long recording. */
 function mostOf(answer) {

@@ -17,7 +17,7 @@ import * as review from "./review.js";
 import * as viewer from "./viewer.js";
 
 const DO = {
-  start: viewer.toBegin, back: () => viewer.move(-0.5), forward: () => viewer.move(0.5), end: viewer.toEnd, in: () => viewer.zoom(0.5),
+  start: viewer.toStart, back: () => viewer.move(-0.5), forward: () => viewer.move(0.5), end: viewer.toEnd, in: () => viewer.zoom(0.5),
   out: () => viewer.zoom(2), paper: () => viewer.paper(), all: viewer.all, higher: () => viewer.setGain(1), lower: () => viewer.setGain(-1),
 };
 

@@ -1,6 +1,7 @@
 // On paper, an ECG of up to a minute is drawn in rows at 25 mm/s and 10 mm/mV; of a longer one, what the strip shows.
 import { $, element, styled } from "./dom.js";
 import { clock } from "./format.js";
+import { refresh } from "./overview.js";
 import { MM_PER_MV, MM_PER_SECOND, drawPaper } from "./paper.js";
 import { on } from "./recordings.js";
 import { points } from "./signals.js";
@@ -26,6 +27,7 @@ function row(from) {
 
 function draw() {
   document.documentElement.classList.add("printing");
+  refresh();
   $("printed").replaceChildren();
   if (!view.signal) return;
   const isShort = view.signal.seconds <= LONGEST, from = isShort ? 0 : view.from;
@@ -38,6 +40,7 @@ export function start() {
   addEventListener("beforeprint", draw);
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("printing");
+    refresh();
     $("printed").replaceChildren();
   });
   on("selected", () => $("printed").replaceChildren());

@@ -25,7 +25,7 @@ const plotWidth = () => Math.max(strip().clientWidth - AXIS_Y, 50);
 const paperSeconds = () => plotWidth() / (pxPerMm() * MM_PER_SECOND);
 const heightInMv = () => HEIGHT_MM / view.gain;
 
-/** Show a signal from its begin, at paper speed; null shows nothing. */
+/** Show a signal from its start, at paper speed; null shows nothing. */
 export function load(signal, startTime) {
   view.plot?.destroy();
   view.plot = null;
@@ -127,7 +127,7 @@ export function move(part) {
 /** 25 mm/s, from a time on. */
 export const paper = (at = view.from) => show(at, at + paperSeconds());
 export const all = () => show(0, view.signal.seconds);
-export const toBegin = () => show(0, view.to - view.from);
+export const toStart = () => show(0, view.to - view.from);
 export const toEnd = () => show(view.signal.seconds - view.to + view.from, view.signal.seconds);
 
 export function setGain(steps) {
