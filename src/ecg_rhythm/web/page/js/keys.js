@@ -41,6 +41,7 @@ function act(event) {
   const { target } = event, isText = target.closest("input, select, textarea");
   if (isText) return;
   const key = event.key === "=" ? "+" : event.key;
+  if (key.length === 1 && key !== "?" && !$("letters").checked) return;  // as who speaks to the machine may want
   const found = OF_PAGE.find(([own]) => own === key) ?? (view.plot && OF_ECG.find(([own]) => own === key));
   if (found && !(SCROLLS.includes(key) && target !== $("strip"))) {
     event.preventDefault();

@@ -5,9 +5,9 @@ import { clock, colourOf, timeOfDay, title } from "./format.js";
 import { labelBands } from "./labels.js";
 import { on, recordings } from "./recordings.js";
 import { points } from "./signals.js";
-import { show, view } from "./viewer.js";
+import { STEPS, show, view } from "./viewer.js";
 
-const LEAST_WIDTH = 10, NARROW = 90, BAND = 7;  // px
+const LEAST_WIDTH = 10, NARROW = 90, BAND = 7, TIMES = 18, APART = 90;  // px
 const PALE = 0.22, HANDLE = 0.05, SPREAD = 0.02;  // opacity; part of the window; values that are cut off
 let drawnFor = "";
 
@@ -19,20 +19,21 @@ const timeAt = event => (event.clientX - track().getBoundingClientRect().left) *
 function draw() {
   const canvas = $("overview-canvas"), ratio = devicePixelRatio;
   const width = canvas.width = Math.round(canvas.clientWidth * ratio), height = canvas.height = Math.round(canvas.clientHeight * ratio);
-  const paper = canvas.getContext("2d"), { signal } = view, scale = width / signal.seconds;
+  const paper = canvas.getContext("2d"), { signal } = view, scale = width / signal.seconds, bottom = height - TIMES * ratio;
   const episodes = recordings.current?.answer?.episodes ?? [];
   for (const { label, start, end } of episodes) {
     const left = start * scale, size = Math.max((end - start) * scale, ratio);
     paper.fillStyle = styled(colourOf(label));
     paper.globalAlpha = PALE;
-    paper.fillRect(left, 0, size, height);
+    paper.fillRect(left, 0, size, bottom);
     paper.globalAlpha = 1;
     paper.fillRect(left, 0, size, BAND * ratio);
   }
   for (const { start, end, colour } of labelBands()) {
     paper.fillStyle = styled(colour);
-    paper.fillRect(start * scale, height - BAND * ratio, Math.max((end - start) * scale, 2 * ratio), BAND * ratio);
+    paper.fillRect(start * scale, bottom - BAND * ratio, Math.max((end - start) * scale, 2 * ratio), BAND * ratio);
   }
+  drawTimes(paper, width, height, ratio);
   const [xs, ys] = points(signal, 0, signal.seconds, 2 * width), sorted = ys.filter(mv => mv !== null).sort((a, b) => a - b);
   const low = sorted[Math.floor(SPREAD * sorted.length)] ?? -1, high = sorted[Math.floor((1 - SPREAD) * sorted.length)] ?? 1;
   const span = 1.6 * Math.max(high - low, 0.2), middle = (low + high) / 2;
@@ -43,12 +44,28 @@ function draw() {
   let isOn = false;
   xs.forEach((x, i) => {
     if (ys[i] === null) { isOn = false; return; }
-    const at = [x * scale, clamp((0.5 - (ys[i] - middle) / span) * height, 0, height)];
+    const at = [x * scale, clamp((0.5 - (ys[i] - middle) / span) * bottom, 0, bottom)];
     if (isOn) paper.lineTo(...at);
     else paper.moveTo(...at);
     isOn = true;
   });
   paper.stroke();
+}
+
+/** Times at the bottom, at round seconds of the recording or of the clock. */
+function drawTimes(paper, width, height, ratio) {
+  const { signal: { seconds }, began } = view, step = STEPS.find(one => one / seconds * width >= APART * ratio) ?? STEPS.at(-1);
+  const first = began === null ? step : Math.ceil(began / step) * step - began;
+  paper.fillStyle = styled("--soft");
+  paper.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
+  paper.textAlign = "center";
+  paper.textBaseline = "bottom";
+  for (let time = first; time < seconds; time += step) {
+    const x = time / seconds * width, text = step >= 60 ? at(time).replace(/:00$/, "") : at(time);
+    if (x < APART * ratio / 3 || x > width - APART * ratio / 3) continue;
+    paper.fillRect(x, height - TIMES * ratio, ratio, 3 * ratio);
+    paper.fillText(text, x, height - ratio);
+  }
 }
 
 const at = seconds => view.began === null ? clock(seconds) : timeOfDay(view.began + seconds);

@@ -9,7 +9,7 @@ const { uPlot } = window;
 const MOST_POINTS = 4000, SHORTEST = 0.2;  // s
 const GAINS = [2.5, 5, 10, 20, 40];  // mm/mV
 const HEIGHT_MM = 50, AXIS_X = 28, AXIS_Y = 48, BAND = 6, LABEL_PX = 56;  // px but for the first
-const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600];  // s between labels
+export const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600];  // s between labels
 
 /** What is shown: a signal from `from` to `to` s. `began` is when it was recorded, in s since midnight. */
 export const view = { signal: null, from: 0, to: 0, gain: 10, began: null, plot: null };
