@@ -20,6 +20,7 @@ from ecg_rhythm.evaluation.suspects import Suspect
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.review import Review
 from ecg_rhythm.web.service import Limits
+from tests.commands import ROOT, run
 from tests.helpers import onnx_model, refusal
 from tests.web.browser import needs_chromium, opened, saved, served
 from tests.web.clients import client_of
@@ -80,6 +81,11 @@ def test_what_cannot_be_reviewed_is_refused(store: Store) -> None:
     assert "lower --sure" in refusal(lambda: serve_review([], store.folder.parent, 0, blind=False))
     stranger = Suspect("r9", "N", "A", 0.9, 0.1, 0.9)
     assert "recording r9 of the results is not in this data set" in refusal(lambda: Review(store, [stranger], False))
+
+
+def test_blind_is_of_a_review() -> None:
+    refused = run("suspects", ROOT / "results" / "default", "--blind")
+    assert (refused.returncode, refused.stderr) == (2, "error: --blind: it is of a review; give --review, too\n")
 
 
 @pytest.fixture(params=["desktop", "phone"])
