@@ -164,9 +164,13 @@ def test_touch_measures_and_targets_are_large(page_address: str) -> None:
 def test_what_influenced_the_prediction_is_shown_when_it_is_asked_for(page: Page) -> None:
     sample(page)
     expect(page.locator("#influence")).to_be_hidden()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    before = shown(page)
     page.get_by_role("button", name="Why this answer").click()
     stretch = page.locator("#stretches button").last
     expect(stretch).to_be_visible()
+    assert shown(page) == before
     start, end = (float(part.split()[0]) for part in (stretch.text_content() or "").split(" to "))
     page.locator("#strip").focus()
     page.keyboard.press("+")

@@ -75,8 +75,9 @@ async function showResult(item) {
 }
 
 function bar(name, share, colour, isBest = false) {
-  const meter = element("div", { class: "meter", role: "meter", "aria-label": name, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * (share ?? 0))) }, element("i"));
-  meter.firstChild.style.width = `${100 * (share ?? 0)}%`;
+  const value = 100 * (share ?? 0), range = { "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": value.toFixed(0) };
+  const meter = element("div", { class: "meter", role: "meter", "aria-label": name, ...range }, element("i"));
+  meter.firstChild.style.width = `${value}%`;
   meter.style.setProperty("--class", `var(${colour})`);
   return element("div", { class: isBest ? "bar best" : "bar" }, element("span", {}, name), meter, element("span", { class: "number" }, percent(share)));
 }
@@ -104,8 +105,9 @@ function ofTimeline(answer) {
   bars.push(bar("Unreadable", answer.unreadable, "--noise"));
   const { fibrillation } = classes, hasIt = answer.classes.includes(fibrillation);
   const most = Object.keys(answer.burden).reduce((a, b) => answer.burden[b] > answer.burden[a] ? b : a);
-  const label = hasIt ? fibrillation : most;
-  return [hasIt ? `AF burden ${percent(answer.burden[label])}` : title(label), hasIt ? `${title(label)}, share of the readable time` : `${percent(answer.burden[label])} of the readable time`, colourOf(label), bars, otherFacts(answer)];
+  const label = hasIt ? fibrillation : most, share = percent(answer.burden[label]);
+  const words = hasIt ? [`AF burden ${share}`, `${title(label)}, share of the readable time`] : [title(label), `${share} of the readable time`];
+  return [...words, colourOf(label), bars, otherFacts(answer)];
 }
 
 function ofReview(item) {

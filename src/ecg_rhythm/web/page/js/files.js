@@ -48,7 +48,8 @@ async function take(files, isFolder) {
     if (!isOne) passed.push(suffix(path));
     return isOne;
   });
-  if (passed.length) tell("problem", `Passed over ${passed.length > 1 ? `${passed.length} files that are` : "1 file that is"} no ECG: ${[...new Set(passed)].sort().join(", ")}`);
+  const number = passed.length > 1 ? `${passed.length} files that are` : "1 file that is";
+  if (passed.length) tell("problem", `Passed over ${number} no ECG: ${[...new Set(passed)].sort().join(", ")}`);
   const items = groups.map(([path, own]) => recordingOf(own, path));
   add(items);
   enqueue(items);

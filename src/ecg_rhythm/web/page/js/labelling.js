@@ -49,17 +49,19 @@ function update() {
     return element("li", {}, go, remove);
   }));
   const count = labels.count(), many = labels.countRecordings();
-  $("labels-count").textContent = count ? `${count} label${count > 1 ? "s" : ""} of ${many} recording${many > 1 ? "s" : ""}, kept in this browser` : "No labels yet. Select a stretch with Measure, or label the whole recording.";
+  const all = `${count} label${count > 1 ? "s" : ""} of ${many} recording${many > 1 ? "s" : ""}`;
+  $("labels-count").textContent = count ? `${all}, kept in this browser`
+    : "No labels yet. Select a stretch with Measure, or label the whole recording.";
   $("undo").disabled = !labels.canUndo();
   $("save-labels").disabled = $("clear-labels").disabled = !count;
   $("kept").hidden = !count || recordings.all.length > 0;
-  $("kept-text").textContent = `This browser keeps ${count} label${count > 1 ? "s" : ""} of ${many} recording${many > 1 ? "s" : ""}. Open the same files to go on.`;
+  $("kept-text").textContent = `This browser keeps ${all}. Open the same files to go on.`;
   redraw();
 }
 
-export const saveLabels = () => save("labels.csv", labels.labelsAsCsv(), "text/csv");
+const saveLabels = () => save("labels.csv", labels.labelsAsCsv(), "text/csv");
 
-export async function clear() {
+async function clear() {
   if (await confirmed("Remove all labels from this browser? Those that you have not saved as CSV are lost.", "Remove labels")) labels.clearLabels();
 }
 

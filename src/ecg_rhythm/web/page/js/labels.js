@@ -5,7 +5,7 @@ import { colourOf } from "./format.js";
 import { recordings, tell } from "./recordings.js";
 
 const KEY = "ecg-rhythm labels", MOST_UNDONE = 100;
-export const HEADER = ["record", "start_s", "end_s", "label"];
+const HEADER = ["record", "start_s", "end_s", "label"];
 
 // Key of a recording -> { record, given: [{ start, end, label }] }; start and end are null for the whole of it.
 let labels = read(), undone = [];

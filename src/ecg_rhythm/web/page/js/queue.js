@@ -1,7 +1,7 @@
 // Sends recordings to the server, a few at a time, so that any number can be dropped.
 import { classified, discard } from "./api.js";
 import { change, isShown, recordings, select } from "./recordings.js";
-import { keep } from "./signals.js";
+import { isKept, keep } from "./signals.js";
 
 const AT_ONCE = 2;
 const SMALL = 4 * 2 ** 20;  // bytes; the signal of a larger file is fetched when it is looked at
@@ -31,7 +31,7 @@ function next() {
 async function run(item) {
   running++;
   const stop = item.stop.signal, more = { row: 1 };
-  if (isShown(item) || item.size <= SMALL) more.signal = 1;
+  if (!isKept(item) && (isShown(item) || item.size <= SMALL)) more.signal = 1;
   if (asked.why) more.why = 1;
   try {
     const { answer: { signal, row, ...answer }, job } = await classified(item, more, stop, ({ state, done, of }) => {

@@ -34,6 +34,7 @@ export async function signal(item, stop) {
   return { signal: keep(item, sent), told };
 }
 
+export const isKept = item => kept.has(item);
 export const drop = item => kept.delete(item);
 export const dropAll = () => kept.clear();
 

@@ -1,7 +1,7 @@
 // The strip: the ECG on paper. Pointer, touch, wheel, keys and buttons move and zoom it.
 import { $, clamp, styled } from "./dom.js";
 import { clock, midnight, timeOfDay } from "./format.js";
-import { MM_PER_MV, MM_PER_SECOND, drawPaper } from "./paper.js";
+import { MM_PER_SECOND, drawPaper } from "./paper.js";
 import { points } from "./signals.js";
 import { tell } from "./recordings.js";
 
@@ -39,13 +39,15 @@ export function load(signal, startTime) {
 
 function build() {
   view.plot?.destroy();
-  const text = styled("--soft"), font = `12px ${getComputedStyle(document.body).fontFamily}`, none = { show: false };
+  const text = styled("--soft"), none = { show: false };
+  const axis = { stroke: text, font: `12px ${getComputedStyle(document.body).fontFamily}`, grid: none, ticks: { stroke: text, size: 4 } };
+  const times = (_, at, __, ___, step) => at.map(s => isNearEnd(s) ? "" : timeLabel(s, step));
   view.plot = new uPlot({
     width: strip().clientWidth, height: HEIGHT_MM * pxPerMm() + AXIS_X, padding: [0, 0, 0, 0], legend: none, cursor: none,
     scales: { x: { time: false, auto: false }, y: { auto: false, range } },
     axes: [
-      { size: AXIS_X, stroke: text, font, grid: none, ticks: { stroke: text, size: 4 }, space: 76, incrs: STEPS, values: (_, at, __, ___, step) => at.map(s => isNearEnd(s) ? "" : timeLabel(s, step)) },
-      { size: AXIS_Y, stroke: text, font, grid: none, ticks: { stroke: text, size: 4 }, space: 30, incrs: [0.1, 0.5, 1, 2, 5], values: voltageLabels },
+      { ...axis, size: AXIS_X, space: 76, incrs: STEPS, values: times },
+      { ...axis, size: AXIS_Y, space: 30, incrs: [0.1, 0.5, 1, 2, 5], values: voltageLabels },
     ],
     series: [{}, { stroke: styled("--trace"), width: 1.4, points: none, spanGaps: false }],
     hooks: { drawClear: [drawBehind] },
