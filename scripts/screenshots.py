@@ -1,11 +1,13 @@
 """Take the pictures of pages that the documentation shows: `python -m scripts.screenshots CHROMIUM`.
 
 A report compares the results in `results/`. The page of the service runs in a real browser with the shipped model. It
-shows its sample strip, a day spliced from recordings of the challenge set in `data/`, and a file that cannot be read.
+shows its sample strip, a day spliced from recordings of the challenge set in `data/`, some of these in a list, and a
+file that cannot be read.
 """
 
 from __future__ import annotations
 
+import datetime
 import socket
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.experiments import report
@@ -30,6 +32,8 @@ PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
 SIZES = {"desktop": (1200, 900, "light"), "phone": (390, 844, "dark")}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+LISTED, LONGEST = 24, 600_000
+"""Recordings in the list; time in ms for an answer."""
 DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
 """Rhythms of the spliced day, and the hours that each lasts."""
 
@@ -62,30 +66,51 @@ def served() -> Iterator[str]:
 def main() -> None:
     """Take each picture at each size."""
     with tempfile.TemporaryDirectory() as folder, served() as address, sync_playwright() as playwright:
-        day, broken = Path(folder) / "holter.edf", Path(folder) / "broken.edf"
         store = open_store(DATA)
-        signal = edfio.EdfSignal(spliced(store), store.fs, label="ECG", physical_dimension="mV", physical_range=(-5, 5))
-        edfio.Edf([signal]).write(day)
-        broken.write_bytes(day.read_bytes()[:300])
+        files = written(store, Path(folder))
         browser = playwright.chromium.launch(executable_path=sys.argv[1], args=QUIET)
         for size, (width, height, scheme) in SIZES.items():
-            page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
-            )
-            page.goto(address)
-            page.get_by_role("button", name="Try a sample").click()
-            for kind, shown, file in (
-                ("strip", "#result:not([hidden])", None),
-                ("holter", "#episodes:not([hidden])", day),
-                ("error", "#error:not([hidden])", broken),
-            ):
-                if file is not None:
-                    page.set_input_files("#file", file)
-                page.wait_for_selector(shown, timeout=120_000)
+            for kind in ("strip", "holter", "list", "error"):
+                page = browser.new_page(
+                    viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
+                )
+                page.goto(address)
+                show(page, kind, files)
                 time.sleep(1)  # for what is drawn after the next frame
                 page.screenshot(path=PICTURES / f"page_{kind}_{size}.png", full_page=True)
+                page.close()
         shoot_report(browser, Path(folder))
         browser.close()
+
+
+def written(store: Store, folder: Path) -> dict[str, list[Path]]:
+    """Write the files that the page shows: kind of picture -> its files."""
+    day, broken = folder / "holter.edf", folder / "broken.edf"
+    signal = edfio.EdfSignal(spliced(store), store.fs, label="ECG", physical_dimension="mV", physical_range=(-5, 5))
+    edfio.Edf([signal], starttime=datetime.time(8, 30)).write(day)
+    broken.write_bytes(day.read_bytes()[:300])
+    chosen = np.random.default_rng(1).choice(len(store), LISTED, replace=False).tolist()
+    for i in chosen:
+        np.savez(folder / store.names[i], ecg=store.signal(i), fs=store.fs, unit="mV")
+    return {"holter": [day], "list": [folder / f"{store.names[i]}.npz" for i in chosen], "error": [broken]}
+
+
+def show(page: Page, kind: str, files: dict[str, list[Path]]) -> None:
+    """Let the page show what a picture is of."""
+    if kind == "strip":
+        page.get_by_role("button", name="Try a sample").click()
+        page.get_by_role("button", name="Why this answer").click(timeout=LONGEST)
+        page.wait_for_selector("#stretches li", timeout=LONGEST)
+    else:
+        page.set_input_files("#file", files[kind])
+        shown = {"holter": "#episode-list li", "list": "#all-progress[hidden]", "error": "#error:not([hidden])"}[kind]
+        page.wait_for_selector(shown, state="attached", timeout=LONGEST)
+    if kind == "holter":
+        page.get_by_role("button", name="Next episode").click()
+    if kind == "list":
+        page.wait_for_function("() => document.querySelectorAll('#list .swatch').length > 20", timeout=LONGEST)
+        if not page.locator("#list-body").is_visible():
+            page.locator("#list-toggle").click()
 
 
 def shoot_report(browser: Browser, folder: Path) -> None:

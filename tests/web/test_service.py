@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import csv
 import io
 import json
 import socket
@@ -23,7 +24,7 @@ from ecg_rhythm.cli.serve import serve
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.plots import SHADE
 from ecg_rhythm.web import openapi
-from ecg_rhythm.web.app import create_app
+from ecg_rhythm.web.app import PAGE, create_app
 from ecg_rhythm.web.service import Limits
 from fuzzing.by_hand import BY_HAND
 from fuzzing.inputs import FS, LEAD, START
@@ -71,6 +72,21 @@ def test_the_service_reads_every_format_of_a_single_file(client: TestClient, tmp
             response = client.post("/api/classify?unit=mV&fs=250", content=path.read_bytes(), headers=FILE)
             assert response.status_code == 200, (name, response.text)
             assert response.json()["seconds"] == 8
+
+
+def test_a_signal_can_be_had_without_an_answer_and_an_answer_as_a_line_of_csv(
+    client: TestClient, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "r.npz", ecg=WAVE, fs=100, unit="mV")
+    content = (tmp_path / "r.npz").read_bytes()
+    answer = client.post("/api/classify?name=a/=r.npz&signal=1&row=1", content=content, headers=FILE).json()
+    assert client.post("/api/signal", content=content, headers=FILE).json() == answer["signal"]
+    columns = client.get("/api/model").json()["columns"]
+    (row,) = csv.DictReader([",".join(columns), answer["row"]])
+    assert (row["file"], row["record"], row["label"]) == ("a/=r.npz", "'=r", answer["label"])  # no formula
+    assert float(row["p(A)"]) == pytest.approx(answer["probabilities"]["A"], abs=1e-6)
+    refused = client.post("/api/signal", content=b"bad", headers=FILE)
+    assert (refused.status_code, "lines of numbers" in refused.json()["error"]) == (422, True)
 
 
 def test_dates_are_given_unless_they_are_not_wanted(client: TestClient, tmp_path: Path) -> None:
@@ -368,7 +384,9 @@ def test_too_many_requests_are_refused_for_now(model: Path) -> None:
 def test_health_model_page_and_documentation_are_served_with_a_strict_policy(client: TestClient) -> None:
     assert client.get("/api/health").json()["status"] == "ok"
     assert client.get("/api/model").json()["classes"] == ["N", "A", "~"]
-    for path in ("/", "/page/app.js", "/page/view.js", "/page/style.css", "/page/uplot/uPlot.iife.min.js", "/api/docs"):
+    files = [f"/page/{path.relative_to(PAGE).as_posix()}" for path in sorted(PAGE.rglob("*")) if path.is_file()]
+    assert {"/page/js/main.js", "/page/style/base.css", "/page/uplot/uPlot.iife.min.js"} <= set(files)
+    for path in ("/", "/api/docs", *files):
         response = client.get(path)
         assert response.status_code == 200
         assert "default-src 'none'" in response.headers["content-security-policy"]

@@ -45,21 +45,12 @@ def serve(
     """Serve a web page that classifies ECGs, and an HTTP interface. For research; not a medical device."""
     with extras.needed("web", "serve"):
         from ecg_rhythm.web.app import create_app
-        from ecg_rhythm.web.server import BACKLOG, Server
+        from ecg_rhythm.web.server import Server, listening
         from ecg_rhythm.web.service import Limits
     limits, names = Limits(workers=workers, seconds=timeout), allow_host or []
     server = Server(create_app(model, coverage, limits, [host, *names]), limits)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-            listening.listen(BACKLOG)  # who reads the address below may come at once
-        except OSError as error:
-            raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
-        name = f"[{host}]" if ":" in host else host
-        out.print(f"http://{name}:{listening.getsockname()[1]} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+    with listening(host, port) as (at, address):
+        out.print(f"{address} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
         if host in EVERY and not names:
             out.print(
                 "Requests from other machines are refused until you start with --allow-host and the name or address by "
@@ -67,7 +58,7 @@ def serve(
                 highlight=False,
                 soft_wrap=True,
             )
-        server.run(sockets=[listening])
+        server.run(sockets=[at])
 
 
 @app.command(short_help="Print the JSON Schema of a model or job file.", rich_help_panel=USE)

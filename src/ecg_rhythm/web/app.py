@@ -18,15 +18,17 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ecg_rhythm.inference import classifier
-from ecg_rhythm.inference.names import names_of
+from ecg_rhythm.inference import classifier, tables
+from ecg_rhythm.inference.names import fibrillation_in, names_of
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import ReadOptions
+from ecg_rhythm.records.formats import known_suffixes
 from ecg_rhythm.version import __version__
 from ecg_rhythm.web import openapi, worker
 from ecg_rhythm.web.guard import HEADERS, Guard
 from ecg_rhythm.web.jobs import Jobs
 from ecg_rhythm.web.pool import Pool
+from ecg_rhythm.web.review import Review, routes
 from ecg_rhythm.web.service import Limits, Service
 from ecg_rhythm.weights.loading import DEFAULT
 
@@ -47,6 +49,7 @@ def create_app(
     coverage: float | None = None,
     limits: Limits | None = None,
     hosts: Iterable[str] = (),
+    review: Review | None = None,
 ) -> FastAPI:
     """Make the web application.
 
@@ -60,6 +63,8 @@ def create_app(
         What requests and jobs may take.
     hosts : iterable of str
         Names that the server goes by, besides those of the loopback device.
+    review : Review, optional
+        Recordings that the page opens with, for a person to label.
 
     Returns
     -------
@@ -133,12 +138,34 @@ def create_app(
         dates: openapi.Dates = True,
         signal: openapi.WithSignal = False,
         why: openapi.WithWhy = False,
+        row: openapi.WithRow = False,
     ) -> dict[str, Any]:
         """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
         async with service.body(request) as body:
             upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
-            answer: dict[str, Any] = await service.turn(request, requests.do(worker.answer, upload, signal, why))
+            answer: dict[str, Any] = await service.turn(
+                request, requests.do(worker.answer, upload, worker.More(signal, why, row))
+            )
             return answer
+
+    @app.post(
+        "/api/signal",
+        openapi_extra=openapi.BODY,
+        responses=openapi.REFUSALS,
+        response_model=openapi.Signal,
+    )
+    async def signal(
+        request: Request,
+        name: openapi.Name = None,
+        lead: openapi.Lead = None,
+        fs: openapi.Rate = None,
+        unit: openapi.Unit = None,
+    ) -> dict[str, Any]:
+        """Read the signal of an ECG as the page shows it, without classifying it."""
+        async with service.body(request) as body:
+            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
+            read: dict[str, Any] = await service.turn(request, requests.do(worker.signal, upload))
+            return read
 
     @app.post(
         "/api/picture",
@@ -180,12 +207,13 @@ def create_app(
         dates: openapi.Dates = True,
         signal: openapi.WithSignal = False,
         why: openapi.WithWhy = False,
+        row: openapi.WithRow = False,
     ) -> dict[str, Any]:
         """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
         jobs.check_room()
         async with service.body(request) as body:
             upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
-            job = jobs.start(request, upload, signal, why)
+            job = jobs.start(request, upload, worker.More(signal, why, row))
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job.state()
 
@@ -243,10 +271,16 @@ def create_app(
             "version": __version__,
             "classes": loaded.classes,
             "names": names_of(loaded.classes),
+            "fibrillation": fibrillation_in(loaded.classes),
             "fs": loaded.fs,
+            "columns": list(tables.columns(loaded.classes)),
+            "suffixes": sorted(known_suffixes()),
+            "review": review is not None,
             "coverage": loaded.coverage if members[0].calibration and len(members) == 1 else None,
             "models": [{"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in members],
         }
+
+    app.include_router(routes(review))
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:

@@ -95,14 +95,14 @@ class Jobs:
         if sum(not job.is_finished for job in self._jobs.values()) >= self._limits.jobs:
             raise busy()
 
-    def start(self, request: Request, upload: Upload, with_signal: bool, why: bool) -> Job:
+    def start(self, request: Request, upload: Upload, more: worker.More) -> Job:
         """Make a job of an upload; it takes the place of the oldest that is finished, if there are too many."""
         self.check_room()
         if len(self._jobs) >= self._limits.jobs:
             self.forget(next(job.id for job in self._jobs.values() if job.is_finished))
         job, held = Job(secrets.token_urlsafe(16)), self._service.hand_over(request)
         self._jobs[job.id] = job
-        task = asyncio.create_task(self._finish(job, upload, with_signal, why))
+        task = asyncio.create_task(self._finish(job, upload, more))
         self._tasks[job.id] = task
         task.add_done_callback(lambda _: self._done(job, held))
         self._keep(job)
@@ -149,12 +149,12 @@ class Jobs:
             timer.cancel()
         self._timers[job.id] = asyncio.get_running_loop().call_later(self._limits.idle, self.forget, job.id)
 
-    async def _finish(self, job: Job, upload: Upload, with_signal: bool, why: bool) -> None:
+    async def _finish(self, job: Job, upload: Upload, more: worker.More) -> None:
         """Let a worker do a job, and keep its answer."""
         try:
             with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
                 job.folder = Path(folder)
-                content, job.answer = await self._pool.run(worker.job, upload, job.folder, with_signal, why)
+                content, job.answer = await self._pool.run(worker.job, upload, job.folder, more)
                 job.windows = worker.windows_done(job.folder)
             job.content = content
         except HTTPException as refusal:

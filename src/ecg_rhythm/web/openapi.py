@@ -20,6 +20,7 @@ Unit = Annotated[
 ]
 WithSignal = Annotated[bool, Query(description="Add the signal to the answer.")]
 WithWhy = Annotated[bool, Query(description="Add the seconds that influenced the prediction of a strip most.")]
+WithRow = Annotated[bool, Query(description="Add the answer as a line of CSV; `/api/model` has the columns.")]
 Dates = Annotated[bool, Query(description="Give when the recording began, and clock times of episodes.")]
 Kind = Annotated[Literal["png", "pdf"], Query(description="Format of the picture.")]
 MEDIA_TYPES = {"png": "image/png", "pdf": "application/pdf"}
@@ -111,8 +112,14 @@ Prediction = _model(
     kind=(Literal["prediction"], ...),
     signal=_optional(Signal, "signal"),
     why=_optional(Why, "why"),
+    row=_optional(str, "row"),
 )
-Timeline = _model(answers.Timeline, kind=(Literal["timeline"], ...), signal=_optional(Signal, "signal"))
+Timeline = _model(
+    answers.Timeline,
+    kind=(Literal["timeline"], ...),
+    signal=_optional(Signal, "signal"),
+    row=_optional(str, "row"),
+)
 
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"model": Prediction | Timeline, "description": "Of a strip, or of a long recording."}

@@ -7,6 +7,8 @@ import ipaddress
 import socket
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.web.service import SLOWEST, Limits
 
 BACKLOG = 256
@@ -23,6 +26,28 @@ OTHER_FILES = BACKLOG + 128
 HEADERS, HEADER_BYTES, PIPELINED = 100, 2**16, 16
 """Most headers of a request, their bytes, and requests that a client may send before it has an answer."""
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+    """Listen on an address; yield the socket and its URL.
+
+    Raises
+    ------
+    BadInput
+        If another program listens there, or this machine has no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as at:
+        at.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            at.bind((host, port))
+            at.listen(BACKLOG)  # who reads the address may come at once
+        except OSError as error:
+            raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
+        name = f"[{host}]" if ":" in host else host
+        yield at, f"http://{name}:{at.getsockname()[1]}"
 
 
 class Server(uvicorn.Server):

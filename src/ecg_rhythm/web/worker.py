@@ -13,18 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.inference import classifier, classify, explain, plots, timeline
+from ecg_rhythm.inference import classifier, classify, explain, plots, tables, timeline
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
 from ecg_rhythm.inference.workers import Workers
+from ecg_rhythm.printable import csv_line
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.web.upload import Upload, opened
@@ -47,20 +48,48 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> Classifi
     return classifier.load(models or DEFAULT, coverage)
 
 
-def answer(model: Classifier, upload: Upload, folder: Path, with_signal: bool, why: bool) -> dict[str, Any]:
-    """Classify an upload, which is written to the folder; add its signal and reasons if asked.
+class More(NamedTuple):
+    """What is added to an answer.
+
+    Attributes
+    ----------
+    signal : bool
+        The signal as the page shows it.
+    why : bool
+        The seconds that influenced the prediction of a strip most.
+    row : bool
+        The answer as a line of CSV.
+    """
+
+    signal: bool = False
+    why: bool = False
+    row: bool = False
+
+
+def answer(model: Classifier, upload: Upload, folder: Path, more: More) -> dict[str, Any]:
+    """Classify an upload, which is written to the folder.
 
     Raises
     ------
     BadInput
         If the upload cannot be classified.
     """
-    return _answered(model, upload, folder, with_signal, why)[0]
+    return _answered(model, upload, folder, more)[0]
 
 
-def job(
-    model: Classifier, upload: Upload, folder: Path, with_signal: bool, why: bool
-) -> tuple[bytes, Prediction | Timeline]:
+def signal(model: Classifier, upload: Upload, folder: Path) -> dict[str, Any]:
+    """Read the signal of an upload as the page shows it, without classifying it.
+
+    Raises
+    ------
+    BadInput
+        If the upload cannot be read.
+    """
+    with opened(upload, folder) as recording:
+        return encoded(recording)
+
+
+def job(model: Classifier, upload: Upload, folder: Path, more: More) -> tuple[bytes, Prediction | Timeline]:
     """As `answer`, but as JSON, and with the answer itself; says in the folder how many windows are done.
 
     Raises
@@ -69,9 +98,7 @@ def job(
         If the upload cannot be classified.
     """
     with (folder / PROGRESS).open("w", buffering=1, encoding="ascii") as file:
-        content, answered = _answered(
-            model, upload, folder, with_signal, why, lambda done, of: print(done, of, file=file)
-        )
+        content, answered = _answered(model, upload, folder, more, lambda done, of: print(done, of, file=file))
     return json.dumps(content).encode(), answered
 
 
@@ -119,21 +146,28 @@ def _answered(
     model: Classifier,
     upload: Upload,
     folder: Path,
-    with_signal: bool,
-    why: bool,
+    more: More,
     progress: Progress = lambda done, of: None,
 ) -> tuple[dict[str, Any], Prediction | Timeline]:
     """Classify an upload; gives the content of the response, and the answer itself."""
     with _classified(model, upload, folder, progress) as (recording, answered):
-        more: dict[str, Any] = {}
-        if why and isinstance(answered, Prediction):
+        added: dict[str, Any] = {}
+        if more.why and isinstance(answered, Prediction):
             assert answered.signal is not None, "of a recording in memory"
             reasons = explain.explain(model, answered.signal, answered.label)
             answered = replace(answered, because=reasons.salient())
-            more["why"] = reasons.as_dict()
-        if with_signal:
-            more["signal"] = _shown(recording)
-        return answered.as_dict() | more, answered
+            added["why"] = reasons.as_dict()
+        if more.row:
+            added["row"] = _line(upload.name, answered, model.classes)
+        if more.signal:
+            added["signal"] = encoded(recording)
+        return answered.as_dict() | added, answered
+
+
+def _line(name: str, answered: Prediction | Timeline, classes: list[str]) -> str:
+    """The line of CSV that `classify --csv` prints of a file, whose record is called as the file without its suffix."""
+    cells = tables.row(name, replace(answered, record=PurePosixPath(name).stem))
+    return csv_line(cells.get(column) for column in tables.columns(classes))
 
 
 @contextmanager
@@ -145,7 +179,7 @@ def _classified(
         yield recording, classify.answer_recording(Workers(model), recording, progress=progress)
 
 
-def _shown(recording: Recording) -> dict[str, Any]:
+def encoded(recording: Recording) -> dict[str, Any]:
     """Encode a signal for the page: 16-bit steps of 5 uV in base64, -32768 in gaps; a long one at a lower rate."""
     fs = recording.fs if recording.seconds <= FINE_SECONDS else min(recording.fs, COARSE_HZ)
     length = int(timeline.PART_SECONDS * recording.fs)

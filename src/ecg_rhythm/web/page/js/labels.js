@@ -1,0 +1,134 @@
+// Labels that a person gives: to a whole recording, or to a stretch of one. They are kept in this browser until they are
+// cleared, so that a reload loses nothing, and they are saved as CSV.
+import { csvLine, csvRows } from "./csv.js";
+import { colourOf } from "./format.js";
+import { recordings, tell } from "./recordings.js";
+
+const KEY = "ecg-rhythm labels", MOST_UNDONE = 100;
+const HEADER = ["record", "start_s", "end_s", "label"];
+
+// Key of a recording -> { record, given: [{ start, end, label }] }; start and end are null for the whole of it.
+let labels = read(), undone = [];
+
+function read() {
+  try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; }
+  catch { return {}; }  // somebody else's, or a browser that keeps nothing
+}
+
+function write() {
+  try {
+    if (Object.keys(labels).length) localStorage.setItem(KEY, JSON.stringify(labels));
+    else localStorage.removeItem(KEY);
+  } catch { tell("problem", "This browser keeps no labels; save them as CSV before you close the page."); }
+  tell("labelled");
+}
+
+/** What tells a recording from others of its name. */
+const keyOf = item => `${item.name}|${item.review === null ? item.size : "review"}`;
+
+/** Key of labels that came from a CSV, before their recording did. */
+const keyOfRecord = record => `${record}|`;
+
+/** The labels of a recording, the whole first, then by time. */
+export const labelsOf = item => item ? labels[keyOf(item)]?.given ?? [] : [];
+
+/** The label of a whole recording, if it was given one. */
+export const wholeLabel = item => labelsOf(item).find(one => one.start === null)?.label;
+
+export const count = () => Object.values(labels).reduce((sum, { given }) => sum + given.length, 0);
+
+/** How many recordings have labels. */
+export const countRecordings = () => Object.keys(labels).length;
+
+export const canUndo = () => undone.length > 0;
+
+function remember() {
+  undone = [...undone, JSON.stringify(labels)].slice(-MOST_UNDONE);
+}
+
+export function undo() {
+  if (!undone.length) return;
+  labels = JSON.parse(undone.pop());
+  write();
+}
+
+const order = (a, b) => (a.start ?? -1) - (b.start ?? -1);
+
+/** A list of labels with one more. It replaces what was there: a moment has one label, as has the whole recording. */
+function painted(given, one) {
+  if (one.start === null) return [...given.filter(other => other.start !== null), one].sort(order);
+  const left = given.flatMap(other => other.start === null || other.end <= one.start || other.start >= one.end ? [other] : [
+    { ...other, end: one.start }, { ...other, start: one.end },
+  ].filter(part => part.end > part.start));
+  return [...left, one].sort(order);
+}
+
+const rounded = seconds => seconds === null ? null : Math.round(1000 * seconds) / 1000;
+
+/** Give a recording a label, or a stretch of it from `start` to `end` s. */
+export function give(item, label, { start, end } = { start: null, end: null }) {
+  remember();
+  const one = { start: rounded(start), end: rounded(end), label };
+  labels[keyOf(item)] = { record: item.record, given: painted(labelsOf(item), one) };
+  write();
+}
+
+export function remove(item, one) {
+  remember();
+  const given = labelsOf(item).filter(other => other !== one);
+  if (given.length) labels[keyOf(item)].given = given;
+  else delete labels[keyOf(item)];
+  write();
+}
+
+export function clearLabels() {
+  remember();
+  labels = {};
+  write();
+}
+
+/** Labels that came from a CSV belong to recordings that come later. */
+export function adopt(items) {
+  let isChanged = false;
+  for (const item of items) {
+    const early = keyOfRecord(item.record);
+    if (!labels[early] || labels[keyOf(item)]) continue;
+    labels[keyOf(item)] = labels[early];
+    delete labels[early];
+    isChanged = true;
+  }
+  if (isChanged) write();
+}
+
+/** All labels as CSV. */
+export function labelsAsCsv() {
+  const rows = Object.values(labels).flatMap(({ record, given }) => given.map(one => [record, one.start, one.end, one.label]));
+  return [HEADER, ...rows].map(csvLine).join("");
+}
+
+/** Whether a text is CSV of labels. */
+export const isLabels = text => text.replace(/^\ufeff/, "").split(/\r?\n/, 1)[0].trim() === HEADER.join(",");
+
+/** Take labels from CSV; returns how many there were. */
+export function readLabels(text) {
+  const rows = csvRows(text).slice(1);
+  for (const [i, [record, start, end, label]] of rows.entries()) {
+    const times = [start, end].map(time => time === "" ? null : Number(time)), isWhole = times[0] === null && times[1] === null;
+    if (!record || !label || !(isWhole || (times[0] !== null && times[0] >= 0 && times[1] > times[0]))) {
+      throw new Error(`Line ${i + 2} is no label: give record, start and end in s (or neither), and label.`);
+    }
+  }
+  remember();
+  const keys = Object.fromEntries(recordings.all.map(item => [item.record, keyOf(item)]));
+  for (const [record, start, end, label] of rows) {
+    const key = keys[record] ?? keyOfRecord(record);
+    const one = { start: start === "" ? null : Number(start), end: end === "" ? null : Number(end), label };
+    labels[key] = { record, given: painted(labels[key]?.given ?? [], one) };
+  }
+  write();
+  return rows.length;
+}
+
+/** The labelled stretches of the recording that is shown, as coloured bands. */
+export const labelBands = () => labelsOf(recordings.current).filter(one => one.start !== null)
+  .map(({ start, end, label }) => ({ start, end, colour: colourOf(label), band: "bottom" }));

@@ -1,0 +1,108 @@
+"""Labels that a person gives on the page: kept, undone, saved as CSV and read back."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import needs_chromium, saved
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def strips(tmp_path: Path) -> list[Path]:
+    for name in ("a", "=b,c"):
+        np.savez(tmp_path / f"{name}.npz", ecg=np.sin(np.arange(1500) / 9), fs=100, unit="mV")
+    return [tmp_path / "a.npz", tmp_path / "=b,c.npz"]
+
+
+def rows(page: Page) -> list[list[str]]:
+    with saved(page, "#save-labels").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def label_both(page: Page, strips: list[Path]) -> None:
+    """Label the first recording (N), and a stretch of the second (A)."""
+    page.set_input_files("#file", strips)
+    expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
+    expect(page.locator("#title")).to_have_text("=b,c.npz")
+    page.keyboard.press("1")
+    page.keyboard.press("n")
+    expect(page.locator("#title")).to_have_text("a.npz")
+    expect(page.locator("#strip canvas")).to_be_visible()
+    page.keyboard.press("m")
+    first, second = page.get_by_role("slider", name="First point"), page.get_by_role("slider", name="Second point")
+    expect(first).to_be_visible()
+    expect(page.locator("#label-what")).to_contain_text("Label of the selected stretch")
+    second.press("Shift+ArrowRight")
+    page.get_by_role("button", name="Atrial fibrillation (A)").click()
+    expect(page.locator("#given li")).to_have_count(1)
+
+
+def test_recordings_and_stretches_are_labelled_and_saved(page: Page, strips: list[Path]) -> None:
+    label_both(page, strips)
+    expect(page.locator("#labels-count")).to_have_text("2 labels of 2 recordings, kept in this browser")
+    header, whole, part = rows(page)
+    assert header == ["record", "start_s", "end_s", "label"]
+    assert whole == ["'=b,c", "", "", "N"]  # a spreadsheet must not compute it
+    assert (part[0], part[3]) == ("a", "A")
+    assert 0 <= float(part[1]) < float(part[2]) <= 15
+
+
+def test_labels_are_undone_removed_and_replaced(page: Page, strips: list[Path]) -> None:
+    page.set_input_files("#file", strips[0])
+    expect(page.locator("#strip canvas")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("#given li")).to_have_text(["Whole recording: Normal (N)×"])
+    page.keyboard.press("2")  # a recording has one label
+    expect(page.locator("#given li")).to_have_text(["Whole recording: Atrial fibrillation (A)×"])
+    page.keyboard.press("u")
+    expect(page.locator("#given li")).to_have_text(["Whole recording: Normal (N)×"])
+    page.get_by_role("button", name="Remove the label").click()
+    expect(page.locator("#given li")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#given li")).to_have_count(1)
+
+
+def test_a_reload_loses_no_label_and_clearing_asks(page: Page, strips: list[Path]) -> None:
+    label_both(page, strips)
+    before = rows(page)
+    page.reload()
+    expect(page.locator("#kept")).to_contain_text("This browser keeps 2 labels of 2 recordings.")
+    page.set_input_files("#file", strips)
+    expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
+    expect(page.locator("#given li")).to_have_text(["Whole recording: Normal (N)×"])
+    assert rows(page) == before
+    page.get_by_role("button", name="Remove all").click()
+    page.get_by_role("button", name="Keep").click()
+    assert rows(page) == before
+    page.get_by_role("button", name="Remove all").click()
+    page.get_by_role("button", name="Remove labels").click()
+    expect(page.locator("#given li")).to_have_count(0)
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_a_csv_of_labels_is_read_back(page: Page, strips: list[Path], tmp_path: Path) -> None:
+    label_both(page, strips)
+    content = saved(page, "#save-labels").read_text()
+    (tmp_path / "labels.csv").write_text(content)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.set_input_files("#file", tmp_path / "labels.csv")  # before its recordings are there
+    expect(page.locator("#kept")).to_contain_text("2 labels of 2 recordings")
+    page.set_input_files("#file", strips)
+    expect(page.locator("#given li")).to_have_text(["Whole recording: Normal (N)×"])
+    assert saved(page, "#save-labels").read_text() == content
+    (tmp_path / "bad.csv").write_text("record,start_s,end_s,label\na,5,2,A\n")
+    page.set_input_files("#file", tmp_path / "bad.csv")
+    expect(page.locator("#problem")).to_contain_text("bad.csv: Line 2 is no label")
+    assert saved(page, "#save-labels").read_text() == content
+    (tmp_path / "more.csv").write_text("record,start_s,end_s,label\na,0,15,N\na,3,4,A\n")
+    page.set_input_files("#file", tmp_path / "more.csv")  # the later lies on what was there
+    of_a = [row[1:] for row in rows(page) if row[0] == "a"]
+    assert of_a == [["0", "3", "N"], ["3", "4", "A"], ["4", "15", "N"]]
