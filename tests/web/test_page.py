@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts.examples import hour
 from tests.web.browser import needs_chromium, opened, saved, shown
 
 pytestmark = needs_chromium
@@ -197,6 +198,27 @@ def test_a_long_recording_has_episodes_and_clock_times(page: Page, tmp_path: Pat
     )
     page.get_by_role("button", name="All", exact=True).click()
     assert shown(page) == (0, 600)
+
+
+def test_a_long_recording_has_a_trend_of_its_heart_rate_and_pauses(page: Page, tmp_path: Path) -> None:
+    beats = hour()[: 10 * 60 * 300]
+    rest = np.random.default_rng(0).normal(0, 0.004, 4 * 300)
+    signal = np.concatenate([beats[: 5 * 60 * 300], rest, beats[5 * 60 * 300 :]])
+    np.savez(tmp_path / "night.npz", ecg=signal, fs=300, unit="mV")
+    page.set_input_files("#file", tmp_path / "night.npz")
+    expect(page.locator("#rates")).to_be_visible()
+    expect(page.locator("#rate-trend canvas")).to_be_visible()
+    expect(page.locator("#rate-trend")).to_have_attribute(
+        "aria-label",
+        re.compile(r"mean \d\d beats/min, lowest \d\d beats/min, highest \d\d beats/min$"),
+    )
+    pause = page.locator("#pauses button")
+    expect(pause).to_have_text(re.compile(r"^0:0(4:5\d|5:0\d), \d\.\d s$"))
+    pause.click()
+    start, end = shown(page)
+    assert start < 300 < end
+    page.locator("#rate-trend .u-over").click(position={"x": 5, "y": 20})
+    assert shown(page)[0] < 60
 
 
 def days(folder: Path) -> Path:

@@ -41,6 +41,7 @@ function list() {
     swatch.style.background = `var(${colourOf(one.label)})`;
     const button = element("button", { type: "button", class: "plain episode", "aria-current": "false" }, swatch,
       element("span", {}, `${at(one.start)} to ${at(one.end)}`), element("span", { class: "soft" }, duration(one.end - one.start)),
+      element("span", { class: "soft", title: "Mean heart rate, beats/min" }, one.heart_rate === null ? "" : `${one.heart_rate.toFixed(0)}/min`),
       element("span", { class: "soft" }, `p\u00a0${one.probability.toFixed(2)}`));
     if (!wanted) button.title = title(one.label);
     button.addEventListener("click", () => open(i));

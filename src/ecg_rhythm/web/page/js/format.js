@@ -45,11 +45,13 @@ const PALETTE = { N: "--N", A: "--A", O: "--O", "~": "--noise" };
 /** The name of the colour of a class in the style sheet. */
 export const colourOf = label => PALETTE[label] ?? "--other";
 
-const UNITS = { heart_rate: "beats/min", fs: "Hz", seconds: "s" };
+const UNITS = { heart_rate: "beats/min", lowest_rate: "beats/min", highest_rate: "beats/min", fs: "Hz", seconds: "s" };
+
+const DAY = /^(\d{4}-\d\d-\d\d)T/;  // of a clock time in ISO 8601
 
 /** A field of an answer that has no place of its own, as text. */
 export function fact([name, value]) {
-  const text = Array.isArray(value) ? value.join(" or ") : typeof value !== "number" ? value
+  const text = Array.isArray(value) ? value.join(" or ") : typeof value !== "number" ? String(value).replace(DAY, "$1 ")
     : Math.abs(value) < 10 ? String(Number(value.toPrecision(2))) : value.toFixed(0);
   return [capital(name.replaceAll("_", " ")), `${text} ${UNITS[name] ?? ""}`.trim()];
 }

@@ -12,6 +12,7 @@ import * as measure from "./measure.js";
 import { model } from "./model.js";
 import * as overview from "./overview.js";
 import * as printing from "./print.js";
+import * as rates from "./rates.js";
 import { on, tell } from "./recordings.js";
 import * as review from "./review.js";
 import * as viewer from "./viewer.js";
@@ -28,7 +29,7 @@ on("problem", text => {
 $("problem-close").addEventListener("click", () => tell("problem", ""));
 $("controls").addEventListener("click", event => DO[event.target.closest("button")?.dataset.do]?.());
 
-for (const part of [list, answer, overview, episodes, influence, measure, labelling, exporting, printing, keys, files]) part.start();
+for (const part of [list, answer, overview, rates, episodes, influence, measure, labelling, exporting, printing, keys, files]) part.start();
 viewer.makeMovable(measure.measures);
 model.then(told => {
   tell("classes");
