@@ -67,6 +67,15 @@ def test_labels_are_undone_removed_and_replaced(page: Page, strips: list[Path]) 
     expect(page.locator("#given li")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#given li")).to_have_count(1)
+    page.keyboard.press("m")
+    expect(page.get_by_role("slider", name="First point")).to_be_visible()
+    page.keyboard.press("2")  # a moment has one label
+    times = [row[1:] for row in rows(page)[1:]]
+    assert [row[2] for row in times] == ["N", "A", "N"]
+    assert [times[0][0], times[-1][1]] == ["0", "15"]
+    assert [row[1] for row in times[:-1]] == [row[0] for row in times[1:]]
+    page.keyboard.press("1")  # nothing is selected any more
+    assert [row[1:] for row in rows(page)[1:]] == [["", "", "N"]]
 
 
 def test_a_reload_loses_no_label_and_clearing_asks(page: Page, strips: list[Path]) -> None:
@@ -98,9 +107,13 @@ def test_a_csv_of_labels_is_read_back(page: Page, strips: list[Path], tmp_path: 
     page.set_input_files("#file", strips)
     expect(page.locator("#given li")).to_have_text(["Whole recording: Normal (N)×"])
     assert saved(page, "#save-labels").read_text() == content
-    (tmp_path / "bad.csv").write_text("record,start_s,end_s,label\na,5,2,A\n")
-    page.set_input_files("#file", tmp_path / "bad.csv")
-    expect(page.locator("#problem")).to_contain_text("bad.csv: Line 2 is no label")
+    for bad, says in (
+        ("a,5,2,A", "Line 2 is no label"),
+        ("a,1,2,A\na,,,N", "Line 3 labels all of a, and another line"),
+    ):
+        (tmp_path / "bad.csv").write_text(f"record,start_s,end_s,label\n{bad}\n")
+        page.set_input_files("#file", tmp_path / "bad.csv")
+        expect(page.locator("#problem")).to_contain_text(f"bad.csv: {says}")
     assert saved(page, "#save-labels").read_text() == content
     (tmp_path / "more.csv").write_text("record,start_s,end_s,label\na,0,15,N\na,3,4,A\n")
     page.set_input_files("#file", tmp_path / "more.csv")  # the later lies on what was there

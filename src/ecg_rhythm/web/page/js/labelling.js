@@ -5,7 +5,7 @@ import * as labels from "./labels.js";
 import { clearSelection, selection } from "./measure.js";
 import { classes } from "./model.js";
 import { on, recordings } from "./recordings.js";
-import { goTo, mark, redraw } from "./viewer.js";
+import { goTo, mark, redraw, view } from "./viewer.js";
 
 const stretch = ({ start, end }) => start === null ? "Whole recording" : `${clock(start)} to ${clock(end)}`;
 
@@ -13,7 +13,7 @@ const stretch = ({ start, end }) => start === null ? "Whole recording" : `${cloc
 export function label(number) {
   const name = classes.all[number - 1], item = recordings.current, part = selection();
   if (!name || !item || $("labelling").hidden) return;
-  labels.give(item, name, part ?? undefined);
+  labels.give(item, name, view.signal?.seconds, part ?? undefined);
   announce(`${part ? stretch(part) : item.name}: labelled ${title(name)}`);
   if (part) clearSelection();
 }

@@ -29,7 +29,7 @@ const keyOf = item => `${item.name}|${item.review === null ? item.size : "review
 /** Key of labels that came from a CSV, before their recording did. */
 const keyOfRecord = record => `${record}|`;
 
-/** The labels of a recording, the whole first, then by time. */
+/** The labels of a recording: one of all of it, or those of stretches, by time. */
 export const labelsOf = item => item ? labels[keyOf(item)]?.given ?? [] : [];
 
 /** The label of a whole recording, if it was given one. */
@@ -52,24 +52,21 @@ export function undo() {
   write();
 }
 
-const order = (a, b) => (a.start ?? -1) - (b.start ?? -1);
-
-/** A list of labels with one more. It replaces what was there: a moment has one label, as has the whole recording. */
-function painted(given, one) {
-  if (one.start === null) return [...given.filter(other => other.start !== null), one].sort(order);
-  const left = given.flatMap(other => other.start === null || other.end <= one.start || other.start >= one.end ? [other] : [
-    { ...other, end: one.start }, { ...other, start: one.end },
-  ].filter(part => part.end > part.start));
-  return [...left, one].sort(order);
+/** A list of labels with one more, of a recording of some seconds. It replaces what it covers: a moment has one label. */
+function painted(given, one, seconds) {
+  if (one.start === null) return [one];
+  const left = given.map(other => other.start === null ? { ...other, start: 0, end: rounded(seconds) } : other).flatMap(other =>
+    [{ ...other, end: Math.min(other.end, one.start) }, { ...other, start: Math.max(other.start, one.end) }]);
+  return [...left.filter(part => part.end > part.start), one].sort((a, b) => a.start - b.start);
 }
 
 const rounded = seconds => seconds === null ? null : Math.round(1000 * seconds) / 1000;
 
-/** Give a recording a label, or a stretch of it from `start` to `end` s. */
-export function give(item, label, { start, end } = { start: null, end: null }) {
+/** Give a recording of some seconds a label, or a stretch of it from `start` to `end` s. */
+export function give(item, label, seconds, { start, end } = { start: null, end: null }) {
   remember();
   const one = { start: rounded(start), end: rounded(end), label };
-  labels[keyOf(item)] = { record: item.record, given: painted(labelsOf(item), one) };
+  labels[keyOf(item)] = { record: item.record, given: painted(labelsOf(item), one, seconds) };
   write();
 }
 
@@ -109,21 +106,23 @@ export function labelsAsCsv() {
 /** Whether a text is CSV of labels. */
 export const isLabels = text => text.replace(/^\ufeff/, "").split(/\r?\n/, 1)[0].trim() === HEADER.join(",");
 
-/** Take labels from CSV; returns how many there were. */
+/** Take labels from CSV, in place of those that its recordings have; returns how many there were. */
 export function readLabels(text) {
-  const rows = csvRows(text).slice(1);
+  const rows = csvRows(text).slice(1), often = Map.groupBy(rows, ([record]) => record);
   for (const [i, [record, start, end, label]] of rows.entries()) {
     const times = [start, end].map(time => time === "" ? null : Number(time)), isWhole = times[0] === null && times[1] === null;
     if (!record || !label || !(isWhole || (times[0] !== null && times[0] >= 0 && times[1] > times[0]))) {
       throw new Error(`Line ${i + 2} is no label: give record, start and end in s (or neither), and label.`);
     }
+    if (isWhole && often.get(record).length > 1) {
+      throw new Error(`Line ${i + 2} labels all of ${record}, and another line a part of it; remove one of them.`);
+    }
   }
   remember();
   const keys = Object.fromEntries(recordings.all.map(item => [item.record, keyOf(item)]));
-  for (const [record, start, end, label] of rows) {
-    const key = keys[record] ?? keyOfRecord(record);
-    const one = { start: start === "" ? null : Number(start), end: end === "" ? null : Number(end), label };
-    labels[key] = { record, given: painted(labels[key]?.given ?? [], one) };
+  for (const [record, lines] of often) {
+    const given = lines.map(([, start, end, label]) => ({ start: start === "" ? null : Number(start), end: end === "" ? null : Number(end), label }));
+    labels[keys[record] ?? keyOfRecord(record)] = { record, given: given.reduce((all, one) => painted(all, one), []) };
   }
   write();
   return rows.length;
