@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from ecg_rhythm.data.packing import pack_folder
 from tests.web.browser import needs_chromium, saved
 
 pytestmark = needs_chromium
@@ -52,6 +54,21 @@ def test_recordings_and_stretches_are_labelled_and_saved(page: Page, strips: lis
     assert whole == ["'=b,c", "", "", "N"]  # a spreadsheet must not compute it
     assert (part[0], part[3]) == ("a", "A")
     assert 0 <= float(part[1]) < float(part[2]) <= 15
+
+
+def test_saved_labels_can_be_packed(page: Page, strips: list[Path], tmp_path: Path) -> None:
+    label_both(page, strips)
+    table = saved(page, "#save-labels")
+    with table.open(newline="") as file:
+        _, _, (_, start, end, _) = csv.reader(file)
+    labels = Path(shutil.copy(table, tmp_path / "labels.csv"))
+    store = pack_folder(tmp_path, labels, tmp_path / "data", fs=100)
+    assert dict(zip([name.split("_")[0] for name in store.names], store.labels_of(), strict=True)) == {
+        "=b,c": "N",
+        "a": "A",
+    }
+    assert store.lengths.tolist() == [1500, round(100 * float(end)) - round(100 * float(start))]
+    store.check_all()
 
 
 def test_labels_are_undone_removed_and_replaced(page: Page, strips: list[Path]) -> None:

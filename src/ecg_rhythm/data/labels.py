@@ -12,6 +12,7 @@ from math import inf, isfinite
 from pathlib import Path, PurePosixPath
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import csv_text
 from ecg_rhythm.records.formats import known_suffixes
 from ecg_rhythm.schema import read_text
 
@@ -147,7 +148,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
         for delimiter in DELIMITERS:
             lines = enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1)
-            rows = [(number, [cell.strip() for cell in row]) for number, row in lines]
+            rows = [(number, [csv_text(cell.strip()) for cell in row]) for number, row in lines]
             tables.append([(number, cells) for number, cells in rows if any(cells)])
     except csv.Error as error:
         raise BadInput(f"{path}: this is not a CSV file ({error}); write a line `record,label` for each") from None
