@@ -10,7 +10,7 @@ from statistics import mean, stdev
 import pytest
 from rich.console import Console
 
-from ecg_rhythm.cli.results import print_summaries
+from ecg_rhythm.cli.summarize import print_summaries
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import significance
 from ecg_rhythm.evaluation.metrics import scores_for_file

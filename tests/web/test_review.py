@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 
-from ecg_rhythm.cli.results import serve_review
+from ecg_rhythm.cli.suspects import serve_review
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.evaluation.suspects import Suspect

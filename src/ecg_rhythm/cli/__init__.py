@@ -9,7 +9,20 @@ from importlib import import_module
 from ecg_rhythm import extras, files
 from ecg_rhythm.cli.console import app, complain, err
 
-VERBS = ("data", "train", "search", "watch", "results", "episodes", "classify", "serve", "export", "demo")
+VERBS = (
+    "data",
+    "train",
+    "search",
+    "watch",
+    "summarize",
+    "results",
+    "suspects",
+    "episodes",
+    "classify",
+    "serve",
+    "export",
+    "demo",
+)
 """Modules with verbs, in the order in which --help lists these."""
 
 for _module in VERBS:

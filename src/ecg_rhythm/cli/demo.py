@@ -13,7 +13,7 @@ from ecg_rhythm import config
 from ecg_rhythm.cli.classify import classify
 from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.cli.data import pack, split
-from ecg_rhythm.cli.results import summarize
+from ecg_rhythm.cli.summarize import summarize
 from ecg_rhythm.cli.train import queue
 from ecg_rhythm.errors import BadInput
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,46 +12,16 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ecg_rhythm import checksums, extras, files
-from ecg_rhythm.cli.console import COMPARE, Data, Logs, Workers, app, complain, new_table, note, out
+from ecg_rhythm import checksums, files
+from ecg_rhythm.cli.console import COMPARE, Data, Workers, app, complain, new_table, note, out
 from ecg_rhythm.cli.runs import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
-from ecg_rhythm.evaluation.significance import Difference
-from ecg_rhythm.experiments import summary
-from ecg_rhythm.experiments.space import trials_of
 
 if TYPE_CHECKING:
     from ecg_rhythm.evaluation.evaluate import Evaluation
     from ecg_rhythm.evaluation.predictions import Predictions
-    from ecg_rhythm.evaluation.suspects import Suspect
     from ecg_rhythm.experiments.robustness import Robustness
-
-
-@app.command(short_help="Compare all finished runs.", rich_help_panel=COMPARE)
-def summarize(
-    architecture: Annotated[str | None, typer.Argument(help="Compare runs of this architecture only.")] = None,
-    all_phases: Annotated[
-        bool, typer.Option("--all-phases", help="Show every phase of each job, not only the last.")
-    ] = False,
-    trials: Annotated[
-        str | None, typer.Option(metavar="SEARCH", help="Compare the trials of a search, on the validation part.")
-    ] = None,
-    logs: Logs = Path("logs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each metric and fold.")] = False,
-) -> None:
-    """Compare all finished runs: each fold, mean ± standard deviation, difference to the best."""
-    place = logs if trials is None else trials_of(logs, trials)
-    configurations, problems = summary.summarize(place, architecture, all_phases=all_phases)
-    if as_json or as_csv:
-        typer.echo(summary.as_json(configurations) if as_json else summary.as_csv(configurations).rstrip())
-    else:
-        print_summaries(out, configurations)
-    for message in problems:
-        complain(message)
-    if problems:
-        sys.exit(1)
 
 
 @app.command(short_help="Check a published result against its predictions.", rich_help_panel=COMPARE)
@@ -148,53 +118,6 @@ def robustness(
         files.write_json(to, measured)
 
 
-@app.command(short_help="List recordings whose labels may be wrong.", rich_help_panel=COMPARE)
-def suspects(
-    members: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Folders of results, all of one data set.")],
-    sure: Annotated[float, typer.Option(min=0, max=1, help="Minimum probability of each prediction.")] = 0.8,
-    to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Serve the page with these recordings, to look at and to label anew.")
-    ] = False,
-    blind: Annotated[
-        bool,
-        typer.Option(
-            "--blind", help="Review without labels and predictions: the page shows them once you have labelled."
-        ),
-    ] = False,
-    data: Data = Path("data"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8000,
-) -> None:
-    """List recordings for which all results confidently predict the same class, but not that of the label."""
-    from ecg_rhythm.evaluation.suspects import suspects as suspected
-    from ecg_rhythm.evaluation.suspects import write
-    from ecg_rhythm.experiments import results
-
-    if blind and not review:
-        raise BadInput("--blind: it is of a review; give --review, too")
-    listed = suspected([results.read(folder)[1] for folder in members], sure)
-    if not blind:
-        print_suspects(out, listed)
-    if to is not None:
-        write(to, listed)
-    if review:
-        serve_review(listed, data, port, blind=blind)
-
-
-def serve_review(listed: list[Suspect], data: Path, port: int, *, blind: bool) -> None:
-    """Serve the page, to this machine alone, with suspects to label."""
-    with extras.needed("web", "suspects --review"):
-        from ecg_rhythm.web.app import create_app
-        from ecg_rhythm.web.review import Review
-        from ecg_rhythm.web.server import Server, listening
-    from ecg_rhythm.data.store import open_store
-
-    server = Server(create_app(review=Review(open_store(data), listed, blind)))
-    with listening("127.0.0.1", port) as (at, address):
-        out.print(f"{len(listed)} recordings to label: {address} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
-        server.run(sockets=[at])
-
-
 @app.command(short_help="Write a report on results and runs.", rich_help_panel=COMPARE)
 def report(
     paths: Annotated[
@@ -222,81 +145,6 @@ def report(
         complain(message)
     if problems:
         sys.exit(1)
-
-
-PARTS = {"test": "test", "valid": "validation"}
-
-
-def print_summaries(out: Console, configurations: list[summary.Configuration]) -> None:
-    """Print every phase, job and fold, and a short table of all configurations at the end."""
-    for c in configurations:
-        spreads = c.spreads
-        title = f"{c.name}, phase {c.phase}: {PARTS[c.part]} scores ({c.data[1]}, labels {c.data[2]})"
-        table = new_table("fold", *spreads, title=title)
-        for fold, metrics in c.folds.items():
-            table.add_row(str(fold), *(f"{value:.3f}" for value in metrics.values()))
-        table.add_section()
-        table.add_row("mean", *(f"{over_folds.mean:.3f}" for over_folds in spreads.values()))
-        if len(c.folds) > 1:
-            table.add_row("sd", *(f"{over_folds.sd:.3f}" for over_folds in spreads.values()))
-        out.print(table)
-        if c.missing:
-            out.print(f"folds not finished: {', '.join(map(str, c.missing))}\n", highlight=False)
-    for ranked in summary.rankings(configurations):
-        title = f"last phase of each job ({ranked[0][0].data[1]}, labels {ranked[0][0].data[2]})"
-        title += ", validation part" * (ranked[0][0].part == "valid")
-        short = new_table(*RANKING, title=title)
-        for c, difference in ranked:
-            short.add_row(*(shown(c, difference) for shown in RANKING.values()))
-        out.print(short)
-        if len(groups := summary.by_folds(c for c, _ in ranked)) > 1:
-            unlike = [
-                f"{', '.join(map(str, folds))} ({', '.join(c.name for c in group)})" for folds, group in groups.items()
-            ]
-            out.print(
-                f"These jobs are of different folds: {'; '.join(unlike)}. Their means cannot be compared; differences "
-                "are of the folds that both jobs have.\n",
-                highlight=False,
-                markup=False,
-            )
-    trials = all(c.part == "valid" for c in configurations)
-    part = "validation part of each fold, which chose them" if trials else "test part of each fold"
-    out.print(
-        f"Challenge score: mean F1 of all classes but noise (~), on the {part}, with the weights that "
-        "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
-        "(n - 1); differences are paired by fold. p is that of the corrected resampled t-test (Nadeau and Bengio "
-        "2003), with Holm's correction for all pairs of the table: below 0.05 the difference is real.",
-        highlight=False,
-    )
-    if any(len(c.folds) == 1 for c in configurations):
-        out.print("A single fold has no ± and no p: whether such a difference is real cannot be said.", highlight=False)
-
-
-def _folds(c: summary.Configuration) -> str:
-    return f"{len(c.folds)} of {len(c.folds) + len(c.missing)}" if c.missing else str(len(c.folds))
-
-
-def _difference(difference: Difference | None) -> str:
-    if difference is None:
-        return "no fold in common"
-    return f"{difference.mean:+.3f}" + (f" ± {difference.sd:.3f}" if difference.sd is not None else "")
-
-
-def _p(difference: Difference | None) -> str:
-    if difference is None or difference.p is None or difference.sd == 0 == difference.mean:
-        return ""
-    return f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001"
-
-
-RANKING: dict[str, Callable[[summary.Configuration, Difference | None], str]] = {
-    "configuration": lambda c, difference: c.name,
-    "teacher": lambda c, difference: "yes" if c.teacher else "no",
-    "folds": lambda c, difference: _folds(c),
-    "challenge score": lambda c, difference: str(c.spreads["challenge"]),
-    "difference to the best": lambda c, difference: _difference(difference),
-    "p": lambda c, difference: _p(difference),
-}
-"""Columns of the short table: title -> what a configuration has there, with its difference to the best."""
 
 
 def print_result(out: Console, folder: Path) -> None:
@@ -373,12 +221,3 @@ def print_robustness(out: Console, measured: Robustness) -> None:
     for name, shares in measured["empty"].items():
         empty.add_row(name, *(f"{100 * share:.0f} %" for share in shares.values()))
     out.print(empty)
-
-
-def print_suspects(out: Console, suspects: Sequence[Suspect]) -> None:
-    """Print recordings whose labels may be wrong."""
-    table = new_table("record", "label", "all models predict", "probability", "probability of the label")
-    for suspect in suspects:
-        values = (f"{suspect.probability:.3f}", f"{suspect.label_probability:.3f}")
-        table.add_row(suspect.record, suspect.label, suspect.predicted, *values)
-    out.print(table)
