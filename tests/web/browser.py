@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ecg_rhythm.web.server import Server
 from ecg_rhythm.web.service import Limits
@@ -55,12 +55,20 @@ def served(app: FastAPI, limits: Limits) -> Iterator[str]:
 
 
 @contextmanager
-def opened(address: str, size: str) -> Iterator[Page]:
-    """Open the page; it must ask nobody else for anything, no script may fail, and it fits the screen."""
-    strange: list[str] = []
+def started() -> Iterator[Browser]:
+    """Start the browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_context(**SIZES[size], accept_downloads=True).new_page()
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, size: str) -> Iterator[Page]:
+    """Open the page; it must ask nobody else for anything, no script may fail, and it fits the screen."""
+    strange: list[str] = []
+    with browser.new_context(**SIZES[size], accept_downloads=True) as context:
+        page = context.new_page()
         page.on("pageerror", lambda error: strange.append(str(error)))
         page.on("console", lambda m: strange.append(m.text) if "Content Security Policy" in m.text else None)
         page.on("request", lambda r: None if r.url.startswith((address, "blob:", "data:")) else strange.append(r.url))
@@ -68,7 +76,6 @@ def opened(address: str, size: str) -> Iterator[Page]:
         expect(page.locator("#model")).to_contain_text("ecg-rhythm")
         yield page
         wide = page.evaluate(WIDE)
-        browser.close()
     assert not strange, f"the page did what it must not: {strange}"
     assert not wide, f"wider than the screen: {wide}"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
 from tests.helpers import onnx_model
-from tests.web.browser import opened, served
+from tests.web.browser import opened, served, started
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,14 @@ def page_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for the tests of a module; those of other modules have event loops, which Playwright does not bear."""
+    with started() as browser:
+        yield browser
+
+
 @pytest.fixture(params=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, page_address: str) -> Iterator[Page]:
-    with opened(page_address, request.param) as page:
+def page(request: pytest.FixtureRequest, browser: Browser, page_address: str) -> Iterator[Page]:
+    with opened(browser, page_address, request.param) as page:
         yield page

@@ -12,7 +12,7 @@ import edfio
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from scripts.examples import hour
 from tests.web.browser import needs_chromium, opened, saved, shown
@@ -135,8 +135,8 @@ def test_time_rate_and_voltage_are_measured_by_pointer_and_keys(page: Page, tmp_
     expect(page.locator("#measured")).to_be_hidden()
 
 
-def test_touch_measures_and_targets_are_large(page_address: str) -> None:
-    with opened(page_address, "phone") as page:
+def test_touch_measures_and_targets_are_large(browser: Browser, page_address: str) -> None:
+    with opened(browser, page_address, "phone") as page:
         sample(page)
         small = page.evaluate(
             """[...document.querySelectorAll("button, summary, select, input, [role=slider]")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
@@ -130,7 +130,7 @@ def test_answers_are_saved_as_the_command_line_prints_them(
     assert [one["kind"] for one in answers] == [one["kind"] for one in plain]
 
 
-def test_more_recordings_than_the_server_takes_wait_for_their_turn(tmp_path: Path) -> None:
+def test_more_recordings_than_the_server_takes_wait_for_their_turn(browser: Browser, tmp_path: Path) -> None:
     limits = Limits(workers=1, jobs=1)
     model = onnx_model(tmp_path / "m.onnx")
     refused = 0
@@ -139,7 +139,7 @@ def test_more_recordings_than_the_server_takes_wait_for_their_turn(tmp_path: Pat
         nonlocal refused
         refused += status == 503
 
-    with served(create_app([model], limits=limits), limits) as address, opened(address, "desktop") as page:
+    with served(create_app([model], limits=limits), limits) as address, opened(browser, address, "desktop") as page:
         page.on("response", lambda response: count(response.status))
         page.set_input_files("#file", strips(tmp_path, 8))
         expect(page.locator("#list-summary")).to_have_text("8 of 8 done")
@@ -150,12 +150,12 @@ def test_more_recordings_than_the_server_takes_wait_for_their_turn(tmp_path: Pat
 def test_one_or_all_can_be_cancelled(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#file", [days(tmp_path), *strips(tmp_path, 2)])
     open_list(page)
-    expect(page.locator("#list tr").first).to_contain_text(re.compile(r"\d+ of 9599"))
+    expect(page.locator("#list tr").first).to_contain_text(re.compile(r"\d+ of 28799"))
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.locator("#list tr").first).to_contain_text("Cancelled")
     expect(page.locator("#list-summary")).to_have_text("3 of 3 done")
     page.get_by_role("button", name="Classify it").click()
-    expect(page.locator("#windows")).to_contain_text("of 9599")
+    expect(page.locator("#windows")).to_contain_text("of 28799")
     page.get_by_role("button", name="Cancel all").click()
     expect(page.locator("#list-summary")).to_have_text("3 of 3 done")
     expect(page.locator("#list tr").first).to_contain_text("Cancelled")

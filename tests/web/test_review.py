@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ecg_rhythm.cli.suspects import serve_review
 from ecg_rhythm.data.store import Store, open_store
@@ -89,10 +89,10 @@ def test_blind_is_of_a_review() -> None:
 
 
 @pytest.fixture(params=["desktop", "phone"])
-def blind(request: pytest.FixtureRequest, model: Path, store: Store) -> Iterator[Page]:
+def blind(request: pytest.FixtureRequest, browser: Browser, model: Path, store: Store) -> Iterator[Page]:
     limits = Limits(workers=1)
     app = create_app([model], limits=limits, review=Review(store, SUSPECTS, is_blind=True))
-    with served(app, limits) as address, opened(address, request.param) as page:
+    with served(app, limits) as address, opened(browser, address, request.param) as page:
         yield page
 
 
@@ -125,9 +125,9 @@ def test_a_blind_review_shows_what_is_known_after_the_label(blind: Page) -> None
 
 
 @needs_chromium
-def test_a_review_shows_labels_and_predictions(model: Path, store: Store) -> None:
+def test_a_review_shows_labels_and_predictions(browser: Browser, model: Path, store: Store) -> None:
     limits = Limits(workers=1)
     app = create_app([model], limits=limits, review=Review(store, SUSPECTS, is_blind=False))
-    with served(app, limits) as address, opened(address, "desktop") as page:
+    with served(app, limits) as address, opened(browser, address, "desktop") as page:
         expect(page.locator("#verdict")).to_have_text("Labelled Normal (N)")
         assert page.locator("#list td:nth-child(3)").all_inner_texts() == ["Atrial fibrillation", "Normal"]
