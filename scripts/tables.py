@@ -76,10 +76,11 @@ def challenge_scores(results: dict[str, Result]) -> str:
 def comparison(results: dict[str, Result]) -> str:
     """Scores of every result with its title, and the published ones of the same protocol."""
     rows = [
-        [f"`results/{name}`: {titled(result)}", teacher(result), *_scores(result)]
+        [f"`results/{name}`: {titled(result)}", teacher(result), fold_0(result), *_scores(result)]
         for name, (result, _) in results.items()
     ]
-    return table(["", "teacher", *MEASURES], [*rows, *_published()])
+    published = [[*row[:2], "", *row[2:]] for row in _published()]
+    return table(["", "teacher", f"{MEASURES[0]}, fold 0", *MEASURES], [*rows, *published])
 
 
 def beside_the_paper(results: dict[str, Result]) -> str:
@@ -138,6 +139,12 @@ def named(name: str, result: dict[str, Any]) -> str:
 def teacher(result: dict[str, Any]) -> str:
     """Whether a network of a result learned from a teacher."""
     return "yes" if any("teacher" in training for training in result["training"].values()) else "no"
+
+
+def fold_0(result: dict[str, Any]) -> str:
+    """Challenge score on fold 0, on whose test part nothing was chosen."""
+    folds = result["figures"]["measures"][MEASURES[0]]["folds"]
+    return "" if 0 in result.get("missing_folds", ()) else f"{folds[0]:.3f}"
 
 
 def _published() -> list[list[str]]:
