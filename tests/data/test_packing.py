@@ -277,6 +277,12 @@ def test_recordings_of_a_patient_are_a_group_and_other_columns_are_named(tmp_pat
         assert [row["group"] for row in csv.DictReader(table)] == ["p1", "p2", "p1", "d"]
 
 
+def test_of_two_columns_of_a_kind_the_first_counts(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("record,file,label,rhythm,subject,patient\na,x,N,B,s1,p1\nb,y,A,B,s1,p2\n")
+    found = [(label.record, label.label, label.group) for label in read_labels(tmp_path / "l.csv")]
+    assert found == [("a", "N", "s1"), ("b", "A", "s1")]
+
+
 def test_a_set_without_groups_has_no_column_of_them(recordings: Path) -> None:
     store = pack(recordings, "record,start_s,end_s,label\na,,,N\nb,1,3,A\nc,,,N\n")
     assert store.groups() == []

@@ -84,7 +84,7 @@ def read_labels(path: Path, report: Callable[[str], None] = lambda line: None) -
     """
     rows = _rows(path)
     titles = [NO_LETTERS.sub("", cell.lower()) for cell in rows[0][1]] if rows else []
-    columns = {kind: titles.index(title) for kind, words in TITLES.items() for title in titles if title in words}
+    columns = {kind: i for kind, words in TITLES.items() for i in range(len(titles))[::-1] if titles[i] in words}
     has_header = {"record", "label"} <= columns.keys()
     if not has_header:
         columns = {"record": 0, "label": 1}
