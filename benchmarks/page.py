@@ -16,11 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -37,8 +32,7 @@ from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.web import worker
 from ecg_rhythm.web.app import PAGE, create_app
 from ecg_rhythm.web.guard import Guard
-from ecg_rhythm.web.server import Server
-from scripts.screenshots import QUIET
+from scripts.chromium import QUIET, served
 
 HOURS, FS, BEAT = 24, 250.0, 0.8
 """Of the day: its length, its sampling rate in Hz, and the mean time between beats in s."""
@@ -79,21 +73,6 @@ def replaying(page: Path, answer: bytes, model: bytes) -> FastAPI:
     app.mount("/page", StaticFiles(directory=page))
     app.state.stop = lambda: None
     return app
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve an application and yield its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = Server(app)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 def seconds(browser: Browser, address: str) -> float:

@@ -8,13 +8,9 @@ file that cannot be read.
 from __future__ import annotations
 
 import datetime
-import socket
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import edfio
@@ -25,13 +21,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.experiments import report
 from ecg_rhythm.web.app import create_app
-from ecg_rhythm.web.server import Server
+from scripts.chromium import QUIET, served
 
 ROOT = Path(__file__).parents[1]
 PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
 SIZES = {"desktop": (1200, 900, "light"), "phone": (390, 844, "dark")}
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 LISTED, LONGEST = 24, 600_000
 """Recordings in the list; time in ms for an answer."""
 DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
@@ -50,22 +44,9 @@ def spliced(store: Store) -> NDArray[np.float64]:
     return np.clip(np.concatenate(parts), -5, 5).astype(np.float64)
 
 
-@contextmanager
-def served() -> Iterator[str]:
-    """Serve the page and yield its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = Server(create_app())
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
 def main() -> None:
     """Take each picture at each size."""
-    with tempfile.TemporaryDirectory() as folder, served() as address, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, served(create_app()) as address, sync_playwright() as playwright:
         store = open_store(DATA)
         files = written(store, Path(folder))
         browser = playwright.chromium.launch(executable_path=sys.argv[1], args=QUIET)

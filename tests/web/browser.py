@@ -1,27 +1,20 @@
-"""The page in a real browser: a server of the process of the test, and Chromium, driven by Playwright."""
+"""The page in a real browser: Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ecg_rhythm.web.server import Server
-from ecg_rhythm.web.service import Limits
+from scripts.chromium import QUIET
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "light"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True},
@@ -37,21 +30,6 @@ WIDE = """document.documentElement.scrollWidth <= document.documentElement.clien
 expect.set_options(timeout=60_000)
 """The first answer waits until the worker has loaded its libraries, beside other tests."""
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-
-
-@contextmanager
-def served(app: FastAPI, limits: Limits) -> Iterator[str]:
-    """Serve an application and yield its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = Server(app, limits)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
+from scripts.chromium import served
 from tests.helpers import onnx_model
-from tests.web.browser import opened, served, started
+from tests.web.browser import opened, started
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.service import Limits
+from scripts.chromium import served
 from tests.commands import run
 from tests.helpers import onnx_model
-from tests.web.browser import needs_chromium, opened, saved, served
+from tests.web.browser import needs_chromium, opened, saved
 from tests.web.test_page import days
 
 pytestmark = needs_chromium

@@ -20,9 +20,10 @@ from ecg_rhythm.evaluation.suspects import Suspect
 from ecg_rhythm.web.app import create_app
 from ecg_rhythm.web.review import Review
 from ecg_rhythm.web.service import Limits
+from scripts.chromium import served
 from tests.commands import ROOT, run
 from tests.helpers import onnx_model, refusal
-from tests.web.browser import needs_chromium, opened, saved, served
+from tests.web.browser import needs_chromium, opened, saved
 from tests.web.clients import client_of
 from tests.web.test_page_list import names
 
