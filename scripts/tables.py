@@ -142,7 +142,7 @@ def teacher(result: dict[str, Any]) -> str:
 
 
 def fold_0(result: dict[str, Any]) -> str:
-    """Challenge score on fold 0, on whose test part nothing was chosen."""
+    """Challenge score on fold 0, which tests no recording that the default recipe was chosen on."""
     folds = result["figures"]["measures"][MEASURES[0]]["folds"]
     return "" if 0 in result.get("missing_folds", ()) else f"{folds[0]:.3f}"
 

@@ -24,7 +24,7 @@ NEAR = 0.25
 NOISE_HZ = 30.0
 """What is above this is mostly noise."""
 SHORTEST, PERIOD = 15.0, 5.0
-"""Strips of fewer seconds are left out; what is repeated is a multiple of so many seconds, so that windows recur."""
+"""Shortest strip in s; what is repeated lasts a multiple of the second duration in s, so that windows recur."""
 
 Stretch = tuple[str, float]
 """A rhythm, and how long it lasts in s."""

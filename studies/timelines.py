@@ -231,7 +231,7 @@ def answered(case: Case, labels: list[str], method: Method) -> Compared:
 
 
 def uniform(classes: int, minutes: float, stride: float) -> NDArray[np.float64]:
-    """Changes of rhythm as they were: each lasts so many minutes on average, then changes to any other."""
+    """Changes of rhythm as they were: each lasts a number of minutes on average, then changes to any other."""
     leave = 1 - np.exp(-stride / 60 / minutes)
     matrix = np.full((classes, classes), leave / (classes - 1))
     np.fill_diagonal(matrix, 1 - leave)

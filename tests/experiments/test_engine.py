@@ -13,7 +13,7 @@ from tests.helpers import model, spec
 
 
 class FakeAttempt:
-    """A run that ends after so many looks at it."""
+    """A run that ends after a number of looks at it."""
 
     def __init__(self, engine: FakeEngine, queued: QueuedRun) -> None:
         self.engine, self.queued, self.looks = engine, queued, 0

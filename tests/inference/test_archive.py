@@ -51,7 +51,7 @@ def write_folder(folder: Path, number: int) -> Path:
 
 
 def write_set(path: Path, number: int, rows: int, **columns: list[Any]) -> Path:
-    """A data set of so many signals, the classes one after the other."""
+    """A data set of signals, the classes one after the other."""
     cells = {"signal": [ecg(i % 3).tolist() for i in range(number)], "record": [f"s{i:04}" for i in range(number)]}
     parquet.write_table(pyarrow.table(cells | columns), path, row_group_size=rows)
     return path
@@ -268,6 +268,8 @@ def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path)
     [
         (["r.csv"], "--cluster: give --to FOLDER"),
         (["r.csv", "--to", "out", "--csv"], "--cluster: give --to FOLDER, and none of --json, --csv"),
+        (["r.csv", "--to", "out", "--report", "r.html"], "--cluster: give --to FOLDER, and none of --json, --csv"),
+        (["r.csv", "--to", "out", "--annotations", "notes"], "--cluster: give --to FOLDER, and none of --json, --csv"),
         (["-", "--to", "out"], "-: other nodes cannot read the standard input"),
         (["r.csv", "--to", "here"], "--to here: with --cluster, this is a folder that is made"),
     ],

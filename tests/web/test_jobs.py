@@ -43,7 +43,7 @@ def recording(folder: Path, seconds: int) -> bytes:
 
 
 DAYS = 40 * 3600
-"""A recording of so many s is not classified before the next request comes."""
+"""Duration in s of a recording that is not classified before the next request comes."""
 
 
 def started(client: TestClient, body: bytes, query: str = "") -> dict[str, Any]:

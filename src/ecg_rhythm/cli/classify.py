@@ -82,10 +82,13 @@ def classify(
         float | None, typer.Option(help="Time from one window to the next in s. Default: half a window.")
     ] = None,
     join: Annotated[
-        float, typer.Option(min=0, help="Episodes of atrial fibrillation that are less than so many s apart are one.")
+        float,
+        typer.Option(
+            min=0, help="Count episodes of atrial fibrillation as one if they are less than this far apart, in s."
+        ),
     ] = JOIN,
     shortest: Annotated[
-        float, typer.Option(min=0, help="An episode of atrial fibrillation that is shorter than so many s is none.")
+        float, typer.Option(min=0, help="Leave out episodes of atrial fibrillation that are shorter, in s.")
     ] = SHORTEST,
     why: Annotated[bool, typer.Option("--why", help="Add the seconds that influenced each prediction most.")] = False,
     no_dates: Annotated[
@@ -126,8 +129,12 @@ def classify(
     from ecg_rhythm.machine import available_cores
     from ecg_rhythm.weights.loading import DEFAULT
 
-    if cluster is not None and (to is None or as_json or as_csv or parquet or plot or workers):
-        raise BadInput("--cluster: give --to FOLDER, and none of --json, --csv, --parquet, --plot, --workers")
+    others = (as_json, as_csv, parquet, plot, report, annotations, workers)
+    if cluster is not None and (to is None or any(others)):
+        raise BadInput(
+            "--cluster: give --to FOLDER, and none of --json, --csv, --parquet, --plot, --report, --annotations and "
+            "--workers"
+        )
     if as_json + as_csv + (to is not None) + (parquet is not None) > 1:
         raise BadInput("--json, --csv, --to, --parquet: choose one of them")
     if not (files or manifest):

@@ -23,7 +23,7 @@ def suspects(
     sure: Annotated[float, typer.Option(min=0, max=1, help="Minimum probability of each prediction.")] = 0.8,
     to: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Serve the page with these recordings, to look at and to label anew.")
+        bool, typer.Option("--review", help="Serve the page with these recordings, to look at and to label again.")
     ] = False,
     blind: Annotated[
         bool,

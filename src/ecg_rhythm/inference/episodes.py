@@ -9,8 +9,7 @@ from typing import NamedTuple
 from ecg_rhythm.errors import BadInput
 
 JOIN, SHORTEST = 30.0, 10.0
-"""Two episodes of atrial fibrillation that are less than so many s apart are one; after that, one that is shorter than
-so many s is none."""
+"""Largest gap between two episodes of atrial fibrillation that count as one, and shortest episode after that, in s."""
 
 
 class Run(NamedTuple):
@@ -27,9 +26,9 @@ class Rules(NamedTuple):
     Attributes
     ----------
     join : float
-        Two episodes that are less than so many s apart are one, unless what lies between is unreadable.
+        Two episodes count as one if the gap between them is shorter, in s, unless what lies between is unreadable.
     shortest : float
-        An episode that is shorter than so many s is none.
+        Shortest episode that counts, in s.
     """
 
     join: float = JOIN
@@ -98,8 +97,8 @@ def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rul
 class LiveRules:
     """The rules for labels that come one by one, of which the later ones are not known.
 
-    An episode is told when it has lasted `shortest` s, or at once if no other rhythm came before; its end is told when
-    there has been none for `join` s.
+    An episode is reported when it has lasted `shortest` s, or at once if no other rhythm came before. Its end is
+    reported when there has been no fibrillation for `join` s.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from ecg_rhythm.signals.heartbeats import LEAST_HZ, Intervals, intervals
 from ecg_rhythm.signals.windows import SlidingWindow
 
 PIECE_SECONDS, MARGIN_SECONDS = 120.0, 10.0
-"""Beats are found in pieces of so many s, with so many s before and after; no pause is longer than the margin."""
+"""Beats are found in pieces of the recording with a margin on both sides, in s; no pause is longer than the margin."""
 PAUSE_SECONDS = 2.5
 """An interval between beats that is longer is a pause."""
 MINUTE, HOUR, COUNTED = 60.0, 3600.0, 0.5

@@ -23,7 +23,7 @@ export function midnight(time) {
   return parts && 3600 * parts[1] + 60 * parts[2] + Number(parts[3] ?? 0);
 }
 
-/** The time of day so many seconds after midnight. */
+/** The time of day, of seconds after midnight. */
 export function timeOfDay(seconds, decimals = 0) {
   const step = 10 ** decimals, rounded = Math.round(seconds * step) / step;
   const rest = (rounded % 60).toFixed(decimals).padStart(decimals ? 3 + decimals : 2, "0");
