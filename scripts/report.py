@@ -20,7 +20,7 @@ from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.evaluation import calibration, evaluate
 from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments import results
-from scripts import tables
+from scripts import studied, tables
 from scripts.tables import plus_minus
 
 ROOT = Path(__file__).parents[1]
@@ -181,27 +181,30 @@ def main() -> None:
     fill(
         PAGES / "experiments.md",
         {
-            "heart rate": tables.heart_rates(heart),
-            "timelines": tables.timelines(timelines),
-            "annotated patients": tables.known_episodes(json.loads((RESULTS / "known_episodes.json").read_text())),
+            "heart rate": studied.heart_rates(heart),
+            "timelines": studied.timelines(timelines),
+            "annotated patients": studied.known_episodes(json.loads((RESULTS / "known_episodes.json").read_text())),
         },
     )
     gpu = json.loads((RESULTS / "gpu.json").read_text())
     fill(
         PAGES / "performance.md",
-        {"GPU": tables.gpu_speeds(gpu), "curve": tables.curve(gpu["training"]["curve"])},
+        {"GPU": studied.gpu_speeds(gpu), "curve": studied.curve(gpu["training"]["curve"])},
     )
     archive = json.loads((RESULTS / "archive.json").read_text())
     samples = (DATA / "store" / "signals.int16").stat().st_size
     seconds = by_name[MAIN][0]["training"][MAIN]["seconds"]
     fill(
         PAGES / "scale.md",
-        {"archive": tables.archive(archive), "scale": tables.scale(archive, seconds, samples / len(store))},
+        {
+            "archive": studied.archive(archive),
+            "scale": studied.scale(archive, seconds, samples / len(store)),
+        },
     )
     together = json.loads((RESULTS / "processes.json").read_text())
-    fill(PAGES / "reproducibility.md", {"processes": tables.processes(together)})
+    fill(PAGES / "reproducibility.md", {"processes": studied.processes(together)})
     crash = json.loads((RESULTS / "crash.json").read_text())
-    fill(ROOT / "docs" / "develop" / "tests.md", {"cut off": tables.cut_off(crash)})
+    fill(ROOT / "docs" / "develop" / "tests.md", {"cut off": studied.cut_off(crash)})
     ordered = {name: measured[name] for name in (MAIN, "CNN_short", "CRNN_short")}
     fill(
         PAGES / "model-card.md",

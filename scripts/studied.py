@@ -1,0 +1,163 @@
+"""Tables of what studies and benchmarks measured, from the JSON files that they wrote, for `scripts/report.py`."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ecg_rhythm.inference.archive import FILES
+from scripts.tables import table
+
+GPU_NETWORKS = ("the paper's CNN", "its CRNN without the LSTM", "its CRNN", "`default`")
+"""Networks that `benchmarks/gpu.py` measures, in its order."""
+
+
+def timelines(study: dict[str, Any]) -> str:
+    """What timelines of splices reach, before and after; `studies/timelines.py` wrote it."""
+    found = study["together"]
+    methods = list(found)
+
+    def shares(name: str, length: str) -> list[str]:
+        return [f"{hits / of:.0%}" for hits, of in (found[method][name][length] for method in methods)]
+
+    rows = [
+        [f"paroxysms of {length} s that are detected", *shares("detected", length)]
+        for length in found[methods[0]]["detected"]
+    ]
+    rows += [
+        [f"of {length} s, of strips that the network calls A", *shares("detected of those the network hears", length)]
+        for length in found[methods[0]]["detected of those the network hears"]
+    ]
+    measures = (
+        ("false minutes of A in 24 h without it", "false minutes per day", "{:.1f}"),
+        ("mean error of the burden (bias)", "burden bias", "{:+.1%}"),
+        ("mean absolute error of the burden", "burden error", "{:.1%}"),
+        ("episodes for each true one", "episodes per true episode", "{:.2f}"),
+        ("duration sensitivity", "duration sensitivity", "{:.1%}"),
+        ("duration predictivity", "duration predictivity", "{:.1%}"),
+        ("episode sensitivity", "episode sensitivity", "{:.1%}"),
+        ("episode predictivity", "episode predictivity", "{:.1%}"),
+    )
+    rows += [[title, *(form.format(found[method][name]) for method in methods)] for title, name, form in measures]
+    return table(["", *methods], rows)
+
+
+def known_episodes(study: dict[str, dict[str, list[float | None]]]) -> str:
+    """What timelines of annotated patients reach, with intervals; `studies/known_episodes.py` wrote it."""
+
+    def shown(name: str, values: list[float | None]) -> str:
+        form = "{:.1f}" if "minutes" in name or "RMS" in name else "{:.1%}"
+        value, low, high = ("" if value is None else form.format(value) for value in values)
+        return f"{value} ({low} to {high})" if value else ""
+
+    names = list(next(iter(study.values())))
+    return table(["", *study], [[name, *(shown(name, found[name]) for found in study.values())] for name in names])
+
+
+def heart_rates(measured: dict[str, Any]) -> str:
+    """Mean absolute error and share of wrong rates of every detector on every kind of signal, and its time."""
+    detectors, kinds = measured["detectors"], measured["rows"]
+    rows = []
+    for kind, row in kinds.items():
+        cells = [row[detector] for detector in detectors]
+        errors = ["none" if c["mean_absolute_error"] is None else f"{c['mean_absolute_error']:.1f}" for c in cells]
+        wrong = [f"{cell['wrong']:.0%}" for cell in cells]
+        rows.append([f"{kind} ({row['strips']})", *(" / ".join(both) for both in zip(errors, wrong, strict=True))])
+    strips = sum(row["strips"] for row in kinds.values())
+    times = [sum(row["strips"] * row[detector]["cpu_ms"] for row in kinds.values()) / strips for detector in detectors]
+    return table(["", *detectors], [*rows, ["CPU time per strip", *(f"{ms:.1f} ms" for ms in times)]])
+
+
+def gpu_speeds(measured: dict[str, Any]) -> str:
+    """Rates of each network on a GPU, and of several runs that share it."""
+    rows = [
+        [
+            label,
+            f"{speed['per_second']:.0f}",
+            f"{60 * speed['minutes_per_epoch']:.1f} s",
+            f"{speed['giga_operations_per_recording']:.1f} billion",
+            f"{speed['share']:.1%}",
+        ]
+        for label, speed in zip(GPU_NETWORKS, measured["speed"].values(), strict=True)
+    ]
+    rates = {int(runs): rate for runs, rate in measured["several runs"].items()}
+    several = [[str(runs), f"{rate:.0f}", f"{rate / rates[1]:.2f}"] for runs, rate in rates.items()]
+    columns = ["", "recordings/s", "an epoch", "operations per recording", "share of the bf16 matrix rate"]
+    return (
+        f"{table(columns, rows)}\n\nSeveral runs of the paper's CNN at once on the same GPU:\n\n"
+        f"{table(['runs', 'recordings/s, all together', 'ratio to one'], several)}"
+    )
+
+
+def curve(rows: Sequence[dict[str, float]]) -> str:
+    """A learning curve: loss and scores of the validation part at each validation."""
+    measures = ("loss", "valid_accuracy", "valid_score")
+    lines = [
+        [f"{row['epoch']:.0f}", *(f"{row[name]:.3f}" for name in measures), f"{row['seconds']:.0f} s"] for row in rows
+    ]
+    return table(["epoch", "loss", "accuracy, validation", "challenge score, validation", "time"], lines)
+
+
+def cut_off(rows: Mapping[str, Mapping[str, int]]) -> str:
+    """At how many changes on the disk each command was cut off, in which ways, and what became of it."""
+    columns = {
+        "changes": "points", "kills": "KILL", "full disks": "FULL", "faulty disks": "FAULT", "same bytes": "same",
+        "one sentence": "sentence", "neither": "faults",
+    }  # fmt: skip
+    whole = sum((Counter(row) for row in rows.values()), Counter[str]())
+    lines = [[f"`{name}`", *(str(row.get(of, 0)) for of in columns.values())] for name, row in rows.items()]
+    return table(["command", *columns], [*lines, ["all", *(str(whole[of]) for of in columns.values())]])
+
+
+def archive(measured: dict[str, Any]) -> str:
+    """What classifying an archive on Ray took, beside the plain command."""
+    rates = measured["recordings per core-second"]
+    whole = measured["archive, killed"], measured["archive, gone on"]
+    rows = [
+        ["`classify`", f"{rates['plain']:.0f}", f"{measured['plain']['megabytes']:.0f} MB", "1"],
+        [
+            "`classify --cluster`",
+            f"{rates['archive']:.0f}",
+            f"{max(one['megabytes'] for one in whole):.0f} MB",
+            f"{rates['archive'] / rates['plain']:.2f}",
+        ],
+    ]
+    columns = ["", "recordings per core-second", "memory of all processes, at most", "ratio"]
+    return f"{measured['recordings']:,} recordings:\n\n{table(columns, rows)}"
+
+
+RECORDINGS, RUNS, CORES, FOLDER = 10_000_000, 200, 64, 3.3
+"""Sizes that people ask for; MB of the folder of a finished run of `default`."""
+
+
+def scale(measured: dict[str, Any], seconds: Sequence[float], bytes_per_recording: float) -> str:
+    """What a large archive and a large study take: `seconds` of a core for each of some runs."""
+    hours = RECORDINGS / measured["recordings per core-second"]["archive"] / 3600
+    of_runs = RUNS * float(np.mean(seconds)) / 3600
+    rows = [
+        ["core-hours", f"{hours:.0f}", f"{of_runs:.0f}"],
+        [f"hours on {CORES} cores", f"{hours / CORES:.1f}", f"{of_runs / CORES:.1f}"],
+        ["read", f"{RECORDINGS * bytes_per_recording / 1e9:.0f} GB, once", "0.17 GB by each node, mapped into memory"],
+        ["written", f"{RECORDINGS * measured['bytes per answer'] / 1e9:.1f} GB", f"{RUNS * FOLDER / 1000:.1f} GB"],
+        ["units handed out", f"{math.ceil(RECORDINGS / FILES):,} parts", f"{RUNS} runs"],
+    ]
+    return table(["", f"{RECORDINGS:,} recordings", f"{RUNS} runs of `default`"], rows)
+
+
+def processes(measured: dict[str, Any]) -> str:
+    """The loss of each epoch of one process and of two, and how far apart their probabilities are."""
+    rows = [
+        [precision, str(epoch), f"{one:.5f}", f"{two:.5f}"]
+        for precision, found in measured.items()
+        for epoch, (one, two) in enumerate(zip(found["one"], found["two"], strict=True), start=1)
+    ]
+    apart = [
+        f"Probabilities of the test part ({precision}) are at most {found['apart']:.2g} apart; "
+        f"{found['same label']:.1%} of the labels are the same."
+        for precision, found in measured.items()
+    ]
+    return table(["numbers", "epoch", "loss, one process", "loss, two processes"], rows) + "\n\n" + " ".join(apart)
