@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(kept: Path) -> None:
 
 
 def test_a_finished_run_is_published(kept: Path) -> None:
-    publishing.publish(kept / DONE.parent, kept / "result", "as it was", kept / "data")
+    publishing.publish([kept / DONE.parent], kept / "result", "as it was", kept / "data")
     result, predictions = results.read(kept / "result")
     assert results.titled(result) == "as it was (1 of 2 folds)"
     assert predictions.records == read_predictions(KEPT / DONE / "predictions.csv").records

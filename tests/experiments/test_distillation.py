@@ -220,7 +220,7 @@ def test_a_result_has_its_teachers_model_file_and_is_reproduced_with_it(
         assert run.teacher is not None
         for each in (run.teacher, run):
             train(each, data, logs, device="cpu")
-    publishing.publish(logs / "CNN" / "student", folder, "A student", data)
+    publishing.publish([logs / "CNN" / "student"], folder, "A student", data)
     assert {path.name for path in folder.glob("*.json")} == {"jobs.json", "result.json", "tiny.json", "wise.json"}
     published = results.read(folder)[0]
     assert len(published["training"]["student"]["teacher"]["seconds"]) == 2

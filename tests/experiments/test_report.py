@@ -183,7 +183,7 @@ def test_configurations_of_other_data_are_compared_apart(jobs: Path, tmp_path: P
 def test_what_a_title_says_does_nothing_to_the_page(jobs: Path, data: Path, tmp_path: Path) -> None:
     bad = "<script>alert(1)</script> & | `$x_1$` \\input{y} \x1b[31m"
     for job in ("slow", "fast"):
-        publishing.publish(jobs / "CNN" / job, tmp_path / job, "x", data)
+        publishing.publish([jobs / "CNN" / job], tmp_path / job, "x", data)
     results.vote([tmp_path / "slow", tmp_path / "fast"], tmp_path / "vote_%", bad)
     page = written([tmp_path / "vote_%", tmp_path / "slow"], tmp_path, title=bad)
     assert page.tags["script"] == 0 and "\x1b" not in page.text

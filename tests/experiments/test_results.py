@@ -109,7 +109,7 @@ def jobs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture
 def members(jobs: list[Path], data: Path, tmp_path: Path) -> list[Path]:
     for job in jobs:
-        publishing.publish(job, tmp_path / job.name, f"a network, {job.name}", data)
+        publishing.publish([job], tmp_path / job.name, f"a network, {job.name}", data)
     return [tmp_path / job.name for job in jobs]
 
 
@@ -126,9 +126,44 @@ def test_what_differs_between_folds_is_told_of_each(jobs: list[Path], data: Path
     facts = json.loads((job / "fold1" / "environment.json").read_text())
     (job / "fold1" / "environment.json").write_text(json.dumps(facts | {"threads": 64}))
     change(job / "fold1" / "scores.json", {"files": {}})
-    publishing.publish(job, tmp_path / "r", "x", data)
+    publishing.publish([job], tmp_path / "r", "x", data)
     (told,) = results.read(tmp_path / "r")[0]["training"].values()
     assert told["threads"] == [facts["threads"], 64] and told["torch"] == facts["torch"]
+
+
+def test_folds_of_a_job_from_several_machines_are_published_together(
+    jobs: list[Path], data: Path, tmp_path: Path
+) -> None:
+    for fold, other in ((0, 1), (1, 0)):
+        shutil.copytree(jobs[0], tmp_path / f"machine{fold}" / "seed0")
+        shutil.rmtree(tmp_path / f"machine{fold}" / "seed0" / f"fold{other}")
+    first, second = (tmp_path / f"machine{fold}" / "seed0" for fold in (0, 1))
+    facts = json.loads((second / "fold1" / "environment.json").read_text())
+    (second / "fold1" / "environment.json").write_text(json.dumps(facts | {"threads": 64}))
+    change(second / "fold1" / "scores.json", {"files": {}})
+    whole = publishing.publish([jobs[0]], tmp_path / "whole", "x", data)
+    assert publishing.publish([second, first], tmp_path / "together", "x", data) == whole
+    publishing.publish([second], tmp_path / "half", "x", data)
+    assert publishing.publish([tmp_path / "half", first], tmp_path / "completed", "x", data) == whole
+    for name in ("together", "completed"):
+        result, predictions = results.read(tmp_path / name)
+        assert result["missing_folds"] == [] and results.recipe_of(tmp_path / name)[1].cvids == [0, 1]
+        assert predictions.records == results.read(tmp_path / "whole")[1].records
+        (spent,) = result["training"].values()
+        assert spent["threads"] == [facts["threads"], 64] and spent["torch"] == facts["torch"]
+        assert spent["seconds"] == results.read(tmp_path / "whole")[0]["training"]["seed0"]["seconds"]
+
+
+def test_folds_of_other_jobs_or_twice_the_same_are_not_published_together(
+    jobs: list[Path], members: list[Path], data: Path, tmp_path: Path
+) -> None:
+    def says(*sources: Path) -> str:
+        return refusal(lambda: publishing.publish(sources, tmp_path / "r", "x", data))
+
+    assert "are of different jobs, models, splits or data" in says(*jobs)
+    assert "are of different jobs, models, splits or data" in says(jobs[0], members[1])
+    assert "fold 0 is in another of these folders, too; leave one of them out" in says(jobs[0], members[0])
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_class_may_be_called_all() -> None:
@@ -181,7 +216,7 @@ def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_p
 
 
 def test_a_result_can_be_made_anew_from_its_own_folder(jobs: list[Path], data: Path, tmp_path: Path) -> None:
-    publishing.publish(jobs[0], tmp_path / "one", "one seed", data)
+    publishing.publish([jobs[0]], tmp_path / "one", "one seed", data)
     run = results.spec(tmp_path / "one", 1, data)
     train(run, data, tmp_path / "logs", device="cpu")
     anew = joined([read_predictions(run.folder(tmp_path / "logs") / "predictions.csv")])
@@ -241,7 +276,7 @@ def printed(call: Callable[[Console], None]) -> str:
 def test_part_of_the_folds_is_published_and_says_so_wherever_it_is_shown(
     part: Path, data: Path, tmp_path: Path
 ) -> None:
-    publishing.publish(part, tmp_path / "r", "a network", data)
+    publishing.publish([part], tmp_path / "r", "a network", data)
     result, predictions = results.read(tmp_path / "r")
     assert result["missing_folds"] == [0] and result["figures"]["folds"] == [1]
     assert sorted(set(predictions.folds.tolist())) == [1]
@@ -269,21 +304,21 @@ def test_tables_of_the_documentation_say_where_folds_are_missing(tmp_path: Path)
 
 
 def test_a_fold_of_part_of_the_folds_is_made_anew(part: Path, data: Path, tmp_path: Path) -> None:
-    publishing.publish(part, tmp_path / "r", "x", data)
+    publishing.publish([part], tmp_path / "r", "x", data)
     assert results.spec(tmp_path / "r", 1, data).fold == 1
     assert "there is no fold 0 in it; choose one of [1]" in refusal(lambda: results.spec(tmp_path / "r", 0, data))
     with_another_split(data, tmp_path / "again")
     other = refusal(lambda: results.spec(tmp_path / "r", 1, tmp_path / "again"))
     assert "another data set or split" in other
     assert "another data set or split" in refusal(
-        lambda: publishing.publish(part, tmp_path / "s", "x", tmp_path / "again")
+        lambda: publishing.publish([part], tmp_path / "s", "x", tmp_path / "again")
     )
 
 
 def test_a_calibration_says_how_many_folds_it_is_from(part: Path, jobs: list[Path], data: Path, tmp_path: Path) -> None:
     for job, folds in ((part, "1 of 2"), (jobs[0], "2 of 2")):
         result = tmp_path / folds.replace(" ", "_")
-        publishing.publish(job, result, "x", data)
+        publishing.publish([job], result, "x", data)
         export_command(job / "fold1", to=tmp_path / "n.onnx", calibrate=result)
         fitted = onnx_model.load(tmp_path / "n.onnx").metadata.calibration
         assert fitted is not None and fitted.folds == folds
@@ -293,10 +328,10 @@ def test_a_calibration_says_how_many_folds_it_is_from(part: Path, jobs: list[Pat
 def test_results_of_the_same_folds_alone_can_vote(part: Path, jobs: list[Path], data: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(jobs[1], other)
-    publishing.publish(other, tmp_path / "whole", "x", data)
+    publishing.publish([other], tmp_path / "whole", "x", data)
     (other / "fold0" / "scores.json").unlink()
     for job in (part, other):
-        publishing.publish(job, tmp_path / f"part_{job.name}", "x", data)
+        publishing.publish([job], tmp_path / f"part_{job.name}", "x", data)
     one, same = tmp_path / "part_job", tmp_path / "part_other"
     says = refusal(lambda: results.vote([one, tmp_path / "whole"], tmp_path / "v", "x"))
     assert "has 1 of 2 folds and" in says and "whole all folds; such results cannot vote" in says
@@ -311,7 +346,7 @@ def test_results_of_earlier_versions_lack_no_fold() -> None:
 
 
 def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, tmp_path: Path) -> None:
-    publishing.publish(jobs[0], tmp_path / "one", "one seed", data)
+    publishing.publish([jobs[0]], tmp_path / "one", "one seed", data)
     result, predictions = results.read(tmp_path / "one")
     result["figures"]["measures"]["F1 A"]["mean"] += 1e-6
     (sentence,) = differences(result["figures"], evaluate(predictions))
@@ -327,22 +362,22 @@ def test_a_changed_figure_or_prediction_is_found(jobs: list[Path], data: Path, t
 
 
 def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_path: Path) -> None:
-    assert "no finished fold" in refusal(lambda: publishing.publish(tmp_path, tmp_path / "r", "x", data))
+    assert "no finished fold" in refusal(lambda: publishing.publish([tmp_path], tmp_path / "r", "x", data))
     other = tmp_path / "other"
     shutil.copytree(jobs[1], other)
     shutil.rmtree(other / "fold1")
     shutil.copytree(jobs[0] / "fold1", other / "fold1")
     mixed = "fold0 and fold1 were made from different models, seeds, splits or data"
-    assert mixed in refusal(lambda: publishing.publish(other, tmp_path / "r", "x", data))
+    assert mixed in refusal(lambda: publishing.publish([other], tmp_path / "r", "x", data))
     assert mixed in refusal(lambda: robustness.measure(other, data))
     with_another_split(data, tmp_path / "again")
     assert "another data set or split" in refusal(
-        lambda: publishing.publish(jobs[0], tmp_path / "r", "x", tmp_path / "again")
+        lambda: publishing.publish([jobs[0]], tmp_path / "r", "x", tmp_path / "again")
     )
     shutil.rmtree(other)
     shutil.copytree(jobs[1], other)
     (other / "fold0" / "environment.json").write_text("[]")
-    assert "is damaged" in refusal(lambda: publishing.publish(other, tmp_path / "r", "x", data))
+    assert "is damaged" in refusal(lambda: publishing.publish([other], tmp_path / "r", "x", data))
     assert not (tmp_path / "r").exists()
     assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
 
@@ -365,19 +400,19 @@ FLIPS = 12
 def test_a_flipped_bit_in_a_run_or_a_result_is_noticed(jobs: list[Path], data: Path, tmp_path: Path) -> None:
     for seed, (name, ask) in enumerate(
         {
-            "predictions.csv": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
-            "scores.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
-            "run.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
-            "job.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
-            "model.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
-            "environment.json": lambda: publishing.publish(tmp_path / "job", tmp_path / "r", "x", data),
+            "predictions.csv": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
+            "scores.json": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
+            "run.json": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
+            "job.json": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
+            "model.json": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
+            "environment.json": lambda: publishing.publish([tmp_path / "job"], tmp_path / "r", "x", data),
             "phase0.safetensors": lambda: ecg_rhythm.load(tmp_path / "job"),
         }.items()
     ):
         shutil.copytree(jobs[0], tmp_path / "job", dirs_exist_ok=True)
         for _ in flipped(tmp_path / "job" / "fold0" / name, seed):
             assert name in refusal(ask)
-    publishing.publish(jobs[0], tmp_path / "whole", "x", data)
+    publishing.publish([jobs[0]], tmp_path / "whole", "x", data)
     for name in ("predictions.csv", "result.json", "tiny.json", "jobs.json"):
         for _ in flipped(tmp_path / "whole" / name, seed=9):
             assert name in refusal(lambda: results.read(tmp_path / "whole"))

@@ -172,7 +172,7 @@ def test_what_onnx_cannot_hold_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_calibrated_file_gives_calibrated_probabilities_and_sets(job: Path, data: Path, tmp_path: Path) -> None:
-    publishing.publish(job, tmp_path / "result", "small", data)
+    publishing.publish([job], tmp_path / "result", "small", data)
     file = tmp_path / "calibrated.onnx"
     export_command(job / "fold0", to=file, calibrate=tmp_path / "result")
     _, metadata = torch_model.load(job / "fold0" / "phase0.safetensors")

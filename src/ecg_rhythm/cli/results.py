@@ -72,7 +72,13 @@ def evaluate(
 
 @app.command(short_help="Publish a job: predictions and metrics.", rich_help_panel=COMPARE)
 def publish(
-    job: Annotated[Path, typer.Argument(help="Folder of a job, such as logs/ResGRU/default.")],
+    jobs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="JOB",
+            help="Folder of a job, such as logs/ResGRU/default; and folders or results with its other folds.",
+        ),
+    ],
     to: Annotated[Path, typer.Option(help="Folder to make, such as results/default.")],
     title: Annotated[str, typer.Option(help="Title of the result, in a few words.")],
     data: Data = Path("data"),
@@ -80,7 +86,7 @@ def publish(
     """Publish the finished folds of a job: out-of-fold predictions, metrics, and the files that reproduce them."""
     from ecg_rhythm.experiments import publishing
 
-    publishing.publish(job, to, title, data)
+    publishing.publish(jobs, to, title, data)
     print_result(out, to)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from ecg_rhythm.config import Job, ModelConfig, load_model
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.evaluate import Evaluation
 from ecg_rhythm.evaluation.predictions import Predictions, joined, read_predictions
+from ecg_rhythm.experiments import results
 from ecg_rhythm.experiments.folder import Run, check_together
 from ecg_rhythm.experiments.jobs import Recipe
-from ecg_rhythm.experiments.results import JOBS, MADE_FROM, folds_missing, write
+from ecg_rhythm.experiments.results import JOBS, MADE_FROM, folds_missing
 from ecg_rhythm.schema import loads, parse
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 
+SECONDS = ("seconds", "cpu_seconds")
+"""Times that a run's scores tell."""
 ENVIRONMENT = ("device", "threads", "precision", "torch", "git")
 """Keys of a run's environment that a result keeps."""
 
@@ -28,21 +31,28 @@ class Finished:
 
     name: str
     job: Job
+    """Its `cvids` are the finished folds."""
     recipe: Recipe
     made_from: dict[str, str]
     """Data set, split and labels."""
     predictions: Predictions
-    training: dict[str, Any]
-    """Seconds of each fold, and the environment; a list where folds differ in it."""
+    spent: dict[int, dict[str, Any]]
+    """Fold -> seconds, those of its teacher, and the environment."""
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Seconds of each fold, and the environment: a list where folds differ in it."""
+        return _gathered(list(self.spent.values()))
 
 
-def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
+def publish(sources: Sequence[Path], folder: Path, title: str, data: Path) -> Evaluation:
     """Write a result's folder from the finished folds of a job.
 
     Parameters
     ----------
-    job : Path
-        `logs/<architecture>/<job>`.
+    sources : sequence of Path
+        `logs/<architecture>/<job>`; more of them where several machines trained folds of the same job, or results with
+        its other folds.
     folder : Path
         Folder to make.
     title : str
@@ -55,8 +65,10 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
     BadInput
         If no fold is finished, folds do not fit together, or the folder is there already.
     """
-    done = finished(job)
-    return write(
+    done = _together(
+        sources, [_published(source) if results.is_result(source) else finished(source) for source in sources]
+    )
+    return results.write(
         folder,
         title,
         done.made_from,
@@ -66,8 +78,35 @@ def publish(job: Path, folder: Path, title: str, data: Path) -> Evaluation:
             JOBS: {done.name: done.job.model_dump(exclude_defaults=True)},
             **_model_files(done.job, done.recipe),
         },
-        missing_folds=folds_missing(job, data, done.made_from, done.predictions),
+        missing_folds=folds_missing(sources[0], data, done.made_from, done.predictions),
     )
+
+
+def _together(sources: Sequence[Path], parts: Sequence[Finished]) -> Finished:
+    """Join folds of one job that were trained in different places."""
+    first = parts[0]
+    spent: dict[int, dict[str, Any]] = {}
+    for source, part in zip(sources, parts, strict=True):
+        if (part.name, part.made_from, part.recipe) != (first.name, first.made_from, first.recipe) or _but_folds(
+            part.job
+        ) != _but_folds(first.job):
+            raise BadInput(
+                f"{sources[0]} and {source} are of different jobs, models, splits or data; "
+                "publish folds of one job together"
+            )
+        if twice := sorted(spent.keys() & part.spent.keys()):
+            raise BadInput(f"{source}: fold {twice[0]} is in another of these folders, too; leave one of them out")
+        spent |= part.spent
+    return replace(
+        first,
+        job=first.job.model_copy(update={"cvids": sorted(spent)}),
+        predictions=joined(part.predictions for part in parts),
+        spent=dict(sorted(spent.items())),
+    )
+
+
+def _but_folds(job: Job) -> dict[str, Any]:
+    return job.model_dump(exclude={"cvids", "description"})
 
 
 def _model_files(job: Job, recipe: Recipe) -> dict[str, Any]:
@@ -95,7 +134,7 @@ def finished(path: Path) -> Finished:
         job = loads(folds[0].intact(folds[0].job).read_text())
         name = job.pop("name")
         environments = [loads(fold.intact(fold.environment).read_text()) for fold in folds]
-        machines = {key: [one[key] for one in environments] for key in ENVIRONMENT}
+        machines = [{key: one[key] for key in ENVIRONMENT} for one in environments]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged = f"{folds[0].job.name} or {folds[0].environment.name}"
         raise BadInput(f"{path}: a {damaged} in it is damaged; run it with --restart") from None
@@ -107,17 +146,51 @@ def finished(path: Path) -> Finished:
         recipe=Recipe(load_model(folds[0].intact(folds[0].model)), _teacher(folds[0])),
         made_from={key: scores[0][key] for key in MADE_FROM},
         predictions=predictions,
-        training={
-            **_seconds(scores),
-            **({"teacher": _seconds([s["teacher"] for s in scores])} if "teacher" in scores[0] else {}),
-            **{key: each[0] if each.count(each[0]) == len(each) else each for key, each in machines.items()},
+        spent={
+            s["fold"]: {**_seconds(s), **({"teacher": _seconds(s["teacher"])} if "teacher" in s else {}), **machine}
+            for s, machine in zip(scores, machines, strict=True)
         },
     )
 
 
-def _seconds(scores: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-    """Time spent on each fold; earlier versions did not count that of the processor."""
-    return {key: [s[key] for s in scores] for key in ("seconds", "cpu_seconds") if key in scores[0]}
+def _published(folder: Path) -> Finished:
+    """Read the folds of a job that a result has."""
+    result, predictions = results.read(folder)
+    name, job, recipe = results.recipe_of(folder)
+    folds = sorted(job.cvids)
+    return Finished(
+        name=name,
+        job=job,
+        recipe=recipe,
+        made_from={key: result[key] for key in MADE_FROM},
+        predictions=predictions,
+        spent={fold: _of_fold(result["training"][name], position) for position, fold in enumerate(folds)},
+    )
+
+
+def _seconds(spent: Mapping[str, Any]) -> dict[str, float]:
+    """Time spent on a fold; earlier versions did not count that of the processor."""
+    return {key: spent[key] for key in SECONDS if key in spent}
+
+
+def _gathered(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was spent on each fold: lists, but one value for what is the same in all and no time."""
+    gathered: dict[str, Any] = {}
+    for key in [key for key in folds[0] if all(key in fold for fold in folds)]:
+        each = [fold[key] for fold in folds]
+        if key == "teacher":
+            gathered[key] = _gathered(each)
+        else:
+            gathered[key] = each[0] if key not in SECONDS and each.count(each[0]) == len(each) else each
+    return gathered
+
+
+def _of_fold(gathered: Mapping[str, Any], position: int) -> dict[str, Any]:
+    """What was spent on one fold."""
+    return {
+        key: _of_fold(value, position) if key == "teacher" else value[position] if isinstance(value, list) else value
+        for key, value in gathered.items()
+    }
 
 
 def _teacher(run: RunFiles) -> ModelConfig | None:

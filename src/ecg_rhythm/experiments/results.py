@@ -186,7 +186,7 @@ def calibration_of(folder: Path, model: ModelConfig, classes: list[str]) -> Cali
         If they are of other classes or models, or no job made it.
     """
     result, predictions = read(folder)
-    if predictions.classes != classes or _recipe(folder)[2].model != model:
+    if predictions.classes != classes or recipe_of(folder)[2].model != model:
         raise BadInput(f"{folder}: this is no result of the same model and classes; calibrate on one")
     fitted = calibration.fit(predictions.probabilities, predictions.targets, classes)
     return fitted.model_copy(update={"folds": _folds_of(result)})
@@ -200,7 +200,7 @@ def spec(folder: Path, fold: int, data: Path) -> RunSpec:
     BadInput
         If it has no such fold, no job made it, or the data folder holds another data set or split.
     """
-    name, job, recipe = _recipe(folder)
+    name, job, recipe = recipe_of(folder)
     if fold not in job.cvids:
         raise BadInput(f"{folder}: there is no fold {fold} in it; choose one of {job.cvids}")
     published, predictions = read(folder)
@@ -235,11 +235,22 @@ def _folds(predictions: Predictions) -> dict[str, int]:
 
 def model_of(folder: Path) -> ModelConfig | None:
     """The model of a result that a job has made; None for a vote or another method."""
-    return _recipe(folder)[2].model if (folder / JOBS).exists() else None
+    return recipe_of(folder)[2].model if (folder / JOBS).exists() else None
 
 
-def _recipe(folder: Path) -> tuple[str, Job, Recipe]:
-    """The name of the job that made a result, the job, and its model with that of the teacher."""
+def is_result(folder: Path) -> bool:
+    """Whether a folder is that of a result, good or damaged."""
+    return (folder / RESULT).exists()
+
+
+def recipe_of(folder: Path) -> tuple[str, Job, Recipe]:
+    """The name of the job that made a result, the job, and its model with that of the teacher.
+
+    Raises
+    ------
+    BadInput
+        If it is not a result's folder, or no job made it.
+    """
     title = read(folder)[0]["title"]
     jobs = load_jobs(folder / JOBS) if (folder / JOBS).exists() else {}
     if len(jobs) != 1:

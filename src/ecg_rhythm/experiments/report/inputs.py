@@ -182,7 +182,7 @@ def read(folder: Path) -> Configuration:
     BadInput
         If it is damaged, or no fold of the job is finished.
     """
-    if (folder / results.RESULT).exists():
+    if results.is_result(folder):
         result, predictions = results.read(folder)
         return Configuration(
             name=folder.name,
