@@ -79,6 +79,20 @@ ELSEWHERE = """The following scores were published elsewhere. Their protocols di
 | vote of 45 entries, hidden test, after the challenge | 0.87 |
 | best open result of a single small model known to us, strict 5-fold cross-validation, labels v3 | 0.827 ± 0.008 |
 | best open result of a single small model known to us, 8-fold cross-validation | 0.85 ± 0.02 |"""
+ARENA = """## Other open programs
+
+`python -m studies.arena` asks open programs whether each of the {recordings} recordings shows atrial fibrillation, and
+compares their answers with the labels (v3). Each program runs in an environment of its own, with the weights that its
+package brings, as its own documentation uses it. It takes part if the package index has it with a trained
+network for the rhythm of a single lead. We found one: [openecg](https://pypi.org/project/openecg/). Intervals are those
+of 95 % over recordings drawn anew.
+
+{table}
+
+**The comparison is not even.** Our networks were trained on other recordings of this set, made with the same device
+and labelled by the same people. openecg has seen none of them, and its `afib` includes flutter and supraventricular
+tachycardia, which are "other" here. The table says what a user of such recordings gets at once. It does not say which
+network is better on recordings that neither has seen the like of."""
 WRONG_LABELS = """## Labels that look wrong
 
 {} recordings look mislabelled: two networks and the boosted trees all predict the same other class, each with a
@@ -158,6 +172,7 @@ def main() -> None:
     draw_suspects(suspects[:SUSPECTS], store)
     challenge = {name: result["figures"]["measures"]["challenge"] for name, (result, _) in by_name.items()}
     lengths = tables.by_length(predictions, store)
+    compared = json.loads((RESULTS / "arena.json").read_text())
     sections = [
         HEADER.format(
             default=plus_minus(challenge[MAIN]),
@@ -170,6 +185,7 @@ def main() -> None:
         "## Calibration and coverage\n\nEach fold is calibrated on the others. [Calibration](calibration.md) explains "
         "the columns.\n\n" + tables.trust(by_name, classes) + "\n\n![Reliability diagram](../pictures/reliability.png)",
         "## Under perturbations\n\n" + tables.robustness(measured),
+        ARENA.format(recordings=compared["rows"][0]["recordings"], table=studied.arena(compared)),
         WRONG_LABELS.format(len(suspects)),
     ]
     (PAGES / "results.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")

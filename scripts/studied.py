@@ -58,6 +58,26 @@ def known_episodes(study: dict[str, dict[str, list[float | None]]]) -> str:
     return table(["", *study], [[name, *(shown(name, found[name]) for found in study.values())] for name in names])
 
 
+def arena(study: dict[str, Any]) -> str:
+    """How well programs detect atrial fibrillation, with intervals; `studies/arena.py` wrote it."""
+
+    def shown(values: list[float]) -> str:
+        return "{:.3f} ({:.3f} to {:.3f})".format(*values)
+
+    measures = ("sensitivity", "specificity", "predictive value", "F1")
+    heads = ["program", "trained on", *measures, "F1 without noise"]
+    rows = [
+        [
+            row["program"],
+            row["trained on"],
+            *(shown(row["all"][measure]) for measure in measures),
+            shown(row["without noise"]["F1"]),
+        ]
+        for row in sorted(study["rows"], key=lambda row: -row["all"]["F1"][0])
+    ]
+    return table(heads, rows)
+
+
 def heart_rates(measured: dict[str, Any]) -> str:
     """Mean absolute error and share of wrong rates of every detector on every kind of signal, and its time."""
     detectors, kinds = measured["detectors"], measured["rows"]
