@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import wfdb
 
 from ecg_rhythm.cli import archive as archive_command
 from ecg_rhythm.data import challenge
+from ecg_rhythm.experiments.report import cost
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import archive, classify, ray_archive
 from ecg_rhythm.inference.workers import Workers
@@ -74,6 +75,14 @@ def _to_classify(folder: Path) -> None:
     onnx_model(folder / "tiny.onnx")
 
 
+def _to_classify_long(folder: Path) -> None:
+    """A folder with a recording of four minutes."""
+    (folder / "day").mkdir()
+    long = np.tile(np.concatenate([signal for _, _, signal in signals(6)]), 20)[:24000, None].astype(np.float64)
+    wfdb.wrsamp("day", 100, ["mV"], ["ECG"], p_signal=long, write_dir=str(folder / "day"))
+    onnx_model(folder / "tiny.onnx")
+
+
 def _to_search(folder: Path) -> None:
     _data(folder, epochs=1)
     space = {"model": "tiny", "split": "split_2_3_14", "space": {"training_parameters.learning_rate": [0.001]}}
@@ -101,6 +110,17 @@ def _without_ray(folder: Path) -> None:
             setattr(module, name, value)
 
 
+def _of_one_speed(folder: Path) -> None:
+    """Have a report tell the same speed each time."""
+    measure = cost.measure
+
+    def measured(configuration: Any, fs: float) -> Any:
+        made = measure(configuration, fs)
+        return made and replace(made, rate=100.0)
+
+    vars(cost)["measure"] = measured
+
+
 def _release(folder: Path) -> None:
     publish_release(folder / "published", n=28)
 
@@ -114,7 +134,8 @@ def _small_release(folder: Path) -> None:
 
 
 ON_DATA = ("--devices", "cpu", "--data", "data", "--logs", "logs")
-CLASSIFY = ("classify", "recordings", "--model", "tiny.onnx", "--to")
+MODEL = ("--model", "tiny.onnx")
+CLASSIFY = ("classify", "recordings", *MODEL, "--to")
 COMMANDS = {
     "train": Command(("train", "tiny.json", *ON_SPLIT), _data),
     "train --set": Command(
@@ -133,6 +154,12 @@ COMMANDS = {
     "classify --to .csv": Command((*CLASSIFY, "made.csv"), _to_classify),
     "classify --to .json": Command((*CLASSIFY, "made.json"), _to_classify),
     "classify --to .parquet": Command((*CLASSIFY, "made.parquet"), _to_classify),
+    "classify --annotations": Command(("classify", "day", *MODEL, "--annotations", "made"), _to_classify_long),
+    "classify --report": Command(("classify", "day", *MODEL, "--report", "made.html"), _to_classify_long),
+    "report": Command(("report", "logs/CNN/job", "--to", "made.html", "--data", "data"), _trained, _of_one_speed),
+    "report --format latex": Command(
+        ("report", "logs/CNN/job", "--format", "latex", "--to", "made.tex", "--data", "data"), _trained, _of_one_speed
+    ),
     "classify --cluster": Command((*CLASSIFY, "made", "--cluster"), _to_classify, _without_ray),
 }
 """Name -> command."""

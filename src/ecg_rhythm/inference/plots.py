@@ -90,13 +90,7 @@ def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
 def as_html(answer: Answer) -> str:
     """Show an answer in a notebook: the same picture, or its text where no picture can be drawn."""
     try:
-        figure, picture = _figure_of(answer), BytesIO()
-        from matplotlib import rc_context
-
-        with rc_context({"svg.fonttype": "none"}):  # text stays text
-            _save(figure, picture, "svg")
-        svg = picture.getvalue().decode()
-        return f'<div style="overflow-x:auto">{svg[svg.index("<svg") :]}</div>'
+        return f'<div style="overflow-x:auto">{svg(_figure_of(answer), answer.record)}</div>'
     except BadInput:
         return f"<div><b>{escape(_title(answer))}</b><br/><small>{escape(answer.reading)}; {FOOTNOTE}</small></div>"
 
@@ -206,11 +200,26 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     return Figure(figsize=(width, height), **options)
 
 
+def saved(figure: Figure, kind: str, *, dpi: int = 110, salt: str = "") -> bytes:
+    """A figure as the content of a file, which is the same each time; identifiers in an SVG depend on the `salt`."""
+    from matplotlib import rc_context
+
+    made = BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else {}
+    with heard(), rc_context({"svg.hashsalt": salt or "figure"}):  # a letter that no font has is drawn as a box
+        figure.savefig(made, format=kind, dpi=dpi, metadata=metadata)
+    return made.getvalue()
+
+
+def svg(figure: Figure, salt: str) -> str:
+    """A figure as a part of a page, with text that stays text; no two figures of a page have the same `salt`."""
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}):
+        picture = saved(figure, "svg", salt=salt).decode()
+    return picture[picture.index("<svg") :]
+
+
 def _write(figure: Figure, path: Path) -> None:
     with files.replacing(path) as temporary:
-        _save(figure, temporary, path.suffix.lstrip(".") or "png")
-
-
-def _save(figure: Figure, to: Path | BytesIO, kind: str) -> None:
-    with heard():  # a letter that no font has is drawn as a box
-        figure.savefig(to, dpi=110, format=kind)
+        temporary.write_bytes(saved(figure, path.suffix.lstrip(".") or "png"))

@@ -6,10 +6,15 @@ import base64
 import re
 from html import escape as escaped
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Picture, Section, Table
+from ecg_rhythm.inference import plots
 from ecg_rhythm.printable import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NAMED = re.compile(r' id="(?:figure|patch|axes|matplotlib\.axis|xtick|ytick|line2d|text|legend|PolyCollection)_\d+"')
 _SIZE = re.compile(r' width="[\d.]+pt" height="[\d.]+pt"')
@@ -125,10 +130,9 @@ def _below(item: Table | Picture, data: Table) -> str:
     return f'{note}<p class="source">{link}{command}</p>'
 
 
-def svg(figure: object, salt: str) -> str:
+def svg(figure: Figure, salt: str) -> str:
     """A drawing to stand in the page: its colours are the page's, its identifiers its own."""
-    text = pictures.saved(figure, "svg", salt).decode()  # type: ignore[arg-type]
-    text = text[text.index("<svg") :]
+    text = plots.svg(figure, salt)
     for kind in ("metadata", "style"):
         before, _, rest = text.partition(f"<{kind}")
         text = before + rest.partition(f"</{kind}>")[2]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from ecg_rhythm import extras
 from ecg_rhythm.printable import shown
-from ecg_rhythm.warned import heard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,17 +82,6 @@ def panel(width: float = WIDTH, height: float = HEIGHT, **axes: Any) -> tuple[Fi
     figure.patch.set_alpha(0)
     axis.patch.set_alpha(0)
     return figure, axis
-
-
-def saved(figure: Figure, kind: str, salt: str = "") -> bytes:
-    """A figure as the content of a file; identifiers in an SVG depend on the `salt` alone."""
-    from matplotlib import rc_context
-
-    made = BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else {}
-    with heard(), rc_context({"svg.hashsalt": salt or "report"}):
-        figure.savefig(made, format=kind, dpi=150, metadata=metadata)
-    return made.getvalue()
 
 
 def look(number: int) -> dict[str, Any]:

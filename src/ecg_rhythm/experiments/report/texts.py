@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Answers, Document, Item, Panel, Picture, Table
+from ecg_rhythm.inference import plots
 from ecg_rhythm.printable import shown
 
 _CODE, _MARKS = re.compile(r"`([^`]+)`"), re.compile(r"[*_|<\[]")
@@ -129,7 +130,7 @@ def write_beside(document: Document, folder: Path, kind: str) -> None:
             (folder / f"{data.name}.csv").write_text(data.csv(), encoding="utf-8")
         if isinstance(item, Picture):
             for name, panel in _drawn(item):
-                (folder / f"{name}.{kind}").write_bytes(pictures.saved(panel.figure, kind, name))
+                (folder / f"{name}.{kind}").write_bytes(plots.saved(panel.figure, kind, dpi=150, salt=name))
 
 
 FORMATS: dict[str, tuple[Callable[[Document, str], str], str]] = {

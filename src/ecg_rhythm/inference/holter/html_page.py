@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from io import BytesIO
-from typing import TYPE_CHECKING
 
 from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.holter.drawings import draw_strip, draw_trend
@@ -19,10 +17,6 @@ from ecg_rhythm.inference.holter.tables import (
     which_strips,
     with_strips,
 )
-from ecg_rhythm.warned import heard
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a2e; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -48,7 +42,7 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
         yield "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(answer))
         figure = plots.new_figure(10, 4.6, layout="constrained")
         draw_trend(answer, list(figure.subplots(3, 1, height_ratios=[1, 4, 3], sharex=True)))
-        yield f"</table><figure>{_svg(figure)}</figure>"
+        yield f"</table><figure>{plots.svg(figure, f'trend {number}')}</figure>"
         for heading, (headings, rows) in tables_of(answer):
             if rows:
                 yield f"<h2>{heading}</h2>{_table(headings, [list(map(escape, row)) for row in rows])}"
@@ -57,7 +51,7 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
         for which, episode in strips:
             figure = plots.new_figure(10, 1.6, layout="constrained")
             draw_strip(recording, episode, which, figure.subplots())
-            yield f"<figure>{_svg(figure)}</figure>"
+            yield f"<figure>{plots.svg(figure, f'strip {number} {which}')}</figure>"
         yield "</section>"
     yield f'<p class="limits">{escape(LIMITS)}</p></html>\n'
 
@@ -66,13 +60,3 @@ def _table(headings: list[str], rows: list[list[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in headings)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _svg(figure: Figure) -> str:
-    from matplotlib import rc_context
-
-    picture = BytesIO()
-    with rc_context({"svg.fonttype": "none"}), heard():
-        figure.savefig(picture, format="svg")
-    svg = picture.getvalue().decode()
-    return svg[svg.index("<svg") :]

@@ -39,7 +39,7 @@ def write(path: Path, sheets: Sequence[Sheet]) -> None:
     """Write the report."""
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with PdfPages(path) as pages, heard():
+    with PdfPages(path, metadata={"CreationDate": None}) as pages, heard():
         if len(sheets) > 1:
             for figure in _pages_of(f"{len(sheets)} recordings", index(sheets)):
                 pages.savefig(figure)
