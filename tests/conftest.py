@@ -11,8 +11,10 @@ import pytest
 from hypothesis import Phase, settings
 
 from ecg_rhythm import plugins
+from ecg_rhythm.experiments import local
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.weights.metadata import Metadata
+from tests import commands
 from tests.helpers import CHALLENGE, Meter, model, small_store
 
 Install = Callable[..., Path]
@@ -45,6 +47,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def meter() -> Classifier:
     metadata = Metadata(config=model(), phase=0, classes=["N", "A", "~"], fs=100.0, scores={}, origin="test")
     return Classifier([Meter(metadata)])
+
+
+@pytest.fixture
+def forked_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a queue fork its runs from a process that has loaded what they need: for tests that kill none of them."""
+    monkeypatch.setattr(local, "PROGRAM", (str(commands.program()),))
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from crash import shim
 from crash.commands import COMMANDS
 
 POINTS = 2
-LONG = ["train", "train --set", "queue", "search", "export", "classify --to .json", "classify --to .parquet"]
-"""Commands that train a network, need one that is trained, or do what `classify --to .csv` does to the disk, too."""
-SHORT = [name for name in COMMANDS if name not in LONG]
+SHORT = ["pack", "split", "classify --to .csv", "classify --cluster"]
+"""Commands that need no trained network; others do the same to the disk, or more of it."""
+LONG = [name for name in COMMANDS if name not in SHORT]
 
 
 @pytest.mark.skipif(bool(shim.missing()), reason=f"commands cannot be cut off here: {shim.missing()}")

@@ -49,7 +49,7 @@ def test_the_correction_is_that_of_nadeau_and_bengio() -> None:
     assert significance.corrected_t_test([0.1, 0.1], 5) == 0
 
 
-@settings(max_examples=20)  # statsmodels takes half a second each
+@settings(max_examples=8)  # statsmodels takes half a second each
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     found = significance.holm([None, *p_values])

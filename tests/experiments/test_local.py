@@ -24,7 +24,7 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
     path = tmp_path / "script"
     path.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n{script}\n")
     path.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(path))
+    monkeypatch.setattr(local, "PROGRAM", (str(path),))
 
 
 def only_run(tmp_path: Path) -> QueuedRun:

@@ -28,6 +28,7 @@ from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.machine import available_cores, gpus
 from ecg_rhythm.networks.registry import check
 from ecg_rhythm.training.progress import Progress, write_progress
+from tests import commands
 from tests.helpers import model, processes
 
 
@@ -49,9 +50,12 @@ def planned(jobs: Path, logs: Path, *, restart: bool = False) -> list[QueuedRun]
     return enqueue(plan(jobs, check=check), logs, restart=restart)
 
 
+def words(jobs: Path, data: Path, logs: Path) -> list[str]:
+    return ["queue", str(jobs), "--devices", "cpu,cpu", "--data", str(data), "--logs", str(logs)]
+
+
 def command(jobs: Path, data: Path, logs: Path) -> list[str]:
-    words = ["queue", str(jobs), "--devices", "cpu,cpu", "--data", str(data), "--logs", str(logs)]
-    return [sys.executable, "-m", "ecg_rhythm", *words]
+    return [sys.executable, "-m", "ecg_rhythm", *words(jobs, data, logs)]
 
 
 def final_weights(logs: Path) -> Iterator[tuple[Path, dict[str, torch.Tensor]]]:
@@ -82,6 +86,7 @@ def test_what_is_no_device_is_refused(text: str) -> None:
         parse_devices(text)
 
 
+@pytest.mark.usefixtures("forked_runs")
 def test_a_failed_run_is_kept_and_the_others_go_on(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", learning_rate=1e20, drop_rate=0)
     queue = planned(jobs, tmp_path)
@@ -106,9 +111,9 @@ def test_a_failed_run_is_kept_and_the_others_go_on(data: Path, tmp_path: Path) -
 
 def test_a_quick_look_is_not_taken_for_the_real_thing(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", folds=[0])
-    subprocess.run([*command(jobs, data, tmp_path), "--epochs", "1"], check=True, capture_output=True)
+    assert commands.run(*words(jobs, data, tmp_path), "--epochs", "1").returncode == 0
     for more in ([], ["--dry-run"]):
-        again = subprocess.run([*command(jobs, data, tmp_path), *more], check=False, capture_output=True, text=True)
+        again = commands.run(*words(jobs, data, tmp_path), *more)
         assert again.returncode == 2
         assert "model.training_parameters.epochs is [1] there and [2] now" in again.stderr
 
@@ -204,6 +209,7 @@ def test_two_queues_that_make_all_anew_make_it_once(data: Path, tmp_path: Path) 
         assert len(epochs) == 2
 
 
+@pytest.mark.usefixtures("forked_runs")
 def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +234,7 @@ def test_what_another_queue_made_anew_just_before_a_process_began_is_kept(
     assert made_anew == [(folder / "predictions.csv").stat().st_mtime_ns] != [before]
 
 
+@pytest.mark.usefixtures("forked_runs")
 def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=1)
     queue = planned(jobs, tmp_path)[:1]
@@ -249,6 +256,7 @@ def test_what_another_process_is_at_when_a_queue_begins_is_not_made_again(data: 
     assert predictions.stat().st_mtime_ns == before
 
 
+@pytest.mark.usefixtures("forked_runs")
 def test_a_run_that_another_process_holds_without_progress_has_failed_and_is_left_to_it(
     data: Path, tmp_path: Path
 ) -> None:
@@ -278,6 +286,7 @@ def test_progress_elsewhere_is_waited_for(data: Path, tmp_path: Path) -> None:
     assert len(quiet) > 20 and queued.status is Status.FAILED
 
 
+@pytest.mark.usefixtures("forked_runs")
 def test_a_run_is_not_removed_before_the_new_one_can_begin(data: Path, tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path / "jobs", epochs=1)
     work_off(planned(jobs, tmp_path)[:1], LocalEngine(data, tmp_path, ["cpu"]))

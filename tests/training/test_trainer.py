@@ -267,26 +267,28 @@ PLAIN = {"training_parameters__exponential_decay": True}
 
 
 @pytest.mark.parametrize(("name", "options"), [("CNN", PLAIN), ("CRNN", PLAIN), ("ResGRU", OURS), ("CRNN", FAST)])
-@pytest.mark.parametrize("fraction", [0.05, 0.4, 0.75])
 def test_an_interrupted_run_ends_with_the_same_bits(
-    data: Path, tmp_path: Path, name: str, options: dict[str, Any], fraction: float
+    data: Path, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     epochs = [2, 1, 2, 1, 0] if name == "CRNN" else [3]
     run = spec(model(model_name=name, training_parameters__epochs=epochs, **options))
-    run = taught(run, data, tmp_path / "whole")
-    if run.teacher is not None:
-        shutil.copytree(tmp_path / "whole", tmp_path / "cut")
-    whole = train(run, data, tmp_path / "whole", device="cpu")
-    with pytest.raises(Interrupted):
-        train(run, data, tmp_path / "cut", device="cpu", report=interrupt_at(fraction))
-    resumed = train(run, data, tmp_path / "cut", device="cpu")
-    a, b = run.folder(tmp_path / "whole"), run.folder(tmp_path / "cut")
-    assert resumed["phases"] == whole["phases"]
-    for phase in range(len(epochs)):
-        assert same_weights(a / f"phase{phase}.safetensors", b / f"phase{phase}.safetensors")
-    assert (a / "predictions.csv").read_text() == (b / "predictions.csv").read_text()
-    for one, other in zip(hotlog(a), hotlog(b), strict=True):
-        assert one | {"seconds": ""} == other | {"seconds": ""}
+    run = taught(run, data, tmp_path / "taught")
+    logs = {fraction: tmp_path / f"cut at {fraction}" for fraction in (1.0, 0.05, 0.4, 0.75)}
+    for folder in logs.values() if run.teacher is not None else ():
+        shutil.copytree(tmp_path / "taught", folder)
+    whole = train(run, data, logs[1.0], device="cpu")
+    a = run.folder(logs.pop(1.0))
+    for fraction, folder in logs.items():
+        with pytest.raises(Interrupted):
+            train(run, data, folder, device="cpu", report=interrupt_at(fraction))
+        resumed = train(run, data, folder, device="cpu")
+        b = run.folder(folder)
+        assert resumed["phases"] == whole["phases"]
+        for phase in range(len(epochs)):
+            assert same_weights(a / f"phase{phase}.safetensors", b / f"phase{phase}.safetensors")
+        assert (a / "predictions.csv").read_text() == (b / "predictions.csv").read_text()
+        for one, other in zip(hotlog(a), hotlog(b), strict=True):
+            assert one | {"seconds": ""} == other | {"seconds": ""}
 
 
 def test_an_average_follows_weights_and_batch_statistics() -> None:

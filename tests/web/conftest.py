@@ -28,6 +28,10 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+desktop = pytest.mark.parametrize("page", ["desktop"], indirect=True)
+"""For tests of what a small screen does not change."""
+
+
 @pytest.fixture(params=["desktop", "phone"])
 def page(request: pytest.FixtureRequest, browser: Browser, page_address: str) -> Iterator[Page]:
     with opened(browser, page_address, request.param) as page:

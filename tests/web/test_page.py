@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.examples import hour
 from tests.web.browser import needs_chromium, opened, saved, shown
+from tests.web.conftest import desktop
 
 pytestmark = needs_chromium
 
@@ -255,6 +256,7 @@ def test_a_long_recording_shows_its_progress_and_can_be_cancelled(
     assert httpx.get(page_address + ids[0]).status_code == 404
 
 
+@desktop
 def test_what_the_server_has_forgotten_is_done_again(page: Page, page_address: str) -> None:
     ids: list[str] = []
     page.on("response", lambda r: ids.append(r.headers["location"]) if r.status == 202 else None)
@@ -272,6 +274,7 @@ def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#result")).to_be_hidden()
 
 
+@desktop
 def test_lead_rate_and_unit_apply_to_the_file_that_is_shown(page: Page, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "r.csv", np.sin(np.arange(3000) / 9))
     page.set_input_files("#file", tmp_path / "r.csv")
@@ -287,6 +290,7 @@ def test_lead_rate_and_unit_apply_to_the_file_that_is_shown(page: Page, tmp_path
     expect(page.locator("#reading")).to_contain_text("250.5 -> 100 Hz")
 
 
+@desktop
 @pytest.mark.parametrize("kind", ["json", "csv", "png", "pdf"])
 def test_an_answer_can_be_saved(page: Page, kind: str) -> None:
     sample(page)

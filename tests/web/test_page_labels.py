@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from ecg_rhythm.data.packing import pack_folder
 from tests.web.browser import needs_chromium, saved
+from tests.web.conftest import desktop
 
 pytestmark = needs_chromium
 
@@ -56,6 +57,7 @@ def test_recordings_and_stretches_are_labelled_and_saved(page: Page, strips: lis
     assert 0 <= float(part[1]) < float(part[2]) <= 15
 
 
+@desktop
 def test_saved_labels_can_be_packed(page: Page, strips: list[Path], tmp_path: Path) -> None:
     label_both(page, strips)
     table = saved(page, "#save-labels")
@@ -113,6 +115,7 @@ def test_a_reload_loses_no_label_and_clearing_asks(page: Page, strips: list[Path
     assert page.evaluate("localStorage.length") == 0
 
 
+@desktop
 def test_a_csv_of_labels_is_read_back(page: Page, strips: list[Path], tmp_path: Path) -> None:
     label_both(page, strips)
     content = saved(page, "#save-labels").read_text()

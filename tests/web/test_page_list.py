@@ -19,6 +19,7 @@ from scripts.chromium import served
 from tests.commands import run
 from tests.helpers import onnx_model
 from tests.web.browser import needs_chromium, opened, saved
+from tests.web.conftest import desktop
 from tests.web.test_page import days
 
 pytestmark = needs_chromium
@@ -92,6 +93,7 @@ def test_keys_and_buttons_lead_from_one_to_the_next(page: Page, tmp_path: Path) 
     expect(page.locator("#strip canvas")).to_be_visible()
 
 
+@desktop
 def test_a_folder_is_opened_and_what_is_no_ecg_is_passed_over(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "ward"
     (folder / "deep").mkdir(parents=True)
@@ -105,6 +107,7 @@ def test_a_folder_is_opened_and_what_is_no_ecg_is_passed_over(page: Page, tmp_pa
     expect(page.locator("#problem")).to_contain_text("Passed over 1 file that is no ECG: .md")
 
 
+@desktop
 def test_answers_are_saved_as_the_command_line_prints_them(
     page: Page, page_address: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -148,6 +151,7 @@ def test_more_recordings_than_the_server_takes_wait_for_their_turn(browser: Brow
     assert refused
 
 
+@desktop
 def test_one_or_all_can_be_cancelled(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#file", [days(tmp_path), *strips(tmp_path, 2)])
     open_list(page)
@@ -162,6 +166,7 @@ def test_one_or_all_can_be_cancelled(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#list tr").first).to_contain_text("Cancelled")
 
 
+@desktop
 def test_signals_that_are_not_kept_are_asked_for_again(page: Page, tmp_path: Path) -> None:
     """A file that is large is classified without its signal, unless it is looked at."""
     for name in ("a", "b"):

@@ -64,6 +64,10 @@ class Launched(Attempt, Protocol):
         ...
 
 
+PROGRAM: Sequence[str] = (sys.executable, "-m", "ecg_rhythm")
+"""What starts the program in a process of its own."""
+
+
 def launch(request: Request, variables: Mapping[str, str]) -> Launched:
     """Start the process of a run on this machine, with some variables in its environment."""
     run = Run(request.spec.folder(Path(request.logs)))
@@ -72,7 +76,7 @@ def launch(request: Request, variables: Mapping[str, str]) -> Launched:
         run.path.mkdir(parents=True, exist_ok=True)
         with run.output.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ecg_rhythm", "run"],
+                [*PROGRAM, "run"],
                 stdin=there.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
