@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,32 @@ def test_more_recordings_than_the_server_takes_wait_for_their_turn(browser: Brow
         expect(page.locator("#list-summary")).to_have_text("8 of 8 done")
         expect(page.locator("#list .failure")).to_have_count(0)
     assert refused
+
+
+@pytest.mark.slow
+def test_fifty_recordings_of_the_challenge_are_classified_at_once(
+    browser: Browser, challenge_files: Path, tmp_path: Path
+) -> None:
+    """Dropped as a folder of a hundred files, with the network that the program includes."""
+    with zipfile.ZipFile(challenge_files / "training2017.zip") as archive:
+        headers = sorted(name for name in archive.namelist() if name.endswith(".hea"))[:50]
+        archive.extractall(tmp_path, [*headers, *(name.replace(".hea", ".mat") for name in headers)])
+    folder = tmp_path / Path(headers[0]).parent
+    limits = Limits()
+    with (
+        served(create_app([Path("default")], limits=limits), limits) as address,
+        opened(browser, address, "desktop") as page,
+    ):
+        began = time.monotonic()
+        page.set_input_files("#file", sorted(folder.iterdir()))
+        expect(page.locator("#list tr")).to_have_count(50)
+        expect(page.locator("#list-summary")).to_have_text("50 of 50 done", timeout=300_000)
+        print(f"50 recordings in {time.monotonic() - began:.1f} s")
+        found = {row["record"]: row for row in csv.DictReader(io.StringIO(saved(page, "#all-csv").read_text()))}
+    plain = csv.DictReader(io.StringIO(run("classify", folder, "--csv").stdout))
+    told = {Path(row["record"]).name: row for row in plain}
+    assert found.keys() == told.keys() and len(told) == 50
+    assert all(found[name]["label"] == told[name]["label"] for name in told)
 
 
 @desktop
