@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.report import comparison, cost, failures, performance, pictures, summing_up
+from ecg_rhythm.experiments.report import comparison, cost, failures, performance, pictures, summing_up, trust
 from ecg_rhythm.experiments.report.cost import Cost
 from ecg_rhythm.experiments.report.document import Document, Picture, Section, Table
 from ecg_rhythm.experiments.report.inputs import Configuration, Material
@@ -104,7 +104,7 @@ def _sections(
         lambda: failures.robustness(measured),
         lambda: failures.strips(group, store, absent),
         lambda: performance.curves(group),
-        lambda: performance.calibrated(group),
+        lambda: trust.calibrated(group),
         lambda: cost.costs(group, costs, f"; {absent}" if absent else ""),
         lambda: performance.learning(group),
         lambda: cost.models(group),

@@ -1,4 +1,4 @@
-"""Sections that show how training went, what is confused with what, and how far probabilities can be trusted."""
+"""Sections that show how training went, what is confused with what, and how well classes are told apart."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.evaluation import calibration
-from ecg_rhythm.evaluation.evaluate import calibrations
 from ecg_rhythm.evaluation.metrics import counts_by_threshold
-from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Item, Panel, Picture, Section, Table, Value
 from ecg_rhythm.experiments.report.inputs import Configuration
 from ecg_rhythm.inference.names import named
 from ecg_rhythm.weights.run_files import RunFiles
-
-BINS = 10
-"""Groups of a reliability diagram, with equally many recordings each."""
 
 
 def learning(group: Sequence[Configuration]) -> Section:
@@ -193,91 +187,3 @@ def _curve(
     if kind == "ROC":
         return pictures.thinned(np.append(0, false_alarms / false_alarms[-1]), np.append(0, hits / hits[-1]), curves)
     return pictures.thinned(hits / hits[-1], hits / (hits + false_alarms), curves)
-
-
-def calibrated(group: Sequence[Configuration]) -> Section:
-    """Reliability diagrams, calibration errors, and coverage of prediction sets."""
-    panels: list[Panel] = []
-    rows: list[list[Value]] = []
-    errors: list[list[Value]] = []
-    coverages: list[list[Value]] = []
-    for title, of in (
-        ("as trained", lambda c: c.predictions.probabilities),
-        ("calibrated on the other folds", _calibrated),
-    ):
-        drawn = []
-        for number, c in enumerate(group):
-            if (probabilities := of(c)) is not None:
-                expected, was = reliability(c.predictions, probabilities)
-                drawn.append((number, expected, was))
-                rows += [[c.name, title, *point] for point in zip(expected.tolist(), was.tolist(), strict=True)]
-        lowest = min((float(min(x.min(), y.min())) for _, x, y in drawn), default=0)
-        limits = (max(lowest - 0.05, 0), 1.01)
-        figure = pictures.lines(
-            drawn, diagonal=True, xlabel="mean probability", ylabel="accuracy", xlim=limits, ylim=limits
-        )
-        panels.append(Panel(title, figure))
-    classes = group[0].predictions.classes
-    for c in group:
-        after = c.evaluation["calibrated"]
-        errors.append([c.name, c.evaluation["calibration_error"], after and after["calibration_error"]])
-        for asked, share in (after["coverage"] if after else {}).items():
-            assert after is not None
-            held: list[Value] = [after["class_coverage"][asked].get(name) for name in classes]
-            coverages.append([c.name, float(asked), share, *held, after["sizes"][asked]])
-    command = group[0].command
-    items: list[Item] = [
-        Picture(
-            "reliability",
-            "Reliability of the predicted class",
-            panels,
-            Table(
-                "", "", {"configuration": "", "probabilities": "", "mean probability": ".4f", "accuracy": ".4f"}, rows
-            ),
-            "Accuracy against the mean probability of the predicted class, in ten groups.",
-            legend=[c.name for c in group],
-            note="On the line, a probability of 0.8 is right in 80 % of recordings. Below it, the network is too sure.",
-            command=command,
-        ),
-        Table(
-            "calibration_error",
-            "Expected calibration error",
-            {"configuration": "", "as trained": ".3f", "calibrated on the other folds": ".3f"},
-            errors,
-            command=command,
-        ),
-    ]
-    if coverages:
-        items.append(
-            Table(
-                "coverage",
-                "Coverage of prediction sets",
-                {
-                    "configuration": "", "asked for": ".0%", "held": ".1%", **dict.fromkeys(classes, ".1%"),
-                    "classes per set": ".2f",
-                },
-                coverages,
-                "Share of recordings whose prediction set contains the true class; each fold calibrated on the others.",
-                command,
-            )
-        )  # fmt: skip
-    return Section("calibration", "Can probabilities be trusted?", items)
-
-
-def _calibrated(c: Configuration) -> NDArray[np.float64] | None:
-    if c.evaluation["calibrated"] is None:
-        return None
-    probabilities = np.empty_like(c.predictions.probabilities)
-    for own, fitted in calibrations(c.predictions):
-        probabilities[own] = calibration.apply_temperature(c.predictions.probabilities[own], fitted.temperature)
-    return probabilities
-
-
-def reliability(
-    predictions: Predictions, probabilities: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean probability of the predicted class, and accuracy, in groups of equally many recordings."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == predictions.targets
-    groups = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(confidence)))
-    return np.array([confidence[g].mean() for g in groups]), np.array([right[g].mean() for g in groups])
