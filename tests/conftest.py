@@ -15,7 +15,8 @@ from ecg_rhythm.experiments import local
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.weights.metadata import Metadata
 from tests import commands
-from tests.helpers import CHALLENGE, Meter, model, small_store
+from tests.helpers import CHALLENGE, model, small_store
+from tests.meter import Meter
 
 Install = Callable[..., Path]
 

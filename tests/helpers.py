@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,18 +160,6 @@ def small_store(data: Path, n: int = 36) -> Store:
     split = make_for_store(store, folds=2, ratio=3)
     save_split(split, splits_folder(data) / split.name)
     return store
-
-
-@dataclass(frozen=True)
-class Meter:
-    """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
-
-    metadata: Metadata
-
-    def logits(self, signals: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        level = signals.sum(axis=1) / lengths
-        found: NDArray[np.float32] = (-8 * np.abs(level[:, None] - np.arange(3))).astype(np.float32)
-        return found
 
 
 def onnx_model(path: Path) -> Path:
