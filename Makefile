@@ -8,8 +8,8 @@ READY := .venv/.ready
 demo: $(READY)  ## The whole way on synthetic recordings
 	$(BIN)/ecg-rhythm demo
 
-test: lint  ## Style, types, import contract, tests but for the slow ones
-	$(BIN)/pytest -n 2 --dist worksteal
+test: lint  ## Style, types, import contract, tests but for the slow ones; three at once, as some wait for processes
+	$(BIN)/pytest -n 3 --dist worksteal
 
 slow: $(READY)  ## The slow tests, which test leaves out: clusters, queues that are killed, long pages of the documentation
 	$(BIN)/pytest -n 2 --dist worksteal -m slow

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import ecg_rhythm
-from ecg_rhythm.inference.answers import Substitute, Timeline
+from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.parts import Substitute
 from ecg_rhythm.records.leads import choose_lead, other_leads
 
 FS = 100.0

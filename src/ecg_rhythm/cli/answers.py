@@ -24,7 +24,8 @@ from ecg_rhythm.printable import csv_line, shown
 from ecg_rhythm.training.progress import duration
 
 if TYPE_CHECKING:
-    from ecg_rhythm.inference.answers import Answer, Episode, Prediction, Timeline
+    from ecg_rhythm.inference.answers import Answer, Prediction, Timeline
+    from ecg_rhythm.inference.parts import Episode
 
 
 CSV, JSON, PARQUET = ".csv", ".json", ".parquet"

@@ -1,12 +1,13 @@
 """What a model says: a prediction of a strip, a timeline of a long recording.
 
-A new field is written here and given a value in `classifier.py` or `timeline.py`. JSON, tables, the HTTP schema and the
-page have it by themselves; its meaning is what the docstring says, its metadata say how tables show it (`fields.py`).
+A new field is written here and given a value in `classifier.py` or `timeline.py`; what follows from other fields of a
+timeline is in `derived.py`. JSON, tables, the HTTP schema and the page have it by themselves; its meaning is what the
+docstring says, its metadata say how tables show it (`fields.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_rhythm.inference.derived import OF_TIMELINE
 from ecg_rhythm.inference.episodes import Rules, ruled, runs
 from ecg_rhythm.inference.fields import PYTHON_ONLY, Field, published
 from ecg_rhythm.inference.names import fibrillation_in, named
+from ecg_rhythm.inference.parts import Episode, Substitute
 from ecg_rhythm.inference.rates import Rates, rates_of
 from ecg_rhythm.inference.smoothing import UNREADABLE
 from ecg_rhythm.records import Record
@@ -147,55 +150,6 @@ class Prediction(Answer):
         return text if self.heart_rate is None else f"{text}, {self.heart_rate:.0f} beats/min"
 
 
-@dataclass(frozen=True)
-class Episode:
-    """A part of a recording that has one rhythm.
-
-    Attributes
-    ----------
-    label : str
-        The rhythm.
-    start, end : float
-        In s from the beginning of the recording.
-    probability : float
-        Mean probability of the rhythm.
-    heart_rate : float or None
-        Mean rate in beats/min; null if less than half of it is counted.
-    start_time, end_time : str or None
-        The same as clock times, in ISO 8601; null if the recording has no start time.
-    """
-
-    label: str
-    start: float
-    end: float
-    probability: float
-    heart_rate: float | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Duration in s."""
-        return self.end - self.start
-
-
-@dataclass(frozen=True)
-class Substitute:
-    """A part of a recording in which another lead was read, as the chosen one was unreadable.
-
-    Attributes
-    ----------
-    lead : str
-        Name of the other lead.
-    start, end : float
-        In s from the beginning of the recording.
-    """
-
-    lead: str
-    start: float
-    end: float
-
-
 @dataclass(frozen=True, repr=False, eq=False)
 class Timeline(Answer):
     """What a model says of a long recording, step by step, beside the fields of every `Answer`.
@@ -288,78 +242,7 @@ class Timeline(Answer):
         """Heart rates per minute, per hour and in all, and pauses."""
         return rates_of(self.intervals, self.seconds)
 
-    derived: ClassVar[tuple[Field, ...]] = (
-        Field(
-            "unreadable",
-            float,
-            "Share of the recording that cannot be classified, because of noise or missing samples.",
-            lambda timeline: timeline.unreadable,
-            *("unreadable", 6, "unreadable", ".1%"),
-        ),
-        Field(
-            "burden",
-            dict[str, float | None],
-            "Share of the readable time that each rhythm takes; null if nothing is readable.",
-            lambda timeline: {name: timeline.burden(name) for name in timeline.rhythms},
-            *("burden({})", 6, "burden({})", ".1%"),
-        ),
-        Field(
-            "hours",
-            dict[str, float],
-            "Total duration of each rhythm in h.",
-            lambda timeline: {name: timeline.hours(name) for name in timeline.rhythms},
-            *("hours({})", 4),
-        ),
-        Field(
-            "episodes",
-            list[Episode],
-            "All episodes in the order of time; a table has the number of each rhythm's.",
-            lambda timeline: [asdict(episode) for episode in timeline.episodes()],
-            "episodes({})",
-        ),
-        Field(
-            "other_leads",
-            list[Substitute],
-            "Where another lead was read, as the chosen one was unreadable.",
-            lambda timeline: [asdict(one) for one in timeline.substitutes],
-            "",
-        ),
-        Field(
-            "heart_rate",
-            float | None,
-            "Mean rate in beats/min; null if less than half of the recording is counted.",
-            lambda timeline: timeline.heart_rate(),
-            *("heart_rate", 1, "beats/min", ".0f"),
-        ),
-        Field(
-            "lowest_rate",
-            float | None,
-            "Mean rate of the slowest minute in beats/min; null if no minute has one.",
-            lambda timeline: timeline.rates.lowest,
-            *("lowest_rate", 1, "lowest", ".0f"),
-        ),
-        Field(
-            "highest_rate",
-            float | None,
-            "Mean rate of the fastest minute in beats/min; null if no minute has one.",
-            lambda timeline: timeline.rates.highest,
-            *("highest_rate", 1, "highest", ".0f"),
-        ),
-        Field(
-            "pauses",
-            float,
-            "Number of intervals between heartbeats of more than 2.5 s.",
-            lambda timeline: len(timeline.rates.pauses),
-            *("pauses", 0, "pauses", ".0f"),
-        ),
-        Field(
-            "rates",
-            Rates,
-            "Heart rates per minute, per hour and in all, and pauses.",
-            lambda timeline: asdict(timeline.rates),
-            "",
-        ),
-    )
+    derived: ClassVar[tuple[Field, ...]] = OF_TIMELINE
     """What JSON and tables have beside the fields."""
 
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.inference.answers import Substitute, Timeline
+from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.episodes import DEFAULT, Rules, check_rules
+from ecg_rhythm.inference.parts import Substitute
 from ecg_rhythm.inference.rates import IntervalMeter
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
 from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_rhythm.inference import plots
-from ecg_rhythm.inference.answers import Episode, Timeline
+from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.holter.tables import STRIP_SECONDS, clock
 from ecg_rhythm.inference.names import fibrillation_in
+from ecg_rhythm.inference.parts import Episode
 from ecg_rhythm.inference.rates import HOUR
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording

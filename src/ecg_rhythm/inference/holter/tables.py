@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ecg_rhythm.inference.answers import Episode, Timeline
+from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.names import fibrillation_in, named
+from ecg_rhythm.inference.parts import Episode
 from ecg_rhythm.inference.rates import HOUR, PAUSE_SECONDS
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording
