@@ -111,7 +111,7 @@ def _without_ray(folder: Path) -> None:
 
 
 def _of_one_speed(folder: Path) -> None:
-    """Have a report tell the same speed each time."""
+    """Make a report give the same speed every time."""
     measure = cost.measure
 
     def measured(configuration: Any, fs: float) -> Any:

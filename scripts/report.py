@@ -84,8 +84,8 @@ ARENA = """## Other open programs
 `python -m studies.arena` asks open programs whether each of the {recordings} recordings shows atrial fibrillation, and
 compares their answers with the labels (v3). Each program runs in an environment of its own, with the weights that its
 package brings, as its own documentation uses it. It takes part if the package index has it with a trained
-network for the rhythm of a single lead. We found one: [openecg](https://pypi.org/project/openecg/). Intervals are those
-of 95 % over recordings drawn anew.
+network for the rhythm of a single lead. We found one: [openecg](https://pypi.org/project/openecg/). Intervals are
+95 % bootstrap intervals over recordings.
 
 {table}
 

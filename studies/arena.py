@@ -2,7 +2,7 @@
 
 Each program is installed from the package index, with the weights that its package brings, in an environment of its
 own under build/arena, and asked through an adapter of `studies/contestants/`. Its answers are kept in results/ as they
-come; the study goes on with those that are missing. Ours are the published out-of-fold answers: no network is asked
+come; after an interruption, the study continues. Ours are the published out-of-fold answers: no network is asked
 about a recording that it was trained on. Needs the challenge set in data/. An hour of one core.
 """
 

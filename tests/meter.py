@@ -1,4 +1,4 @@
-"""A model that needs no network, in a module that loads at once: each worker process of a test loads it anew."""
+"""A model without a network, in a module that loads fast, because every worker process of a test loads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecg_rhythm.weights.metadata import Metadata
 
 @dataclass(frozen=True)
 class Meter:
-    """A model that tells the level of a signal: about 0 is N, about 1 is A, about 2 is noise."""
+    """A model that classifies by the mean of a signal: about 0 is N, about 1 is A, about 2 is noise."""
 
     metadata: Metadata
 
