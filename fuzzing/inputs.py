@@ -20,7 +20,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from fuzzing.by_hand import BY_HAND, Leads
+from fuzzing.by_hand import BY_HAND
+from fuzzing.by_hand.common import Leads
 
 FS = 250.0
 SECONDS = 8

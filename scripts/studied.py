@@ -19,7 +19,7 @@ GPU_NETWORKS = ("the paper's CNN", "its CRNN without the LSTM", "its CRNN", "`de
 def timelines(study: dict[str, Any]) -> str:
     """What timelines of splices reach, before and after; `studies/timelines.py` wrote it."""
     found = study["together"]
-    methods = list(found)
+    methods, recognized = list(found), "detected of those the network recognizes"
 
     def shares(name: str, length: str) -> list[str]:
         return [f"{hits / of:.0%}" for hits, of in (found[method][name][length] for method in methods)]
@@ -29,8 +29,8 @@ def timelines(study: dict[str, Any]) -> str:
         for length in found[methods[0]]["detected"]
     ]
     rows += [
-        [f"of {length} s, of strips that the network calls A", *shares("detected of those the network hears", length)]
-        for length in found[methods[0]]["detected of those the network hears"]
+        [f"of {length} s, of strips that the network calls A", *shares(recognized, length)]
+        for length in found[methods[0]][recognized]
     ]
     measures = (
         ("false minutes of A in 24 h without it", "false minutes per day", "{:.1f}"),

@@ -27,7 +27,8 @@ from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, read
 from ecg_rhythm.records.personal import is_personal
-from fuzzing.by_hand import BY_HAND, WHO
+from fuzzing.by_hand import BY_HAND
+from fuzzing.by_hand.common import WHO
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
 from tests.commands import run
 

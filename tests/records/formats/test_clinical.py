@@ -14,7 +14,8 @@ import pytest
 
 from ecg_rhythm.records import ReadOptions, read
 from ecg_rhythm.records.formats import bounds
-from fuzzing.by_hand import hl7, mfer, muse, philips, scp
+from fuzzing.by_hand.clinical import hl7, muse, philips, scp
+from fuzzing.by_hand.signals import mfer
 from fuzzing.inputs import FS, LEAD, OTHER, START
 from tests.helpers import refusal
 

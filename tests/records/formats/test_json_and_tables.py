@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ecg_rhythm.records import ReadOptions, read
-from fuzzing.by_hand import fitbit, kardia, movesense, withings
+from fuzzing.by_hand.devices import fitbit, kardia, movesense
+from fuzzing.by_hand.tables import withings
 from fuzzing.inputs import FS, LEAD, OTHER, START
 from tests.helpers import refusal
 

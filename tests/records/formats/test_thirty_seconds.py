@@ -11,7 +11,8 @@ from ecg_rhythm import classify
 from ecg_rhythm.inference.answers import Prediction
 from ecg_rhythm.inference.classifier import Classifier, load
 from ecg_rhythm.records import ReadOptions, read
-from fuzzing.by_hand import BY_HAND, STEP
+from fuzzing.by_hand import BY_HAND
+from fuzzing.by_hand.common import STEP
 from fuzzing.inputs import START, as_dicom_of, as_parquet_of
 
 FS, SECONDS = 300.0, 30

@@ -11,7 +11,8 @@ import pytest
 from scipy.io import wavfile
 
 from ecg_rhythm.records import ReadOptions, open_recording, read
-from fuzzing.by_hand import atc, ishne, wav
+from fuzzing.by_hand.devices import atc, wav
+from fuzzing.by_hand.signals import ishne
 from fuzzing.inputs import FS, LEAD, OTHER, START
 from tests.helpers import refusal
 
