@@ -250,6 +250,8 @@ def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path)
     time.sleep(2)  # its Ray ends
     before = {part: part.stat().st_mtime_ns for part in tmp_path.glob("out/part-*")}
     assert len(before) < number // rows
+    left = tmp_path / "out" / f".{min(before).name}.host.1.part"
+    left.mkdir()
     again = subprocess.run(words, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert f"out: {number} recordings in {number // rows} files" in again.stdout
@@ -258,6 +260,7 @@ def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path)
     table = table_of(tmp_path / "out")
     assert list(table["record"]) == [f"s{i:04}" for i in range(number)]
     assert all(part.stat().st_mtime_ns == time for part, time in before.items()), "no part is answered twice"
+    assert not left.exists(), "of a part that is there already"
     other = subprocess.run([*words, "--lead", "II"], capture_output=True, text=True, check=False)
     assert other.returncode == 2 and "its answers are of other files, models or options" in other.stderr
 

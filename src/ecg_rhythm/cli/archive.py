@@ -60,6 +60,7 @@ def classify_archive(
                 for part in answer_missing(archive, classifier, windows, with_reasons):
                     advance(part.recordings)
                     problems += part.problems
+        files.remove_parts(to)  # which could not be removed before, or are of workers that were killed
     out.print(f"{to}: {archive.recordings} recordings in {archive.parts} files. For research; not a medical device.")
     if problems:
         complain(f"{to}: {problems} of these recordings have no answer; column `problem` says why")
