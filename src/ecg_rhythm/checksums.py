@@ -19,7 +19,7 @@ SEAL, FILES = "sha256", "files"
 _BEFORE = f',\n  "{SEAL}": "'.encode()
 _AFTER = b'"\n}\n'
 _TORN = re.compile(rb'"[0-9a-f]{64}"\s*}\s*\Z')
-"""How a file ends whose seal can no longer be told from other content."""
+"""How a file ends whose seal can no longer be recognized."""
 
 
 class Damaged(ValueError):

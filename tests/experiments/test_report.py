@@ -163,6 +163,13 @@ def test_a_job_that_lacks_folds_says_so_and_one_fold_is_not_tested_over_folds(
     assert "With a single fold, a test over folds is not possible" in page.said
 
 
+def test_folds_that_can_show_no_difference_say_so(jobs: Path, data: Path, tmp_path: Path) -> None:
+    page = written([jobs], tmp_path, data)
+    visible = {row["smallest visible"] for row in page.tables["differences.csv"]}
+    assert "none" in visible
+    assert all(float(value) < 1 for value in visible - {"none", ""})
+
+
 def test_a_damaged_job_is_left_out_and_said(jobs: Path, tmp_path: Path) -> None:
     shutil.copytree(jobs, tmp_path / "logs")
     (tmp_path / "logs" / "CNN" / "slow" / "fold1" / "predictions.csv").write_text("x")

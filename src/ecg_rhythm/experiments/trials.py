@@ -1,4 +1,4 @@
-"""The trials of a search: which runs come next, and what optuna is told of those that have ended."""
+"""The trials of a search: which runs come next, and what is reported to optuna of those that have ended."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _Trial:
 
 @dataclass
 class _UnderWay:
-    """Trials that have begun and of whose end optuna was not told yet, by number."""
+    """Trials that have begun and whose end was not reported to optuna yet, by number."""
 
     search: Search
     study: optuna.Study

@@ -112,7 +112,7 @@ def answer_recording(
     with_reasons: bool = False,
     progress: Progress = lambda done, of: None,
 ) -> Prediction | Timeline:
-    """Classify one recording; a prediction has its signal. `progress` is told how many windows are done.
+    """Classify one recording; a prediction has its signal. `progress` is called with how many windows are done.
 
     Raises
     ------

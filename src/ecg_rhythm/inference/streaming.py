@@ -54,7 +54,7 @@ class StreamingClassifier:
     window, stride : float, optional
         Length of a window (10 s), and time from one decision to the next (half a window), in s.
     join, shortest : float
-        Atrial fibrillation is told when it has lasted `shortest` s, and its end when there has been none for `join` s.
+        Atrial fibrillation is reported after `shortest` s, and its end when there has been none for `join` s.
 
     Raises
     ------

@@ -34,7 +34,7 @@ PART_SECONDS = 600.0
 """Seconds read at once."""
 
 Progress = Callable[[int, int], object]
-"""What is told how many windows of a recording are classified, and how many it has."""
+"""Called with how many windows of a recording are classified, and how many it has."""
 
 
 def timeline(

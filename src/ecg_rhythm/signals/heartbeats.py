@@ -17,7 +17,7 @@ QRS_HZ, SHARP_HZ = (6.0, 20.0), (12.0, 26.0)
 ENOUGH_HZ = 125.0
 """Signals of twice this rate or more are averaged down to about this rate first."""
 LEAST_HZ = 50.0
-"""Signals of a lower rate have no beats that can be told from their T waves."""
+"""In signals of a lower rate, beats cannot be distinguished from T waves."""
 FILTER_SECONDS, COMPLEX_SECONDS = 0.25, 0.09
 """Length of the filters, and about that of a QRS complex."""
 PART_SECONDS, FEWEST_PARTS = 2.0, 3

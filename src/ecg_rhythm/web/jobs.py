@@ -1,6 +1,6 @@
 """Uploads that are classified while nobody waits: each is a job, which says how far it is and can be cancelled.
 
-Jobs live in this process. If it ends, they are gone, and whoever asks for one is told so.
+Jobs live in this process. If it ends, they are gone, and a request for one says so.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def differences(group: Sequence[Configuration], pairs: Sequence[Pair]) -> Sectio
         "trained networks alone. All p-values are two-sided and corrected for the "
         f"{most} {'pair' if most == 1 else 'pairs'} shown, each test apart (Holm 1979). Smallest visible: the "
         "difference that the test over folds would find in 80 % of experiments, at the strictest step of the "
-        "correction. The interval is not corrected."
+        "correction; none: not even a difference of 1. The interval is not corrected."
     )
     items: list[Item] = [power(pairs, folds)]
     if 2 < len(group) <= MOST_OF_MATRIX:
@@ -132,9 +132,12 @@ def _command(group: Sequence[Configuration]) -> str:
     return f"ecg-rhythm report {' '.join(str(c.path) for c in group)}"
 
 
-def _visible(pair: Pair, folds: int, most: int) -> float | None:
+def _visible(pair: Pair, folds: int, most: int) -> float | str | None:
     sd = pair.difference.sd
-    return significance.visible(sd, len(pair.folds), folds, most) if sd else None
+    if not sd:
+        return None
+    least = significance.visible(sd, len(pair.folds), folds, most)
+    return least if least < 1 else "none"
 
 
 def power(pairs: Sequence[Pair], folds: int) -> str:
@@ -147,7 +150,10 @@ def power(pairs: Sequence[Pair], folds: int) -> str:
     sds = np.array([sd for sd, _ in known])
     sd, k = float(np.median(sds)), max(k for _, k in known)
     alone, together = (significance.visible(sd, k, folds, most) for most in (1, len(pairs)))
-    of_many = f", and {together:.3f} when {len(pairs)} pairs are compared at once" if len(pairs) > 1 else ""
+    if alone >= 1:
+        return f"These {k} folds are too few to show any difference in the score: train more folds."
+    at_once = f"{together:.3f}" if together < 1 else "none"
+    of_many = f", and {at_once} when {len(pairs)} pairs are compared at once" if len(pairs) > 1 else ""
     return (
         f"What could these {k} folds show? With the median spread of differences ({sd:.3f}), a single comparison that "
         f"was planned before would show a difference of {alone:.3f} in 80 % of experiments{of_many}. Smaller ones "

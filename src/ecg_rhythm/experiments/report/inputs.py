@@ -22,7 +22,7 @@ from ecg_rhythm.weights.run_files import RunFiles, finished_folds, folds_of
 ROBUSTNESS, TRIALS = "robustness_*.json", "trials.csv"
 """Files that `robustness --to` writes beside results, and the table of a search."""
 MOST = 24
-"""Configurations in a report: more cannot be told apart in a picture."""
+"""Configurations in a report: more cannot be distinguished in a picture."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sections that show how training went, what is confused with what, and how well classes are told apart."""
+"""Sections that show how training went, what is confused with what, and how well classes are separated."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def curves(group: Sequence[Configuration]) -> Section:
                 command=group[0].command,
             )
         )
-    return Section("curves", "How well are the classes told apart?", items)
+    return Section("curves", "How well are the classes separated?", items)
 
 
 def _curve(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 INK, SOFT, RULE, ACCENT, WORSE, SHADE = "#1b1f24", "#5b6470", "#d5d9e0", "#1f6feb", "#c4432b", "#ffd978"
 LINES = ("#0b6bcb", "#d9480f", "#0f8a5f", "#a83fa0", "#b58900", "#4a9fb5", "#6f56c9", "#8a5a3c")
-"""Colours of configurations, told apart by people who see few colours; after eight, lines are dashed, then dotted."""
+"""Colours of configurations, distinct with colour blindness; after eight, lines are dashed, then dotted."""
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 COLOURS = {
     INK: "--ink", SOFT: "--soft", RULE: "--rule", ACCENT: "--accent", WORSE: "--worse", SHADE: "--shade",
