@@ -68,6 +68,16 @@ def test_fold_0_of_every_job_comes_first(tmp_path: Path) -> None:
     assert titles == [f"CNN/{name}/fold{k}" for k in (0, 1) for name in ("first", "second")]
 
 
+def test_a_run_that_was_killed_after_its_last_file_is_done_and_its_error_goes(tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path)
+    done = planned(jobs, tmp_path)[0].run
+    done.path.mkdir(parents=True)
+    done.scores.write_text("{}")
+    done.error.write_text("killed by signal 9")
+    assert planned(jobs, tmp_path)[0].status is Status.DONE
+    assert not done.error.exists()
+
+
 def test_a_model_that_is_nowhere_is_refused_with_the_places(tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path)
     (tmp_path / "second.json").unlink()
