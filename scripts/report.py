@@ -63,7 +63,7 @@ score](score.md) explains every column.
   present one, `python -m studies.features` gives 0.806 ± 0.011.
 * **`CNN_distilled` and `CRNN_distilled`** are the paper's architectures, not the paper's method: they also
   learn from the default network, trained on the same part of the data. So they are no independent comparison of
-  architectures. Folds that are missing are still to be trained.
+  architectures.
 * **`CNN_short` and `CRNN_short`** are the paper's architectures, trained with our earlier short recipe for about half
   an hour on one core per fold. The paper trained for hundreds of epochs. Our recipe has windows of 8 s, small
   batches, no dropout, averaged weights, weighted classes and augmentation. The CRNN runs only the first two of its
