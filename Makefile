@@ -20,7 +20,7 @@ quick: lint  ## Style, types, import contract, and the tests of what changed sin
 coverage: $(READY)  ## Branch coverage: of readers 95 %, of splits, store, metrics, calibration and runs all
 	mkdir -p build/coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests/data/test_splits.py tests/data/test_store.py tests/evaluation tests/records tests/experiments/test_folder.py tests/experiments/test_run.py
+	$(BIN)/coverage run -m pytest -q tests/data/test_splits.py tests/data/test_store.py tests/evaluation tests/records tests/inference/test_archive.py tests/experiments/test_folder.py tests/experiments/test_run.py
 	$(BIN)/coverage run -m pytest -q tests/training/test_trainer.py -k "more_processes or (together and CRNN)"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report -m --fail-under 95 --include 'src/ecg_rhythm/records/*'

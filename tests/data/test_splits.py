@@ -237,6 +237,14 @@ def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
     assert "groups to keep together must not overlap" in refusal(lambda: make_split(labels, CLASSES, together=together))
 
 
+def test_groups_that_leave_a_part_without_a_class_are_refused() -> None:
+    labels, together = ["N"] * 20 + ["A"] * 3, [[1, 21], [2, 22], [3, 23]]
+    message = refusal(lambda: make_split(labels, ["N", "A"], folds=2, ratio=2, seed=0, together=together))
+    assert message.startswith("fold 0 would have no recording of class A to train or to test on, as recordings stay")
+    split = make_split(labels, ["N", "A"], folds=2, ratio=2, seed=1, together=together)
+    assert all({21, 22, 23} & set(part.tolist()) for fold in split.folds for part in (fold.train, fold.test))
+
+
 def test_groups_that_share_their_last_record_are_refused() -> None:
     labels = shuffled([30, 20, 10], 1)
     refusal(lambda: make_split(labels, CLASSES, folds=2, ratio=2, together=[[1, 3], [2, 3]]))

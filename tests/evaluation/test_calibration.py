@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,3 +141,20 @@ def test_a_coverage_between_two_that_are_kept_is_the_higher_one() -> None:
             calibrated = np.array([[2.0, probability]])
             if probability >= 0:
                 assert calibration.prediction_sets(calibrated, fitted, coverage).tolist() == [[True, is_in]]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda raw: raw["counts"].pop("N"), "must have the same classes, in the same order"),
+        (lambda raw: raw["thresholds"]["A"].reverse(), "must not fall from one coverage to the next"),
+    ],
+    ids=["classes", "order"],
+)
+def test_a_calibration_that_contradicts_itself_is_refused(change: Callable[[Any], object], says: str) -> None:
+    probabilities, targets = drawn(400, seed=1)
+    raw = calibration.fit(probabilities, targets, CLASSES).model_dump()
+    assert calibration.Calibration.model_validate(raw).counts == raw["counts"]
+    change(raw)
+    with pytest.raises(ValueError, match=says):
+        calibration.Calibration.model_validate(raw)

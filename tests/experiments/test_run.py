@@ -16,10 +16,11 @@ from ecg_rhythm.config import Distillation
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.data.writing import write_store
+from ecg_rhythm.experiments import run as running
 from ecg_rhythm.experiments.folder import Run, check_together, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train, training_recordings
-from ecg_rhythm.training.progress import Progress
+from ecg_rhythm.training.progress import Progress, read_progress
 from tests.conftest import Install
 from tests.helpers import model, refusal, small_store, spec
 
@@ -78,6 +79,20 @@ def test_a_report_comes_for_each_batch_that_is_predicted_too(data: Path, tmp_pat
     for epoch in (kinds[: kinds.index("epoch")], kinds[kinds.index("epoch") + 1 :]):
         steps = epoch.count("step")
         assert steps > 0 and epoch[steps] == "other", "validation comes after the steps of an epoch"
+
+
+def test_progress_within_an_epoch_is_kept_for_those_who_watch(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "SHOW", 0.0)
+    of_a_run, seen = spec(model()), set[float]()
+
+    def look(_: Progress) -> None:
+        progress = read_progress(Run(of_a_run.folder(tmp_path)).progress)
+        seen.add(progress.within_epoch if progress else 0.0)
+
+    train(of_a_run, data, tmp_path, device="cpu", report=look)
+    assert any(0 < share < 1 for share in seen)
 
 
 def test_a_fold_that_is_not_there_is_refused(data: Path, tmp_path: Path) -> None:
