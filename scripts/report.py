@@ -195,7 +195,7 @@ def main() -> None:
     ]
     (PAGES / "results.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     shipped = {name: by_name[name] for name in (MAIN, "fast")}
-    beside = {name: by_name[name] for name in (MAIN, "CRNN_short", "CNN_short")}
+    beside = {name: by_name[name] for name in (MAIN, "CRNN_distilled", "CNN_distilled")}
     fill(ROOT / "README.md", {"scores": tables.beside_the_paper(beside)})
     heart = json.loads((RESULTS / "heart_rate.json").read_text())
     timelines = json.loads((RESULTS / "timelines.json").read_text())
