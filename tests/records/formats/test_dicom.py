@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from ecg_rhythm.records import read
 from fuzzing.inputs import LEAD, as_dicom
+from tests.helpers import refusal
 
 
 def test_a_deflated_dicom_file_is_read(tmp_path: Path) -> None:
@@ -47,3 +48,26 @@ def test_a_dicom_files_padding_is_a_gap_and_its_group_with_an_ecg_is_read(tmp_pa
     dataset.save_as(tmp_path / "r.dcm")
     record = read(tmp_path / "r.dcm")
     assert (record.lead, record.gaps, len(record.signal)) == ("II", 1, len(LEAD))
+
+
+def big_endian(folder: Path, **changes: int) -> Path:
+    """Write the file with the most significant byte first, as DICOM PS3.5 (2006) lets it be."""
+    dataset = pydicom.dcmread(as_dicom(folder))
+    group = dataset.WaveformSequence[0]
+    group.WaveformData = np.frombuffer(group.WaveformData, "<i2").astype(">i2").tobytes()
+    for name, value in changes.items():
+        setattr(group, name, value)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    pydicom.dcmwrite(folder / "r.dcm", dataset, implicit_vr=False, little_endian=False, force_encoding=True)
+    return folder / "r.dcm"
+
+
+def test_a_big_endian_dicom_file_is_read(tmp_path: Path) -> None:
+    np.testing.assert_allclose(read(big_endian(tmp_path)).signal, LEAD, atol=3e-4)
+
+
+def test_a_big_endian_dicom_file_of_larger_samples_is_refused(tmp_path: Path) -> None:
+    path = big_endian(tmp_path, WaveformBitsAllocated=32)
+    assert refusal(lambda: read(path)) == (
+        f"{path}: its samples are big-endian, of more than 16 bits; save it as little-endian"
+    )
