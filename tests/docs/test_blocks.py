@@ -12,7 +12,17 @@ from scripts import blocks, examples
 from scripts.story import Story
 from tests.commands import program
 
-SLOW = {"CONTRIBUTING", "archives", "large-networks", "own-architecture", "own-data", "own-package", "queue", "search"}
+SLOW = {
+    "CONTRIBUTING",
+    "archives",
+    "large-networks",
+    "own-architecture",
+    "own-data",
+    "own-package",
+    "queue",
+    "report",
+    "search",
+}
 """Pages that train networks."""
 PAGES = [
     pytest.param(page, marks=pytest.mark.slow if page.stem in SLOW else (), id=str(page.relative_to(blocks.ROOT)))

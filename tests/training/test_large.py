@@ -12,6 +12,7 @@ from tests.helpers import model
 RECORDINGS = 200_000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells which memory is no page of a file")
 def test_the_first_batch_of_a_large_set_needs_little_memory(tmp_path: Path) -> None:
     (tmp_path / "tiny.json").write_text(model().model_dump_json())

@@ -266,7 +266,15 @@ def taught(run: RunSpec, data: Path, logs: Path) -> RunSpec:
 PLAIN = {"training_parameters__exponential_decay": True}
 
 
-@pytest.mark.parametrize(("name", "options"), [("CNN", PLAIN), ("CRNN", PLAIN), ("ResGRU", OURS), ("CRNN", FAST)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("CNN", PLAIN),
+        pytest.param("CRNN", PLAIN, marks=pytest.mark.slow),
+        ("ResGRU", OURS),
+        ("CRNN", FAST),
+    ],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(
     data: Path, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
