@@ -26,7 +26,7 @@ def main() -> None:
     if os.environ.get("LD_PRELOAD") != str(shim.compiled()):  # it must be loaded before all else
         alone = {"LD_PRELOAD": str(shim.compiled()), "OMP_NUM_THREADS": "1"}
         os.execve(sys.executable, [sys.executable, "-m", "crash", *sys.argv[1:]], os.environ | alone)
-    from crash import harness
+    from crash import harness, judging
     from crash.commands import COMMANDS
 
     parser = argparse.ArgumentParser(description="Cut every command off at every change on the disk.")
@@ -48,7 +48,7 @@ def main() -> None:
             in_fork(lambda: COMMANDS[title].prepare(template))  # noqa: B023 -- called at once
             count = table[title] = Counter()
             with harness.mirror(COMMANDS[title], template) as command:
-                taken = harness.points(
+                taken = judging.points(
                     command, template, template.with_name("scratch"), arguments.points, arguments.part, arguments.first
                 )
                 for at, what, manner, verdict in taken:
