@@ -11,6 +11,7 @@ import numpy as np
 
 from ecg_rhythm.inference.archive import FILES
 from scripts.tables import table
+from studies.processes import WAYS
 
 GPU_NETWORKS = ("the paper's CNN", "its CRNN without the LSTM", "its CRNN", "`default`")
 """Networks that `benchmarks/gpu.py` measures, in its order."""
@@ -169,15 +170,17 @@ def scale(measured: dict[str, Any], seconds: Sequence[float], bytes_per_recordin
 
 
 def processes(measured: dict[str, Any]) -> str:
-    """The loss of each epoch of one process and of two, and how far apart their probabilities are."""
+    """The loss of each epoch of one process, of two, and of one in another order; `studies/processes.py` wrote it."""
     rows = [
-        [precision, str(epoch), f"{one:.5f}", f"{two:.5f}"]
+        [precision, str(epoch), *(f"{loss:.5f}" for loss in each)]
         for precision, found in measured.items()
-        for epoch, (one, two) in enumerate(zip(found["one"], found["two"], strict=True), start=1)
+        for epoch, each in enumerate(zip(*found["losses"].values(), strict=True), start=1)
     ]
-    apart = [
-        f"Probabilities of the test part ({precision}) are at most {found['apart']:.2g} apart; "
-        f"{found['same label']:.1%} of the labels are the same."
+    same = [
+        [precision, WAYS[way], f"{found['apart'][way]:.2f}", f"{share:.1%}"]
         for precision, found in measured.items()
+        for way, share in found["same label"].items()
     ]
-    return table(["numbers", "epoch", "loss, one process", "loss, two processes"], rows) + "\n\n" + " ".join(apart)
+    losses = table(["numbers", "epoch", *(f"loss, {title}" for title in WAYS.values())], rows)
+    heads = ["numbers", "compared with one process", "probabilities of the test part differ by at most", "same label"]
+    return losses + "\n\n" + table(heads, same)
