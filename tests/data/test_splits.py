@@ -237,6 +237,25 @@ def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
     assert "groups to keep together must not overlap" in refusal(lambda: make_split(labels, CLASSES, together=together))
 
 
+def test_a_group_is_dealt_out_by_its_rarest_class_in_the_version_that_is_split(tmp_path: Path) -> None:
+    names = [f"r{i:02}" for i in range(24)]
+    as_first = {name: "A" if i >= 18 else "N" for i, name in enumerate(names)}
+    as_second = {name: "A" if i < 6 else "N" for i, name in enumerate(names)}
+    store = write_store(
+        tmp_path / "data",
+        ((name, np.full(3, i / 1000, dtype=np.float32)) for i, name in enumerate(names)),
+        fs=100,
+        classes=["N", "A"],
+        labels={"v1": as_first, "v2": as_second},
+        default_labels="v1",
+        origin="test",
+        groups={name: f"p{i % 18}" for i, name in enumerate(names)},
+    )
+    together = [[1 + i, 19 + i] for i in range(6)]
+    usual = make_split(store.labels_of("v2"), ["N", "A"], folds=2, ratio=2, together=together)
+    assert parts_of(make_for_store(store, folds=2, ratio=2, labels="v2")) == parts_of(usual)
+
+
 def test_groups_that_leave_a_part_without_a_class_are_refused() -> None:
     labels, together = ["N"] * 20 + ["A"] * 3, [[1, 21], [2, 22], [3, 23]]
     message = refusal(lambda: make_split(labels, ["N", "A"], folds=2, ratio=2, seed=0, together=together))

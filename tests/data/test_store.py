@@ -139,6 +139,17 @@ def test_duplicates_are_found_by_content(tmp_path: Path) -> None:
     assert store.duplicates() == [[1, 3, 6], [2, 5]]
 
 
+def test_duplicates_are_found_in_a_store_without_checksums(tmp_path: Path) -> None:
+    as_earlier(write(tmp_path, [[1, 2], [3, 4], [1, 2], [2, 1]]).folder, "files", "crc32")
+    store = open_store(tmp_path)
+    assert store.checksums is None
+    assert store.duplicates() == [[1, 3]]
+
+
+def test_a_class_without_recordings_is_counted(tmp_path: Path) -> None:
+    assert write(tmp_path, [[1], [2], [3]]).counts() == {"N": 3, "A": 0}
+
+
 def test_the_same_samples_at_another_gain_are_no_duplicate(tmp_path: Path) -> None:
     store = write(tmp_path, [[50, -25], [100, -50]])
     assert store.samples[:2].tolist() == store.samples[2:].tolist()

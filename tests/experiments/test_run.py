@@ -224,6 +224,9 @@ def test_folds_are_averaged_if_only_the_fold_differs(tmp_path: Path) -> None:
     of_earlier_version = written(tmp_path / "c/fold1", architecture_code=None)
     check_together([written(tmp_path / "c/fold0"), of_earlier_version])
     check_together([])
+    in_other_order = written(tmp_path / "e/fold1")
+    in_other_order.identity.write_text(json.dumps(dict(reversed(in_other_order.read_identity().items()))))
+    check_together([written(tmp_path / "e/fold0"), in_other_order])
     pair = [written(tmp_path / "d/fold0"), written(tmp_path / "d/fold1", teacher=teacher)]
     assert refusal(lambda: check_together(pair)) == (
         f"{tmp_path}/d: fold0 and fold1 were made from different models, seeds, splits or data; run it again with "

@@ -212,7 +212,7 @@ def _together(store: Store, version: str, *, keep_together: bool) -> list[list[i
 
     pairs = np.array([pair for group in groups + copies for pair in pairwise(group)]) - 1
     graph = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(store), len(store)))
-    _, group_of = connected_components(graph, directed=False)
+    _, group_of = connected_components(graph)
     order = np.argsort(group_of, kind="stable")
     joined = [part for part in np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1) if len(part) > 1]
     # A group is dealt out by its rarest class: so that one is in all parts, and the others are in many groups anyway.
