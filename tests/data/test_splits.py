@@ -214,6 +214,16 @@ def test_too_few_recordings_of_a_class_are_refused() -> None:
     assert len(make_split([*labels, "A"], CLASSES).folds) == 5
 
 
+def test_each_part_and_the_hold_out_part_need_a_recording_of_each_class() -> None:
+    labels = ["N"] * 20 + ["A"] * 3
+    assert refusal(lambda: make_split(labels, ["N", "A"], folds=3, ratio=2, holdout=True)) == (
+        "class A has 3 recordings, too few for this split; it needs at least 4"
+    )
+    split = make_split([*labels, "A"], ["N", "A"], folds=3, ratio=2, holdout=True)
+    assert all({21, 22, 23, 24} & set(part.tolist()) for part in (split.holdout, *(fold.test for fold in split.folds)))
+    assert len(make_split(labels[:-1], ["N", "A"], folds=2, ratio=2, refit=True).folds) == 2
+
+
 @pytest.mark.parametrize(("folds", "ratio"), [(1, 6), (0, 6), (5, 1), (-1, 6)])
 def test_a_split_that_is_none_is_refused(folds: int, ratio: int) -> None:
     labels = shuffled([30, 20, 10], 1)
@@ -228,13 +238,15 @@ def test_a_seed_out_of_range_is_refused(seed: int) -> None:
 
 def test_a_label_that_is_no_class_is_refused() -> None:
     labels = shuffled([30, 20, 10], 1)
-    assert "label 'B' is not one of the classes" in refusal(lambda: make_split([*labels, "B"], CLASSES))
+    message = refusal(lambda: make_split([*labels, "B"], CLASSES))
+    assert message == f"label 'B' is not one of the classes {', '.join(CLASSES)}; correct the labels"
 
 
 @pytest.mark.parametrize("together", [[[1, 2], [2, 3]], [[1, 61]], [[0, 1]]], ids=["overlap", "beyond", "zero"])
 def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
     labels = shuffled([30, 20, 10], 1)
-    assert "groups to keep together must not overlap" in refusal(lambda: make_split(labels, CLASSES, together=together))
+    message = refusal(lambda: make_split(labels, CLASSES, together=together))
+    assert message == "groups to keep together must not overlap and must name records of the data set"
 
 
 def test_a_group_is_dealt_out_by_its_rarest_class_in_the_version_that_is_split(tmp_path: Path) -> None:
