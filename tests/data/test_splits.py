@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split
+from ecg_rhythm.data.split_rules import RULES, make_for_store, make_split, published
 from ecg_rhythm.data.splits import Fold, Split, check_split, load_split, save_split
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.data.writing import write_store
@@ -193,17 +193,49 @@ def test_a_class_that_is_never_alone_may_still_be_divided(tmp_path: Path) -> Non
     )
 
 
-def test_a_rule_that_leaves_a_part_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        RULES, "greedy", lambda pool, targets, classes, shares, seed: [pool, *(pool[:0] for _ in shares[1:])]
-    )
+@pytest.mark.parametrize(
+    ("empty", "fold"),
+    [
+        (lambda shares, part: part > 0, 0),  # the first takes all: nothing to train on
+        (lambda shares, part: len(shares) == 2 and part == 0, 0),  # nothing to train on
+        (lambda shares, part: len(shares) == 2 and part == 1, 0),  # nothing to validate on
+        (lambda shares, part: len(shares) > 2 and part == 2, 2),  # nothing to test on
+    ],
+)
+def test_a_rule_that_leaves_a_part_empty_is_refused(
+    monkeypatch: pytest.MonkeyPatch, empty: Callable[[list[int], int], bool], fold: int
+) -> None:
+    def greedy(
+        pool: NDArray[np.int64], targets: NDArray[np.int64], classes: int, shares: list[int], seed: int
+    ) -> list[NDArray[np.int64]]:
+        takers = [part for part in range(len(shares)) if not empty(shares, part)]
+        return [pool[takers.index(p) :: len(takers)] if p in takers else pool[:0] for p in range(len(shares))]
+
+    monkeypatch.setitem(RULES, "greedy", greedy)
     message = refusal(lambda: make_split(["N", "A", "~"] * 20, CLASSES, rule="greedy"))
-    assert message == "fold 0 would have no recordings to train, validate or test on; use fewer folds"
+    assert message == f"fold {fold} would have no recordings to train, validate or test on; use fewer folds"
 
 
-def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
+def test_the_published_rule_gives_each_part_its_share_of_each_class() -> None:
+    pool, targets = np.arange(1, 61), np.repeat([0, 1], [36, 24])
+    parts = published(pool, targets, 2, [2, 3, 1], 14)
+    assert [[int((targets[part - 1] == k).sum()) for k in (0, 1)] for part in parts] == [[12, 8], [18, 12], [6, 4]]
+    assert sorted(np.concatenate(parts).tolist()) == pool.tolist()
+
+
+def test_the_hold_out_part_is_the_one_dealt_out_first() -> None:
+    labels = shuffled([30, 20, 10], 1)
+    targets = np.array([CLASSES.index(label) for label in labels])
+    first, *others = published(np.arange(1, 61), targets, 3, [1] * 4, 14)
+    split = make_split(labels, CLASSES, folds=3, ratio=2, holdout=True)
+    assert split.holdout.tolist() == first.tolist()
+    assert [fold.test.tolist() for fold in split.folds] == [part.tolist() for part in others]
+
+
+def test_an_unknown_rule_is_refused_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RULES, "first_come", first_come)
     message = refusal(lambda: make_split(shuffled([30, 20, 10], 1), CLASSES, rule="by_patient"))
-    assert message == "split rule 'by_patient' is unknown; choose one of " + ", ".join(RULES)
+    assert message == "split rule 'by_patient' is unknown; choose one of first_come, published"
 
 
 def test_too_few_recordings_of_a_class_are_refused() -> None:
@@ -276,6 +308,40 @@ def test_groups_that_leave_a_part_without_a_class_are_refused() -> None:
     assert all({21, 22, 23} & set(part.tolist()) for fold in split.folds for part in (fold.train, fold.test))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_groups_of_one_class_leave_no_part_without_it(seed: int) -> None:
+    """Each of few recordings with a class is dealt out, though the one before or after it may be in another part."""
+    labels = ["N", "A", "N", "N"] * 4 + ["N"] * 10
+    split = make_split(labels, ["N", "A"], folds=2, ratio=2, seed=seed, together=[[17, 18], [20, 22]])
+    assert all({2, 6, 10, 14} & set(part.tolist()) for fold in split.folds for part in (fold.train, fold.test))
+
+
+def test_records_that_stay_together_count_once_for_their_class() -> None:
+    labels = ["A"] * 4 + ["N"] * 20
+    assert refusal(lambda: make_split(labels, ["N", "A"], folds=2, ratio=2, together=[[1, 2], [3, 4]])) == (
+        "class A has 2 recordings that do not stay together, too few for this split; it needs at least 3"
+    )
+    assert len(make_split(labels, ["N", "A"], folds=2, ratio=2, together=[[1, 2]]).folds) == 2
+
+
+def test_large_groups_are_dealt_out_by_their_first_record(tmp_path: Path) -> None:
+    names = [f"r{i:03}" for i in range(240)]
+    store = write_store(
+        tmp_path / "data",
+        ((name, np.full(3, i / 1000, dtype=np.float32)) for i, name in enumerate(names)),
+        fs=100,
+        classes=["N"],
+        labels={"v1": dict.fromkeys(names, "N")},
+        default_labels="v1",
+        origin="test",
+        groups={name: f"p{i % 6}" for i, name in enumerate(names)},
+    )
+    together = [list(range(i + 1, 241, 6)) for i in range(6)]
+    assert store.groups() == together
+    expected = make_split(["N"] * 240, ["N"], folds=2, ratio=2, together=together)
+    assert parts_of(make_for_store(store, folds=2, ratio=2)) == parts_of(expected)
+
+
 def test_groups_that_share_their_last_record_are_refused() -> None:
     labels = shuffled([30, 20, 10], 1)
     refusal(lambda: make_split(labels, CLASSES, folds=2, ratio=2, together=[[1, 3], [2, 3]]))
@@ -301,6 +367,8 @@ def test_properties_give_the_relative_sizes_with_a_holdout() -> None:
     assert json.dumps(properties["relative size"]) == '{"holdout": 1, "test": 1, "train": 2, "valid": 1}'
     other = make_split(shuffled([30, 20, 10], 1), CLASSES, folds=2, ratio=2, holdout=True).properties
     assert other["relative size"] == {"holdout": 2, "test": 2, "train": 1, "valid": 1}
+    usual = make_split(shuffled([30, 20, 10], 1), CLASSES).properties["relative size"]
+    assert usual == {"holdout": 0, "test": 3, "train": 10, "valid": 2}
     assert properties["relative size fraction"] == {"holdout": 0.2, "test": 0.2, "train": 0.4, "valid": 0.2}
 
 

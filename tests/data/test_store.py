@@ -378,13 +378,44 @@ def test_a_store_of_an_earlier_version_that_lacks_checksums_is_refused(tmp_path:
     as_earlier(folder, "files")
     facts = json.loads((folder / "store.json").read_text())
     (folder / "store.json").write_text(json.dumps(facts | {"crc32": facts["crc32"][:1]}))
-    assert "checksums are missing" in refusal(lambda: open_store(tmp_path))
+    assert "(records.csv: checksums are missing)" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_store_of_an_earlier_version_with_an_impossible_table_is_refused_with_the_reason(tmp_path: Path) -> None:
+    folder = write(tmp_path, [[1, 2, 3], [4, 5]]).folder
+    as_earlier(folder, "files", "crc32")
+    table = folder / "records.csv"
+    edit("2,3,N", "2,3,B")(table)
+    assert "(records.csv: a label is no class)" in refusal(lambda: open_store(tmp_path))
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    assert "(records.csv: there are no recordings in it)" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_check_of_everything_compares_groups_and_goes_through_all_of_a_long_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecg_rhythm.data.index.AT_ONCE", 2)
+    folder = write(
+        tmp_path, [[1], [2], [3], [4], [5]], groups={"a": "p", "b": "q", "c": "p", "d": "q", "e": "r"}
+    ).folder
+    store = open_store(tmp_path)
+    store.check_all()
+    assert store.groups() == [[1, 3], [2, 4]]
+    change("group", 4, 1)(folder / "index.npy")
+    assert "index.npy and records.csv say different things" in refusal(open_store(tmp_path).check_all)
+
+
+def test_a_name_may_hold_the_end_of_a_line(tmp_path: Path) -> None:
+    write(tmp_path, [[1], [2], [3]], names="\n\rb")
+    store = open_store(tmp_path)
+    store.check_all()
+    assert list(store.names) == ["\n", "\r", "b"]
 
 
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (Path.unlink, "this packed data set is damaged (records.csv: "),
+        (Path.unlink, "this packed data set is damaged (records.csv: [Errno 2] No such file"),
         (edit(",1000,", ",100,"), "signals.int16 or records.csv is damaged"),
         (lambda path: path.write_text(""), "signals.int16 or records.csv is damaged"),
     ],
@@ -539,6 +570,11 @@ def test_any_name_is_found(tmp_path_factory: pytest.TempPathFactory, names: list
     store.check_all()
     assert list(store.names) == names and list(store.names[1:]) == names[1:]
     assert [store.names.index(name) for name in names] == list(range(len(names)))
+    for position, name in enumerate(names):
+        assert store.names.index(name, position, position + 1) == position
+        for start, stop in ((0, position), (position + 1, len(names))):
+            with pytest.raises(ValueError, match="is no name of a recording"):
+                store.names.index(name, start, stop)
     for other in ("", names[0] + " ", "\U0010ffff"):
         if other not in names:
             with pytest.raises(ValueError, match="is no name of a recording"):

@@ -224,14 +224,17 @@ def test_folds_are_averaged_if_only_the_fold_differs(tmp_path: Path) -> None:
     of_earlier_version = written(tmp_path / "c/fold1", architecture_code=None)
     check_together([written(tmp_path / "c/fold0"), of_earlier_version])
     check_together([])
-    in_other_order = written(tmp_path / "e/fold1")
+    codes = {"a.one": "1", "b.two": "2"}
+    in_other_order = written(tmp_path / "e/fold1", augmentation_code=dict(reversed(codes.items())))
     in_other_order.identity.write_text(json.dumps(dict(reversed(in_other_order.read_identity().items()))))
-    check_together([written(tmp_path / "e/fold0"), in_other_order])
+    check_together([written(tmp_path / "e/fold0", augmentation_code=codes), in_other_order])
     pair = [written(tmp_path / "d/fold0"), written(tmp_path / "d/fold1", teacher=teacher)]
     assert refusal(lambda: check_together(pair)) == (
         f"{tmp_path}/d: fold0 and fold1 were made from different models, seeds, splits or data; run it again with "
         "--restart"
     )
+    all_different = [written(tmp_path / f"f/fold{k}", data=str(k)) for k in range(3)]
+    assert "fold0 and fold1 were made from different models" in refusal(lambda: check_together(all_different))
     for key in ("architecture_code", "augmentation_code"):
         pair = [written(tmp_path / key / "fold0"), written(tmp_path / key / "fold1", **{key: "2"})]
         assert refusal(partial(check_together, pair)) == (

@@ -76,17 +76,14 @@ def from_table(
         If it is no such table.
     """
     rows = list(rows_of(table, label_versions, classes))
-    width = max((len(row[-1]) for row in rows), default=1)
-    plain = np.array(rows, dtype=dtype(width, len(label_versions), checksums=False))
-    if checksums is None:
-        return plain
-    if len(checksums) != len(rows):
-        raise ValueError("checksums are missing")
-    index = np.empty(len(rows), dtype=dtype(width, len(label_versions)))
-    for column in plain.dtype.names or ():
-        index[column] = plain[column]
-    index[CHECKSUM] = [int(digits, 16) for digits in checksums]
-    return index
+    if not rows:
+        raise ValueError("there are no recordings in it")
+    if checksums is not None:
+        if len(checksums) != len(rows):
+            raise ValueError("checksums are missing")
+        rows = [(*row[:3], int(digits, 16), *row[3:]) for row, digits in zip(rows, checksums, strict=True)]
+    width = max(len(row[-1]) for row in rows)
+    return np.array(rows, dtype=dtype(width, len(label_versions), checksums=checksums is not None))
 
 
 def fits(index: Index, table: Path, label_versions: Sequence[str], classes: Sequence[str]) -> bool:
@@ -98,15 +95,11 @@ def fits(index: Index, table: Path, label_versions: Sequence[str], classes: Sequ
         If it is no such table.
     """
     rows, begin = rows_of(table, label_versions, classes), 0
-    longer = dtype(  # so that no name is cut off
-        index.dtype[NAME].itemsize + 1,
-        len(label_versions),
-        checksums=False,
-        groups=has(index, GROUP),
-    )
+    longer_names = index.dtype[NAME].itemsize + 1  # so that none is cut off
+    plain = dtype(longer_names, len(label_versions), checksums=False, groups=has(index, GROUP))
     while part := list(islice(rows, AT_ONCE)):
-        told, kept = np.array(part, dtype=longer), index[begin : begin + len(part)]
-        if not all(np.array_equal(told[column], kept[column]) for column in longer.names or ()):
+        told, kept = np.array(part, dtype=plain), index[begin : begin + len(part)]
+        if not all(np.array_equal(told[column], kept[column]) for column in plain.names or ()):
             return False
         begin += len(part)
     return begin == len(index)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import reduce
 from itertools import islice, pairwise
 from math import gcd
 from typing import Any
@@ -239,11 +238,12 @@ def _properties(
         "train": rest if refit else rest * Fraction(ratio - 1, ratio),
         "valid": Fraction(0) if refit else rest / ratio,
     }
-    unit = reduce(gcd, (int(size * folds * ratio * (folds + 1)) for size in sizes.values()))
+    whole = {part: int(size * folds * ratio * (folds + 1)) for part, size in sizes.items()}
+    unit = gcd(*whole.values())
     inputs = {"(train+valid)/valid": ratio, "holdout": holdout, "number of folds": folds, "seed": seed}
     return {
         "inputs": inputs if rule == PUBLISHED else inputs | {"rule": rule},
         "name": name,
-        "relative size": {part: int(size * folds * ratio * (folds + 1)) // unit for part, size in sizes.items()},
+        "relative size": {part: number // unit for part, number in whole.items()},
         "relative size fraction": {part: round(float(size), 5) for part, size in sizes.items()},
     }

@@ -124,11 +124,7 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
 
 def _since_1970(table: Table, times: list[int]) -> Start | None:
     """When the first row was taken, if a column counts time since 1970."""
-    for position in times:
-        begin = table.column(position, BEGIN)
-        if len(begin) and is_moment(begin[:1]):
-            return since_1970(float(begin[0]))
-    return None
+    return next(filter(None, (since_1970(float(table.column(position, BEGIN)[0])) for position in times)), None)
 
 
 def _at_even_times(
