@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ecg_rhythm import networks
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.networks.registry import build
-from ecg_rhythm.weights import torch_model
+from ecg_rhythm.weights import tensor_file, torch_model
 from ecg_rhythm.weights.metadata import KEY, Metadata
 from tests.helpers import model
 
@@ -32,6 +34,21 @@ def test_a_weights_file_is_all_that_is_needed(tmp_path: Path) -> None:
     signals, lengths = torch.randn(2, 300), torch.tensor([300, 300])
     with torch.inference_mode():
         assert torch.equal(loaded(signals, lengths), network(signals, lengths))
+
+
+@given(text=st.text(), names=st.sets(st.text(min_size=1).filter(lambda name: name != "__metadata__"), max_size=5))
+@settings(deadline=None, max_examples=50)
+def test_the_same_content_gives_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, text: str, names: set[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("same")
+    tensors = {name: torch.arange(i) / 7 for i, name in enumerate(names, 1)}
+    for number in range(4):
+        tensor_file.write(folder / f"{number}.safetensors", tensors, text)
+    assert len({path.read_bytes() for path in folder.iterdir()}) == 1
+    found, same = tensor_file.read(folder / "0.safetensors", "file", "use another")
+    assert same == text and found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensors[name]) for name in names)
 
 
 def test_damaged_or_strange_files_are_refused(tmp_path: Path) -> None:

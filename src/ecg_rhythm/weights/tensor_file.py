@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,10 +20,21 @@ MOST_BYTES, MOST_TENSORS = 8 << 30, 200_000
 
 
 def write(path: Path, tensors: Mapping[str, torch.Tensor], text: str) -> None:
-    """Write tensors, text and their hash, whole or not at all."""
+    """Write tensors, text and their hash, whole or not at all; the same content always gives the same bytes."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with files.replacing(path) as temporary:
         save_file(state, temporary, metadata={KEY: text, HASH: digest(state, text)})
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata in a file's header: safetensors 0.8 writes them in an order that changes from call to call."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        file.seek(8)
+        file.write(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length))
 
 
 def read(path: Path, what: str, remedy: str) -> tuple[dict[str, torch.Tensor], str]:
