@@ -283,7 +283,7 @@ def test_groups_that_are_none_are_refused(together: list[list[int]]) -> None:
 
 def test_a_group_is_dealt_out_by_its_rarest_class_in_the_version_that_is_split(tmp_path: Path) -> None:
     names = [f"r{i:02}" for i in range(24)]
-    as_first = {name: "A" if i >= 18 else "N" for i, name in enumerate(names)}
+    as_first = {name: "A" if i >= 6 else "N" for i, name in enumerate(names)}
     as_second = {name: "A" if i < 6 else "N" for i, name in enumerate(names)}
     store = write_store(
         tmp_path / "data",
@@ -324,21 +324,23 @@ def test_records_that_stay_together_count_once_for_their_class() -> None:
     assert len(make_split(labels, ["N", "A"], folds=2, ratio=2, together=[[1, 2]]).folds) == 2
 
 
-def test_large_groups_are_dealt_out_by_their_first_record(tmp_path: Path) -> None:
+def test_large_groups_are_dealt_out_by_their_first_record_of_the_rarest_class(tmp_path: Path) -> None:
     names = [f"r{i:03}" for i in range(240)]
+    labels = {name: "NNNNNAN"[i % 7] for i, name in enumerate(names)}
     store = write_store(
         tmp_path / "data",
         ((name, np.full(3, i / 1000, dtype=np.float32)) for i, name in enumerate(names)),
         fs=100,
-        classes=["N"],
-        labels={"v1": dict.fromkeys(names, "N")},
+        classes=["N", "A"],
+        labels={"v1": labels},
         default_labels="v1",
         origin="test",
         groups={name: f"p{i % 6}" for i, name in enumerate(names)},
     )
     together = [list(range(i + 1, 241, 6)) for i in range(6)]
     assert store.groups() == together
-    expected = make_split(["N"] * 240, ["N"], folds=2, ratio=2, together=together)
+    rarest_first = [sorted(group, key=lambda number: labels[names[number - 1]]) for group in together]
+    expected = make_split(store.labels_of(), ["N", "A"], folds=2, ratio=2, together=rarest_first)
     assert parts_of(make_for_store(store, folds=2, ratio=2)) == parts_of(expected)
 
 

@@ -405,6 +405,17 @@ def test_a_check_of_everything_compares_groups_and_goes_through_all_of_a_long_ta
     assert "index.npy and records.csv say different things" in refusal(open_store(tmp_path).check_all)
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_a_check_of_everything_names_the_recording_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr("ecg_rhythm.data.index.AT_ONCE", 2)
+    folder = write(tmp_path, [[1], [2], [3], [4], [5]]).folder
+    flip(folder / "signals.int16", 16 * number)
+    for check in (open_store(tmp_path).check_all, open_store(tmp_path).duplicates):
+        assert f"recording {'abcde'[number]} is damaged" in refusal(check)
+
+
 def test_a_name_may_hold_the_end_of_a_line(tmp_path: Path) -> None:
     write(tmp_path, [[1], [2], [3]], names="\n\rb")
     store = open_store(tmp_path)
@@ -572,7 +583,7 @@ def test_any_name_is_found(tmp_path_factory: pytest.TempPathFactory, names: list
     assert [store.names.index(name) for name in names] == list(range(len(names)))
     for position, name in enumerate(names):
         assert store.names.index(name, position, position + 1) == position
-        for start, stop in ((0, position), (position + 1, len(names))):
+        for start, stop in [(0, end) for end in range(position + 1)] + [(position + 1, len(names))]:
             with pytest.raises(ValueError, match="is no name of a recording"):
                 store.names.index(name, start, stop)
     for other in ("", names[0] + " ", "\U0010ffff"):

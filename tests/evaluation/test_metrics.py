@@ -11,6 +11,7 @@ from sklearn import metrics
 from ecg_rhythm.evaluation.metrics import (
     auroc,
     average_precision,
+    challenge_scores,
     confusion_matrix,
     metrics_from_file,
     score,
@@ -34,6 +35,14 @@ def test_a_small_case_by_hand() -> None:
     got = score(actual, predicted, CLASSES)
     assert {name: got[name] for name in expected} == pytest.approx(expected)
     assert confusion_matrix(actual, predicted, 4).tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
+
+
+def test_scores_of_many_confusion_matrices_are_those_of_each() -> None:
+    confusions = np.random.default_rng(0).integers(0, 9, (2, 3, 4, 4))
+    scores = challenge_scores(confusions, CLASSES)
+    alone = [[challenge_scores(one, CLASSES) for one in row] for row in confusions]
+    assert scores.tolist() == np.array(alone).tolist()
+    assert np.unique(scores).size == 6
 
 
 def test_rows_of_the_confusion_matrix_are_the_actual_classes() -> None:

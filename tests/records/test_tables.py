@@ -58,7 +58,7 @@ def test_times_that_jump_far_are_refused(tmp_path: Path) -> None:
     times = np.arange(2000) / FS + 3600 * np.floor(np.arange(2000) / 50)
     pd.DataFrame({"time": times, "II_mV": LEAD}).to_csv(tmp_path / "r.csv", index=False)
     message = refusal(lambda: read(tmp_path / "r.csv"))
-    assert "over half of the time that its rows span is missing" in message
+    assert message.startswith(f"{tmp_path}/r.csv: over half of the time that its rows span is missing")
 
 
 def test_missing_values_in_a_table_are_gaps(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_column_of_samples_is_a_lead_if_it_does_not_count(tmp_path: Path) -> N
 
 def test_times_that_fall_are_refused_with_the_reason(tmp_path: Path) -> None:
     path = as_rows("time,ECG (mV)\n", lambda t, v: f"{SECONDS - t:.3f},{v:.6f}")(tmp_path)
-    assert "column of times " in refusal(lambda: read(path))
+    assert refusal(lambda: read(path)).startswith(f"{path}: column of times time falls in 1999 of its rows")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,9 @@ def test_times_that_fall_are_refused_with_the_reason(tmp_path: Path) -> None:
         ({"time": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
         ({"Time (samples)": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
         ({"ECG Timestamp (ms)": 1000 * TIMES, "ECG (mV)": LEAD}, ReadOptions(), "ECG"),
+        ({"time": TIMES, "ECG (lead 2, mV)": LEAD}, ReadOptions(), "ECG (lead 2)"),
+        ({"time": TIMES, "ECG [lead II; uV]": LEAD * 1000}, ReadOptions(), "ECG [lead II]"),
+        ({"time": TIMES, "ECG_(mV)": LEAD}, ReadOptions(), "ECG"),
         ({"ecg_time": TIMES, "ecg_value": LEAD}, ReadOptions(), "ecg_value"),
         ({"ecg_index": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
         ({"i": COUNT, "ecg": LEAD}, ReadOptions(fs=FS), "ecg"),
@@ -188,6 +191,66 @@ def test_a_lead_of_one_value_is_read_if_the_user_asks_for_it_or_its_name_is_ecg(
     assert not read(tmp_path / "a.csv", ReadOptions(lead="state")).signal.any()
     pd.DataFrame({"time": TIMES, "ECG": STILL, "CH1": LEAD}).to_csv(tmp_path / "b.csv", index=False)
     assert read(tmp_path / "b.csv").lead == "ECG"
+
+
+def test_leads_without_names_have_numbers_and_one_alone_is_the_ecg(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, "(mV)": LEAD}).to_csv(tmp_path / "one.csv", index=False)
+    assert read(tmp_path / "one.csv").lead == "ECG"
+    pd.DataFrame({"time": TIMES, "(mV)": RESP, "(uV)": 1000 * LEAD}).to_csv(tmp_path / "two.csv", index=False)
+    record = read(tmp_path / "two.csv")
+    assert record.lead == "2"
+    assert record.remarks == ("one of 2 leads, none of a name that is known, the first that looks like an ECG",)
+    np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
+
+
+def test_a_lead_that_is_not_there_is_refused_with_the_name_of_the_file(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, "II": LEAD, "V1": OTHER}).to_csv(tmp_path / "r.csv", index=False)
+    assert refusal(lambda: read(tmp_path / "r.csv", ReadOptions(lead="V6"))).startswith(f"{tmp_path}/r.csv: ")
+
+
+def test_a_column_that_is_no_lead_is_read_if_the_user_asks_for_it(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, "index": COUNT, "II (mV)": LEAD}).to_csv(tmp_path / "r.csv", index=False)
+    record = read(tmp_path / "r.csv", ReadOptions(lead="index", unit="mV"))
+    np.testing.assert_allclose(record.signal, COUNT)
+
+
+def test_a_lead_in_units_of_voltage_comes_before_one_in_others(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, "CH1 (Ohm)": LEAD, "CH2 (mV)": OTHER}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv").lead == "CH2"
+
+
+def test_leads_without_known_names_are_judged_at_the_rate_that_the_user_gives(tmp_path: Path) -> None:
+    pd.DataFrame({"a": RESP[::4], "b": LEAD[::4]}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv", ReadOptions(fs=FS / 4, unit="mV")).lead == "b"
+
+
+def test_times_of_another_rate_than_the_user_gives_tell_no_gaps(tmp_path: Path) -> None:
+    there = (np.arange(len(LEAD)) < 500) | (np.arange(len(LEAD)) >= 700)
+    pd.DataFrame({"time": TIMES[there], "II_mV": LEAD[there]}).to_csv(tmp_path / "r.csv", index=False)
+    record = read(tmp_path / "r.csv", ReadOptions(fs=2 * FS))
+    assert (record.fs, record.gaps, len(record.signal)) == (2 * FS, 0, there.sum())
+
+
+def test_a_rate_that_a_column_states_in_each_row_is_taken(tmp_path: Path) -> None:
+    pd.DataFrame({"ecg_mV": LEAD, "sampling_rate": np.full(len(LEAD), 250)}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv").fs == 250
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    pd.DataFrame({"time": TIMES, f"ECG {'x' * 3000}": LEAD}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv", ReadOptions(unit="mV")).lead == f"ECG {'x' * 196}"
+
+
+@pytest.mark.parametrize("unit", ["uV*2", "1/1000 mV", "5 mV 2", "3 x mV"])
+def test_a_voltage_that_is_not_understood_is_refused_rather_than_passed_over(tmp_path: Path, unit: str) -> None:
+    pd.DataFrame({"time": TIMES, f"ECG ({unit})": LEAD}).to_csv(tmp_path / "r.csv", index=False)
+    assert f"its samples are in '{unit}', which is no voltage" in refusal(lambda: read(tmp_path / "r.csv"))
+
+
+@pytest.mark.parametrize("title", ["ECG (lead 2)", "ECG (V 2)", "ECG (12)", "ECG (12 leads)", "ECG (mv filtered)"])
+def test_what_stands_in_brackets_and_is_no_voltage_is_a_part_of_the_name(tmp_path: Path, title: str) -> None:
+    pd.DataFrame({"time": TIMES, title: LEAD}).to_csv(tmp_path / "r.csv", index=False)
+    assert read(tmp_path / "r.csv", ReadOptions(unit="mV")).lead == title
 
 
 def test_a_table_of_no_voltage_is_refused(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def _unit(name: str) -> str | None:
 
 def _is_scaled(text: str) -> bool:
     """Whether a text is a voltage with a number, which must be understood or refused rather than passed over."""
-    words = LETTERS.findall(text.lower())
+    words = [word for word in LETTERS.findall(text.lower()) if word != "x"]  # 2 x mV
     return any(c.isdigit() for c in text) and len(words) == 1 and words[0] in MILLIVOLTS and words[0] != "v"
 
 
@@ -214,9 +214,10 @@ def _label(name: str) -> str:
     if unit is None:
         return name.strip()
     text = name.rstrip()
-    text = text[:-1].rstrip() if text.endswith((")", "]")) else text
+    bracket = text[-1:] if text.endswith((")", "]")) else ""
+    text = text.removesuffix(bracket).rstrip()
     rest = text.removesuffix(unit)
     if rest == text or LETTER.fullmatch(rest[-1:]):  # the unit is not at the end, or a part of a word
         return name.strip()
-    rest = rest.rstrip()
-    return (rest[:-1] if rest.endswith(("(", "[")) else rest).rstrip(" \t_").strip()
+    rest = rest.rstrip(" \t_,;")
+    return (rest[:-1].rstrip(" \t_") if rest.endswith(("(", "[")) else rest + bracket).strip()

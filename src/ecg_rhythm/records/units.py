@@ -122,7 +122,6 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float | 
     BadInput
         If the unit is not one of voltage.
     """
-    own = in_millivolts(of_file) if of_file else None
     said = options.unit or of_file or ""
     factor = in_millivolts(said)
     remarks = []
@@ -137,8 +136,8 @@ def scale(of_file: str | None, options: ReadOptions, source: str, size: float | 
         remarks.append(f"unit unknown, taken as {assumed}")
     elif said.strip().startswith(MEGA):
         remarks.append(f"unit {said.strip()[:LONGEST]} taken as mV")
-    elif options.unit and own not in (None, factor):
-        remarks.append(f"in {options.unit} as you say; the file says {(of_file or '')[:LONGEST]}")
+    elif options.unit and of_file and in_millivolts(of_file) not in (None, factor):
+        remarks.append(f"in {options.unit} as you say; the file says {of_file[:LONGEST]}")
     if size and not SMALLEST <= size * factor <= LARGEST:
         remarks.append(f"its size of {size * factor:.2g} mV is not one of an ECG; check the unit")
     return factor, remarks
