@@ -40,6 +40,8 @@ def test_a_folder_made_from_something_else_is_refused(tmp_path: Path) -> None:
     Run(tmp_path).begin(run, {"a": {"b": 1, "c": [1, 2]}})
     with pytest.raises(BadInput, match=r"a\.c is \[1, 2\] there and \[1, 3\] now, d is null there and 4 now"):
         Run(tmp_path).begin(run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
+    with pytest.raises(BadInput, match=r'else: a is \{"b": 1, "c": \[1, 2\]\} there and 5 now; give the job'):
+        Run(tmp_path).check_same({"a": 5})
 
 
 def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from functools import partial
@@ -115,6 +116,29 @@ def test_empty_recordings_need_a_class_of_their_own(data: Path, tmp_path: Path) 
     )
 
 
+def test_what_decides_a_run_is_its_model_data_split_labels_seed_and_fold(data: Path, tmp_path: Path) -> None:
+    store = open_store(data)
+    split = load_split(splits_folder(data) / "split_2_3_14", len(store))
+    made_from = identity(spec(ONE_EPOCH, fold=1, seed=3), data, tmp_path)
+    assert made_from.pop("architecture_code")
+    assert made_from == {
+        "model": ONE_EPOCH.model_dump(),
+        "job": {"split": "split_2_3_14", "labels": "labels", "seed": 3, "fold": 1},
+        "data": {"fingerprint": store.fingerprint, "classes": ["A", "N", "~"], "split": split.sha256},
+    }
+    assert "no such label version" in refusal(lambda: identity(spec(ONE_EPOCH, labels="others"), data, tmp_path))
+
+
+def test_data_without_a_class_of_noise_are_trained_on_if_no_recording_is_empty(data: Path, tmp_path: Path) -> None:
+    store = write_store(
+        tmp_path, [("a", np.ones(9, np.float32))], fs=100.0, classes=["N"], labels={"v": {"a": "N"}},
+        default_labels="v", origin="",
+    )  # fmt: skip
+    split = load_split(splits_folder(data) / "split_2_3_14", 36)
+    assert identity_of(spec(ONE_EPOCH), store, split, tmp_path)["data"]["classes"] == ["N"]
+    assert identity(spec(model(data_augmentation__empty=0.1)), data, tmp_path)["data"]["classes"] == ["A", "N", "~"]
+
+
 def test_the_code_of_other_packages_is_part_of_what_a_run_is_made_from(
     data: Path, tmp_path: Path, install: Install
 ) -> None:
@@ -135,6 +159,10 @@ def test_a_student_needs_its_teacher(data: Path, logs: Path, tmp_path: Path) -> 
     assert message == f"CNN/student/fold0: its teacher {tmp_path}/CNN/job/fold0 is not trained yet; train that first"
     made_from = identity(run, data, logs)["teacher"]
     assert set(made_from) == {"model", "architecture_code", "job", "weights"}
+    assert made_from["weights"] == hashlib.sha256(done(logs).last_weights.read_bytes()).hexdigest()
+    again = run.model_copy(update={"teacher": spec(ONE_EPOCH, name="student").model_copy(update={"teacher": teacher})})
+    message = refusal(lambda: identity(again, data, logs))
+    assert message == f"CNN/student/fold0: its teacher {logs}/CNN/student/fold0 is not trained yet; train that first"
     other = run.model_copy(update={"teacher": spec(model(), log_en=True)})
     assert "model.training_parameters.epochs is [1] there and [3] now" in refusal(lambda: identity(other, data, logs))
 
