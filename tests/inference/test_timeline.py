@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise, product
@@ -178,6 +179,14 @@ def test_a_live_signal_is_answered_by_any_model(tmp_path: Path) -> None:
         assert message.startswith("samples: expected one row")
     half = StreamingClassifier(FS, model, window=10)
     assert [(d.start, d.end) for d in half.push(np.ones(1500))] == [(0, 10), (5, 15)]
+
+
+def test_what_no_float_can_hold_is_missing_without_a_warning(meter: Classifier) -> None:
+    stream = StreamingClassifier(FS, meter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decisions = stream.push([1e300, -1e300, np.inf] * 2000)
+    assert decisions and all(one.label == "~" for one in decisions)
 
 
 def test_what_is_masked_is_missing(meter: Classifier) -> None:

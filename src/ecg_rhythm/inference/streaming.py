@@ -98,7 +98,8 @@ class StreamingClassifier:
             If the samples are no row of numbers.
         """
         try:
-            values = np.atleast_1d(records.numbers_of(samples)).astype(np.float32)
+            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is a gap
+                values = np.atleast_1d(records.numbers_of(samples)).astype(np.float32)
         except (TypeError, ValueError):
             values = np.zeros((0, 0), dtype=np.float32)
         if values.ndim != 1:
