@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 from ecg_rhythm.evaluation.metrics import NOISE
 
@@ -108,6 +107,8 @@ def transitions(
         From one rhythm to another: changes in an hour of the first. If any pair of classes is missing there, as those
         of another data set are, a rhythm lasts `MEAN_MINUTES` on average and changes to any other.
     """
+    from scipy.linalg import expm  # slow to load
+
     others = len(classes) - 1
     rates = np.array([[changes.get((one, other), np.nan) for other in classes] for one in classes])
     np.fill_diagonal(rates, 0)
