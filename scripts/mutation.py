@@ -27,6 +27,12 @@ def changed(diff: list[str]) -> list[str]:
     return put_in or [line.strip() for line in body if line.startswith("-")]
 
 
+def is_equivalent(diff: list[str], equivalent: set[str]) -> bool:
+    """Whether all lines that a mutant changes are listed; a diff that changes none was not shown."""
+    lines = changed(diff)
+    return bool(lines) and equivalent.issuperset(lines)
+
+
 def main() -> int:
     """Print the figures of each module, and survivors that are not listed; 1 if there are any."""
     figures: dict[str, Counter[str]] = defaultdict(Counter)
@@ -38,7 +44,7 @@ def main() -> int:
             figures[module]["killed"] += 1
             continue
         diff = _mutmut("show", name)
-        if status == "survived" and equivalent.issuperset(changed(diff)):
+        if status == "survived" and is_equivalent(diff, equivalent):
             figures[module]["equivalent"] += 1
             continue
         figures[module][status] += 1
