@@ -469,7 +469,10 @@ FIRST = SMALL.folds[0]
         (with_fold(train=[*FIRST.train, SMALL.holdout[0]]), f"fold 0: record {SMALL.holdout[0]} is in two parts"),
         (with_fold(train=[*FIRST.train, FIRST.train[0]]), f"fold 0: record {FIRST.train[0]} is in two parts"),
         (with_fold(train=FIRST.train[1:]), f"fold 0: record {FIRST.train[0]} is in no part"),
-        (with_fold(train=[0, *FIRST.train]), "fold 0: record 0 is not in the data set of 24 recordings"),
+        (
+            with_fold(train=[0, *FIRST.train]),
+            "fold 0: record 0 is not in the data set of 24 recordings; use the split of this data set",
+        ),
         (with_fold(train=[*FIRST.train, 25]), "fold 0: record 25 is not in the data set of 24 recordings"),
         (replace(SMALL, folds=[FIRST, FIRST]), "the test parts do not hold every record exactly once"),
         (replace(SMALL, folds=[FIRST], properties={}), "the test parts do not hold every record exactly once"),
@@ -513,7 +516,7 @@ def test_a_split_of_another_data_set_is_refused(n_records: int) -> None:
         ("test0.json", b"\xff", "not valid JSON"),
         ("properties.json", b"{", "not valid JSON"),
         ("properties.json", b"[" * 10**5, "not valid JSON"),
-        ("properties.json", b"[]", "the properties of a split were expected"),
+        ("properties.json", b"[]", "properties.json: the properties of a split were expected"),
         ("valid0.json", b"{}", "a list of record numbers was expected"),
         ("valid0.json", b"[1.0]", "a list of record numbers was expected"),
         ("valid0.json", b'["1"]', "a list of record numbers was expected"),
@@ -598,6 +601,19 @@ def test_a_file_that_is_missing_is_named_by_the_checksums(tmp_path: Path) -> Non
     (folder / "valid1.json").unlink()
     says = f"{folder / 'valid1.json'}: it does not fit its checksum in {tmp_path / 'mine.sha256'}; get a good copy"
     assert refusal(lambda: load_split(folder, 24)).startswith(says)
+
+
+def test_checksums_are_those_of_sha256sum_and_in_order(tmp_path: Path) -> None:
+    folder = tmp_path / "split"
+    save_split(SMALL, folder)
+    lines = (tmp_path / "split.sha256").read_text().splitlines(keepends=True)
+    paths = sorted(folder.iterdir())
+    assert lines == [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  split/{path.name}\n" for path in paths]
+    (tmp_path / "split.sha256").write_text("".join(reversed(lines)))
+    assert refusal(lambda: load_split(folder, 24)) == (
+        f"{folder}: it does not fit its checksum in {folder}.sha256; get a good copy, or remove both and make the "
+        "split again"
+    )
 
 
 def test_record_numbers_may_be_written_in_other_ways(tmp_path: Path) -> None:

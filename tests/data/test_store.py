@@ -179,7 +179,7 @@ def test_a_recording_that_fails_on_the_way_leaves_nothing(tmp_path: Path) -> Non
 
 def test_a_store_is_never_written_over(tmp_path: Path) -> None:
     first = write(tmp_path, [[1, 2]])
-    assert "exists already" in refusal(lambda: write(tmp_path, [[3]]))
+    assert refusal(lambda: write(tmp_path, [[3]])).endswith("exists already; name another --data folder, or remove it")
     assert open_store(tmp_path).fingerprint == first.fingerprint
 
 
@@ -414,6 +414,26 @@ def test_a_check_of_everything_names_the_recording_that_is_damaged(
     flip(folder / "signals.int16", 16 * number)
     for check in (open_store(tmp_path).check_all, open_store(tmp_path).duplicates):
         assert f"recording {'abcde'[number]} is damaged" in refusal(check)
+
+
+def test_all_that_are_damaged_are_counted(tmp_path: Path) -> None:
+    folder = write(tmp_path, [[1], [2], [3], [4], [5]]).folder
+    for number, more in ((1, ""), (2, ", and 1 more"), (4, ", and 2 more")):
+        flip(folder / "signals.int16", 16 * number)
+        assert refusal(lambda: open_store(tmp_path).check([0, 1, 2, 3, 4])) == (
+            f"{folder}/signals.int16: recording b is damaged{more} (the checksum does not fit the samples); get a good "
+            "copy, or remove the data set and pack again"
+        )
+
+
+def test_no_recordings_are_no_data_set(tmp_path: Path) -> None:
+    assert refusal(lambda: write(tmp_path, [])) == (
+        "there are no recordings to pack; give a folder or a table that names some"
+    )
+    assert list(tmp_path.iterdir()) == []
+    folder = write(tmp_path, [[1], [2]]).folder
+    store_index(folder / "index.npy", np.load(folder / "index.npy")[:0])
+    assert "the recordings do not fit the signals" in refusal(lambda: open_store(tmp_path))
 
 
 def test_a_name_may_hold_the_end_of_a_line(tmp_path: Path) -> None:

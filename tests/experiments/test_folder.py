@@ -6,6 +6,7 @@ import linecache
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,25 @@ def test_a_folder_made_from_something_else_is_refused(tmp_path: Path) -> None:
     Run(tmp_path).begin(run, {"a": {"b": 1, "c": [1, 2]}})
     with pytest.raises(BadInput, match=r"a\.c is \[1, 2\] there and \[1, 3\] now, d is null there and 4 now"):
         Run(tmp_path).begin(run, {"a": {"b": 1, "c": [1, 3]}, "d": 4})
+    written = [json.loads((tmp_path / name).read_text()) for name in ("model.json", "job.json")]
+    assert written == [run.model.model_dump(), {"name": run.job_name, **run.job.model_dump()}]
     with pytest.raises(BadInput, match=r'else: a is \{"b": 1, "c": \[1, 2\]\} there and 5 now; give the job'):
         Run(tmp_path).check_same({"a": 5})
+
+
+def test_of_many_differences_some_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    Run(tmp_path).begin(spec(model()), dict.fromkeys("abcdef", 1))
+    for now, said in (
+        ({"e": 1, "f": 1}, "d is 1 there and null now; give the job another name, or train it again with --restart"),
+        ({"f": 1}, "d is 1 there and null now (and 1 more); give"),
+        ({}, "d is 1 there and null now (and 2 more); give"),
+    ):
+        assert said in refusal(partial(Run(tmp_path).check_same, now))
+
+
+def test_a_run_from_before_code_was_kept_is_the_same_run(tmp_path: Path) -> None:
+    Run(tmp_path).begin(spec(model()), {"a": 1})
+    Run(tmp_path).check_same({"a": 1, "architecture_code": "x"})
 
 
 def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def check(index: Index, samples: int, facts: Mapping[str, Any]) -> None:
     """
     offsets, lengths, gains, names = (index[column] for column in ("offset", "length", "gain", NAME))
     ends = np.cumsum(lengths)
-    if len(index) != facts["records"] or samples != (ends[-1] if len(index) else 0):
+    if not len(index) or len(index) != facts["records"] or samples != ends[-1]:
         raise ValueError("the recordings do not fit the signals")
     if not np.array_equal(offsets, ends - lengths):
         raise ValueError("the recordings do not fit the signals")

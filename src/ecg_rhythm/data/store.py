@@ -145,10 +145,10 @@ class Store:
         expected = self.checksums[new].tolist()
         samples = map(self._samples_of, new.tolist())
         if damaged := [i for i, own, crc in zip(new, samples, expected, strict=True) if checksum(own) != crc]:
-            more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
             raise BadInput(
-                f"{self.folder / SIGNALS}: recording {self.names[damaged[0]]}{more} is damaged (its checksum does not "
-                "fit its samples); get a good copy, or remove the data set and pack again"
+                f"{self.folder / SIGNALS}: recording {self.names[damaged[0]]} is damaged{more} (the checksum does not "
+                "fit the samples); get a good copy, or remove the data set and pack again"
             )
         self._checked[new] = True
 

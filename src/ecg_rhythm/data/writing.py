@@ -64,11 +64,13 @@ def write_store(
     Raises
     ------
     BadInput
-        If `DIR/store` exists already, or a recording cannot be kept.
+        If `DIR/store` exists already, there is no recording, or one cannot be kept.
     """
+    if not labels[default_labels]:
+        raise BadInput("there are no recordings to pack; give a folder or a table that names some")
     position = {name: i for i, name in enumerate(classes)}
     with files.new_folder(store_folder(data), "name another --data folder, or remove it") as new:
-        width = max((len(name.encode()) for name in labels[default_labels]), default=1)
+        width = max(len(name.encode()) for name in labels[default_labels])
         columns, numbers = index.dtype(width, len(labels), groups=groups is not None), dict[str, int]()
         titles = [] if groups is None else [index.GROUP]
         digest, count, offset, previous = hashlib.sha256(), 0, 0, ""
