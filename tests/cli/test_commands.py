@@ -551,7 +551,7 @@ def test_all_of_a_data_set_can_be_checked(tmp_path: Path, data: Path) -> None:
     content[-1] ^= 1
     signals.write_bytes(content)
     result = run("info", "--check", "--data", tmp_path / "data")
-    says = f"error: {signals}: recording r035 is damaged (its checksum does not fit its samples); "
+    says = f"error: {signals}: recording r035 is damaged (the checksum does not fit the samples); "
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert result.stderr.startswith(says)
 
