@@ -160,17 +160,20 @@ def opened(search: Search) -> Iterator[optuna.Study]:
                 )
         else:
             files.write_json(kept, made_from)
+        for folder in search.logs_of_trials.glob("*/*/fold*"):  # a trial that is done is not opened again
+            files.remove_left_overs(folder)
         epochs = sum(networks.epochs_per_phase(search.recipe({}).model))
+        pruner = optuna.pruners.PercentilePruner(KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs))
         storage = search.folder / "study.db"
         try:
-            yield optuna.create_study(
-                storage=optuna.storages.RDBStorage(f"sqlite:///{storage}"),
-                study_name=search.name,
-                direction="maximize",
-                pruner=optuna.pruners.PercentilePruner(
-                    KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs)
-                ),
-                load_if_exists=True,
+            if not storage.exists():  # optuna makes its tables and indexes one by one, and never those that lack later
+                with files.replacing(storage) as new:
+                    kept_in = optuna.storages.RDBStorage(f"sqlite:///{new}")
+                    optuna.create_study(storage=kept_in, study_name=search.name, direction="maximize")
+                    kept_in.remove_session()
+                    kept_in.engine.dispose()
+            yield optuna.load_study(
+                storage=optuna.storages.RDBStorage(f"sqlite:///{storage}"), study_name=search.name, pruner=pruner
             )
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
             cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
