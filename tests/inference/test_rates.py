@@ -54,6 +54,41 @@ def test_a_pause_is_found_where_it_is_also_between_two_pieces() -> None:
     assert len(expected) == 2
 
 
+@pytest.mark.parametrize("share", [0.25, 0.35])
+def test_low_beats_that_are_not_recognised_make_no_pause(share: float) -> None:
+    signal = ecg(np.arange(0.5, 400, 0.8).tolist(), 400)
+    signal[round(200 * FS) : round(215 * FS)] *= share
+    found = measured(signal)
+    assert found.pauses == []
+    assert found.minutes[3] == pytest.approx(75, rel=0.02)
+
+
+def test_p_waves_alone_are_a_pause() -> None:
+    """A block: the atria go on beating, with waves of 0.15 mV."""
+    beats = [b for b in np.arange(0.5, 200, 0.8).tolist() if not 100 < b < 106]
+    signal = ecg(beats, 200)
+    t = np.arange(len(signal)) / FS
+    for at in np.arange(0.34, 199, 0.8).tolist():
+        signal += (0.15 * np.exp(-(((t - at) / 0.04) ** 2))).astype(np.float32)
+    (pause,) = measured(signal).pauses
+    assert (pause.start, pause.seconds) == pytest.approx((99.7, 6.4), abs=0.05)
+
+
+@pytest.mark.parametrize("seconds", [8.0, 12.0, 30.0])
+def test_a_pause_of_more_than_ten_seconds_may_be_a_loose_electrode(seconds: float) -> None:
+    beats = [b for b in np.arange(0.5, 300, 0.8).tolist() if not 150 < b < 150 + seconds]
+    found = measured(ecg(beats, 300))
+    assert len(found.pauses) == (seconds < 10)
+    assert found.counted == pytest.approx(1 - (seconds if seconds > 10 else 0) / 300, abs=0.01)
+
+
+def test_what_is_left_at_the_end_is_no_minute() -> None:
+    beats = np.arange(0.5, 121.2, 0.8).tolist()
+    found = measured(ecg(beats, 121.2))
+    assert len(found.minutes) == 3 and found.minutes[2] is None
+    assert (found.lowest, found.highest) == (75, 75)
+
+
 def test_what_is_missing_is_not_counted() -> None:
     signal = ecg(np.arange(0.5, 600, 1.0).tolist(), 600)
     signal[round(120 * FS) : round(300 * FS)] = np.nan

@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.signals.gaps import fill
-from ecg_rhythm.signals.heartbeats import LEAST_HZ, Intervals, intervals
+from ecg_rhythm.signals.heartbeats import LEAST_HZ, LONGEST_PAUSE, PAUSE_SECONDS, Intervals, intervals
 from ecg_rhythm.signals.windows import SlidingWindow
 
-PIECE_SECONDS, MARGIN_SECONDS = 120.0, 10.0
-"""Beats are found in pieces of the recording with a margin on both sides, in s; no pause is longer than the margin."""
-PAUSE_SECONDS = 2.5
-"""An interval between beats that is longer is a pause."""
+PIECE_SECONDS, MARGIN_SECONDS = 120.0, LONGEST_PAUSE
+"""Beats are found in pieces of the recording with a margin on both sides, in s, so that no pause is cut."""
 MINUTE, HOUR, COUNTED = 60.0, 3600.0, 0.5
 """Durations in s; smallest share of a minute in intervals that count, for it to have a rate."""
 DIGITS = 1
@@ -64,13 +62,13 @@ class Rates:
     Attributes
     ----------
     minutes : list of float or None
-        Mean rate in each minute; null if less than half of the minute is counted.
+        Mean rate in each minute; null if less than half a minute of it is counted.
     mean, lowest, highest : float or None
         Mean rate of all that is counted, and that of the slowest and of the fastest minute; null without any.
     hours : list of HourlyRate
         The same for each hour.
     pauses : list of Pause
-        Intervals between heartbeats of more than 2.5 s.
+        Intervals between heartbeats of more than 2.5 s and at most 10 s, in which nothing looks like a beat.
     counted : float
         Share of the recording in intervals that are counted.
     """
@@ -124,7 +122,7 @@ class IntervalMeter:
 
 def rates_of(found: Intervals, seconds: float) -> Rates:
     """Heart rates of a recording of a duration in s from its intervals that count."""
-    minutes = [_rounded(_of_minute(one, seconds - start)) for start, one in _divided(found, seconds, MINUTE)]
+    minutes = [_rounded(_of_minute(one)) for _, one in _divided(found, seconds, MINUTE)]
     per_hour = round(HOUR / MINUTE)
     hours = [
         HourlyRate(start, _rounded(one.rate), *_range(minutes[number * per_hour : (number + 1) * per_hour]))
@@ -145,8 +143,8 @@ def _divided(found: Intervals, seconds: float, length: float) -> Iterator[tuple[
         yield number * length, found.between(number * length, (number + 1) * length)
 
 
-def _of_minute(found: Intervals, left: float) -> float | None:
-    return found.rate if found.seconds.sum() >= COUNTED * min(left, MINUTE) else None
+def _of_minute(found: Intervals) -> float | None:
+    return found.rate if found.seconds.sum() >= COUNTED * MINUTE else None
 
 
 def _rounded(rate: float | None) -> float | None:

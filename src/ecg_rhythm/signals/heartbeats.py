@@ -37,12 +37,17 @@ T_SECONDS, T_OF_INTERVAL, T_SHARPNESS = 0.37, 0.39, 0.5
 """Latest peak of a T wave in s, and as a share of the root of the interval; sharpness as a share of that of a QRS."""
 LONG = 1.5
 """An interval of this many mean intervals can hide a beat where samples are lost."""
+PAUSE_SECONDS, LONGEST_PAUSE = 2.5, 10.0
+"""An interval that is longer is a pause; one longer than the second, in s, may as well be a loose electrode."""
+T_WAVE, P_WAVE, QUIET = 0.5, 0.3, 0.2
+"""Seconds after a beat and before the next that their waves may last; a pause is quiet if nothing between is stronger
+than this share of a usual beat. In the 2017 challenge, 95 % of what is between two beats is weaker."""
 SLOWEST, FASTEST, FEWEST, COVERED = 20.0, 300.0, 3, 0.5
 """Lowest and highest plausible rate in beats/min; fewest beats, and smallest share of the signal in their intervals."""
 
 
 class Intervals(NamedTuple):
-    """Intervals between heartbeats that count: those without gaps, pops and noise.
+    """Intervals between heartbeats that count: those without gaps, pops, noise, and beats that were not recognised.
 
     Attributes
     ----------
@@ -68,16 +73,27 @@ class Intervals(NamedTuple):
 
 @dataclass(frozen=True)
 class _Found:
-    """Beats of a signal averaged down to `fs`, and which samples are lost to gaps and pops, or noisy."""
+    """Beats of a signal averaged down to `fs`, which samples are lost to gaps and pops, or noisy, and their strength.
+
+    The strength is the power in the band of QRS complexes as a share of that of a usual beat.
+    """
 
     fs: float
     beats: NDArray[np.int64]
     lost: NDArray[np.bool_]
     noisy: NDArray[np.bool_]
+    strength: NDArray[np.float64]
 
     def intervals_with(self, samples: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Intervals between beats that contain any of some samples."""
         return np.asarray(np.logical_or.reduceat(samples, self.beats)[:-1])
+
+    def hides_beats(self, interval: int) -> bool:
+        """Whether an interval that is as long as a pause is none: too long, or with something that may be a beat."""
+        start, end = self.beats[interval : interval + 2].tolist()
+        seconds = (end - start) / self.fs
+        between = self.strength[start + round(T_WAVE * self.fs) : end - round(P_WAVE * self.fs)]
+        return seconds > PAUSE_SECONDS and (seconds > LONGEST_PAUSE or float(between.max()) > QUIET)
 
 
 def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
@@ -116,6 +132,7 @@ def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
     if len(found.beats) < FEWEST:
         return Intervals(np.zeros(0), np.zeros(0))
     good = ~found.intervals_with(found.lost | found.noisy)
+    good &= [not found.hides_beats(i) for i in range(len(good))]
     ends = (found.beats[1:][good].astype(np.float64) + 0.5) / found.fs
     return Intervals(ends, np.diff(found.beats)[good].astype(np.float64) / found.fs)
 
@@ -154,7 +171,9 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     few = _few(fs)
     means = signal[: len(signal) // few * few].astype(np.float64).reshape(-1, few) @ np.full(few, 1 / few)
     fs /= few
-    nothing = _Found(fs, np.zeros(0, dtype=np.int64), np.ones(len(means), dtype=bool), np.ones(len(means), dtype=bool))
+    nothing = _Found(
+        fs, np.zeros(0, dtype=np.int64), np.ones(len(means), dtype=bool), np.ones(len(means), dtype=bool), np.zeros(0)
+    )
     if fs < LEAST_HZ or len(means) < fs:
         return nothing
     lost = _straight(means, fs)
@@ -175,7 +194,9 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
             beats.append(peak)
         elif power[peak] > power[beats[-1]]:
             beats[-1] = peak
-    return _Found(fs, _without_t_waves(np.array(beats, dtype=np.int64), means, fs), lost, _noisy(power, usual, fs))
+    return _Found(
+        fs, _without_t_waves(np.array(beats, dtype=np.int64), means, fs), lost, _noisy(power, usual, fs), power / usual
+    )
 
 
 def _straight(signal: NDArray[np.float64], fs: float) -> NDArray[np.bool_]:

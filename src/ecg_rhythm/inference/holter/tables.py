@@ -8,10 +8,11 @@ from typing import NamedTuple
 from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.names import fibrillation_in, named
 from ecg_rhythm.inference.parts import Episode
-from ecg_rhythm.inference.rates import HOUR, PAUSE_SECONDS
+from ecg_rhythm.inference.rates import HOUR
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording
 from ecg_rhythm.records.clock import later
+from ecg_rhythm.signals.heartbeats import PAUSE_SECONDS
 
 STRIPS, STRIP_SECONDS = 24, 10.0
 """Episodes that are shown, the longest ones; seconds of each that are shown, from its middle."""
