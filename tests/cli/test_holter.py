@@ -126,3 +126,25 @@ def test_clock_times_are_those_of_the_recording(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     without = (tmp_path / "n.html").read_text()
     assert "2024-02-29" not in without and "23:45" not in without and "clock time" not in without
+
+
+def test_a_report_speaks_of_one_time_and_one_rate(tmp_path: Path) -> None:
+    """Clock times are rounded as times from the beginning are, and a mean is the same wherever it stands."""
+    signal = edfio.EdfSignal(hour()[20 * 60 * FS : 40 * 60 * FS], FS, label="ECG", physical_dimension="mV")
+    start = datetime(2024, 2, 29, 23, 45)
+    edfio.Edf([signal], recording=edfio.Recording(startdate=start.date()), starttime=start.time()).write(
+        tmp_path / "a.edf"
+    )
+    np.savez(tmp_path / "b.npz", ecg=hour()[: 150 * FS], fs=FS, unit="mV")
+    done = run("classify", tmp_path, "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text()
+    for number, answer in enumerate(json.loads(done.stdout)):
+        mean = f"{answer['heart_rate']:.0f}"
+        section = page.split("<section")[number + 1]
+        assert f"mean {mean} beats/min" in section
+        row = re.search(rf"<td><a[^>]*>{answer['record']}</a></td>(.*?)</tr>", page)
+        assert row is not None and f"<td>{mean}</td>" in row[1]
+        for said, after in re.findall(r"(\d\d:\d\d:\d\d) \((\d+:\d\d:\d\d) after the beginning\)", section):
+            assert said == f"{start + timedelta(seconds=seconds_of(after)):%H:%M:%S}"
+    assert "after the beginning)" in page and "Clifford" in page and "made by ecg-rhythm" in page.lower()

@@ -144,7 +144,8 @@ class Run(RunFiles):
         files.write_json(self.job, {"name": spec.job_name, **spec.job.model_dump()})
 
     def finish(self) -> None:
-        """Remove what only an unfinished run needs, and what killed processes left."""
+        """Remove what only an unfinished run needs, an error that no longer holds, and what killed processes left."""
+        self.error.unlink(missing_ok=True)
         self.checkpoint.unlink(missing_ok=True)
         files.remove_left_overs(self.path)
 

@@ -164,7 +164,8 @@ def enqueue(specs: Sequence[RunSpec], logs: Path, *, restart: bool = False) -> l
             queued.replaces = queued.run.state
         elif queued.run.is_done:
             queued.status = Status.DONE
-            _write_error(queued)  # it was killed after its last file: the error says what no longer holds
+            with suppress(OSError):
+                queued.run.finish()  # it may have been killed after its last file
         if spec.teacher is not None and queued.status is not Status.DONE:
             queued.teacher = add(spec.teacher)
         queue[spec.title] = queued

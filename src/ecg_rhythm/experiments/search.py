@@ -19,6 +19,7 @@ from ecg_rhythm.config import Job, ModelConfig, find_model
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
 from ecg_rhythm.experiments.queue import check_fit
 from ecg_rhythm.experiments.space import Space, load_space, search_folder, trials_of
@@ -161,7 +162,10 @@ def opened(search: Search) -> Iterator[optuna.Study]:
         else:
             files.write_json(kept, made_from)
         for folder in search.logs_of_trials.glob("*/*/fold*"):  # a trial that is done is not opened again
-            files.remove_left_overs(folder)
+            if (run := Run(folder)).is_done:
+                run.finish()
+            else:
+                files.remove_left_overs(folder)
         epochs = sum(networks.epochs_per_phase(search.recipe({}).model))
         pruner = optuna.pruners.PercentilePruner(KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs))
         storage = search.folder / "study.db"

@@ -13,15 +13,19 @@ from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.holter.tables import STRIP_SECONDS, clock
 from ecg_rhythm.inference.names import fibrillation_in
 from ecg_rhythm.inference.parts import Episode
-from ecg_rhythm.inference.rates import HOUR
+from ecg_rhythm.inference.rates import HOUR, MINUTE
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TICKS = 12
-"""Times below a trend, at most."""
+TICKS, STEPS, FEW = 12, (15, 30, 60, 120, 300, 600, 1800, 3600), 10
+"""Times below a trend, at most; seconds between them, or whole hours; minutes that are drawn as points, too."""
+ROOM = 15.0
+"""Beats/min that the rate's axis shows above and below the mean, at least."""
+SHORT = 900.0
+"""Duration in s of recordings whose trend has seconds below it."""
 
 
 def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
@@ -33,21 +37,31 @@ def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
     handles = [band.fill_between([], [], color=colour, label=shown(name)) for name, colour in colours.items()]
     band.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles), fontsize=7, frameon=False)
     minutes = np.array([np.nan if one is None else one for one in answer.rates.minutes])
-    rate.plot((np.arange(len(minutes)) + 0.5) / 60, minutes, color=plots.INK, linewidth=0.8)
+    middles = np.minimum(np.arange(len(minutes)) + 0.5, answer.seconds / MINUTE)
+    marker = "o" if np.isfinite(minutes).sum() <= FEW else ""
+    rate.plot(middles * MINUTE / HOUR, minutes, color=plots.INK, linewidth=0.8, marker=marker, markersize=3)
+    if (known := minutes[np.isfinite(minutes)]).size:
+        rate.set_ylim(max(min(known.min() - 5, known.mean() - ROOM), 0), max(known.max() + 5, known.mean() + ROOM))
     rate.set_ylabel("beats/min", fontsize=8)
     label = fibrillation_in(answer.classes)
     hours = range(math.ceil(answer.seconds / HOUR))
     shares = [0 if label is None else 100 * (answer.burden(label, h * HOUR, (h + 1) * HOUR) or 0) for h in hours]
-    burden.bar([h + 0.5 for h in hours], shares, width=0.9, color=colours.get(label or "", plots.INK))
-    burden.set(ylim=(0, 100), xlabel="h:mm from the beginning")
+    ends = [min(h + 1, answer.seconds / HOUR) for h in hours]
+    widths = [0.9 * (end - h) for h, end in zip(hours, ends, strict=True)]
+    middles_of_hours = [(h + end) / 2 for h, end in zip(hours, ends, strict=True)]
+    burden.bar(middles_of_hours, shares, width=widths, color=colours.get(label or "", plots.INK))
+    is_short = answer.seconds < SHORT
+    burden.set(ylim=(0, 100), xlabel=f"{'m:ss' if is_short else 'h:mm'} from the beginning")
     burden.set_ylabel(f"burden {label or ''} (%)", fontsize=8)
     band.set(yticks=[])
+    per_hour = HOUR if is_short else HOUR / MINUTE
+    whole_hours = math.ceil(len(hours) / TICKS) * HOUR
+    step = next((step for step in STEPS if answer.seconds <= TICKS * step), whole_hours)
     for axis in axes:
         axis.set_xlim(0, answer.seconds / HOUR)
         axis.tick_params(labelsize=7)
-        axis.xaxis.set_major_formatter(lambda hour, _: "{}:{:02}".format(*divmod(round(hour * 60), 60)))
-        if len(hours) > 2:
-            axis.set_xticks(range(0, len(hours) + 1, math.ceil(len(hours) / TICKS)))
+        axis.xaxis.set_major_formatter(lambda hour, _: "{}:{:02}".format(*divmod(round(hour * per_hour), 60)))
+        axis.set_xticks(np.arange(0, answer.seconds + 1, step) / HOUR)
     for axis in (band, rate):
         axis.tick_params(labelbottom=False)
 

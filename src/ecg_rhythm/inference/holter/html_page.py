@@ -12,6 +12,7 @@ from ecg_rhythm.inference.holter.tables import (
     Sheet,
     facts,
     index,
+    made_by,
     tables_of,
     title_of,
     which_strips,
@@ -23,7 +24,7 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a2e; max-width: 60rem; 
 table { border-collapse: collapse; margin: 0 0 1.5rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 svg { max-width: 100%; height: auto; } figure { margin: 0 0 1rem; break-inside: avoid; } .limits { color: #555; }
-th { white-space: nowrap; }
+.wide { overflow-x: auto; } .wide th { white-space: nowrap; }
 section { break-before: page; } section:first-of-type { break-before: auto; }
 """
 
@@ -53,10 +54,10 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
             draw_strip(recording, episode, which, figure.subplots())
             yield f"<figure>{plots.svg(figure, f'strip {number} {which}')}</figure>"
         yield "</section>"
-    yield f'<p class="limits">{escape(LIMITS)}</p></html>\n'
+    yield f'<p class="limits">{escape(LIMITS)} {escape(made_by())}</p></html>\n'
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in headings)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'

@@ -18,6 +18,7 @@ from ecg_rhythm.inference.holter.tables import (
     Table,
     facts,
     index,
+    made_by,
     tables_of,
     title_of,
     which_strips,
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 PAGE, STRIPS_OF_PAGE, ROWS_OF_PAGE = (8.27, 11.69), 8, 48
 """Size of a page in inches (A4); strips and lines of a table on it."""
-TOP, LINE, LETTERS = 0.92, 0.0175, 90
+TOP, LINE, LETTERS = 0.92, 0.0175, 84
 """Where text begins on a page and how high a line is, as shares of the page; letters of a line of facts."""
+FOOT_LETTERS = 150
+"""Letters of a line at the foot of a page."""
 
 
 def write(path: Path, sheets: Sequence[Sheet]) -> None:
@@ -58,7 +61,7 @@ def _pages(answer: Timeline, recording: Recording) -> Iterator[Figure]:
         for line in wrap(text, LETTERS):
             page.text(0.36, y, line, fontsize=8, parse_math=False)
             y -= LINE
-    grid = page.add_gridspec(3, 1, height_ratios=[1, 4, 3], left=0.1, right=0.95, bottom=0.1, top=0.5, hspace=0.12)
+    grid = page.add_gridspec(3, 1, height_ratios=[1, 4, 3], left=0.1, right=0.95, bottom=0.11, top=0.5, hspace=0.12)
     draw_trend(answer, [page.add_subplot(grid[i]) for i in range(3)])
     yield page
     for title, table in tables_of(answer):
@@ -67,7 +70,7 @@ def _pages(answer: Timeline, recording: Recording) -> Iterator[Figure]:
     strips = with_strips(answer)
     for first in range(0, len(strips), STRIPS_OF_PAGE):
         page = _page(f"{name}: strips", which_strips(answer))
-        grid = page.add_gridspec(STRIPS_OF_PAGE, 1, left=0.05, right=0.97, bottom=0.06, top=0.92, hspace=0.35)
+        grid = page.add_gridspec(STRIPS_OF_PAGE, 1, left=0.05, right=0.97, bottom=0.07, top=0.915, hspace=0.35)
         for row, (number, episode) in enumerate(strips[first : first + STRIPS_OF_PAGE]):
             draw_strip(recording, episode, number, page.add_subplot(grid[row]))
         yield page
@@ -91,6 +94,6 @@ def _page(title: str, below: str = "") -> Figure:
     page = plots.new_figure(*PAGE)
     page.text(0.08, 0.955, f"Holter report: {title}", fontsize=12, weight="bold", parse_math=False)
     page.text(0.08, 0.94, below, fontsize=7)
-    words, half = LIMITS.split(), len(LIMITS.split()) // 2
-    page.text(0.08, 0.02, f"{' '.join(words[:half])}\n{' '.join(words[half:])}", fontsize=6, color="#555555")
+    foot = "\n".join([*wrap(LIMITS, FOOT_LETTERS), *wrap(made_by(), FOOT_LETTERS)])
+    page.text(0.08, 0.015, foot, fontsize=6, color="#555555")
     return page

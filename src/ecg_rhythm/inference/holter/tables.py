@@ -13,6 +13,7 @@ from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording
 from ecg_rhythm.records.clock import later
 from ecg_rhythm.signals.heartbeats import PAUSE_SECONDS
+from ecg_rhythm.version import __version__
 
 STRIPS, STRIP_SECONDS = 24, 10.0
 """Episodes that are shown, the longest ones; seconds of each that are shown, from its middle."""
@@ -20,8 +21,13 @@ PAUSES = 20
 """Pauses that are listed, the longest ones."""
 LIMITS = (
     "For research; not a medical device. Rhythms are a network's, from one lead, without knowledge of the person; "
-    "atrial flutter is called atrial fibrillation, ventricular flutter unreadable; short episodes can be missed, and "
-    "other irregular rhythms taken for fibrillation."
+    "atrial flutter is called atrial fibrillation, ventricular flutter and fibrillation unreadable; short episodes can "
+    "be missed, and other irregular rhythms taken for fibrillation. Look at each pause: a beat that is not seen makes "
+    "one."
+)
+CREDIT = (
+    "The networks that it includes were trained on the PhysioNet/CinC Challenge 2017 (Clifford et al. 2017; Goldberger "
+    "et al. 2000; ODC-By 1.0)."
 )
 
 Table = tuple[list[str], list[list[str]]]
@@ -33,6 +39,11 @@ class Sheet(NamedTuple):
 
     answer: Timeline
     recording: Recording
+
+
+def made_by() -> str:
+    """What made the report, and whom to credit."""
+    return f"Made by ecg-rhythm {__version__}. {CREDIT}"
 
 
 def title_of(answer: Timeline) -> str:
@@ -56,9 +67,9 @@ def facts(answer: Timeline) -> list[tuple[str, str]]:
         ("unreadable", f"{answer.unreadable:.1%}, {clock(answer.unreadable * answer.seconds)}"),
         (
             "heart rate",
-            f"mean {_rate(rates.mean)}, lowest minute {_rate(rates.lowest)}, highest {_rate(rates.highest)}",
+            f"mean {_rate(answer.heart_rate())}, lowest minute {_rate(rates.lowest)}, highest {_rate(rates.highest)}",
         ),
-        ("beats counted in", f"{rates.counted:.1%} of the recording"),
+        ("heart rate measured in", f"{rates.counted:.1%} of the recording"),
         (f"pauses of more than {PAUSE_SECONDS:g} s", _pauses(answer)),
     ]
     burdens = [(name, answer.burden(name)) for name in answer.rhythms]
@@ -68,16 +79,30 @@ def facts(answer: Timeline) -> list[tuple[str, str]]:
         found += [
             (
                 "episodes of fibrillation",
-                f"{len(episodes)}, the longest {clock(longest.seconds)} from {clock(longest.start)}",
+                f"{len(episodes)}, the longest {clock(longest.seconds)} from {_moment(answer, longest.start)}",
             )
         ]
         if timed := [one for one in episodes if one.heart_rate is not None]:
             fastest = max(timed, key=lambda one: one.heart_rate or 0)
-            found.append(("fastest episode", f"{_rate(fastest.heart_rate)} from {clock(fastest.start)}"))
+            found.append(("fastest episode", f"{_rate(fastest.heart_rate)} from {_moment(answer, fastest.start)}"))
     elif label is not None:
         found.append(("episodes of fibrillation", "none"))
-    rule = f"less than {answer.join:g} s apart are one, shorter ones than {answer.shortest:g} s are none"
-    return [*found, ("rules", f"windows every {answer.stride:g} s; episodes {rule}; burden is before these rules")]
+    rules = (
+        f"Windows start every {answer.stride:g} s. Episodes less than {answer.join:g} s apart are merged; those "
+        f"shorter than {answer.shortest:g} s are dropped. Burden is computed before both rules."
+    )
+    return [*found, ("rules", rules)]
+
+
+def _moment(answer: Timeline, seconds: float) -> str:
+    """When something was, by the clock if it is known, and from the beginning of the recording."""
+    at = _time_of_day(answer, seconds)
+    return f"{at} ({clock(seconds)} after the beginning)" if at else f"{clock(seconds)} after the beginning"
+
+
+def _time_of_day(answer: Timeline, seconds: float) -> str:
+    """The clock time as hh:mm:ss, empty without a start time; rounded as times from the beginning are."""
+    return (later(answer.start_time, round(seconds)) or "").split("T")[-1][:8]
 
 
 def _period(answer: Timeline) -> str:
@@ -91,15 +116,17 @@ def _pauses(answer: Timeline) -> str:
     if not pauses:
         return "none"
     longest = max(pauses, key=lambda one: one.seconds)
-    return f"{len(pauses)}, the longest {longest.seconds:.1f} s at {clock(longest.start)}"
+    return f"{len(pauses)}, the longest {longest.seconds:.1f} s at {_moment(answer, longest.start)}"
 
 
 def tables_of(answer: Timeline) -> list[tuple[str, Table]]:
     """The tables of a recording, with their titles."""
+    count = len(answer.rates.pauses)
+    which = f", the {PAUSES} longest of {count}" if count > PAUSES else ""
     return [
         ("Hours", hourly(answer)),
         ("Episodes of atrial fibrillation", listed(answer)),
-        (f"Pauses of more than {PAUSE_SECONDS:g} s", longest_pauses(answer)),
+        (f"Pauses of more than {PAUSE_SECONDS:g} s{which}", longest_pauses(answer)),
     ]
 
 
@@ -108,7 +135,7 @@ def _with_clock(answer: Timeline, table: Table, column: int, times: Iterable[flo
     headings, rows = table
     if answer.start_time is None:
         return table
-    clocks = ((later(answer.start_time, seconds) or "").split("T")[-1][:8] for seconds in times)
+    clocks = (_time_of_day(answer, seconds) for seconds in times)
     with_clock = [[*row[:column], at, *row[column:]] for row, at in zip(rows, clocks, strict=True)]
     return [*headings[:column], "clock time", *headings[column:]], with_clock
 
@@ -124,7 +151,14 @@ def hourly(answer: Timeline) -> Table:
         rows.append(
             [clock(hour.start), *map(_number, (hour.mean, hour.lowest, hour.highest)), *burden, _share(unreadable)]
         )
-    headings = ["from", "mean", "lowest", "highest", *([] if label is None else [f"burden {label}"]), "unreadable"]
+    headings = [
+        "from",
+        "mean rate",
+        "lowest minute",
+        "highest",
+        *([] if label is None else [f"burden {label}"]),
+        "unreadable",
+    ]
     return _with_clock(answer, (headings, rows), 1, (hour.start for hour in answer.rates.hours))
 
 
@@ -194,4 +228,4 @@ def which_strips(answer: Timeline) -> str:
     """Which episodes are shown."""
     count = len(episodes_of(answer))
     which = f"The {STRIPS} longest of {count} episodes" if count > STRIPS else "Each episode"
-    return f"{which}, {STRIP_SECONDS:g} s from its middle, 25 mm/s in print at full width."
+    return f"{which}, {STRIP_SECONDS:g} s from its middle. A box is 0.2 s wide and 0.5 mV high."
