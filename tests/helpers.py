@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -162,11 +162,11 @@ def small_store(data: Path, n: int = 36) -> Store:
     return store
 
 
-def onnx_model(path: Path) -> Path:
-    """Write a small network that has learned nothing, of classes N, A and ~ at 100 Hz."""
+def onnx_model(path: Path, classes: Sequence[str] = ("N", "A", "~")) -> Path:
+    """Write a small network that has learned nothing, of three classes at 100 Hz."""
     torch.manual_seed(0)
     config = model(model_name="ResGRU")
     network = build(config, 100.0, 3)
     network.enter_phase(0)
-    export.export(network, Metadata(config=config, phase=0, classes=["N", "A", "~"], fs=100.0), path)
+    export.export(network, Metadata(config=config, phase=0, classes=[*classes], fs=100.0), path)
     return path

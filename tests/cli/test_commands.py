@@ -22,7 +22,7 @@ from ecg_rhythm import extras
 from ecg_rhythm.cli.console import app
 from ecg_rhythm.experiments.run import train
 from tests.commands import run
-from tests.helpers import model, signals, spec
+from tests.helpers import model, onnx_model, signals, spec
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results"
@@ -631,3 +631,24 @@ def test_the_shell_can_complete_verbs_and_options(shell: str, tmp_path: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=home | asked
     )
     assert "classify" in completed.stdout and "queue" not in completed.stdout
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    onnx_model(tmp_path / "m.onnx", ["N", "[/A]", "[link=http://127.0.0.1]B"])
+    np.savez(tmp_path / "[red]r.npz", ecg=signals(1)[0][2], fs=100, unit="mV")
+    done = run("classify", "[red]r.npz", "--model", "m.onnx", cwd=tmp_path)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    for name in ("p([/A])", "p([link=http://127.0.0.1]B)", "[red]r"):
+        assert name in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_no_columns_at_all_are_those_of_the_terminal(tmp_path: Path) -> None:
+    master, terminal = os.openpty()
+    command = [sys.executable, "-m", "ecg_rhythm", "classify", "nowhere.csv"]
+    env = os.environ | {"COLUMNS": "0", "TERM": "xterm"}
+    done = subprocess.run(command, stdout=terminal, stderr=terminal, env=env, cwd=tmp_path, timeout=100, check=False)
+    os.close(terminal)
+    assert done.returncode == 2
+    assert b"nowhere.csv: there is no such file" in os.read(master, 10_000)
+    os.close(master)

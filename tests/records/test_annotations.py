@@ -86,3 +86,33 @@ def test_what_is_no_annotation_is_refused(tmp_path: Path) -> None:
     assert "damaged" in refusal(lambda: read_wfdb(path))
     path.with_suffix(".atr").write_bytes(b"")
     assert read_wfdb(path).rhythms == []
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"## tIme resolution: 250",
+        b"## ",
+        b"## end of definitions",
+        b"## annotation type definitions",
+        b"## annotation type definitions!",
+    ],
+)
+def test_a_definition_that_is_unknown_is_refused_and_not_read_for_ever(tmp_path: Path, note: bytes) -> None:
+    wfdb.wrsamp("r", 250, ["mV"], ["I"], p_signal=np.sin(np.arange(2500) / 9)[:, None], write_dir=str(tmp_path))
+    rhythms = [Rhythm("N", 0.0, 10.0)]
+    write_wfdb(tmp_path / "r.atr", rhythms, 250)
+    assert [one.name for one in read_wfdb(tmp_path / "r").rhythms] == ["N"]
+    after = (tmp_path / "r.atr").read_bytes()
+    added = bytes([0, 22 << 2, len(note), 0xFC]) + note + b"\0" * (len(note) % 2)
+    (tmp_path / "r.atr").write_bytes(added + after)
+    assert "a definition in it is" in refusal(lambda: read_wfdb(tmp_path / "r"))
+
+
+def test_an_impossible_duration_is_refused(tmp_path: Path) -> None:
+    wfdb.wrsamp("r", 250, ["mV"], ["I"], p_signal=np.sin(np.arange(2500) / 9)[:, None], write_dir=str(tmp_path))
+    write_wfdb(tmp_path / "r.atr", [Rhythm("N", 0.0, 10.0)], 250)
+    header = (tmp_path / "r.hea").read_text()
+    for length in ("0", str(10**14)):
+        (tmp_path / "r.hea").write_text(header.replace("r 1 250 2500", f"r 1 250 {length}"))
+        assert "annotations or the record are damaged" in refusal(lambda: read_wfdb(tmp_path / "r"))

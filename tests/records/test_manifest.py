@@ -67,6 +67,12 @@ def test_a_bad_row_does_not_end_the_others(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_that_ends_before_the_file_is_refused(tmp_path: Path) -> None:
+    short, whole = read_manifest(written(tmp_path, "fs,file\n100\n100,a.csv\n")).rows
+    assert str(short.options) == "its cell `file` is empty; name a file"
+    assert whole.options == ReadOptions(fs=100)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -114,7 +113,7 @@ def counting(console: Console | None, of: int, what: str = "files") -> Iterator[
     columns = (
         SpinnerColumn(),
         BarColumn(),
-        TextColumn("{task.completed} of {task.total} {task.description}"),
+        TextColumn("{task.completed} of {task.total} {task.description}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
@@ -155,7 +154,7 @@ def _table(page: Sequence[tuple[str, Answer]]) -> Table:
         if column.header == "label":  # letters below each other, with their names behind them
             column.justify = "left"
     for row in rows:
-        table.add_row(*(escape(shown(row.get(name, ""))) for name in headings))
+        table.add_row(*(shown(row.get(name, "")) for name in headings))
     return table
 
 
@@ -182,7 +181,7 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
         "duration",
         f"p({label})",
         *clock,
-        title=escape(f"{record}: episodes of {FIBRILLATION}{which}"),
+        title=f"{record}: episodes of {FIBRILLATION}{which}",
     )
     for e in longest:
         lengths = (duration(seconds) for seconds in (e.start, e.end, e.seconds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,8 +38,16 @@ class Screen(Console):
 
 def console(stream: TextIO) -> Console:
     """A console as wide as the terminal, or, without a terminal, wide enough for every table."""
-    # Without emoji: ":x:" in a name is no sign.
-    return Screen(file=stream, width=None if stream.isatty() else WIDE, emoji=False)
+    # Without markup and emoji: "[red]" and ":x:" in a name are no signs.
+    return Screen(file=stream, width=_width(stream), emoji=False, markup=False)
+
+
+def _width(stream: TextIO) -> int | None:
+    """Columns of a console; None where rich finds them out, at each output."""
+    if not stream.isatty():
+        return WIDE
+    none_said = os.environ.get("COLUMNS", "1").strip("0 ") == ""  # rich would take 0 columns as they are
+    return shutil.get_terminal_size().columns if none_said else None
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
@@ -120,7 +129,7 @@ Workers = Annotated[
 
 def complain(message: object, console: Console = err) -> None:
     """Print an error in one line."""
-    console.print(f"error: {shown(' '.join(str(message).splitlines()))}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {shown(' '.join(str(message).splitlines()))}", highlight=False, soft_wrap=True)
 
 
 def hertz(text: str) -> float:
@@ -133,7 +142,7 @@ def hertz(text: str) -> float:
 
 def note(message: str) -> None:
     """Print a remark in one line."""
-    err.print(f"note: {shown(message)}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"note: {shown(message)}", highlight=False, soft_wrap=True)
 
 
 def _version(asked: bool) -> None:

@@ -35,7 +35,7 @@ def fetch(
     mirrors = challenge.MIRRORS if mirror is None else (mirror.rstrip("/") + "/", *challenge.MIRRORS)
     store = challenge.fetch(data, archive=archive, labels=labels, mirrors=mirrors)
     print_store(out, store)
-    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}", markup=False)
+    out.print(f"split {challenge.DEFAULT_SPLIT} is ready in {splits_folder(data)}")
 
 
 @app.command(short_help="Pack your own labelled recordings.", rich_help_panel=DATA)
@@ -62,7 +62,7 @@ def pack(
     from ecg_rhythm.data import packing
 
     def report(line: str) -> None:
-        out.print(line, highlight=False, markup=False)
+        out.print(line, highlight=False)
 
     try:
         options = ReadOptions(lead, recorded_fs, unit)
@@ -70,7 +70,7 @@ def pack(
     except BadInput as error:  # of `classify`, --fs is another option
         raise BadInput(str(error).replace("with --fs", "with --recorded-fs")) from None
     print_store(out, store)
-    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`", markup=False)
+    out.print(f"packed into {store_folder(data)}; make folds with `ecg-rhythm split`")
 
 
 @app.command(rich_help_panel=DATA)
@@ -134,9 +134,7 @@ def split(
     )
     save_split(made, splits_folder(data) / made.name)
     sizes = [f"{len(f.train)} / {len(f.valid)} / {len(f.test)}" for f in made.folds]
-    out.print(
-        f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False, markup=False
-    )
+    out.print(f"{splits_folder(data) / made.name}: train / valid / test {', '.join(sizes)}", highlight=False)
     if len(made.holdout):
         out.print(f"{len(made.holdout)} recordings are in no fold")
 
@@ -153,7 +151,7 @@ def print_store(out: Console, data: Store) -> None:
         f"mean {seconds.mean():.1f} s",
         highlight=False,
     )
-    out.print(f"from: {data.origin}", highlight=False, markup=False)
+    out.print(f"from: {data.origin}", highlight=False)
     table = new_table("labels", *data.classes)
     for version in data.label_versions:
         used = f"{version} (default)" if version == data.default_labels else version

@@ -35,7 +35,7 @@ def demo(
     recordings, data, logs = folder / "recordings", folder / "data", folder / "logs"
 
     def show(command: str) -> None:
-        out.print(f"\n[bold]$ ecg-rhythm {command}[/]", highlight=False, soft_wrap=True)
+        out.print(f"\n$ ecg-rhythm {command}", style="bold", highlight=False, soft_wrap=True)
 
     out.print("Synthesising recordings of four classes:")
     for label, text in synthetic.DESCRIPTIONS.items():

@@ -56,6 +56,5 @@ def export(
     out.print(
         f"{to}: {to.stat().st_size / 1e6:.1f} MB; its probabilities differ from the network's {difference}{calibrated}",
         highlight=False,
-        markup=False,
         soft_wrap=True,
     )

@@ -146,7 +146,7 @@ def report(
     with out.status("reading") as status:
         command = ["ecg-rhythm", *sys.argv[1:]]
         problems = reports.write(paths, to, data, command, kind=kind, title=title, report=status.update)
-    out.print(f"the report is in {to}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"the report is in {to}", highlight=False, soft_wrap=True)
     for message in problems:
         complain(message)
     if problems:
@@ -159,7 +159,7 @@ def print_result(out: Console, folder: Path) -> None:
 
     result, _ = results.read(folder)
     print_evaluation(out, result["figures"], result)
-    out.print(f"the result is in {folder}; check it with `ecg-rhythm evaluate {folder}`", markup=False)
+    out.print(f"the result is in {folder}; check it with `ecg-rhythm evaluate {folder}`")
 
 
 def print_evaluation(out: Console, evaluation: Evaluation, result: Mapping[str, Any]) -> None:

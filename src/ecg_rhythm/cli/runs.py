@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ecg_rhythm.cli.console import err, new_table
 from ecg_rhythm.errors import BadInput
@@ -32,7 +33,8 @@ def show_progress(out: Console, title: str) -> Iterator[Callable[[RunProgress], 
     if not out.is_terminal:
         yield lambda p: out.print(str(p), highlight=False) if p.ends_epoch else None
         return
-    with Progress(TextColumn(title), BarColumn(), TextColumn("{task.description}"), console=out) as bar:
+    text = partial(TextColumn, markup=False)
+    with Progress(text(title), BarColumn(), text("{task.description}"), console=out) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda p: bar.update(task, completed=p.fraction, description=str(p))
 
@@ -49,10 +51,10 @@ def queue_table(queue: Sequence[QueuedRun]) -> Table:
         if run.status in (Status.RUNNING, Status.ELSEWHERE) and run.quiet >= QUIET:
             shown = ", ".join(filter(None, (shown, f"no progress for {duration(run.quiet)}")))
         elif run.status is Status.FAILED:
-            shown = escape(run.error.splitlines()[0]) if run.error else ""
+            shown = run.error.splitlines()[0] if run.error else ""
         elif run.status is Status.DONE:
             shown = _done(run)
-        status = f"[{COLOURS[run.status]}]{run.status}[/]" if run.status in COLOURS else str(run.status)
+        status = Text(str(run.status), COLOURS.get(run.status, ""))
         table.add_row(run.spec.title, status, run.place, shown)
     return table
 
@@ -92,7 +94,7 @@ def watching(out: Console, stall: float = STALL) -> Iterator[Callable[[list[Queu
             if run.error != told.get(run.spec.title, "") and run.status is not Status.FAILED:
                 told[run.spec.title] = run.error
                 if run.error:
-                    out.print(f"{run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+                    out.print(f"{run.spec.title}: {run.error}", highlight=False, soft_wrap=True)
             if run.status is not Status.RUNNING or run.quiet < QUIET:
                 silent.discard(run.spec.title)
             elif run.spec.title not in silent:
@@ -120,5 +122,5 @@ def leave_if_failed(runs: Sequence[QueuedRun]) -> None:
     if failed := [run for run in runs if run.status is Status.FAILED]:
         err.print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
         for run in failed:
-            err.print(f"  {run.spec.title}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+            err.print(f"  {run.spec.title}: {run.error}", highlight=False, soft_wrap=True)
         sys.exit(1)

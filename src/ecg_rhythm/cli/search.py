@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, new_table, out
 from ecg_rhythm.cli.data import tell_of_checksums
@@ -71,7 +70,7 @@ def search(
         model = results.write_best(planned, study)
         results.write_plots(planned, study)
         chosen = planned.specs(results.best(planned, study))
-        out.print(f"the best model is in {model}; it is trained as the job {called}", markup=False, soft_wrap=True)
+        out.print(f"the best model is in {model}; it is trained as the job {called}", soft_wrap=True)
         check_fit(chosen, data, logs)
         waiting = enqueue(chosen, logs)
         with engine_of(*where, data, logs) as engine, watching(out, stall) as watch:
@@ -79,7 +78,6 @@ def search(
     leave_if_failed(waiting)
     out.print(
         f"trials and pictures are in {planned.folder}; compare the job with `ecg-rhythm summarize --logs {logs}`",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -96,8 +94,8 @@ def print_trials(out: Console, search: Search, study: optuna.Study) -> None:
     out.print(table)
     for row in tried:
         if row["error"]:
-            out.print(f"trial {row['trial']} failed: {row['error']}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"trial {row['trial']} failed: {row['error']}", highlight=False, soft_wrap=True)
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -74,7 +74,6 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
                 f"These jobs are of different folds: {'; '.join(unlike)}. Their means cannot be compared; differences "
                 "are of the folds that both jobs have.\n",
                 highlight=False,
-                markup=False,
             )
     trials = all(c.part == "valid" for c in configurations)
     part = "validation part of each fold, which chose them" if trials else "test part of each fold"

@@ -94,7 +94,7 @@ def train(
         if was_done:
             out.print("this run was done already; --restart trains it again")
         print_scores(out, scores)
-        out.print(f"all of it is in {there.path}", markup=False)
+        out.print(f"all of it is in {there.path}")
 
 
 @app.command(cls=WithCluster, short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)

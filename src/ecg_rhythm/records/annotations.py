@@ -7,6 +7,7 @@ own name in the same form, such as `(O`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -24,6 +25,10 @@ RHYTHM, NOISE = "+", "~"
 """WFDB's annotation of a change of rhythm, and of one of quality."""
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB's annotations of heartbeats."""
+LONGEST = 1e8
+"""Duration in s, three years, of the longest record that has annotations."""
+NOTE, DEFINITION, RESOLUTION = 0xFC, re.compile(rb"## "), re.compile(rb"## time resolution: \d+\.?\d*$")
+"""Bits of the byte before a note in a file of annotations; how a note begins that defines something."""
 WRITTEN = "atr"
 """Suffix of WFDB annotations."""
 
@@ -92,9 +97,12 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
         raise BadInput(f"{path}: there are no annotations; name a record that has some")
     name = str(header.with_suffix(""))
     try:
+        _check_definitions(path.read_bytes())
         head = wfdb.rdheader(name)
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
         fs, seconds = float(head.fs), head.sig_len / head.fs
+        if not 0 < seconds < LONGEST or not fs > 0:
+            raise ValueError(f"{seconds:g} s at {fs:g} Hz")
         times = np.asarray(found.sample, dtype=np.float64) / fs
         notes = [str(note).rstrip("\0").strip() for note in found.aux_note]
         symbols = [str(symbol) for symbol in found.symbol]
@@ -111,6 +119,33 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
     rhythms = [Rhythm(name, start, end) for (start, name), (end, _) in pairwise(changes) if end > start]
     beats = times[np.array([symbol in BEATS for symbol in symbols], dtype=bool)]
     return Annotated(header.stem, seconds, rhythms, beats)
+
+
+def _check_definitions(content: bytes) -> None:
+    """Check the notes of definitions in a file of annotations: wfdb 4.3 looks at one that it does not know for ever.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown, is there twice, or ends what did not begin.
+    """
+    resolutions, begun = 0, False
+    for found in DEFINITION.finditer(content):
+        at = found.start()
+        length, kind = content[at - 2], content[at - 1]
+        if at < 2 or kind & NOTE != NOTE:  # in the midst of another text
+            continue
+        text = content[at : at + (length | (kind & ~NOTE) << 8)].rstrip(b"\0")
+        if RESOLUTION.match(text):
+            resolutions += 1
+        elif text == b"## annotation type definitions" and not begun:
+            begun = True
+        elif text == b"## end of definitions" and begun:
+            begun = False
+        else:
+            raise ValueError("a definition in it is unknown")
+    if resolutions > 1 or begun:
+        raise ValueError("a definition in it is not complete, or there twice")
 
 
 def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:

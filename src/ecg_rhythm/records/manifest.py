@@ -113,6 +113,7 @@ def _header(path: Path, names: list[str]) -> list[str]:
 
 def _row(path: Path, where: str, header: list[str], cells: list[str], options: ReadOptions) -> Row:
     own = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
+    own.setdefault("file", "")  # a short row may end before it
     file = path.parent / own["file"]
     if any(cell.strip() for cell in cells[len(header) :]):
         problem = f"{len(cells)} cells, but there are {len(header)} columns; put a cell that has a separator in quotes"
