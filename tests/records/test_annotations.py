@@ -106,7 +106,7 @@ def test_a_definition_that_is_unknown_is_refused_and_not_read_for_ever(tmp_path:
     after = (tmp_path / "r.atr").read_bytes()
     added = bytes([0, 22 << 2, len(note), 0xFC]) + note + b"\0" * (len(note) % 2)
     (tmp_path / "r.atr").write_bytes(added + after)
-    assert "a definition in it is" in refusal(lambda: read_wfdb(tmp_path / "r"))
+    assert "it defines something that is unknown" in refusal(lambda: read_wfdb(tmp_path / "r"))
 
 
 def test_an_impossible_duration_is_refused(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_an_impossible_duration_is_refused(tmp_path: Path) -> None:
     header = (tmp_path / "r.hea").read_text()
     for length in ("0", str(10**14)):
         (tmp_path / "r.hea").write_text(header.replace("r 1 250 2500", f"r 1 250 {length}"))
-        assert "annotations or the record are damaged" in refusal(lambda: read_wfdb(tmp_path / "r"))
+        assert refusal(lambda: read_wfdb(tmp_path / "r")).startswith(f"{tmp_path}/r.hea: no record lasts ")

@@ -97,12 +97,14 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
         raise BadInput(f"{path}: there are no annotations; name a record that has some")
     name = str(header.with_suffix(""))
     try:
-        _check_definitions(path.read_bytes())
+        content = path.read_bytes()
+        if not _definitions_are_known(content):
+            raise BadInput(f"{path}: it defines something that is unknown, or does so twice; get a new copy")
         head = wfdb.rdheader(name)
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
         fs, seconds = float(head.fs), head.sig_len / head.fs
         if not 0 < seconds < LONGEST or not fs > 0:
-            raise ValueError(f"{seconds:g} s at {fs:g} Hz")
+            raise BadInput(f"{header}: no record lasts {seconds:g} s at {fs:g} Hz; correct its header")
         times = np.asarray(found.sample, dtype=np.float64) / fs
         notes = [str(note).rstrip("\0").strip() for note in found.aux_note]
         symbols = [str(symbol) for symbol in found.symbol]
@@ -121,14 +123,8 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
     return Annotated(header.stem, seconds, rhythms, beats)
 
 
-def _check_definitions(content: bytes) -> None:
-    """Check the notes of definitions in a file of annotations: wfdb 4.3 looks at one that it does not know for ever.
-
-    Raises
-    ------
-    ValueError
-        If one is unknown, is there twice, or ends what did not begin.
-    """
+def _definitions_are_known(content: bytes) -> bool:
+    """Whether a file of annotations defines only what wfdb knows: wfdb 4.3 looks at any other definition for ever."""
     resolutions, begun = 0, False
     for found in DEFINITION.finditer(content):
         at = found.start()
@@ -143,9 +139,8 @@ def _check_definitions(content: bytes) -> None:
         elif text == b"## end of definitions" and begun:
             begun = False
         else:
-            raise ValueError("a definition in it is unknown")
-    if resolutions > 1 or begun:
-        raise ValueError("a definition in it is not complete, or there twice")
+            return False
+    return resolutions <= 1 and not begun
 
 
 def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
