@@ -124,7 +124,8 @@ def test_annotations_can_be_the_answers(tmp_path: Path, answers: Path) -> None:
 def test_what_cannot_be_scored_is_refused(tmp_path: Path, answers: Path) -> None:
     for words, says in (
         ((tmp_path / "none", answers), "there is no such folder"),
-        ((reference(tmp_path / "r"), tmp_path / "none.json"), "cannot be read"),
+        ((reference(tmp_path / "r"), tmp_path / "none.json"), "there is no such file"),
+        ((tmp_path / "r", "/dev/zero"), "there is no such file"),
         ((tmp_path / "r", tmp_path / "r" / "a.atr"), "these are no answers"),
         ((tmp_path, answers), "it has no answer to a record"),
     ):
@@ -135,3 +136,30 @@ def test_what_cannot_be_scored_is_refused(tmp_path: Path, answers: Path) -> None
     del old[0]["rates"]
     answers.write_text(json.dumps(old))
     assert "not one of this version" in run("score-episodes", tmp_path / "r", answers).stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"episodes": [{"label": "A", "start": 10.0, "end": 300.0}, {"label": "A", "start": 200.0, "end": 400.0}]},
+        {"episodes": [{"label": "A", "start": 90.0, "end": 10.0}]},
+        {"episodes": [{"label": "A", "start": float("nan"), "end": 10.0}]},
+        {"episodes": [{"label": "A", "start": 0.0, "end": 10**400}]},
+        {"burden": {"N": 0.5, "A": float("nan"), "O": 0.0}},
+        {"burden": {"N": 0.5, "A": 10**400, "O": 0.0}},
+        {"burden": {"N": 0.5, "A": 1.5, "O": 0.0}},
+    ],
+)
+def test_impossible_answers_are_refused(tmp_path: Path, answers: Path, change: dict[str, Any]) -> None:
+    rows = json.loads(answers.read_text())
+    answers.write_text(json.dumps([rows[0] | change, *rows[1:]]))
+    done = run("score-episodes", reference(tmp_path / "r"), answers)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "its answer is not one of this version, or impossible" in done.stderr
+
+
+def test_an_answer_to_another_duration_is_refused(tmp_path: Path, answers: Path) -> None:
+    rows = json.loads(answers.read_text())
+    answers.write_text(json.dumps([rows[0] | {"seconds": 10.0}, *rows[1:]]))
+    done = run("score-episodes", reference(tmp_path / "r"), answers)
+    assert done.returncode == 2 and "its answer is to 10 s, the record has 1000 s" in done.stderr

@@ -7,9 +7,10 @@ recordings; *average* ones are the mean over the recordings that have one.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 
 import numpy as np
 
@@ -114,9 +115,11 @@ class Agreement:
     limits: tuple[float, float] | None
 
 
-def overlap(episode: Interval, others: Iterable[Interval]) -> float:
-    """How many s of an episode others cover."""
-    return sum(max(0.0, min(episode[1], end) - max(episode[0], start)) for start, end in others)
+def overlap(episode: Interval, others: Sequence[Interval]) -> float:
+    """How many s of an episode others cover, which are in the order of time and do not overlap each other."""
+    first = bisect_right(others, episode[0], key=lambda one: one[1])
+    met = takewhile(lambda one: one[0] < episode[1], islice(others, first, None))
+    return sum(max(0.0, min(episode[1], end) - max(episode[0], start)) for start, end in met)
 
 
 def count(one: Compared, shortest: float = SHORTEST) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ecg_rhythm.signals.heartbeats import Intervals
 
 NAMES = ("AFIB", "AFL")
 """PhysioNet's names of the rhythms that the networks call A: atrial fibrillation and flutter."""
+UNLIKE = 0.01
+"""Seconds, and share of a record's duration, by which that of its answer may differ."""
 
 
 def read_answers(path: Path) -> dict[str, dict[str, Any]]:
@@ -28,6 +31,8 @@ def read_answers(path: Path) -> dict[str, dict[str, Any]]:
     BadInput
         If it is something else, or two recordings have one name.
     """
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such file; give what `ecg-rhythm classify --json` printed")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = {str(row["record"]): row for row in rows}
@@ -87,21 +92,36 @@ def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str])
             episodes = [(0.0, true.seconds)] if answer["label"] == label else []
             return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes)
         episodes = [(float(one["start"]), float(one["end"])) for one in answer["episodes"] if one["label"] == label]
+        seconds = float(answer["seconds"])
+        if abs(seconds - true.seconds) > max(UNLIKE, UNLIKE * true.seconds):
+            raise BadInput(
+                f"{true.name}: its answer is to {seconds:g} s, the record has {true.seconds:g} s; classify it again"
+            )
+        if not all(one <= other for one, other in pairwise(chain([0.0], *episodes, [seconds]))):  # also for NaN
+            raise ValueError("episodes are not in order")
         minutes, burden = answer["rates"]["minutes"], answer["burden"][label]
         return Compared(
             true.name,
             true.seconds,
             episodes_of(true.rhythms, names),
             episodes,
-            None if burden is None else float(burden),
+            None if burden is None else _share(burden),
             tuple(
                 (own, float(theirs))
                 for own, theirs in zip(_minutes(true), minutes, strict=False)
                 if own is not None and theirs is not None
             ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise BadInput(f"{true.name}: its answer is not one of this version; classify the recordings again") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise BadInput(
+            f"{true.name}: its answer is not one of this version, or impossible; classify the recordings again"
+        ) from None
+
+
+def _share(burden: float) -> float:
+    if not 0 <= float(burden) <= 1:
+        raise ValueError("a burden is a share")
+    return float(burden)
 
 
 def _of_annotations(record: Path, annotations: Path, names: Sequence[str]) -> Compared:
