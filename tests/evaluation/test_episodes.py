@@ -17,6 +17,7 @@ from ecg_rhythm.evaluation.episodes import (
     by_length,
     count,
     gross,
+    overlap,
     rms_error,
 )
 
@@ -98,3 +99,17 @@ def test_counts_are_those_of_single_seconds(true: list[Interval], answered: list
         assert value is None or 0 <= value <= 1
     assert gross([counts, counts]) == pytest.approx(gross([counts]))
     assert set(gross([counts])) == set(MEASURES)
+
+
+@given(
+    times=st.lists(st.integers(0, 60), unique=True, max_size=20).map(sorted),
+    start=st.integers(0, 60),
+    length=st.integers(1, 60),
+)
+def test_what_others_cover_of_an_episode_is_the_sum_of_what_each_does(
+    times: list[int], start: int, length: int
+) -> None:
+    others = [(float(a), float(b)) for a, b in zip(times[::2], times[1::2], strict=False)]
+    episode = (float(start), float(start + length))
+    each = [max(0.0, min(episode[1], end) - max(episode[0], begin)) for begin, end in others]
+    assert overlap(episode, others) == sum(each)

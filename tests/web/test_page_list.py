@@ -133,7 +133,7 @@ def test_answers_are_saved_as_the_command_line_prints_them(
     answers = json.loads(saved(page, "#all-json").read_text())
     plain = json.loads(run("classify", *whole, "--model", model, "--json").stdout)
     assert [one.keys() for one in answers] == [one.keys() for one in plain]
-    assert [one["kind"] for one in answers] == [one["kind"] for one in plain]
+    assert [(one["kind"], one["record"]) for one in answers] == [(one["kind"], one["record"]) for one in plain]
 
 
 def test_more_recordings_than_the_server_takes_wait_for_their_turn(browser: Browser, tmp_path: Path) -> None:

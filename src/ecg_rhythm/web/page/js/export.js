@@ -8,8 +8,8 @@ import { again } from "./queue.js";
 import { on, recordings, tell } from "./recordings.js";
 
 /** An answer as `classify --json` prints it. */
-function asJson({ path, answer: { why, ...answer } }) {
-  return JSON.stringify({ file: path, ...answer });
+function asJson({ path, record, answer: { why, ...answer } }) {
+  return JSON.stringify({ file: path, ...answer, record });
 }
 
 const csv = async items => csvLine((await model).columns) + items.map(item => item.row).join("");
