@@ -652,3 +652,23 @@ def test_no_columns_at_all_are_those_of_the_terminal(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert b"nowhere.csv: there is no such file" in os.read(master, 10_000)
     os.close(master)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PMI_SIZE": "2"},
+        {"RANK": "0", "WORLD_SIZE": "junk"},
+        {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "junk"},
+        {"ACCELERATE_USE_CPU": "junk"},
+    ],
+    ids=" ".join,
+)
+def test_variables_of_processes_that_do_not_fit_each_other_are_refused(
+    data: Path, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    (tmp_path / "tiny.json").write_text(model().model_dump_json())
+    words = ("train", "tiny.json", "--split", "split_2_3_14", "--data", data, "--device", "cpu")
+    done = run(*words, cwd=tmp_path, env={**os.environ, **variables})
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: the environment says that processes train together, but not how (")

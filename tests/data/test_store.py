@@ -325,6 +325,12 @@ def store_index(path: Path, index: NDArray[Any]) -> None:
         ("store.json", lambda path: path.write_text("[" * 10**5)),
         ("store.json", edit('"records": 2', '"records": 3')),
         ("store.json", edit('"fingerprint"', '"print"')),
+        ("store.json", edit('"N",', "[],")),
+        ("store.json", edit('"N",', "NaN,")),
+        ("store.json", edit('"N",', '"",')),
+        ("store.json", edit('"N",', '"A",')),
+        ("store.json", edit('"classes": [', '"classes": [], "others": [')),
+        ("store.json", edit('"label_versions": [', '"label_versions": 5, "others": [')),
     ],
 )
 def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:

@@ -60,7 +60,7 @@ def train(
 ) -> None:
     """Train one model on one fold, once for each value of --set. After an interruption, the same command resumes."""
     # Of processes that train together, which torchrun numbers in RANK, one tells what it does.
-    out.quiet = os.environ.get("RANK", "0") != "0"
+    out.quiet = os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("RANK", "0") != "0"
     job = _job(
         model=model.stem,
         split=split,

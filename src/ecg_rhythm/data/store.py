@@ -275,7 +275,7 @@ def read_store(folder: Path) -> Store:
         facts: dict[str, Any] = checksums.unsealed((folder / FACTS).read_bytes())
         if not isinstance(facts, dict):
             raise ValueError("there are no facts in it")
-        classes, versions = facts["classes"], facts["label_versions"]
+        classes, versions = _names(facts["classes"]), _names(facts["label_versions"])
         if INDEX in facts.get(checksums.FILES, ()):
             place = INDEX
             rows = np.asarray(np.load(checksums.check(folder / INDEX, facts), mmap_mode="r"))
@@ -303,6 +303,14 @@ def read_store(folder: Path) -> Store:
         raise BadInput(f"{folder}: there is no permission to read it; change its permissions") from None
     except MALFORMED as error:
         raise _damaged(folder, place, error) from None
+
+
+def _names(found: Any) -> list[str]:
+    """Names of classes or of label versions, if they are that."""
+    names = [name for name in found if isinstance(name, str) and name]
+    if not names or len(names) != len(found) or len(set(names)) != len(names):
+        raise ValueError("classes and label versions must have different names")
+    return names
 
 
 def _damaged(folder: Path, place: str, error: BaseException) -> BadInput:

@@ -71,17 +71,22 @@ def accelerator_for(device: str, precision: str, trackers: Sequence[GeneralTrack
     Raises
     ------
     BadInput
-        If the device is missing, or cannot compute in that number format.
+        If the device is missing, cannot compute in that number format, or the environment variables of processes that
+        train together do not fit each other.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device cuda: there is no GPU that torch can use here; use --device cpu")
     AcceleratorState._reset_state(reset_partial_state=True)
     on_cpu = device == "cpu" or not torch.cuda.is_available()
-    return Accelerator(
-        cpu=on_cpu,
-        mixed_precision=_precision(precision, on_cpu),
-        log_with=[*trackers] or None,
-    )
+    number_format = _precision(precision, on_cpu)
+    try:
+        return Accelerator(cpu=on_cpu, mixed_precision=number_format, log_with=[*trackers] or None)
+    except ValueError as error:  # variables of torchrun, of an MPI shell (PMI_SIZE) or of accelerate
+        why = str(error).splitlines()[0]
+        raise BadInput(
+            f"the environment says that processes train together, but not how ({why}); start them with torchrun, or "
+            "unset RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, PMI_SIZE and what begins with ACCELERATE_"
+        ) from None
 
 
 def shared(network: nn.Module, phases: Iterable[Phase], accelerator: Accelerator) -> nn.Module:
