@@ -382,6 +382,42 @@ def test_what_cannot_be_published_is_refused(jobs: list[Path], data: Path, tmp_p
     assert "no folder of a result" in refusal(lambda: results.read(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ("title", 5),
+        ("split", 5),
+        ("split", "../../../etc"),
+        ("missing_folds", ["a"]),
+        ("training", [1]),
+        ("training.job", 5),
+        ("training.job.seconds", ["a"]),
+        ("figures", []),
+        ("figures.measures", {}),
+        ("figures.measures.challenge", 0.8),
+        ("figures.measures.challenge.mean", 10**400),
+        ("figures.calibration_error", float("nan")),
+        ("figures.confusion", [["a"]]),
+        ("files", [["a"]]),
+    ],
+)
+def test_a_result_with_an_impossible_value_is_refused_by_its_key(
+    jobs: list[Path], data: Path, tmp_path: Path, keys: str, value: object
+) -> None:
+    publishing.publish([jobs[0]], tmp_path / "r", "x", data)
+    path = tmp_path / "r" / "result.json"
+    result = checksums.unsealed(path.read_bytes())
+    *before, last = keys.split(".")
+    place = result
+    for key in before:
+        place = place["job" if key == "job" and "job" in place else key if key != "job" else next(iter(place))]
+    place[last if last != "job" else next(iter(place))] = value
+    path.write_text(checksums.sealed(result))
+    message = refusal(lambda: results.read(tmp_path / "r"))
+    assert message.startswith(f"{path}: {keys.split('.')[0]}")
+    assert message.endswith("get a good copy, or publish the result again")
+
+
 def test_a_table_that_is_no_predictions_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "predictions.csv"
     assert "no such file" in refusal(lambda: read_predictions(table))

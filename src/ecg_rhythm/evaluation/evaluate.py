@@ -20,6 +20,8 @@ SAME = 1e-9
 """Largest difference between a published figure and the one computed again."""
 ITERATED = 1e-3
 """The same for what is fitted by iteration."""
+FAR = 1e300
+"""A whole number of this size may be beyond all floats, and is no figure."""
 
 
 class OverFolds(TypedDict):
@@ -159,7 +161,7 @@ def differences(published: Evaluation, computed: Evaluation) -> list[str]:
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
     """Yield all numbers in nested figures, each with its path."""
     if isinstance(value, int | float):
-        yield path, float(value)
+        yield path, float(value) if abs(value) < FAR else math.inf
     elif isinstance(value, Mapping | list):
         for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
             yield from _numbers(part, f"{path}, {key}" if path else str(key))

@@ -25,6 +25,7 @@ from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.calibration import Calibration
 from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import FILE, Predictions, read_predictions, write_predictions
+from ecg_rhythm.experiments import result_format
 from ecg_rhythm.experiments.jobs import Recipe, RunSpec, read_recipe
 
 RESULT, JOBS = "result.json", "jobs.json"
@@ -151,17 +152,16 @@ def read(folder: Path) -> tuple[dict[str, Any], Predictions]:
     """
     try:
         result: dict[str, Any] = checksums.unsealed((folder / RESULT).read_bytes())
-        for key in ("title", "training", *MADE_FROM):
-            result[key]
-        for key in ("measures", "confusion", "calibration_error", "calibrated"):
-            result["figures"][key]
-        missing = result.setdefault("missing_folds", [])  # earlier versions published whole jobs alone
-        if not isinstance(missing, list) or not all(isinstance(fold, int) for fold in missing):
-            raise ValueError
+        result.setdefault("missing_folds", [])  # earlier versions published whole jobs alone
     except checksums.Damaged as error:
         raise BadInput(f"{folder / RESULT}: {error}; get a good copy, or publish the result again") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise BadInput(f"{folder}: this is no folder of a result (it has no good {RESULT}); name one") from None
+    if key := result_format.fault(result):
+        raise BadInput(
+            f"{folder / RESULT}: {key} is missing or not what it should be; get a good copy, or publish the result "
+            "again"
+        )
     for name in sorted({FILE, *result.get(checksums.FILES, ())}):
         _intact(folder / name, result)
     return result, read_predictions(folder / FILE)
