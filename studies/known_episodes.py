@@ -60,7 +60,7 @@ def with_intervals(recordings: Sequence[Compared]) -> dict[str, list[float | Non
 def main() -> None:
     """Print each measure of each set of answers, and write them."""
     folder, answers = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
-    found = {path.stem: with_intervals(list(compared(folder, path))) for path in answers}
+    found = {path.stem: with_intervals(list(compared(folder, path)[0])) for path in answers}
     files.write_json(RESULT, found)
     print(json.dumps(found, indent=1))
 

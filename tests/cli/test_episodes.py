@@ -121,6 +121,15 @@ def test_annotations_can_be_the_answers(tmp_path: Path, answers: Path) -> None:
     assert found["burden"]["bias"] == pytest.approx(0.15 - 0.42)
 
 
+def test_records_without_an_answer_are_named(tmp_path: Path, answers: Path) -> None:
+    folder = reference(tmp_path / "r")
+    for suffix in ("hea", "atr"):
+        (folder / f"z.{suffix}").write_bytes((folder / f"a.{suffix}").read_bytes())
+    done = run("score-episodes", folder, answers, "--json")
+    assert json.loads(done.stdout)["unanswered"] == ["z"]
+    assert done.stderr == "note: 1 of 3 records have no answer and are left out: z\n"
+
+
 def test_what_cannot_be_scored_is_refused(tmp_path: Path, answers: Path) -> None:
     for words, says in (
         ((tmp_path / "none", answers), "there is no such folder"),

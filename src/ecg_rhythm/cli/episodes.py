@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecg_rhythm.cli.console import COMPARE, app, new_table, out
+from ecg_rhythm.cli.console import COMPARE, app, new_table, note, out
+from ecg_rhythm.printable import listed
 
 if TYPE_CHECKING:
     from ecg_rhythm.evaluation.episodes import Agreement, Compared
@@ -35,9 +36,13 @@ def score_episodes(
     """Score episodes of atrial fibrillation in long recordings, as ANSI/AAMI EC57 and IEC 60601-2-47 ask for."""
     from ecg_rhythm.inference.scoring import NAMES, compared
 
-    recordings = list(compared(reference, answers, rhythm or NAMES))
+    found, unanswered = compared(reference, answers, rhythm or NAMES)
+    recordings = list(found)
+    if unanswered:
+        of_all = f"{len(unanswered)} of {len(unanswered) + len(recordings)} records"
+        note(f"{of_all} have no answer and are left out: {listed(unanswered)}")
     if as_json:
-        typer.echo(json.dumps(as_values(recordings, shortest), indent=1))
+        typer.echo(json.dumps(as_values(recordings, shortest) | {"unanswered": unanswered}, indent=1))
     else:
         _print(recordings, shortest)
 

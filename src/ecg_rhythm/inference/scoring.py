@@ -47,7 +47,7 @@ def read_answers(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> Iterator[Compared]:
+def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> tuple[Iterator[Compared], list[str]]:
     """Compare the answers to a folder's recordings with its WFDB annotations.
 
     Parameters
@@ -58,6 +58,13 @@ def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> It
         What `classify --json` gave, or a folder of `.atr` of the same names.
     names : sequence of str
         The rhythms that are looked for, as annotations name them.
+
+    Returns
+    -------
+    recordings : iterator of Compared
+        The records that have an answer.
+    unanswered : list of str
+        Names of the others, which no figure counts.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> It
         found = (_of_annotations(records[name], answers / f"{name}.atr", names) for name in in_both)
     if not in_both:
         raise BadInput(f"{answers}: it has no answer to a record of {reference} that has .atr; check the names")
-    yield from found
+    return found, [name for name in records if name not in set(in_both)]
 
 
 def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str]) -> Compared:
