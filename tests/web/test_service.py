@@ -375,6 +375,14 @@ def test_a_port_that_is_taken_is_refused(model: Path) -> None:
         assert f"--port {port}: Address already in use; choose others" in refusal(lambda: serve([model], port=port))
 
 
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [("", "--host: the name is empty"), ("é..x", "--host é..x --port 0: there is no such name; choose others")],
+)
+def test_what_is_no_name_of_a_host_is_refused(model: Path, host: str, says: str) -> None:
+    assert says in refusal(lambda: serve([model], host=host, port=0))
+
+
 def test_too_many_requests_are_refused_for_now(model: Path) -> None:
     with client_of(model, Limits(workers=1, waiting=-1)) as client:
         response = client.post("/api/classify", json={"samples": WAVE.tolist(), "fs": 100})

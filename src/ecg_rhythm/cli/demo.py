@@ -25,6 +25,7 @@ def demo(
     """Pack, split, train, compare and classify synthetic recordings in about a minute; needs no data."""
     from ecg_rhythm.data import synthetic
 
+    folder = folder.resolve() if folder.is_symlink() else folder
     marker = folder / ".ecg-rhythm-demo"
     if folder.exists():
         if not marker.exists():

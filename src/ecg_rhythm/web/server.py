@@ -37,6 +37,8 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     BadInput
         If another program listens there, or this machine has no such address.
     """
+    if not host:
+        raise BadInput("--host: the name is empty; give an address, such as 127.0.0.1")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as at:
@@ -44,8 +46,9 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
         try:
             at.bind((host, port))
             at.listen(BACKLOG)  # who reads the address may come at once
-        except OSError as error:
-            raise BadInput(f"--host {host} --port {port}: {error.strerror}; choose others") from None
+        except (OSError, TypeError, ValueError) as error:  # the last two for what can be no name
+            why = error.strerror if isinstance(error, OSError) else "there is no such name"
+            raise BadInput(f"--host {host} --port {port}: {why}; choose others") from None
         name = f"[{host}]" if ":" in host else host
         yield at, f"http://{name}:{at.getsockname()[1]}"
 
