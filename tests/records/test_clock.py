@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,3 +163,21 @@ def test_a_recording_keeps_its_start_in_python(tmp_path: Path, meter: Classifier
     answer = classify(recording, meter)
     assert isinstance(answer, Prediction)
     assert answer.start_time == START.isoformat()
+
+
+def test_a_truncated_wfdb_record_began_when_its_header_says(tmp_path: Path) -> None:
+    samples = np.sin(np.arange(5000) / 9)[:, None]
+    wfdb.wrsamp(
+        "r",
+        250,
+        ["mV"],
+        ["I"],
+        p_signal=samples,
+        fmt=["16"],
+        write_dir=str(tmp_path),
+        base_datetime=datetime(2000, 4, 1, 12, 4, 5),
+    )
+    whole = open_recording(tmp_path / "r").start
+    (tmp_path / "r.dat").write_bytes((tmp_path / "r.dat").read_bytes()[:6000])
+    assert open_recording(tmp_path / "r").start == whole == datetime(2000, 4, 1, 12, 4, 5)
+    assert read(tmp_path / "r").remarks == ("cut off: 3000 of its 5000 samples are there",)

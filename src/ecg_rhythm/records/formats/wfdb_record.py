@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,11 +142,7 @@ class _Record:
         self.units = [str(unit or "") for unit in begin.units or [""] * len(leads)]
         self.per_frame = [in_frame.get(name, 1) if self.framed else 1 for name in self.names]
         self.whole = None if large else leads
-        clock, date = getattr(head, "base_time", None), getattr(head, "base_date", None)
-        # Without a date, midnight is the begin of a time that has passed.
-        self.start: Start | None = None if clock == time() else clock
-        if date is not None and clock is not None:
-            self.start = datetime.combine(date, clock)
+        self.start = _start_of(head)
 
     def samples(self, lead: int) -> int:
         """How many samples a lead has."""
@@ -209,14 +206,26 @@ def _samples_per_frame(head: wfdb.Record | wfdb.MultiRecord, several: bool) -> d
     }
 
 
+def _start_of(head: Any) -> Start | None:
+    """When a record began, by its header; without a date, midnight is the begin of a time that has passed."""
+    clock, date = getattr(head, "base_time", None), getattr(head, "base_date", None)
+    if date is not None and clock is not None:
+        return datetime.combine(date, clock)
+    return None if clock == time() else clock
+
+
 def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
     """Open a record by a copy of its header without what does not matter, or without a length that is too large."""
+    import wfdb
+
     for keep_length in (True, False):
         try:
             copy = copy_of(header, corrected(text, header.stem, keep_length))
             record = _Record(copy, header)
         except (*LIBRARY_ERRORS, IndexError):
             continue
+        with suppress(*LIBRARY_ERRORS):  # a corrected header has no place for it
+            record.start = _start_of(wfdb.rdheader(str(header.with_suffix(""))))
         promised = _length_in(text)
         if not keep_length and promised is not None and record.length < promised:
             record.remarks = (f"{CUT_OFF}: {record.length} of its {promised} samples are there",)
