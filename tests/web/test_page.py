@@ -199,6 +199,7 @@ def test_a_long_recording_has_episodes_and_clock_times(page: Page, tmp_path: Pat
     )
     page.get_by_role("button", name="All", exact=True).click()
     assert shown(page) == (0, 600)
+    expect(page.locator("#where")).to_have_text("22:30:00 to 22:40:00")
 
 
 def test_a_long_recording_has_a_trend_of_its_heart_rate_and_pauses(page: Page, tmp_path: Path) -> None:

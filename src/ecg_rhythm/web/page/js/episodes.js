@@ -1,14 +1,13 @@
 // The episodes of a long recording, of one rhythm or of all: a list, and buttons to the previous and the next.
 import { $, announce, element } from "./dom.js";
-import { clock, colourOf, duration, timeOfDay, title } from "./format.js";
+import { colourOf, duration, title } from "./format.js";
 import { classes } from "./model.js";
 import { on, recordings } from "./recordings.js";
-import { goTo, mark, view } from "./viewer.js";
+import { goTo, mark, shownTime, view } from "./viewer.js";
 
 let listed = [], chosen = -1;
 
 const isLong = () => recordings.current?.answer?.kind === "timeline";
-const at = seconds => view.began === null ? clock(seconds) : timeOfDay(view.began + seconds);
 
 /** Go to an episode of the list. */
 function open(i) {
@@ -18,7 +17,7 @@ function open(i) {
   $("episode-where").textContent = `${i + 1} of ${listed.length}`;
   const { label, start, end } = listed[i];
   goTo(start);
-  announce(`Episode ${i + 1} of ${listed.length}: ${title(label)}, ${at(start)}, ${duration(end - start)}`);
+  announce(`Episode ${i + 1} of ${listed.length}: ${title(label)}, ${shownTime(start)}, ${duration(end - start)}`);
 }
 
 /** Go to the next episode (1) or the previous one (-1); from where the strip is, if none is open. */
@@ -40,7 +39,7 @@ function list() {
     const swatch = element("i", { class: "swatch" });
     swatch.style.background = `var(${colourOf(one.label)})`;
     const button = element("button", { type: "button", class: "plain episode", "aria-current": "false" }, swatch,
-      element("span", {}, `${at(one.start)} to ${at(one.end)}`), element("span", { class: "soft" }, duration(one.end - one.start)),
+      element("span", {}, `${shownTime(one.start)} to ${shownTime(one.end)}`), element("span", { class: "soft" }, duration(one.end - one.start)),
       element("span", { class: "soft", title: "Mean heart rate, beats/min" }, one.heart_rate === null ? "" : `${one.heart_rate.toFixed(0)}/min`),
       element("span", { class: "soft" }, `p\u00a0${one.probability.toFixed(2)}`));
     if (!wanted) button.title = title(one.label);

@@ -1,11 +1,11 @@
 // The whole recording, with a brush over the part that the strip shows. The brush is moved and resized by pointer, touch
 // and keyboard.
 import { $, clamp, draggable, element, styled } from "./dom.js";
-import { clock, colourOf, timeOfDay, title } from "./format.js";
+import { clock, colourOf, title } from "./format.js";
 import { labelBands } from "./labels.js";
 import { on, recordings } from "./recordings.js";
 import { points } from "./signals.js";
-import { STEPS, show, view } from "./viewer.js";
+import { show, shownMinute, shownTime, STEPS, view } from "./viewer.js";
 
 const LEAST_WIDTH = 10, NARROW = 90, BAND = 7, TIMES = 18, APART = 90;  // px
 const PALE = 0.22, HANDLE = 0.05, SPREAD = 0.02;  // opacity; part of the window; values that are cut off
@@ -61,14 +61,13 @@ function drawTimes(paper, width, height, ratio) {
   paper.textAlign = "center";
   paper.textBaseline = "bottom";
   for (let time = first; time < seconds; time += step) {
-    const x = time / seconds * width, text = step >= 60 ? at(time).replace(/:00$/, "") : at(time);
+    const x = time / seconds * width, text = step >= 60 ? shownMinute(time) : shownTime(time);
     if (x < APART * ratio / 3 || x > width - APART * ratio / 3) continue;
     paper.fillRect(x, height - TIMES * ratio, ratio, 3 * ratio);
     paper.fillText(text, x, height - ratio);
   }
 }
 
-const at = seconds => view.began === null ? clock(seconds) : timeOfDay(view.began + seconds);
 
 /** Put the brush where the strip is. */
 function place() {
@@ -81,7 +80,7 @@ function place() {
   $("brush-from").style.left = `${left}px`;
   $("brush-to").style.left = `${left + size}px`;
   for (const [id, value, text] of [
-    ["brush", view.from, `${at(view.from)} to ${at(to)} of ${clock(whole)}`], ["brush-from", view.from, at(view.from)], ["brush-to", to, at(to)],
+    ["brush", view.from, `${shownTime(view.from)} to ${shownTime(to)} of ${clock(whole)}`], ["brush-from", view.from, shownTime(view.from)], ["brush-to", to, shownTime(to)],
   ]) {
     $(id).setAttribute("aria-valuenow", value.toFixed(1));
     $(id).setAttribute("aria-valuemax", whole.toFixed(1));

@@ -1,8 +1,7 @@
 // The heart rate of a long recording: its trend, minute by minute, and its pauses.
 import { $, element, styled } from "./dom.js";
-import { clock, timeOfDay } from "./format.js";
 import { on, recordings } from "./recordings.js";
-import { STEPS, goTo, view } from "./viewer.js";
+import { goTo, shownMinute, shownTime, STEPS, view } from "./viewer.js";
 
 const { uPlot } = window;
 const HEIGHT = 110, AXIS_X = 26, AXIS_Y = 48, LABEL = 40;  // px
@@ -10,7 +9,6 @@ const MARGIN = 5, MOST_PAUSES = 12;  // beats/min; the longest pauses
 let plot = null;
 
 const rates = () => recordings.current?.answer?.rates;
-const at = seconds => view.began === null ? clock(seconds) : timeOfDay(view.began + seconds);
 const perMinute = rate => rate === null ? "unknown" : `${rate.toFixed(0)} beats/min`;
 
 function range(_, low, high) {
@@ -26,7 +24,7 @@ function draw() {
   const axis = { stroke: text, font, grid: { stroke: styled("--line"), width: 1 }, ticks: none };
   const { minutes } = rates(), { seconds } = view.signal;
   const isNearEnd = time => (seconds - time) / seconds * (width - AXIS_Y) < LABEL / 2;
-  const times = (_, steps) => steps.map(time => isNearEnd(time) ? "" : at(time).replace(/:00$/, ""));
+  const times = (_, steps) => steps.map(time => isNearEnd(time) ? "" : shownMinute(time));
   plot = new uPlot({
     width, height: HEIGHT, padding: [8, 0, 0, 0], legend: none, cursor: none,
     scales: { x: { time: false, range: () => [0, seconds] }, y: { range } },
@@ -46,7 +44,7 @@ function update() {
   $("pauses-title").hidden = !longest.length;
   $("pauses-title").textContent = longest.length < found.pauses.length ? `Longest ${longest.length} of ${found.pauses.length} pauses` : "Pauses";
   $("pauses").replaceChildren(...longest.map(({ start, seconds }) => {
-    const button = element("button", { type: "button" }, `${at(start)}, ${seconds.toFixed(1)} s`);
+    const button = element("button", { type: "button" }, `${shownTime(start)}, ${seconds.toFixed(1)} s`);
     button.addEventListener("click", () => goTo(start, start + seconds));
     return element("li", {}, button);
   }));

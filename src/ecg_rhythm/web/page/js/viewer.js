@@ -14,6 +14,12 @@ export const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 36
 /** What is shown: a signal from `from` to `to` s. `began` is when it was recorded, in s since midnight. */
 export const view = { signal: null, from: 0, to: 0, gain: 10, began: null, plot: null };
 
+/** A time of the recording as all show it: by the clock where it is known, else from the beginning. */
+export const shownTime = seconds => view.began === null ? clock(seconds) : timeOfDay(view.began + seconds);
+
+/** The same of a whole minute; 0:01 from the beginning could be a second. */
+export const shownMinute = seconds => view.began === null ? clock(seconds) : shownTime(seconds).replace(/:00$/, "");
+
 const marks = [];  // functions that give what is marked behind the ECG: { start, end, colour, isBand }
 
 /** Let a module mark parts of the ECG: a shade of the whole height, or a band at the "top" or "bottom". */
@@ -105,7 +111,7 @@ export function show(from, to) {
     view.plot.setData(points(view.signal, view.from, view.to, MOST_POINTS), false);
     view.plot.setScale("x", { min: view.from, max: view.to });
   });
-  $("where").textContent = `${clock(view.from)} to ${clock(Math.min(view.to, seconds))}`;
+  $("where").textContent = `${shownTime(view.from)} to ${shownTime(Math.min(view.to, seconds))}`;
   tell("moved");
 }
 
