@@ -671,4 +671,4 @@ def test_variables_of_processes_that_do_not_fit_each_other_are_refused(
     words = ("train", "tiny.json", "--split", "split_2_3_14", "--data", data, "--device", "cpu")
     done = run(*words, cwd=tmp_path, env={**os.environ, **variables})
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: the environment says that processes train together, but not how (")
+    assert done.stderr.startswith("error: training cannot be set up here (")

@@ -15,7 +15,7 @@ import pytest
 from ecg_rhythm import plugins
 from ecg_rhythm.config import Distillation
 from ecg_rhythm.data.splits import load_split
-from ecg_rhythm.data.store import open_store, splits_folder
+from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments import run as running
 from ecg_rhythm.experiments.folder import Run, check_together, identity_of
@@ -103,11 +103,16 @@ def test_a_fold_that_is_not_there_is_refused(data: Path, tmp_path: Path) -> None
     assert refusal(lambda: train(spec(ONE_EPOCH, fold=2), data, tmp_path, device="cpu")).startswith("job, fold 2")
 
 
-def test_empty_recordings_need_a_class_of_their_own(data: Path, tmp_path: Path) -> None:
-    store = write_store(
-        tmp_path, [("a", np.ones(9, np.float32))], fs=100.0, classes=["N"], labels={"v": {"a": "N"}},
+def without_noise(folder: Path) -> Store:
+    """A data set of one class."""
+    return write_store(
+        folder, [("a", np.ones(9, np.float32))], fs=100.0, classes=["N"], labels={"v": {"a": "N"}},
         default_labels="v", origin="",
     )  # fmt: skip
+
+
+def test_empty_recordings_need_a_class_of_their_own(data: Path, tmp_path: Path) -> None:
+    store = without_noise(tmp_path)
     split = load_split(splits_folder(data) / "split_2_3_14", 36)
     message = refusal(lambda: identity_of(spec(model(data_augmentation__empty=0.1)), store, split, tmp_path))
     assert message == (
@@ -130,10 +135,7 @@ def test_what_decides_a_run_is_its_model_data_split_labels_seed_and_fold(data: P
 
 
 def test_data_without_a_class_of_noise_are_trained_on_if_no_recording_is_empty(data: Path, tmp_path: Path) -> None:
-    store = write_store(
-        tmp_path, [("a", np.ones(9, np.float32))], fs=100.0, classes=["N"], labels={"v": {"a": "N"}},
-        default_labels="v", origin="",
-    )  # fmt: skip
+    store = without_noise(tmp_path)
     split = load_split(splits_folder(data) / "split_2_3_14", 36)
     assert identity_of(spec(ONE_EPOCH), store, split, tmp_path)["data"]["classes"] == ["N"]
     assert identity(spec(model(data_augmentation__empty=0.1)), data, tmp_path)["data"]["classes"] == ["A", "N", "~"]

@@ -79,13 +79,17 @@ def test_what_was_assumed_in_reading_the_lead_is_said() -> None:
     assert "cells of dots" not in read(table({"time": TIMES, "ecg": LEAD}, of_columns={0: "cells of dots"})).remarks
 
 
-def test_messages_name_the_file() -> None:
-    for made in (
+@pytest.mark.parametrize(
+    "made",
+    [
         table({"ecg": LEAD}, fs=1e-5),
         table({"ecg (Ohm)": LEAD}, fs=FS),
         table({"time": TIMES + 100 * (COUNT >= 500), "ecg": LEAD}),
-    ):
-        assert refusal(lambda: read(made, ReadOptions())).startswith("file.x: ")  # noqa: B023 -- called at once
+    ],
+    ids=["rate", "unit", "times"],
+)
+def test_messages_name_the_file(made: Table) -> None:
+    assert refusal(lambda: read(made, ReadOptions())).startswith("file.x: ")
 
 
 def test_a_recording_starts_when_its_first_row_was_taken() -> None:

@@ -128,8 +128,8 @@ def _definitions_are_known(content: bytes) -> bool:
     resolutions, begun = 0, False
     for found in DEFINITION.finditer(content):
         at = found.start()
-        length, kind = content[at - 2], content[at - 1]
-        if at < 2 or kind & NOTE != NOTE:  # in the midst of another text
+        length, kind = content[at - 2 : at] if at >= 2 else (0, 0)
+        if kind & NOTE != NOTE:  # in the midst of another text
             continue
         text = content[at : at + (length | (kind & ~NOTE) << 8)].rstrip(b"\0")
         if RESOLUTION.match(text):

@@ -40,8 +40,8 @@ LONG = 1.5
 PAUSE_SECONDS, LONGEST_PAUSE = 2.5, 10.0
 """An interval that is longer is a pause; one longer than the second, in s, may as well be a loose electrode."""
 T_WAVE, P_WAVE, QUIET = 0.5, 0.3, 0.2
-"""Seconds after a beat and before the next that their waves may last; a pause is quiet if nothing between is stronger
-than this share of a usual beat. In the 2017 challenge, 95 % of what is between two beats is weaker."""
+"""Seconds after a beat and before the next that their waves may last; nothing between that is stronger than this share
+of a usual beat is a P wave or noise."""
 SLOWEST, FASTEST, FEWEST, COVERED = 20.0, 300.0, 3, 0.5
 """Lowest and highest plausible rate in beats/min; fewest beats, and smallest share of the signal in their intervals."""
 
@@ -88,12 +88,11 @@ class _Found:
         """Intervals between beats that contain any of some samples."""
         return np.asarray(np.logical_or.reduceat(samples, self.beats)[:-1])
 
-    def hides_beats(self, interval: int) -> bool:
-        """Whether an interval that is as long as a pause is none: too long, or with something that may be a beat."""
+    def is_pause(self, interval: int) -> bool:
+        """Whether a long interval is a pause: not too long, and without anything that may be a beat."""
         start, end = self.beats[interval : interval + 2].tolist()
-        seconds = (end - start) / self.fs
         between = self.strength[start + round(T_WAVE * self.fs) : end - round(P_WAVE * self.fs)]
-        return seconds > PAUSE_SECONDS and (seconds > LONGEST_PAUSE or float(between.max()) > QUIET)
+        return (end - start) / self.fs <= LONGEST_PAUSE and float(between.max()) <= QUIET
 
 
 def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
@@ -132,7 +131,8 @@ def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
     if len(found.beats) < FEWEST:
         return Intervals(np.zeros(0), np.zeros(0))
     good = ~found.intervals_with(found.lost | found.noisy)
-    good &= [not found.hides_beats(i) for i in range(len(good))]
+    for long in np.flatnonzero(np.diff(found.beats) > PAUSE_SECONDS * found.fs).tolist():
+        good[long] &= found.is_pause(long)
     ends = (found.beats[1:][good].astype(np.float64) + 0.5) / found.fs
     return Intervals(ends, np.diff(found.beats)[good].astype(np.float64) / found.fs)
 
@@ -171,9 +171,8 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     few = _few(fs)
     means = signal[: len(signal) // few * few].astype(np.float64).reshape(-1, few) @ np.full(few, 1 / few)
     fs /= few
-    nothing = _Found(
-        fs, np.zeros(0, dtype=np.int64), np.ones(len(means), dtype=bool), np.ones(len(means), dtype=bool), np.zeros(0)
-    )
+    everywhere = np.ones(len(means), dtype=bool)
+    nothing = _Found(fs, np.zeros(0, dtype=np.int64), everywhere, everywhere, np.zeros(len(means)))
     if fs < LEAST_HZ or len(means) < fs:
         return nothing
     lost = _straight(means, fs)
@@ -194,9 +193,8 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
             beats.append(peak)
         elif power[peak] > power[beats[-1]]:
             beats[-1] = peak
-    return _Found(
-        fs, _without_t_waves(np.array(beats, dtype=np.int64), means, fs), lost, _noisy(power, usual, fs), power / usual
-    )
+    qrs = _without_t_waves(np.array(beats, dtype=np.int64), means, fs)
+    return _Found(fs, qrs, lost, _noisy(power, usual, fs), power / usual)
 
 
 def _straight(signal: NDArray[np.float64], fs: float) -> NDArray[np.bool_]:

@@ -84,8 +84,8 @@ def accelerator_for(device: str, precision: str, trackers: Sequence[GeneralTrack
     except ValueError as error:  # variables of torchrun, of an MPI shell (PMI_SIZE) or of accelerate
         why = str(error).splitlines()[0]
         raise BadInput(
-            f"the environment says that processes train together, but not how ({why}); start them with torchrun, or "
-            "unset RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, PMI_SIZE and what begins with ACCELERATE_"
+            f"training cannot be set up here ({why}); start processes that train together with torchrun, else unset "
+            "RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, PMI_SIZE and what begins with ACCELERATE_"
         ) from None
 
 

@@ -37,7 +37,7 @@ def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
     handles = [band.fill_between([], [], color=colour, label=shown(name)) for name, colour in colours.items()]
     band.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles), fontsize=7, frameon=False)
     minutes = np.array([np.nan if one is None else one for one in answer.rates.minutes])
-    middles = np.minimum(np.arange(len(minutes)) + 0.5, answer.seconds / MINUTE)
+    middles = np.arange(len(minutes)) + 0.5
     marker = "o" if np.isfinite(minutes).sum() <= FEW else ""
     rate.plot(middles * MINUTE / HOUR, minutes, color=plots.INK, linewidth=0.8, marker=marker, markersize=3)
     if (known := minutes[np.isfinite(minutes)]).size:

@@ -68,7 +68,6 @@ function drawTimes(paper, width, height, ratio) {
   }
 }
 
-
 /** Put the brush where the strip is. */
 function place() {
   if (!view.signal) return;
