@@ -180,6 +180,28 @@ def test_a_damaged_job_is_left_out_and_said(jobs: Path, tmp_path: Path) -> None:
     )
 
 
+def test_damaged_weights_leave_the_report_whole(jobs: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(jobs / "CNN" / "slow", tmp_path / "CNN" / "slow")
+    for weights in (tmp_path / "CNN" / "slow").glob("fold*/*.safetensors"):
+        weights.write_bytes(b"x" * 20)
+    assert "The seconds that influenced the prediction are absent: " in written([tmp_path], tmp_path, data).said
+
+
+def test_what_is_damaged_is_left_out_wherever_it_is_named(tmp_path: Path) -> None:
+    shutil.copytree(PUBLISHED / "features", tmp_path / "features")
+    (tmp_path / "features" / "predictions.csv").write_text("x")
+    (tmp_path / "robustness_x.json").write_text("[]")
+    (tmp_path / "searches" / "rates").mkdir(parents=True)
+    (tmp_path / "searches" / "rates" / "trials.csv").write_text("trial,state\nx,y\n")
+    paths = [tmp_path / "features", PUBLISHED / "minirocket", tmp_path]
+    problems = report.write(paths, tmp_path / "r.html", tmp_path, COMMAND)
+    page = Page(tmp_path / "r.html")
+    assert [row["configuration"] for row in page.tables["scores.csv"]] == ["minirocket"]
+    for name in ("predictions.csv", "robustness_x.json", "trials.csv"):
+        assert any(name in problem for problem in problems) and name in page.said
+    assert len(problems) == len(set(problems))
+
+
 def test_configurations_of_other_data_are_compared_apart(jobs: Path, tmp_path: Path) -> None:
     page = written([jobs, PUBLISHED / "features"], tmp_path)
     assert [row["configuration"] for row in page.tables["scores_2.csv"]] == ["features"]

@@ -273,6 +273,10 @@ def test_what_cannot_be_read_is_said(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#file", tmp_path / "bad <b>.edf")
     expect(page.locator("#error")).to_contain_text("bad <b>.edf")
     expect(page.locator("#result")).to_be_hidden()
+    (tmp_path / "empty.csv").touch()
+    page.set_input_files("#file", tmp_path / "empty.csv")
+    page.locator("#next").click()
+    expect(page.locator("#error")).to_have_text("This file is empty; get a new copy.")
 
 
 @desktop

@@ -77,6 +77,22 @@ def test_files_of_all_kinds_are_listed_with_their_states_and_sorted(page: Page, 
     assert names(page) == ["strip3", "strip2", "strip1", "strip0", "r2", "r1", "bad"]
 
 
+def test_long_names_are_whole_and_cover_nothing(page: Page, tmp_path: Path) -> None:
+    names_of = [f"patient_0001_visit_2024-03-12_device_8812_{part}" for part in ("morning", "evening")]
+    for name, path in zip(names_of, strips(tmp_path, 2), strict=True):
+        path.rename(tmp_path / f"{name}.npz")
+    page.set_input_files("#file", [tmp_path / f"{name}.npz" for name in names_of])
+    expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
+    open_list(page)
+    card = page.locator("#recordings").bounding_box()
+    assert card is not None
+    for cell in page.locator("#recordings .scroll, #list td:visible, #list th button, #next").all():
+        box = cell.bounding_box()
+        assert box is not None and card["x"] <= box["x"] and box["x"] + box["width"] <= card["x"] + card["width"]
+    for button in page.locator("#list th button").all():
+        assert button.evaluate("e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight")
+
+
 def test_keys_and_buttons_lead_from_one_to_the_next(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#file", strips(tmp_path, 3))
     expect(page.locator("#list-summary")).to_have_text("3 of 3 done")

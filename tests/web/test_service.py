@@ -391,7 +391,8 @@ def test_too_many_requests_are_refused_for_now(model: Path) -> None:
 
 def test_health_model_page_and_documentation_are_served_with_a_strict_policy(client: TestClient) -> None:
     assert client.get("/api/health").json()["status"] == "ok"
-    assert client.get("/api/model").json()["classes"] == ["N", "A", "~"]
+    told = client.get("/api/model").json()
+    assert (told["classes"], told["name"]) == (["N", "A", "~"], "m.onnx")
     files = [f"/page/{path.relative_to(PAGE).as_posix()}" for path in sorted(PAGE.rglob("*")) if path.is_file()]
     assert {"/page/js/main.js", "/page/style/base.css", "/page/uplot/uPlot.iife.min.js"} <= set(files)
     for path in ("/", "/api/docs", *files):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.evaluation.metrics import NOISE, Spread, score, spread
 from ecg_rhythm.evaluation.predictions import Predictions
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Item, Panel, Picture, Section, Table, Value
 from ecg_rhythm.experiments.report.inputs import Configuration
@@ -274,3 +275,5 @@ def _classifiers(c: Configuration) -> tuple[dict[int, Classifier], str]:
         return {fold: classifier.load(run.path) for fold, run in c.runs.items()}, ""
     except ModuleNotFoundError:
         return {}, f"{absent} PyTorch is not installed."
+    except BadInput as error:
+        return {}, f"{absent} {error}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +122,7 @@ class Material:
     searches : list of Search
         Their trials.
     problems : list of str
-        One sentence for each job or result that is left out.
+        One sentence for each job, result, search or file that is left out.
     """
 
     groups: list[list[Configuration]]
@@ -142,7 +143,7 @@ def gather(paths: Sequence[Path]) -> Material:
     Raises
     ------
     BadInput
-        If one of them holds nothing of the kind, or all together too much.
+        If one of them holds nothing of the kind, all together too much, or only damaged ones.
     """
     found: dict[Path, Configuration] = {}
     robustness: dict[str, dict[str, Any]] = {}
@@ -156,22 +157,31 @@ def gather(paths: Sequence[Path]) -> Material:
                 f"{path}: there is no result, finished job, search or robustness file in it; name the folder of a "
                 "result, of a job, or of runs"
             )
-        robustness |= {file.stem.removeprefix("robustness_"): _robustness(file) for file in measured}
-        searches |= {table: _search(table) for table in tables}
+        for file in measured:
+            with _left_out(problems):
+                robustness[file.stem.removeprefix("robustness_")] = _robustness(file)
+        for table in tables:
+            with _left_out(problems):
+                searches[table] = _search(table)
         for folder in folders:
-            try:
+            with _left_out(problems):
                 found.setdefault(folder.resolve(), read(folder))
-            except BadInput as error:
-                if folder == path:
-                    raise
-                problems.append(str(error))
     if len(found) > MOST:
         raise BadInput(f"these are {len(found)} configurations; name at most {MOST} of their folders")
     if not found and not searches:
         raise BadInput(
             problems[0] if problems else f"{listed(map(str, paths))}: there is no result and no finished job to report"
         )
-    return Material(_groups(found.values()), robustness, list(searches.values()), problems)
+    return Material(_groups(found.values()), robustness, list(searches.values()), list(dict.fromkeys(problems)))
+
+
+@contextmanager
+def _left_out(problems: list[str]) -> Iterator[None]:
+    """Leave out what is damaged, and say so among the problems."""
+    try:
+        yield
+    except BadInput as error:
+        problems.append(str(error))
 
 
 def read(folder: Path) -> Configuration:

@@ -41,6 +41,7 @@ async function insist(what, options, busy = () => {}) {
 /** The request that sends a recording's files: one is the body; several are the parts of a form. */
 function upload(recording, signal) {
   const [first, ...others] = recording.files;
+  if (!others.length && !first.size) throw new Error("This file is empty; get a new copy.");
   if (!others.length) return { method: "POST", body: first, headers: { "Content-Type": "application/octet-stream" }, signal };
   const form = new FormData();
   for (const file of recording.files) form.append("files", file);

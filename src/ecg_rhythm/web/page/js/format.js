@@ -51,7 +51,7 @@ const DAY = /^(\d{4}-\d\d-\d\d)T/;  // of a clock time in ISO 8601
 
 /** A field of an answer that has no place of its own, as text. */
 export function fact([name, value]) {
-  const text = Array.isArray(value) ? value.join(" or ") : typeof value !== "number" ? String(value).replace(DAY, "$1 ")
+  const text = Array.isArray(value) ? value.join(" or ") : name === "quality" ? value.toFixed(2) : typeof value !== "number" ? String(value).replace(DAY, "$1 ")
     : Math.abs(value) < 10 ? String(Number(value.toPrecision(2))) : value.toFixed(0);
   return [capital(name.replaceAll("_", " ")), `${text} ${UNITS[name] ?? ""}`.trim()];
 }

@@ -1,9 +1,8 @@
 // The seconds that influenced the prediction most: shaded on the ECG and listed, when the person asks for them.
 import { $, element } from "./dom.js";
-import { clock } from "./format.js";
 import { asked, enqueue, isBusy } from "./queue.js";
 import { on, recordings } from "./recordings.js";
-import { goTo, mark, redraw } from "./viewer.js";
+import { goTo, mark, redraw, shownTime } from "./viewer.js";
 
 const applies = item => item?.answer?.kind === "prediction";
 
@@ -26,7 +25,7 @@ function update() {
   $("influence").hidden = !(asked.why && applies(item));
   $("influence-none").textContent = why ? (why.stretches.length ? "" : "No part stands out.") : "Being computed …";
   $("stretches").replaceChildren(...(why ? why.stretches : []).map(([start, end]) => {
-    const button = element("button", { type: "button", class: "chip" }, `${clock(start)} to ${clock(end)}`);
+    const button = element("button", { type: "button", class: "chip" }, `${shownTime(start)} to ${shownTime(end)}`);
     button.addEventListener("click", () => goTo(start, end));
     return element("li", {}, button);
   }));

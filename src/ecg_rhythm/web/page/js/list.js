@@ -76,7 +76,10 @@ function fill(item) {
       swatch.style.background = `var(${colourOf(name)})`;
       label.append(swatch, element("span", { title: title(name) }, shortName(name)));
     }
-    if (af && COLUMNS.af(item) !== undefined) af.append(percent(COLUMNS.af(item), 0));
+    if (COLUMNS.af(item) !== undefined) {
+      af.append(percent(COLUMNS.af(item), 0));
+      af.title = item.answer?.burden ? "Share of the readable time" : "Probability";
+    }
     if (quality) quality.append(COLUMNS.quality(item)?.toFixed(2) ?? "");
   }
   for (const cell of [af, quality]) cell.hidden = label.colSpan > 1;

@@ -33,6 +33,8 @@ for (const part of [list, answer, overview, rates, episodes, influence, measure,
 viewer.makeMovable(measure.measures);
 model.then(told => {
   tell("classes");
-  $("model").textContent = `ecg-rhythm ${told.version}, ${told.models.map(one => one.model_name).join(", ")}`;
+  const origins = [...new Set(told.models.map(one => one.origin).filter(Boolean))];
+  $("model").textContent = `ecg-rhythm ${told.version}, model ${told.name} (${told.models.map(one => one.model_name).join(", ")})`;
+  $("credit").textContent = origins.length ? `Trained on: ${origins.join("; ")}` : "";
   return review.start();
 }).catch(problem => tell("problem", problem.message));
