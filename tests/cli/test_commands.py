@@ -530,9 +530,10 @@ def test_a_table_beside_the_recordings_is_not_read(tmp_path: Path) -> None:
     result = run("classify", str(tmp_path / "results.parquet"), "--parquet", str(tmp_path / "results.parquet"))
     assert (result.returncode, (tmp_path / "results.parquet").read_bytes()) == (2, table)
     assert result.stderr.endswith("this file is among those to read; name another, or quote the pattern\n")
-    result = run("classify", str(tmp_path / "r.npz"), "--stride", "10")
-    assert result.returncode == 0
-    assert result.stderr.startswith("note: --stride changed nothing")
+    for option, value, says in (("--stride", "10", "changed"), ("--annotations", str(tmp_path / "notes"), "wrote")):
+        result = run("classify", str(tmp_path / "r.npz"), option, value)
+        assert (result.returncode, (tmp_path / "notes").exists()) == (0, False)
+        assert result.stderr.startswith(f"note: {option} {says} nothing")
 
 
 def test_it_is_said_if_a_data_set_has_no_checksums() -> None:

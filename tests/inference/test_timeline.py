@@ -42,7 +42,7 @@ def test_episodes_are_found_where_they_are(meter: Classifier, fs: float) -> None
     assert found.unreadable == pytest.approx(300 / 4800)
     assert found.burden() == pytest.approx(2400 / 4500)
     assert all(e.probability > 0.8 for e in found.episodes())
-    assert found.reading == f"lead II, {f'{fs:g} Hz' if fs == FS else f'{fs:g} -> {FS:g} Hz'}, 80 min"
+    assert found.reading == f"lead II, {f'{fs:g} Hz' if fs == FS else f'{fs:g} Hz resampled to {FS:g} Hz'}, 80 min"
 
 
 def test_a_single_strange_window_is_smoothed_away_and_a_long_one_is_not(meter: Classifier) -> None:
@@ -56,7 +56,7 @@ def test_what_is_missing_is_unreadable_and_said(meter: Classifier) -> None:
     assert [e.label for e in found.episodes()] == ["A", "~", "A"]
     assert found.unreadable == pytest.approx(0.2, abs=0.025)
     assert found.burden() == pytest.approx(1)
-    assert "1 gap (0.2 of it)" in found.reading
+    assert "1 gap (20 % of it)" in found.reading
     nothing = timeline(meter, recording([(np.nan, 300)]))
     assert (nothing.unreadable, nothing.burden(), nothing.burden("N")) == (1, None, None)
 
@@ -90,7 +90,7 @@ def test_a_gap_is_one_however_it_is_read(meter: Classifier) -> None:
     signal = np.zeros(400_000)
     signal[100_000:250_000] = np.nan
     signal[300_000:300_100] = np.nan
-    assert "2 gaps (0.38 of it)" in timeline(meter, in_memory("r", signal, 100.0, "I", 1.0)).reading
+    assert "2 gaps (38 % of it)" in timeline(meter, in_memory("r", signal, 100.0, "I", 1.0)).reading
 
 
 def test_reading_in_parts_changes_nothing(meter: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

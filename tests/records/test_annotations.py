@@ -36,6 +36,30 @@ def test_wfdb_annotations_are_what_its_library_reads(tmp_path: Path) -> None:
     assert (own.rhythms, own.seconds, own.name, len(own.beats)) == (DAY, 86_400, "r", 0)
 
 
+@pytest.mark.parametrize(
+    ("start", "date", "time"),
+    [
+        ("2024-02-29T07:15:00+01:00", "2024-02-29", "07:15:00"),
+        ("2024-02-29T07:15:00.250000", "2024-02-29", "07:15:00.250000"),
+        ("23:59:59", None, "23:59:59"),
+        ("1969-02-28T07:15:00", None, "07:15:00"),
+        (None, None, "00:00:00"),
+    ],
+)
+def test_edf_annotations_say_when_the_recording_began(
+    tmp_path: Path, start: str | None, date: str | None, time: str
+) -> None:
+    write_edf(tmp_path / "r.edf", DAY, start)
+    found = edfio.read_edf(tmp_path / "r.edf")
+    if date is None:
+        with pytest.raises(edfio.AnonymizedDateError):
+            _ = found.startdate
+    else:
+        assert found.startdate.isoformat() == date
+    assert found.starttime.isoformat() == time
+    assert [(note.onset, note.text) for note in found.annotations] == [(one.start, one.name) for one in DAY]
+
+
 def test_edf_annotations_are_what_its_library_reads(tmp_path: Path) -> None:
     write_edf(tmp_path / "r.edf", DAY)
     found = edfio.read_edf(tmp_path / "r.edf").annotations

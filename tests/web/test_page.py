@@ -286,13 +286,13 @@ def test_lead_rate_and_unit_apply_to_the_file_that_is_shown(page: Page, tmp_path
     expect(page.locator("#error")).to_have_text("r.csv: its sampling rate is unknown; give it in Hz with fs")
     page.locator("#fs").fill("300")
     page.keyboard.press("Enter")
-    expect(page.locator("#reading")).to_contain_text("lead ECG, 300 -> 100 Hz, 10 s")
+    expect(page.locator("#reading")).to_contain_text("lead ECG, 300 Hz resampled to 100 Hz, 10 s")
     expect(page.locator("#error")).to_be_hidden()
     if not page.locator("#fs").is_visible():
         page.get_by_text("Lead, sampling rate, unit").click()
     page.locator("#fs").fill("250,5")
     page.keyboard.press("Enter")
-    expect(page.locator("#reading")).to_contain_text("250.5 -> 100 Hz")
+    expect(page.locator("#reading")).to_contain_text("250.5 Hz resampled to 100 Hz")
 
 
 @desktop

@@ -236,6 +236,8 @@ def classify(
     some = kinds.total() > failed
     if some and not (printed or to):
         out.print("For research; not a medical device.")
+    if annotations is not None and some and not long:
+        note("--annotations wrote nothing: no recording was classified in windows; ask for windows with --window")
     if why and long:
         note(f"--why does not apply to {long} recording{'s' * (long > 1)} classified in windows")
     if stride is not None and some and not long:

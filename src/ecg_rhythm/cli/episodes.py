@@ -57,7 +57,7 @@ def as_values(recordings: Sequence[Compared], shortest: float) -> dict[str, Any]
     return {
         "shortest": shortest,
         "records": [
-            {"record": one.name, **asdict(own), **episodes.gross([own]), "true burden": true, "burden": found}
+            {"record": one.name, **asdict(own), **episodes.gross([own]), "true burden": true, "detected burden": found}
             for one, own, (true, found) in zip(recordings, counts, burdens, strict=True)
         ],
         "gross": episodes.gross(counts),
@@ -83,9 +83,9 @@ def _print(recordings: Sequence[Compared], shortest: float) -> None:
     from ecg_rhythm.evaluation.episodes import MEASURES
 
     values = as_values(recordings, shortest)
-    table = new_table("record", *MEASURES, "true burden", "burden")
+    table = new_table("record", *MEASURES, "true burden", "detected burden")
     for row in values["records"]:
-        table.add_row(row["record"], *(_share(row[name]) for name in (*MEASURES, "true burden", "burden")))
+        table.add_row(row["record"], *(_share(row[name]) for name in (*MEASURES, "true burden", "detected burden")))
     for name in ("gross", "average"):
         table.add_row(name, *(_share(values[name][measure]) for measure in MEASURES))
     out.print(table)

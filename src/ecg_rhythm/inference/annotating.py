@@ -13,14 +13,13 @@ from ecg_rhythm.records.annotations import Rhythm, write_edf, write_json, write_
 
 FIBRILLATION = "AFIB"
 """PhysioNet's name of atrial fibrillation."""
-
+ABOUT = ("record", "start_time", "fs", "seconds", "lead")
+"""Fields of an answer that annotations in JSON repeat."""
 
 WRITERS: dict[str, Callable[[Path, list[Rhythm], Timeline], None]] = {
     "atr": lambda path, rhythms, answer: write_wfdb(path, rhythms, answer.fs),
-    "edf": lambda path, rhythms, _: write_edf(path, rhythms),
-    "json": lambda path, rhythms, answer: write_json(
-        path, rhythms, {"record": answer.record, "fs": answer.fs, "seconds": answer.seconds, "lead": answer.lead}
-    ),
+    "edf": lambda path, rhythms, answer: write_edf(path, rhythms, answer.start_time),
+    "json": lambda path, rhythms, answer: write_json(path, rhythms, {name: getattr(answer, name) for name in ABOUT}),
 }
 """Suffix of annotations -> what writes them."""
 

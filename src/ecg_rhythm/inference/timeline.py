@@ -191,7 +191,7 @@ def _said_of(substitutes: list[Substitute]) -> list[str]:
     seconds: dict[str, float] = {}
     for one in substitutes:
         seconds[one.lead] = seconds.get(one.lead, 0.0) + one.end - one.start
-    return [f"lead {lead} read for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
+    return [f"lead {lead} used for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
 
 
 def _readable(found: Intervals, labels: list[str], stride: float) -> Intervals:

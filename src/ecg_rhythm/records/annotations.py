@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +32,8 @@ NOTE, DEFINITION, RESOLUTION = 0xFC, re.compile(rb"## "), re.compile(rb"## time 
 """Bits of the byte before a note in a file of annotations; how a note begins that defines something."""
 WRITTEN = "atr"
 """Suffix of WFDB annotations."""
+EDF_YEARS = range(1985, 2085)
+"""Years that the header of an EDF file can say."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +169,28 @@ def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
         (temporary.parent / f"record.{WRITTEN}").replace(temporary)
 
 
-def write_edf(path: Path, rhythms: Sequence[Rhythm]) -> None:
-    """Write rhythms as an EDF+ file of annotations alone, each with its onset, duration and name."""
+def write_edf(path: Path, rhythms: Sequence[Rhythm], start: str | None = None) -> None:
+    """Write rhythms as an EDF+ file of annotations alone, each with its onset, duration and name.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    rhythms : sequence of Rhythm
+        In the order of time.
+    start : str, optional
+        When the recording began, in ISO 8601: date and time of day, or the time of day alone. EDF+ has no time zone,
+        and only dates of the years 1985 to 2084; another date is left out.
+    """
     import edfio
 
     notes = [edfio.EdfAnnotation(one.start, one.end - one.start, one.name) for one in rhythms]
+    day, _, clock = (start or "").rpartition("T")
+    date = datetime.fromisoformat(day).date() if day else None
+    recording = edfio.Recording(startdate=date) if date and date.year in EDF_YEARS else None
+    time = datetime.fromisoformat(f"2000-01-01T{clock}").time() if clock else None
     with files.replacing(path) as temporary:
-        edfio.Edf([], annotations=notes).write(temporary)
+        edfio.Edf([], annotations=notes, recording=recording, starttime=time).write(temporary)
 
 
 def write_json(path: Path, rhythms: Sequence[Rhythm], about: Mapping[str, object]) -> None:

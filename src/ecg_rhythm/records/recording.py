@@ -278,9 +278,15 @@ def describe(record: Record, fs: float, seconds: float | None = None) -> str:
     duration = f"{hours:.3g} h" if hours >= 2 else f"{minutes:.3g} min" if minutes >= 2 else f"{seconds:.3g} s"
     parts = [
         f"lead {record.lead}" if record.lead else "",
-        f"{record.fs:g} Hz" if record.fs == fs else f"{record.fs:g} -> {fs:g} Hz",
+        f"{record.fs:g} Hz" + ("" if record.fs == fs else f" resampled to {fs:g} Hz"),
         duration,
-        f"{record.gaps} gap{'s' * (record.gaps > 1)} ({record.missing:.2g} of it)" if record.gaps else "",
+        f"{record.gaps} gap{'s' * (record.gaps > 1)} ({_percent(record.missing)} of it)" if record.gaps else "",
         *record.remarks,
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _percent(share: float) -> str:
+    """A share of a recording, below a tenth to two digits."""
+    percent = 100 * share
+    return f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %"

@@ -269,7 +269,7 @@ def create_app(
         members = [member.metadata for member in loaded.members]
         return {
             "version": __version__,
-            "name": ", ".join(Path(name).name for name in chosen or [DEFAULT]),
+            "name": ", ".join(Path(name).name for name in chosen or [Path(DEFAULT)]),
             "classes": loaded.classes,
             "names": names_of(loaded.classes),
             "fibrillation": fibrillation_in(loaded.classes),

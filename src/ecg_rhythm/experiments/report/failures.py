@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.data.store import Store
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE, Spread, score, spread
 from ecg_rhythm.evaluation.predictions import Predictions
-from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Item, Panel, Picture, Section, Table, Value
 from ecg_rhythm.experiments.report.inputs import Configuration
