@@ -238,15 +238,17 @@ def test_the_same_names_in_another_folder_are_other_files(tmp_path: Path, monkey
 @pytest.mark.slow
 def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path) -> None:
     number, rows = 240, 10
-    path = write_set(tmp_path / "set.parquet", number, rows, fs=[FS] * (number - 1) + [1e9])
-    words = command(path, "--cluster", "--to", tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.pdf").touch()
+    write_set(tmp_path / "in" / "set.parquet", number, rows, fs=[FS] * (number - 1) + [1e9])
+    words = command(tmp_path / "in", "--cluster", "--to", tmp_path / "out")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until = time.monotonic() + 120
     while len(list(tmp_path.glob("out/part-*"))) < 5:
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.02)
     process.kill()
-    process.communicate()
+    assert b"note: passed over 1 file: 1 .pdf" in process.communicate()[0]
     time.sleep(2)  # its Ray ends
     before = {part: part.stat().st_mtime_ns for part in tmp_path.glob("out/part-*")}
     assert len(before) < number // rows

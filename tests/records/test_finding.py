@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecg_rhythm import records
 from ecg_rhythm.records import find, open_recording
@@ -20,6 +27,39 @@ def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     csv = as_csv()(tmp_path / "sub")
     assert files_in(tmp_path) == [tmp_path / "r.hea", csv]
+
+
+NAMES = st.text("ab.-_ 1", min_size=1, max_size=3).filter(lambda name: name[0] != "." and name == name.strip(" ."))
+
+
+@given(st.lists(st.lists(NAMES, min_size=1, max_size=4), max_size=12))
+@settings(deadline=None)
+def test_files_of_nested_folders_come_in_the_order_of_their_paths(trees: list[list[str]]) -> None:
+    with TemporaryDirectory() as folder:
+        for names in trees:
+            with suppress(OSError):  # a file has this name
+                Path(folder, *names[:-1]).mkdir(parents=True, exist_ok=True)
+                Path(folder, *names[:-1], f"{names[-1]}.csv").touch()
+        there = sorted(path for path in Path(folder).rglob("*.csv") if path.is_file())
+        assert files_in(Path(folder)) == there
+
+
+def test_files_below_a_folder_are_not_all_held_in_memory(tmp_path: Path) -> None:
+    for i in range(20):
+        (tmp_path / f"folder{i}").mkdir()
+        for j in range(100):
+            (tmp_path / f"folder{i}" / f"recording{j}.csv").touch()
+
+    def peak(take: Callable[[], object]) -> int:
+        tracemalloc.start()
+        try:
+            take()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    one_by_one = peak(lambda: sum(1 for _ in records.expand_one_by_one([str(tmp_path)], Counter())))
+    assert one_by_one < peak(lambda: records.expand([str(tmp_path)])) / 3
 
 
 def test_a_pattern_takes_each_recording_once(tmp_path: Path) -> None:

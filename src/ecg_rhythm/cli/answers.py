@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from ecg_rhythm import extras, files
-from ecg_rhythm.cli.console import new_table
+from ecg_rhythm.cli.console import new_table, note
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
 from ecg_rhythm.printable import csv_line, shown
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CSV, JSON, PARQUET = ".csv", ".json", ".parquet"
 """Suffixes of files that answers are written to."""
+SUFFIXES = 8
+"""Suffixes of passed over files that are listed."""
 
 
 def format_of(path: Path) -> str:
@@ -197,3 +199,15 @@ def print_json(answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
 def print_csv(classes: list[str], answers: Iterable[tuple[Path, Prediction | Timeline]]) -> None:
     """Print answers as CSV, a line for each as it comes."""
     _write_csv(sys.stdout, classes, (content_of(CSV, path, answer) for path, answer in answers))
+
+
+def note_passed_over(suffixes: Counter[str]) -> None:
+    """Say how many files in folders are no ECG files, by suffix, the most frequent first."""
+    if not suffixes:
+        return
+    kinds = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
+    said = [f"{count} {suffix or 'without suffix'}" for suffix, count in kinds[:SUFFIXES]]
+    if others := sum(count for _, count in kinds[SUFFIXES:]):
+        said.append(f"{others} others")
+    number = suffixes.total()
+    note(f"passed over {number} file{'s' * (number > 1)}: {', '.join(said)}")

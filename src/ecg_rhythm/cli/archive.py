@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ecg_rhythm import extras, files, records
-from ecg_rhythm.cli.answers import counting
+from ecg_rhythm.cli.answers import counting, note_passed_over
 from ecg_rhythm.cli.console import HERE, complain, note, out
 from ecg_rhythm.cluster import check, connected
 from ecg_rhythm.errors import BadInput
@@ -76,18 +77,19 @@ def absolute(names: Iterable[str], manifest: Path | None) -> list[str]:
 
 
 def named_files(names: Iterable[str], manifest: Manifest, options: ReadOptions) -> Iterator[File]:
-    """The files that names stand for, by paths that other nodes understand."""
+    """The files that names stand for, by paths that other nodes understand; at the end, say what was passed over."""
     from ecg_rhythm.inference.blocks import listed
     from ecg_rhythm.records import remote
     from ecg_rhythm.records.paths import STANDARD_INPUT
 
+    passed_over = Counter[str]()
     for name in dict.fromkeys(names):
         if name == STANDARD_INPUT:
             raise BadInput("-: other nodes cannot read the standard input; name files")
         if remote.is_url(name):
             yield from (File(url, options) for url in remote.find(name))
             continue
-        found = records.expand([name])
-        yield from (File(name, problem) for problem in found.problems)
-        yield from (File(path.absolute(), options) for path in found.paths)
+        for one in records.expand_one_by_one([name], passed_over):
+            yield File(name, one) if isinstance(one, BadInput) else File(one.absolute(), options)
     yield from (file._replace(path=Path(file.path).absolute()) for file in listed(manifest))
+    note_passed_over(passed_over)

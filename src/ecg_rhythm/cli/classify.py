@@ -19,6 +19,7 @@ from ecg_rhythm.cli.answers import (
     content_of,
     counting,
     format_of,
+    note_passed_over,
     print_answers,
     print_csv,
     print_json,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = 1
 """Its file descriptor."""
-KINDS = 8
-"""Suffixes of passed over files that are listed."""
 
 
 @app.command(short_help="Classify ECG recordings.", rich_help_panel=USE, cls=WithCluster)
@@ -175,8 +174,7 @@ def classify(
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
     kinds = Counter({journal.PROBLEM: len(found.problems)})
-    if found.passed_over:
-        note(_passed_over(found.passed_over))
+    note_passed_over(found.passed_over)
     for problem in found.problems:
         complain(problem)
     drawn, annotated = set[Path](), set[Path]()
@@ -264,16 +262,6 @@ def _manifest(path: Path | None, options: ReadOptions) -> Manifest:
     if table.unknown:
         note(f"{path}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
     return table
-
-
-def _passed_over(suffixes: Counter[str]) -> str:
-    """How many files in folders are no ECG files, by suffix, the most frequent first."""
-    kinds = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{count} {suffix or 'without suffix'}" for suffix, count in kinds[:KINDS]]
-    if others := sum(count for _, count in kinds[KINDS:]):
-        shown.append(f"{others} others")
-    number = suffixes.total()
-    return f"passed over {number} file{'s' * (number > 1)}: {', '.join(shown)}"
 
 
 def _without_output(paths: list[Path], named: Sequence[str | Path], to: Path | None, option: str) -> list[Path]:

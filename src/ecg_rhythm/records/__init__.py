@@ -6,7 +6,7 @@ whose `__init__` lists them all. It chooses the lead (`leads`), the rate (`rates
 `Recording` (`recording`).
 """
 
-from ecg_rhythm.records.finding import expand, find
+from ecg_rhythm.records.finding import expand, expand_one_by_one, find
 from ecg_rhythm.records.manifest import Manifest, read_manifest
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import size_on_disk, states
@@ -38,6 +38,7 @@ __all__ = [
     "check_length",
     "describe",
     "expand",
+    "expand_one_by_one",
     "fill_gaps",
     "find",
     "in_memory",

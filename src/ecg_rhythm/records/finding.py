@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
@@ -61,22 +61,44 @@ def files_in(folder: Path) -> list[Path]:
     Hidden files and folders are left out, as patterns leave them out. Files that may not be looked at are listed, and
     folders of that kind come last, so that opening them tells the user.
     """
-    return _below(folder)[0]
+    return list(_below(folder, Counter()))
 
 
-def _below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files below a folder that may be recordings, and those that are none."""
+def _below(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
+    """The files below a folder that may be recordings, folder by folder; suffixes of the others are counted."""
     closed: list[Path] = []
-    files: list[Path] = []
-    for below, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
-        folders[:] = [name for name in folders if name[0] != "."]
-        files += (path for name in names if name[0] != "." and _is_there(path := Path(below, name)))
-    whole = {
-        path: is_candidate(path.name, partial(_begin, path)) for path in without_parts(sorted(files), Path.read_bytes)
-    }
-    return [path for path, may_be in whole.items() if may_be] + closed, [
-        path for path, may_be in whole.items() if not may_be
-    ]
+    for path in _files_below(folder, closed):
+        if is_candidate(path.name, partial(_begin, path)):
+            yield path
+        else:
+            passed_over[path.suffix.lower()] += 1
+    yield from closed
+
+
+def _files_below(folder: Path, closed: list[Path]) -> Iterator[Path]:
+    """The files below a folder, sorted, without parts of WFDB records; only the open folders are held in memory."""
+    deep = [iter(_inside(folder, closed))]
+    while deep:
+        path, is_folder = next(deep[-1], (None, False))
+        if path is None:
+            deep.pop()
+        elif is_folder:
+            deep.append(iter(_inside(path, closed)))
+        else:
+            yield path
+
+
+def _inside(folder: Path, closed: list[Path]) -> list[tuple[Path, bool]]:
+    """The files and folders in a folder, and which of them are folders; links to folders are not followed."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [(folder / one.name, one.is_dir(), one.is_symlink()) for one in found if one.name[0] != "."]
+    except OSError:
+        closed.append(folder)
+        return []
+    files = [path for path, is_folder, _ in entries if not is_folder and _is_there(path)]
+    whole = [(path, False) for path in without_parts(files, Path.read_bytes)]
+    return sorted([*whole, *((path, True) for path, is_folder, is_link in entries if is_folder and not is_link)])
 
 
 def _begin(path: Path) -> bytes:
@@ -97,30 +119,50 @@ def expand(names: Iterable[str]) -> Found:
         If a name is empty.
     """
     found = Found([], Counter(), [])
+    for one in expand_one_by_one(names, found.passed_over):
+        if isinstance(one, BadInput):
+            found.problems.append(one)
+        else:
+            found.paths.append(one)
+    return found
 
-    def within(folder: Path) -> list[Path]:
-        recordings, others = _below(folder)
-        found.passed_over.update(path.suffix.lower() for path in others)
-        return recordings
 
+def expand_one_by_one(names: Iterable[str], passed_over: Counter[str]) -> Iterator[Path | BadInput]:
+    """The same, one after the other: of a folder, only the names in one subfolder are held in memory.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Files, folders and patterns.
+    passed_over : Counter
+        Gets how many files in folders are no ECG files, by suffix in lower case.
+
+    Yields
+    ------
+    Path or BadInput
+        A file to open, or what is wrong with a folder.
+
+    Raises
+    ------
+    BadInput
+        If a name is empty.
+    """
     for name in dict.fromkeys(names):
         path = Path(name)
         if not name:
             raise BadInput("a name is empty; give files, folders or patterns")
         if is_dir(path) and wfdb_header(path) is None:
-            inside = within(path)
-            found.paths.extend(inside)
-            if not inside:
-                found.problems.append(BadInput(f"{path}: no ECG files in it; name files, or a folder that has some"))
+            inside = _below(path, passed_over)
+            nothing = BadInput(f"{path}: no ECG files in it; name files, or a folder that has some")
+            yield next(inside, nothing)
+            yield from inside
         elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
             matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
-            inside = [file for folder in matches if is_dir(folder) for file in within(folder)]
+            below = [file for folder in matches if is_dir(folder) for file in _below(folder, passed_over)]
             whole = without_parts([file for file in matches if _is_there(file)], Path.read_bytes)
-            files = dict.fromkeys(whole + inside)
-            found.paths.extend(files or [path])
+            yield from dict.fromkeys(whole + below) or [path]
         else:
-            found.paths.append(path)
-    return found
+            yield path
 
 
 def _is_there(path: Path) -> bool:
