@@ -39,7 +39,10 @@ WARM = (
     "ecg_rhythm.data.challenge",
 )  # fmt: skip
 """Modules that take long to import; forks have them already."""
-TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+")
+PASSING = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+|INSERT INTO \"trial_user_attributes\" VALUES\(\d+,\d+,'error','\"\"'\);\n"
+)
+"""In a dump of optuna's storage: times, and that a trial, which failed before, no longer has an error."""
 APART = {"tmp", "log", "out", "err"}
 """What a command's folder has beside what the command makes."""
 EXECUTE: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
@@ -229,11 +232,11 @@ def tree(folder: Path) -> Tree:
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file; of a database, what it holds but for times: its bytes count how often it was written."""
+    """The bytes of a file; of a database, what it holds for good: its bytes count how often it was written."""
     if path.suffix != ".db":
         return path.read_bytes()
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as base:
-            return TIME.sub("", "\n".join(base.iterdump())).encode()
+            return PASSING.sub("", "\n".join(base.iterdump())).encode()
     except sqlite3.Error:  # it was cut off
         return path.read_bytes()

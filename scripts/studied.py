@@ -123,6 +123,20 @@ def curve(rows: Sequence[dict[str, float]]) -> str:
     return table(["epoch", "loss", "accuracy, validation", "challenge score, validation", "time"], lines)
 
 
+def recipe_parts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What parts of a recipe matter, each variant with its seeds; `studies/recipe_parts.py` wrote it."""
+    variants: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        variants.setdefault((row["model"], row["variant"]), []).append(row)
+    classes = [name for name in rows[0] if name.startswith("F1 ")]
+    lines = [
+        [f"`{model}`", title, str(of_seeds[0]["epochs"]), f"{np.mean([row['minutes'] for row in of_seeds]):.0f}"]
+        + [", ".join(f"{row[name]:.3f}" for row in of_seeds) for name in ("challenge", *classes, "NLL")]
+        for (model, title), of_seeds in variants.items()
+    ]
+    return table(["model file", "variant", "epochs", "minutes of a core", "challenge score", *classes, "NLL"], lines)
+
+
 def cut_off(rows: Mapping[str, Mapping[str, int]]) -> str:
     """At how many changes on the disk each command was cut off, in which ways, and what became of it."""
     columns = {

@@ -55,7 +55,7 @@ class ScoredEngine(FakeEngine):
         rate = queued.spec.model.training_parameters.learning_rate
         if rate > 0.5:
             return Status.FAILED, "training diverged"
-        queued.run.path.mkdir(parents=True)
+        queued.run.path.mkdir(parents=True, exist_ok=True)
         part = {"confusion": [[1, 0], [0, 1]], "challenge": 1 - abs(rate - 0.1) - queued.spec.fold / 10}
         phases = [{"phase": 0, "valid": part, "test": None}]
         made_from = {"architecture": "CNN", "job": "x", "fold": 0, "classes": ["A", "N"], "data": "", "split": ""}
@@ -91,7 +91,7 @@ def test_every_value_that_a_trial_tries_is_of_the_space(data: Path, tmp_path: Pa
         assert 1e-3 <= parameters.learning_rate <= 1 and parameters.batch_size in (2, 3, 4, 5)
         assert 0 <= parameters.drop_rate <= 0.5 and parameters.gradient_clip in (None, 1.0)
         assert spec.model.model_parameters["kernel_size"] in ([3, 3], [5, 5])
-    assert len(table) == 12 and {row["state"] for row in table} <= {"complete", "fail"}
+    assert len(table) == 12 and {row["state"] for row in table} <= {"complete", "failed"}
     for row in table:
         assert row["error"] == ("training diverged" if row[RATE] > 0.5 else "")
         assert row["validation score"] == (None if row[RATE] > 0.5 else pytest.approx(1 - abs(row[RATE] - 0.1) - 0.05))
@@ -110,6 +110,27 @@ def test_a_search_in_parts_tries_what_one_in_whole_tries(sampler: str, data: Pat
         tables.append(table)
     assert tables[0] == tables[1]
     assert len({row[RATE] for row in tables[0]}) == 14
+
+
+def test_a_trial_that_failed_is_tried_again_by_a_later_call(data: Path, tmp_path: Path) -> None:
+    search = plan_search(write_space(tmp_path / "s"), "s", [0], data, tmp_path, check=check)
+    engine = ScoredEngine(data, places=1)
+
+    def on_a_full_disk(queued: Any) -> tuple[Status, str]:
+        return (Status.FAILED, "the disk is full") if len(engine.begun) == 2 else engine.score(queued)
+
+    engine.ends = on_a_full_disk
+    with opened(search) as study:
+        run_trials(search, study, engine, trials=3)
+        first = rows(search, study)
+    assert [(row["state"], row["error"]) for row in first] == [
+        ("complete", ""), ("failed", "the disk is full"), ("complete", ""),
+    ]  # fmt: skip
+    with opened(search) as study:
+        run_trials(search, study, ScoredEngine(data, places=1), trials=3)
+        table = rows(search, study)
+    assert [(row["state"], row["error"]) for row in table] == 3 * [("complete", "")]
+    assert [row[RATE] for row in table] == [row[RATE] for row in first]
 
 
 def test_the_same_values_are_tried_once(data: Path, tmp_path: Path) -> None:

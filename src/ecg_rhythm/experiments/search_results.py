@@ -26,7 +26,9 @@ def best(search: Search, study: optuna.Study) -> Changes:
         If no trial is finished.
     """
     if not study.get_trials(deepcopy=False, states=[states().COMPLETE]):
-        raise BadInput(f"{search.folder}: no trial is finished; see the errors in trials.csv")
+        raise BadInput(
+            f"{search.folder}: no trial is finished; trials.csv has the errors, and the same command tries again"
+        )
     return search.space.changes(study.best_params)
 
 
@@ -42,7 +44,7 @@ def rows(search: Search, study: optuna.Study) -> list[dict[str, Any]]:
     return [
         {
             "trial": trial.number,
-            "state": trial.state.name.lower(),
+            "state": "failed" if trial.user_attrs.get("error") else trial.state.name.lower(),
             "validation score": trial.value if trial.state is states().COMPLETE else None,
             **{key: trial.params.get(key) for key in search.space.space},
             "error": trial.user_attrs.get("error", ""),

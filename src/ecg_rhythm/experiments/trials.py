@@ -29,7 +29,7 @@ def run_trials(
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
     stall: float = STALL,
 ) -> None:
-    """Run trials until their number is reached; those of earlier calls count, and unfinished ones continue.
+    """Run trials until their number is reached; those of earlier calls count, and unfinished and failed ones continue.
 
     Parameters
     ----------
@@ -71,12 +71,17 @@ class _Trial:
 
 @dataclass
 class _UnderWay:
-    """Trials that have begun and whose end was not reported to optuna yet, by number."""
+    """Trials that have begun and whose end was not reported to optuna yet, by number.
+
+    A trial whose run failed is never reported as ended, so that a later call continues it: a full disk or a killed
+    process says nothing of the values it tried.
+    """
 
     search: Search
     study: optuna.Study
     sampler: str
     trials: dict[int, _Trial] = field(default_factory=dict)
+    failed: set[int] = field(default_factory=set)
 
     def next(self, most: int) -> list[QueuedRun] | None:
         """The runs on the first fold of a trial that was interrupted, or of a new one; None if there are enough."""
@@ -88,8 +93,11 @@ class _UnderWay:
             try:
                 specs = self.search.specs(changes, trial.number)
             except BadInput as error:  # these values do not go together
-                self._fail(trial.number, str(error))
+                trial.set_user_attr("error", str(error))
+                self.study.tell(trial.number, state=states().FAIL)
                 continue
+            if trial.user_attrs.get("error"):  # of an earlier call
+                trial.set_user_attr("error", "")
             runs = enqueue(specs, self.search.logs_of_trials)
             titles = [spec.title for spec in specs]
             begun = self.trials[trial.number] = _Trial([run for run in runs if run.spec.title in titles], runs)
@@ -101,7 +109,8 @@ class _UnderWay:
         for number, trial in list(self.trials.items()):
             failed = next((run for run in trial.all if run.status is Status.FAILED), None)
             if failed is not None:
-                self._fail(number, failed.error)
+                self._trial(number).set_user_attr("error", failed.error)
+                self.failed.add(number)
             elif all(run.status is Status.DONE for run in trial.own):
                 self.study.tell(number, mean(map(_score, trial.own)))
             elif self._is_hopeless(number, trial.own[0]):
@@ -117,7 +126,8 @@ class _UnderWay:
 
     def _left(self) -> optuna.Trial | None:
         running = self.study.get_trials(deepcopy=False, states=[states().RUNNING])
-        return next((self._trial(trial.number) for trial in running if trial.number not in self.trials), None)
+        begun = self.failed.union(self.trials)
+        return next((self._trial(trial.number) for trial in running if trial.number not in begun), None)
 
     def _new(self, most: int) -> optuna.Trial | None:
         if len(self.study.get_trials(deepcopy=False)) >= most:
@@ -152,10 +162,6 @@ class _UnderWay:
         if self.sampler == "random":
             return optuna.samplers.RandomSampler(seed=seed)
         return optuna.samplers.TPESampler(seed=seed)
-
-    def _fail(self, number: int, why: str) -> None:
-        self._trial(number).set_user_attr("error", why)
-        self.study.tell(number, state=states().FAIL)
 
 
 def _score(run: QueuedRun) -> float:
