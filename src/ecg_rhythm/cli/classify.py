@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +24,7 @@ from ecg_rhythm.cli.answers import (
     write_answers,
 )
 from ecg_rhythm.cli.console import USE, Cluster, WithCluster, Workers, app, complain, err, hertz, note, out
+from ecg_rhythm.cli.outputs import refuse_folder_of_inputs, refuse_inputs, without_output
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from ecg_rhythm.inference.answers import Timeline
     from ecg_rhythm.inference.blocks import File
     from ecg_rhythm.records import Manifest, ReadOptions, Recording
-
-STANDARD_OUTPUT = 1
-"""Its file descriptor."""
 
 
 @app.command(short_help="Classify ECG recordings.", rich_help_panel=USE, cls=WithCluster)
@@ -158,9 +154,13 @@ def classify(
         archive.classify_archive(all_named, to, cluster, follows_from, loaded, windows, why)
         return
     found = records.expand(files or [])
-    own = _without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
+    own = without_output(found.paths, [*(files or []), *filter(None, [manifest])], to, option)
     table = _manifest(manifest, options)
     named = [*(File(path, options) for path in own), *listed(table)]
+    if to is not None:
+        refuse_inputs(option, to, (row.path for row in table.rows))
+    if annotations is not None:
+        refuse_folder_of_inputs("--annotations", annotations, (Path(file.path) for file in named))
     if plot is not None:
         plots.check(plot)
     if report is not None:
@@ -262,29 +262,3 @@ def _manifest(path: Path | None, options: ReadOptions) -> Manifest:
     if table.unknown:
         note(f"{path}: not used: {', '.join(table.unknown)}; columns are {', '.join(COLUMNS)}")
     return table
-
-
-def _without_output(paths: list[Path], named: Sequence[str | Path], to: Path | None, option: str) -> list[Path]:
-    """Leave out what this command writes into a folder of recordings, such as a table.
-
-    Raises
-    ------
-    BadInput
-        If the table would replace a recording that is named.
-    """
-    outputs: list[Path | int] = []
-    if stat.S_ISREG(os.fstat(STANDARD_OUTPUT).st_mode):
-        outputs.append(STANDARD_OUTPUT)
-    if to is not None:
-        if any(_is_same(name, to) for name in named):
-            raise BadInput(f"{option} {to}: this file is among those to read; name another, or quote the pattern")
-        outputs.append(to)
-    return [path for path in paths if not any(_is_same(path, output) for output in outputs)]
-
-
-def _is_same(path: Path | str, other: Path | int) -> bool:
-    """Whether two files are the same one; the second may be the descriptor of an open file."""
-    try:
-        return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 -- takes descriptors, too
-    except (OSError, ValueError):  # there is no such file yet
-        return False

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ecg_rhythm import checksums, files
 from ecg_rhythm.cli.console import COMPARE, Data, Workers, app, complain, new_table, note, out
+from ecg_rhythm.cli.outputs import refuse_inputs
 from ecg_rhythm.cli.runs import show_progress
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import Spread, score
@@ -116,6 +117,8 @@ def robustness(
     from ecg_rhythm.experiments.robustness import measure
     from ecg_rhythm.machine import available_cores
 
+    if to is not None:
+        refuse_inputs("--to", to, [job])
     with out.status("measuring") as status:
         number = workers or available_cores()
         measured = measure(job, data, part=part, every=every, workers=number, report=status.update)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ecg_rhythm import extras
 from ecg_rhythm.cli.console import COMPARE, Data, app, new_table, out
+from ecg_rhythm.cli.outputs import refuse_inputs
 from ecg_rhythm.errors import BadInput
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def suspects(
 
     if blind and not review:
         raise BadInput("--blind: it is of a review; give --review, too")
+    if to is not None:
+        refuse_inputs("--to", to, members)
     listed = suspected([results.read(folder)[1] for folder in members], sure)
     if not blind:
         print_suspects(out, listed)

@@ -15,6 +15,8 @@ from ecg_rhythm.experiments.report.building import build
 from ecg_rhythm.experiments.report.inputs import gather
 
 FORMATS = ("html", *texts.FORMATS)
+SUFFIXES = {"html": (".html", ".htm"), "markdown": (".md", ".markdown"), "latex": (".tex",)}
+"""Suffixes of a report: it never replaces another kind of file, such as what it is about."""
 EXISTS = "exists already; remove it, or name another file"
 
 
@@ -61,6 +63,8 @@ def write(
     if kind not in FORMATS:
         raise BadInput(f"--format {kind}: choose one of {', '.join(FORMATS)}")
     files.refuse_folder(to)
+    if to.suffix.lower() not in SUFFIXES[kind]:
+        raise BadInput(f"--to {to}: a report as {kind} ends in {' or '.join(SUFFIXES[kind])}; name such a file")
     folder = to.with_name(f"{to.stem}_files")
     if kind != "html" and folder.exists():
         raise BadInput(f"{folder}: {EXISTS}")

@@ -84,6 +84,12 @@ class _Arrays:
         self.size += size
         inflating.check(self.path, self.size)
 
+    def _check(self, item: h5py.Dataset) -> None:
+        """Count an array before it is read, and refuse one whose values are in other files."""
+        if item.external or item.is_virtual:
+            raise BadInput(f"{self.path}: it keeps arrays in other files; save the ECG in one file")
+        self._count(item.size * item.dtype.itemsize if item.size else 0)
+
     def _attribute(self, item: Any, key: str) -> Any:
         """A number or a text that stands beside an array; None for anything else."""
         kind = item.attrs.get_id(key)
@@ -99,9 +105,7 @@ class _Arrays:
         """An array of numbers, texts, or fields; None for anything else."""
         import h5py
 
-        if item.external or item.is_virtual:
-            raise BadInput(f"{self.path}: it keeps arrays in other files; save the ECG in one file")
-        self._count(item.size * item.dtype.itemsize if item.size else 0)
+        self._check(item)
         of_matlab = item.attrs.get(OF_MATLAB, b"")
         if not item.size or item.attrs.get("MATLAB_empty", 0):
             return None
@@ -133,7 +137,7 @@ class _Arrays:
             cell = self.file[reference] if reference else None
             if cell is None or not hasattr(cell, "dtype") or cell.attrs.get(OF_MATLAB, b"") != b"char":
                 return None
-            self._count(cell.size * cell.dtype.itemsize)
+            self._check(cell)
             texts.append(_text(cell[()]))
         return np.array(texts, dtype=object)
 
