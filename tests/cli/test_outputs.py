@@ -76,9 +76,10 @@ def test_lists_and_reports_never_replace_a_result(tmp_path: Path) -> None:
     results = [tmp_path / "default", tmp_path / "fast"]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for to in (results[0] / "predictions.csv", results[1] / "result.json"):
-        result = run("suspects", *results, "--to", to)
-        assert result.returncode == 2
-        assert result.stderr == (f"error: --to {to}: this file is among those to read; remove it, or name another\n")
+        for command in (("suspects", *results), ("robustness", to.parent)):
+            result = run(*command, "--to", to)
+            assert result.returncode == 2
+            assert result.stderr == f"error: --to {to}: this file is among those to read; remove it, or name another\n"
         result = run("report", *results, "--to", to)
         assert result.returncode == 2
         assert result.stderr == (f"error: --to {to}: a report as html ends in .html or .htm; name such a file\n")

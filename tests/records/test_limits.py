@@ -29,9 +29,10 @@ from pydicom.sequence import Sequence
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, read, reading
-from ecg_rhythm.records.formats.matlab import FIELDS
+from ecg_rhythm.records.formats.matlab import FIELDS, LEVELS
 from ecg_rhythm.records.leads import LONGEST_NAME
 from fuzzing.inputs import LEAD, TIMES, WRITERS, as_dicom, as_edf, as_segments, as_wfdb
+from tests.commands import run
 from tests.helpers import refusal
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, sockets and devices as files")
@@ -240,6 +241,34 @@ def test_a_structure_of_matlab_may_have_some_fields(tmp_path: Path, compressed: 
 
     assert len(read(saved(FIELDS)).signal) == len(LEAD)
     assert f"one of its structures has over {FIELDS} fields" in refusal(lambda: read(saved(FIELDS + 1)))
+
+
+def nested_cells(levels: int, *, are_lengths_true: bool) -> bytes:
+    """A MATLAB file with an array in so many cells, each in the next; their lengths may leave out what they hold."""
+    content = b"".join(
+        [struct.pack("<4I", 6, 8, 6, 0), struct.pack("<2I2i", 5, 8, 1, 1), struct.pack("<2I", 1, 0)]
+        + [struct.pack("<2Id", 9, 8, 1.0)]
+    )
+    content = struct.pack("<2I", 14, len(content)) + content
+    head = struct.pack("<4I", 6, 8, 1, 0) + struct.pack("<2I2i", 5, 8, 1, 1) + struct.pack("<2I", 1, 0)
+    for level in range(levels):
+        is_outermost = level == levels - 1  # the library looks at this length
+        length = len(head) + (len(content) if are_lengths_true or is_outermost else 0)
+        content = struct.pack("<2I", 14, length) + head + content
+    return b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + content
+
+
+@pytest.mark.parametrize("are_lengths_true", [True, False])
+def test_cells_of_matlab_may_be_nested_some_levels(tmp_path: Path, are_lengths_true: bool) -> None:
+    def saved(levels: int) -> Path:
+        (tmp_path / "r.mat").write_bytes(nested_cells(levels, are_lengths_true=are_lengths_true))
+        return tmp_path / "r.mat"
+
+    assert "there is no row or table of real numbers" in refusal(lambda: read(saved(LEVELS)))
+    assert f"nested over {LEVELS} levels deep" in refusal(lambda: read(saved(LEVELS + 1)))
+    # In a process of its own: were it read, the process would end.
+    result = run("classify", saved(5000), "--lead", "I")
+    assert result.returncode == 2 and f"nested over {LEVELS} levels deep" in result.stderr
 
 
 def test_a_long_name_is_cut(tmp_path: Path) -> None:

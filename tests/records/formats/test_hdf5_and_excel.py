@@ -59,6 +59,13 @@ def test_nothing_outside_the_file_is_read(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "r.h5", "w") as file:
         file.create_virtual_dataset("ecg", layout)
     assert "it keeps arrays in other files" in refusal(lambda: read(tmp_path / "r.h5"))
+    (tmp_path / "secret.txt").write_text("a secret of the server")
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file["ecg"], file["fs"] = LEAD, FS
+        hidden = file.create_dataset("#refs#/a", (22,), "u1", external=[(str(tmp_path / "secret.txt"), 0, 22)])
+        hidden.attrs["MATLAB_class"] = np.bytes_("char")
+        file.create_dataset("leads", (1,), h5py.ref_dtype)[0] = hidden.ref
+    assert "it keeps arrays in other files" in refusal(lambda: read(tmp_path / "r.h5"))
 
 
 def test_a_file_of_very_many_objects_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.hdf5 import open_hdf5
-from ecg_rhythm.records.formats.matlab_fields import most_fields
+from ecg_rhythm.records.formats.matlab_structures import fields_and_depth
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 
@@ -24,8 +24,8 @@ CHALLENGE_FS, CHALLENGE_UNIT = 300.0, "1000/mV"
 HEADER, BYTE_ORDER_AT, TAG, COMPRESSED = 128, 126, 8, 15
 """Of version 5: bytes before the first variable, where in them the byte order stands, bytes before the data of a
 variable, type of a compressed one."""
-FIELDS = 4096
-"""Most fields of a structure. ECG files have some dozens."""
+FIELDS, LEVELS = 4096, 32
+"""Most fields of a structure, and most structures and cells within each other. ECG files have some dozens, and a few."""
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:
@@ -58,7 +58,7 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
 
 
 def _check_variables(path: Path) -> None:
-    """Check that the variables of a file of version 5 to 7.2 are no larger, and have no more fields, than they may.
+    """Check that the variables of a file of version 5 to 7.2 are no larger, and have no more fields and levels, than they may.
 
     References
     ----------
@@ -77,8 +77,13 @@ def _check_variables(path: Path) -> None:
             else:
                 file.seek(-TAG, os.SEEK_CUR)
                 content = file.read(TAG + length)
-            if most_fields(content, order) > FIELDS:
+            fields, levels = fields_and_depth(content, order)
+            if fields > FIELDS:
                 raise BadInput(f"{path}: one of its structures has over {FIELDS} fields; save the signal as an array")
+            if levels > LEVELS:
+                raise BadInput(
+                    f"{path}: its structures are nested over {LEVELS} levels deep; save the signal as an array"
+                )
 
 
 def _variables(file: IO[bytes], order: str) -> Iterator[tuple[int, int]]:
