@@ -245,12 +245,9 @@ def test_a_structure_of_matlab_may_have_some_fields(tmp_path: Path, compressed: 
 
 def nested_cells(levels: int, *, are_lengths_true: bool) -> bytes:
     """A MATLAB file with an array in so many cells, each in the next; their lengths may leave out what they hold."""
-    content = b"".join(
-        [struct.pack("<4I", 6, 8, 6, 0), struct.pack("<2I2i", 5, 8, 1, 1), struct.pack("<2I", 1, 0)]
-        + [struct.pack("<2Id", 9, 8, 1.0)]
-    )
+    content = struct.pack("<4I2I2i2I2Id", 6, 8, 6, 0, 5, 8, 1, 1, 1, 0, 9, 8, 1.0)
     content = struct.pack("<2I", 14, len(content)) + content
-    head = struct.pack("<4I", 6, 8, 1, 0) + struct.pack("<2I2i", 5, 8, 1, 1) + struct.pack("<2I", 1, 0)
+    head = struct.pack("<4I2I2i2I", 6, 8, 1, 0, 5, 8, 1, 1, 1, 0)
     for level in range(levels):
         is_outermost = level == levels - 1  # the library looks at this length
         length = len(head) + (len(content) if are_lengths_true or is_outermost else 0)

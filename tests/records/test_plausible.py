@@ -255,3 +255,14 @@ def test_a_table_of_beats_is_refused(tmp_path: Path, columns: int) -> None:
     pd.DataFrame(beats).to_csv(tmp_path / "r.csv", header=False, index=False)
     message = refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=125)))
     assert f"{columns} columns or rows without names are many recordings or beats" in message
+
+
+@pytest.mark.parametrize("fs", ["1e12", "1e308", "9" * 400, "1e-9", "nan"])
+def test_an_impossible_rate_is_refused_before_anything_is_computed_with_it(tmp_path: Path, fs: str) -> None:
+    rows = "\n".join(f"{value:.4f},{-value:.4f}" for value in np.sin(np.arange(3000) / 9))
+    (tmp_path / "r.csv").write_text(f"a,b\n{rows}\n")
+    says = "is not one of an ECG; give the right one with --fs"
+    assert says in refusal(lambda: read(tmp_path / "r.csv", ReadOptions(fs=float(fs))))
+    if fs not in ("nan", "1e-9"):  # which a header would not say
+        (tmp_path / "r.csv").write_text(f"fs: {fs}\na,b\n{rows}\n")
+        assert says in refusal(lambda: read(tmp_path / "r.csv"))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import LIKELY, likeness, why_no_ecg
+from ecg_rhythm.records.rates import check_rate
 from ecg_rhythm.records.units import may_be_voltage
 
 PREFERRED = ("i", "mli", "ii", "mlii")
@@ -126,8 +127,10 @@ def choose_lead(
     Raises
     ------
     BadInput
-        If there is no such lead, or there are too many columns without names.
+        If there is no such lead, there are too many columns without names, or no ECG has this rate.
     """
+    if fs is not None:
+        check_rate(fs, source)
     names = [name[:LONGEST_NAME] for name in names]
     if lead is not None:
         return _position(names, lead, source), []

@@ -71,11 +71,22 @@ def rate(of_file: float | None, options: ReadOptions, source: str) -> tuple[floa
     fs = of_file if options.fs is None else float(options.fs)
     if fs is None:
         raise BadInput(f"{source}: its sampling rate is unknown; give it in Hz with --fs")
-    if not SLOWEST <= fs <= FASTEST:
-        raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
+    check_rate(fs, source)
     if of_file is None or abs(of_file - fs) <= 1e-9 * fs:
         return fs, []
     return fs, [f"{fs:g} Hz as you say; the file says {of_file:g}"]
+
+
+def check_rate(fs: float, source: str) -> None:
+    """Check a sampling rate in Hz, before anything is computed with it.
+
+    Raises
+    ------
+    BadInput
+        If an ECG cannot have it.
+    """
+    if not SLOWEST <= fs <= FASTEST:
+        raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
 
 
 def stated_rate(values: Mapping[str, Any], names: Sequence[str] = (*RATE_NAMES, *SHORT_RATE_NAMES)) -> float | None:

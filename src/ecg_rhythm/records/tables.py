@@ -124,7 +124,8 @@ def recording_of_table(table: Table, name: str, options: ReadOptions, source: st
 
 def _since_1970(table: Table, times: list[int]) -> Start | None:
     """When the first row was taken, if a column counts time since 1970."""
-    return next(filter(None, (since_1970(float(table.column(position, BEGIN)[0])) for position in times)), None)
+    first = (float(value) for position in times for value in table.column(position, BEGIN)[:1])
+    return next(filter(None, map(since_1970, first)), None)
 
 
 def _at_even_times(

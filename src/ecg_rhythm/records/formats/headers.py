@@ -10,7 +10,8 @@ from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.units import SECONDS
 
 VOLTAGE = r"(mV|uV|µV|μV|nV|(?:milli|micro|nano)?volts?)"
-FREQUENCY = r"(\d++(?:[.,]\d++)?+)(?:\s{0,20}(k))?"
+EXPONENT = r"(?:e[-+]?\d{1,3}\b)?+"
+FREQUENCY = rf"(\d++(?:[.,]\d++)?+{EXPONENT})(?:\s{{0,20}}(k))?"
 RATE = (
     r"\bfs\b|\bsampl\w{0,20}[ _-]?(?:rate|freq\w{0,20})|\bsamples[ _](?:per|/)[ _]?sec\w{0,20}"
     r"|\babtast(?:rate|frequenz)"
@@ -37,7 +38,7 @@ OF_FILTER = re.compile(r"filt|pass|notch|band|cut.?off|mains|power|\bline\b|\bhu
 UNIT_ALONE = re.compile(rf"^[^,:;=\t]+[,:;=\t]\s{{0,20}}\W?{VOLTAGE}\W*", re.IGNORECASE)
 UNIT_BESIDE = re.compile(rf"\bunits?\s{{0,20}}[:=]\s{{0,20}}{VOLTAGE}\b", re.IGNORECASE)
 COUNT = r"(?:adu|adc|lsb|bits?|counts?|digits?|units?)"
-NUMBER = r"(\d{1,12}(?:[.,]\d{1,12})?)"
+NUMBER = rf"(\d{{1,12}}(?:[.,]\d{{1,12}})?{EXPONENT})"
 PER = r"\s{0,20}/\s{0,20}"
 COUNTS_PER_VOLTAGE = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}\s{{0,20}}{COUNT}{PER}{VOLTAGE}\b", re.IGNORECASE)
 VOLTAGE_PER_COUNT = re.compile(rf"[:=,;\t]\s{{0,20}}(?:{NUMBER}\s{{0,20}})?{VOLTAGE}{PER}{COUNT}\b", re.IGNORECASE)

@@ -25,7 +25,7 @@ HEADER, BYTE_ORDER_AT, TAG, COMPRESSED = 128, 126, 8, 15
 """Of version 5: bytes before the first variable, where in them the byte order stands, bytes before the data of a
 variable, type of a compressed one."""
 FIELDS, LEVELS = 4096, 32
-"""Most fields of a structure, and most structures and cells within each other. ECG files have some dozens, and a few."""
+"""Most fields of a structure, and most levels of structures and cells. ECG files have some dozens, and a few."""
 
 
 def open_matlab(path: Path, options: ReadOptions) -> Recording:
@@ -58,7 +58,7 @@ def open_matlab(path: Path, options: ReadOptions) -> Recording:
 
 
 def _check_variables(path: Path) -> None:
-    """Check that the variables of a file of version 5 to 7.2 are no larger, and have no more fields and levels, than they may.
+    """Check that the variables of a file of version 5 to 7.2 are not too large, and have few fields and levels.
 
     References
     ----------
@@ -81,9 +81,7 @@ def _check_variables(path: Path) -> None:
             if fields > FIELDS:
                 raise BadInput(f"{path}: one of its structures has over {FIELDS} fields; save the signal as an array")
             if levels > LEVELS:
-                raise BadInput(
-                    f"{path}: its structures are nested over {LEVELS} levels deep; save the signal as an array"
-                )
+                raise BadInput(f"{path}: its structures are nested over {LEVELS} levels deep; save the ECG as an array")
 
 
 def _variables(file: IO[bytes], order: str) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from ecg_rhythm.records import inflating
 from ecg_rhythm.records.arrays import UNITS
 from ecg_rhythm.records.clock import started
 from ecg_rhythm.records.columns import BEGIN
-from ecg_rhythm.records.formats import why
+from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
 from ecg_rhythm.records.formats.fields import NUMBER, is_clock, is_missing
 from ecg_rhythm.records.options import ReadOptions
@@ -54,10 +54,11 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         file = parquet.ParquetFile(path, memory_map=True)
         inflating.check(path, 8 * file.metadata.num_rows)
         text = {i: "" for i, field in enumerate(file.schema_arrow) if is_text(field)}
-        if text:
-            names = [file.schema_arrow[i].name for i in text]
+        alone = [i for i in text if file.schema_arrow.names.count(file.schema_arrow[i].name) == 1]
+        if alone:
+            names = [file.schema_arrow[i].name for i in alone]
             begin = next(file.iter_batches(BEGIN, columns=names), None)
-            for i, cells in zip(text, begin.columns if begin is not None else [], strict=False):
+            for i, cells in zip(alone, begin.columns if begin is not None else [], strict=False):
                 text[i] = _kind_of([cell for cell in cells.to_pylist() if cell is not None])
         fields = [
             (field, text.get(i, ""))
@@ -73,14 +74,16 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         begun = started(f"{key}: {value}" for key, value in metadata.items()) or (
             _first_moment(file, moments[0]) if moments else None
         )
-    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+    except (*LIBRARY_ERRORS, pyarrow.ArrowException) as error:
         raise BadInput(f"{path}: this Parquet file is damaged{why(error, path)}; save it again") from None
     words: dict[int, str] = {}
 
     def column(position: int, rows: int | None) -> NDArray[np.float64]:
         field, kind = fields[position]
-        if rows is None and file.schema_arrow.names.count(field.name) > 1:
-            raise BadInput(f"{path}: several columns are called {field.name!r}; give each a name of its own")
+        of_one_name = BadInput(f"{path}: several columns are called {field.name!r}; give each a name of its own")
+        is_alone = file.schema_arrow.names.count(field.name) == 1
+        if rows is None and not is_alone:
+            raise of_one_name
         try:
             values = file.read([field.name]).column(0)[:rows]
             if kind:
@@ -99,8 +102,9 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
                 first = nanoseconds[0].as_py()
                 return np.asarray((nanoseconds.to_numpy() - first) / 1e9, dtype=np.float64)
             return np.asarray(values.cast(pyarrow.float64()).to_numpy(), dtype=np.float64)
-        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, pyarrow.ArrowException):
-            raise BadInput(f"{path}: column {field.name!r} cannot be read; save the file again") from None
+        except (*LIBRARY_ERRORS, pyarrow.ArrowException):
+            damaged = BadInput(f"{path}: column {field.name!r} cannot be read; save the file again")
+            raise (damaged if is_alone else of_one_name) from None
 
     names = ["time (s)" if is_moment(field) or kind == CLOCK else field.name for field, kind in fields]
     table = Table(names, column, fs, unit=unit, of_columns=words, text=others, start=begun)
