@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tracemalloc
@@ -121,6 +122,21 @@ def test_a_pattern_may_stand_for_folders(tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "sub" / hidden)
     for pattern in ("s*", "**", "sub"):
         assert records.expand([str(tmp_path / pattern)]).paths == [path]
+
+
+def test_a_deep_pattern_follows_no_links(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "c[1]").mkdir(parents=True)
+    paths = [as_csv()(folder) for folder in (tmp_path, tmp_path / "sub", tmp_path / "sub" / "c[1]")]
+    patterns = ("**", "**/*.csv", "**/c*/*.csv", "**/**/*.csv", "**/sub/**/*.csv", "*/**/*.csv", "s*/**", "sub/*.csv")
+    without_links = [records.expand([f"{tmp_path}/{pattern}"]).paths for pattern in patterns]
+    assert without_links[:2] == [sorted(paths)] * 2
+    for pattern, found in zip(patterns[1:6], without_links[1:6], strict=True):
+        assert found == sorted({Path(path) for path in glob.glob(f"{tmp_path}/{pattern}", recursive=True)})  # noqa: PTH207
+    for name in ("one", "two"):
+        (tmp_path / name).symlink_to(tmp_path)
+        (tmp_path / "sub" / name).symlink_to(tmp_path)
+    for pattern, found in zip(patterns[:5], without_links[:5], strict=True):
+        assert records.expand([f"{tmp_path}/{pattern}"]).paths == found
 
 
 def test_a_file_without_permission_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,8 @@ def test_names_of_leads(name: str, lead: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Gain: 200 adu/mV", "Gain;200 LSB/mV", "Gain: 2e2 adu/mV", "Auflösung;5 µV/LSB", "Resolution: 0.005 mV/bit"]
+    "header",
+    ["Gain: 200 adu/mV", "Gain;200 LSB/mV", "Gain: 2e2 adu/mV", "Auflösung;5 µV/LSB", "Resolution: 0.005 mV/bit"],
 )
 def test_a_gain_in_the_header_is_used(tmp_path: Path, header: str) -> None:
     lines = [f"{round(value * 200)}" for value in LEAD]

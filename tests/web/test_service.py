@@ -188,6 +188,22 @@ def test_answers_are_what_the_documentation_says(client: TestClient, query: str)
     openapi.Refusal.model_validate_json(refused.content)
 
 
+@pytest.mark.parametrize(
+    ("header", "name", "says"),
+    [
+        ('name="f"; filename="%s.edf"', "a\x9b\u202e", r"a\x9b\u202e.edf: two files"),
+        ('name="f"; filename="%s.edf"', r"a\ud800", r"a\ud800.edf: two files"),
+        ('name="%s"', r"a\ud800\r", r"a\ud800\r: a form holds files alone"),
+    ],
+)
+def test_names_in_a_form_are_shown_safely(client: TestClient, header: str, name: str, says: str) -> None:
+    part = f"--x\r\nContent-Disposition: form-data; {header % name}\r\n\r\n1\r\n"
+    charset = "unicode_escape" if "ud800" in name else "utf-8"
+    kind = f"multipart/form-data; boundary=x; charset={charset}"
+    answer = client.post("/api/classify", content=f"{part}{part}--x--\r\n".encode(), headers={"Content-Type": kind})
+    assert answer.status_code == 422 and answer.json()["error"].startswith(says)
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
 def test_a_form_that_is_none_is_refused(client: TestClient, kind: str) -> None:
     response = client.post("/api/classify", content=b"nonsense", headers={"content-type": kind})

@@ -7,12 +7,16 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import dropwhile
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
+
+DEEP = "**"
+"""In a pattern: any number of folders."""
 
 
 class Found(NamedTuple):
@@ -157,12 +161,25 @@ def expand_one_by_one(names: Iterable[str], passed_over: Counter[str]) -> Iterat
             yield next(inside, nothing)
             yield from inside
         elif set(name) & set("*?[") and not is_file(path) and wfdb_header(path) is None:
-            matches = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 -- with or without a root
+            matches = sorted(set(map(Path, _matches(path))))
             below = [file for folder in matches if is_dir(folder) for file in _below(folder, passed_over)]
             whole = without_parts([file for file in matches if _is_there(file)], Path.read_bytes)
             yield from dict.fromkeys(whole + below) or [path]
         else:
             yield path
+
+
+def _matches(pattern: Path) -> Iterator[str]:
+    """What a pattern stands for. Where `**` is any number of folders, no links are followed, as they may lead back."""
+    if DEEP not in pattern.parts:
+        yield from glob.iglob(str(pattern))  # noqa: PTH207 -- with or without a root
+        return
+    at = pattern.parts.index(DEEP)
+    after = list(dropwhile(lambda part: part == DEEP, pattern.parts[at:])) or ["*"]
+    for folder in glob.iglob(str(Path(*pattern.parts[:at]))):  # noqa: PTH207
+        for below, folders, _ in os.walk(folder):
+            folders[:] = [name for name in folders if name[0] != "."]
+            yield from _matches(Path(glob.escape(below), *after))
 
 
 def _is_there(path: Path) -> bool:

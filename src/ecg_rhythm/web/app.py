@@ -113,11 +113,12 @@ def create_app(
     @app.exception_handler(RequestValidationError)
     async def not_understood(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg'].lower()}; correct it"}, 422)
+        return JSONResponse({"error": shown(f"{first['loc'][-1]}: {first['msg'].lower()}; correct it")}, 422)
 
     @app.exception_handler(HTTPException)  # the service's, and those of a wrong address or method
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+        # Names of a client's files are in some.
+        return JSONResponse({"error": shown(error.detail)}, error.status_code, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
