@@ -92,6 +92,8 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
     OSError
         If it cannot be written.
     """
+    if not path.name:  # `.` or `/`
+        raise BadInput(f"{path}: exists already; {other}")
     temporary = temporary_beside(path)
     with blaming(path, temporary), alone(path, f"{path}: another process is making it; wait for it"):
         if path.exists():

@@ -101,6 +101,11 @@ def header(folder: Path, text: str) -> Path:
     return folder / "a"
 
 
+def linked_to_itself(path: Path) -> Path:
+    path.symlink_to(path)
+    return path
+
+
 def occupied(folder: Path) -> Path:
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
@@ -249,6 +254,11 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
     "foreign weights": (
         lambda t, d: ["classify", "a", "--model", foreign_weights(t / "w.safetensors")],
         "does not describe an ECG model",
+    ),
+    "demo in a link to itself": (lambda t, d: ["demo", linked_to_itself(t / "loop")], "not from an earlier demo"),
+    "vote into the working folder": (
+        lambda t, d: ["vote", ROOT / "results/default", ROOT / "results/fast", "--to", ".", "--title", "x"],
+        ".: exists already; choose another name",
     ),
     "demo over something else": (lambda t, d: ["demo", occupied(t / "mine")], "not from an earlier demo"),
 }

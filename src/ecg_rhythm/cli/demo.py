@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -20,20 +21,19 @@ from ecg_rhythm.errors import BadInput
 
 @app.command(short_help="Try everything on synthetic recordings.", rich_help_panel=USE)
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to make; an earlier demo is removed first.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder to make; an earlier demo in it is replaced.")] = Path("demo"),
 ) -> None:
     """Pack, split, train, compare and classify synthetic recordings in about a minute; needs no data."""
     from ecg_rhythm.data import synthetic
 
-    folder = folder.resolve() if folder.is_symlink() else folder
     marker = folder / ".ecg-rhythm-demo"
-    if folder.exists():
-        if not marker.exists():
-            raise BadInput(f"{folder}: exists already and is not from an earlier demo; name another folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    recordings, data, logs, strip = (folder / name for name in ("recordings", "data", "logs", "strip"))
+    if os.path.lexists(folder) and not marker.exists():
+        raise BadInput(f"{folder}: exists already and is not from an earlier demo; name another folder")
+    for made in (recordings, data, logs):
+        shutil.rmtree(made, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     marker.touch()
-    recordings, data, logs = folder / "recordings", folder / "data", folder / "logs"
 
     def show(command: str) -> None:
         out.print(f"\n$ ecg-rhythm {command}", style="bold", highlight=False, soft_wrap=True)
@@ -51,7 +51,7 @@ def demo(
     queue(jobs, devices=_demo_devices(), data=data, logs=logs)
     show(f"summarize --logs {logs}")
     summarize(logs=logs)
-    strip, vote = folder / "strip", logs / "CNN" / "CNN_demo"
+    vote = logs / "CNN" / "CNN_demo"
     synthetic.write_record(strip, synthetic.rhythm("A", np.random.default_rng(1)))
     out.print("\nA recording of atrial fibrillation that no network was trained on, classified by both folds together:")
     show(f"classify {strip} --model {vote}")

@@ -175,11 +175,14 @@ def _matches(pattern: Path) -> Iterator[str]:
         yield from glob.iglob(str(pattern))  # noqa: PTH207 -- with or without a root
         return
     at = pattern.parts.index(DEEP)
-    after = list(dropwhile(lambda part: part == DEEP, pattern.parts[at:])) or ["*"]
+    after = list(dropwhile(lambda part: part == DEEP, pattern.parts[at:]))
     for folder in glob.iglob(str(Path(*pattern.parts[:at]))):  # noqa: PTH207
-        for below, folders, _ in os.walk(folder):
+        for below, folders, names in os.walk(folder):
             folders[:] = [name for name in folders if name[0] != "."]
-            yield from _matches(Path(glob.escape(below), *after))
+            if after:
+                yield from _matches(Path(glob.escape(below), *after))
+            else:
+                yield from (os.path.join(below, name) for name in names if name[0] != ".")  # noqa: PTH118
 
 
 def _is_there(path: Path) -> bool:
