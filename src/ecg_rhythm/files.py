@@ -147,7 +147,7 @@ def remove_lock(path: Path) -> None:
 
 
 def _lock_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")
+    return hidden_beside(path, ".lock")
 
 
 @contextmanager
@@ -177,7 +177,11 @@ def temporary_beside(path: Path) -> Path:
 
     The next process that writes into the folder removes it if that process has ended.
     """
-    end = f".{_host()}.{os.getpid()}.part"
+    return hidden_beside(path, f".{_host()}.{os.getpid()}.part")
+
+
+def hidden_beside(path: Path, end: str) -> Path:
+    """A hidden name beside `path` with an end of its own; a long name is cut."""
     name = os.fsencode(path.name)[: LONGEST_NAME - len(end) - 1]
     return path.with_name(f".{name.decode(errors='ignore')}{end}")
 

@@ -70,6 +70,13 @@ def test_annotations_never_replace_a_recording_or_its_annotations(tmp_path: Path
     assert [path.name for path in (tmp_path / "notes").iterdir()] == [f"r.{kind}"]
 
 
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path: Path, model: Path) -> None:
+    named = tmp_path / f"{'n' * 251}.csv"
+    command = ("classify", recording(tmp_path / "one.csv"), "--fs", "100", "--model", model, "--to", named)
+    assert run(*command).returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"one.csv", named.name}
+
+
 def test_lists_and_reports_never_replace_a_result(tmp_path: Path) -> None:
     for name in ("default", "fast"):
         shutil.copytree(RESULTS / name, tmp_path / name)

@@ -149,7 +149,7 @@ def _append(file: FileIO, content: Any) -> None:
 
 
 def _place(path: Path) -> Path:
-    return path.with_name(f".{path.name}.journal")
+    return files.hidden_beside(path, ".journal")
 
 
 def _line(content: Any) -> bytes:
