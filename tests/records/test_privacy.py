@@ -19,6 +19,7 @@ import pyarrow as pa
 import pydicom
 import pytest
 import scipy.io
+from ecgdatakit.parsing.parsers.mfer import MFERParser
 from pyarrow import parquet
 
 from ecg_rhythm import classify
@@ -26,7 +27,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, read
-from ecg_rhythm.records.personal import is_personal
+from ecg_rhythm.records.personal import is_personal, without_words_of
 from fuzzing.by_hand import BY_HAND
 from fuzzing.by_hand.common import WHO
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
@@ -273,3 +274,21 @@ def test_names_of_columns_are_no_personal_line() -> None:
         "fs 3, patient: x",
     ):
         assert is_personal(line), line
+
+
+def test_a_warning_about_a_person_is_no_remark(tmp_path: Path) -> None:
+    path = by_hand("mfer")(tmp_path)
+    content, at = path.read_bytes(), path.read_bytes().index(NAME.encode()) - 2
+    born = b"\x83\x07\0\0\0\x8b\x07\x1d\x07"  # 1931, month 29, day 7
+    path.write_bytes(content[:at] + born + content[at:])
+    with pytest.warns(UserWarning, match="invalid birth date 1931-29-7"):
+        MFERParser().parse(path)
+    assert read(path).remarks == ()
+
+
+@pytest.mark.parametrize(
+    "message", ["day is 1931-29-7", "(1931, 29, 7) is no day", "1931/7/29", "of 7.29", "93 is odd"]
+)
+def test_no_number_of_a_file_is_repeated(message: str) -> None:
+    assert not re.search(r"\d", without_words_of([], message))
+    assert without_words_of([], f"patient's age: {message}") == ""

@@ -29,8 +29,7 @@ KEY_WITHIN = re.compile(r"^[\W\d_]{0,20}([^:=]{0,80})[:=]")
 FIELD_END = re.compile(r"[,;\t|]")
 WORD = re.compile(r"[^\W\d_]+")
 QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
-SMALL_NUMBER = re.compile(r"\W\d{1,3}\W")
-SAID = re.compile(r"[^\W_]{3,}")
+SAID, NUMBERS = re.compile(r"[^\W_]{3,}"), re.compile(r"\d+(?:\W{1,3}\d+)*")
 LONGEST = 1000
 """Letters of a line that are looked at."""
 HEAD = 2**20
@@ -56,11 +55,16 @@ def _says_who(key: str) -> bool:
 
 
 def without_words_of(paths: Sequence[Path], message: str) -> str:
-    """What a library says of files, without what it repeats of them: it may be a name or a date of birth."""
-    plain = QUOTED.sub(lambda text: text[0] if SMALL_NUMBER.fullmatch(text[0]) else "...", message)
+    """What a library says of files, without what it repeats of them: it may be a name or a date of birth.
+
+    No number is kept, as files store numbers in many ways. Of a message about who was recorded, nothing is kept.
+    """
+    if _says_who(message):
+        return ""
+    plain = QUOTED.sub("...", message)
     content = b"\n".join(map(_begin, paths)).lower()
     content += content.replace(b"\0", b"") if b"\0" in content else b""  # of UTF-16, every other byte is 0
-    return SAID.sub(lambda word: "..." if _repeats(word[0], content) else word[0], plain)
+    return NUMBERS.sub("...", SAID.sub(lambda word: "..." if _repeats(word[0], content) else word[0], plain))
 
 
 def _repeats(word: str, content: bytes) -> bool:

@@ -106,13 +106,14 @@ def open_file(path: Path, options: ReadOptions) -> Recording:
 
 
 def _said_of(path: Path, warning: WarningMessage) -> str | None:
-    """What a library's warning says of a file, as a remark; None if it speaks of the library's own code."""
+    """What a library's warning says of a file, as a remark; None if it speaks of its own code or of a person."""
     message = " ".join(str(warning.message).split())
     if issubclass(warning.category, ABOUT_CODE) or message.startswith(NOT_REPEATED):
         return None
+    if not (said := without_words_of([wfdb_header(path) or path], message)):
+        return None
     parts = Path(warning.filename).parts
     library = parts[parts.index("site-packages") + 1] if "site-packages" in parts else "Python"
-    said = without_words_of([wfdb_header(path) or path], message)
     return f"{library.removesuffix('.py')} warns: {said[:MOST_SAID]}"
 
 
