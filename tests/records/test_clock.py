@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from ecg_rhythm import classify
 from ecg_rhythm.inference.answers import Prediction, Timeline
@@ -52,11 +54,13 @@ def test_a_recording_has_the_start_that_its_file_says(tmp_path: Path, name: str)
          datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
         (as_rows("# Recording started: 2024-03-01 08:00:00\n# fs: 250\necg (mV)\n", lambda t, v: f"{v:.6f}"),
          datetime(2024, 3, 1, 8)),
+        (as_rows('# {"device name": "X", "start": "2024-03-01T08:00:00", "fs": 250}\necg (mV)\n',
+                 lambda t, v: f"{v:.6f}"), datetime(2024, 3, 1, 8)),
         (as_rows("# Exported: 2024-03-01 08:00:00\n# born: 1931-07-29 00:00:00\n# fs: 250\necg (mV)\n",
                  lambda t, v: f"{v:.6f}"), None),
         (as_rows("date_time,ecg (mV)\n", lambda t, v: f"03/04/2024 03:04:{t + 5:06.3f},{v:.6f}"), None),
     ],
-    ids=["iso", "german", "clock", "elapsed", "epoch", "header", "other-dates", "ambiguous"],
+    ids=["iso", "german", "clock", "elapsed", "epoch", "header", "json", "other-dates", "ambiguous"],
 )  # fmt: skip
 def test_a_table_says_its_start_in_its_first_row_or_its_header(tmp_path: Path, write, start) -> None:  # type: ignore[no-untyped-def]
     assert open_recording(write(tmp_path)).start == start
@@ -83,6 +87,56 @@ def test_other_libraries_files_say_their_start(tmp_path: Path) -> None:
     dataset.AcquisitionTime = "071500"
     dataset.save_as(path)
     assert open_recording(path).start == time(7, 15)
+
+
+def birth_in_parquet(folder: Path) -> Path:
+    born = pd.DataFrame({"birth_date": pd.Timestamp("1931-07-29"), "ecg_mV": LEAD})
+    table = pa.Table.from_pandas(born).replace_schema_metadata({"fs": "250", "patient_record": "1931-07-29 00:00"})
+    parquet.write_table(table, folder / "r.parquet")
+    return folder / "r.parquet"
+
+
+def birth_in_a_sheet(folder: Path) -> Path:
+    pd.DataFrame({"birth_date": pd.Timestamp("1931-07-29"), "ecg_mV": LEAD}).to_excel(folder / "r.xlsx", index=False)
+    return folder / "r.xlsx"
+
+
+def birth_in_json(folder: Path) -> Path:
+    content = {
+        "ecg": LEAD.tolist(),
+        "unit": "mV",
+        "patient_record": "1931-07-29 00:00:00",
+        "record": "born 1931-07-29 00:00",
+    }
+    (folder / "r.json").write_text(json.dumps(content))
+    return folder / "r.json"
+
+
+def birth_in_withings(folder: Path) -> Path:
+    path = BY_HAND["withings"](folder, {"I": LEAD}, FS, START)
+    names, row = path.read_text().splitlines()[:2]
+    path.write_text(f"Date of Birth,{names}\n1931-07-29 00:00:00,{row}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "start"),
+    [
+        (birth_in_parquet, None),
+        (birth_in_a_sheet, None),
+        (birth_in_json, None),
+        (birth_in_withings, START.replace(tzinfo=CET)),
+        (as_rows("birth_date,ecg_mV\n", lambda t, v: f"1931-07-29 00:00:00,{v:.6f}"), None),
+        (as_rows("birth_date,time,ecg_mV\n", lambda t, v: f"1931-07-29,10:20:{t + 1:06.3f},{v:.6f}"), time(10, 20, 1)),
+        (as_rows("birth_time,ecg_mV\n", lambda t, v: f"1100000000,{v:.6f}"), None),
+        (as_rows("Patient registered,1931-07-29 00:00\necg_mV\n", lambda t, v: f"{v:.6f}"), None),
+        (as_rows("Recording of Jo born 1931-07-29 00:00\necg_mV\n", lambda t, v: f"{v:.6f}"), None),
+        (as_rows('# {"patient record": "1931-07-29 00:00"}\necg_mV\n', lambda t, v: f"{v:.6f}"), None),
+    ],
+    ids=["parquet", "sheet", "json", "withings", "text", "beside-clock", "since-1970", "key", "within", "json-header"],
+)
+def test_a_date_of_birth_is_no_start(tmp_path: Path, write, start) -> None:  # type: ignore[no-untyped-def]
+    assert open_recording(write(tmp_path), ReadOptions(fs=FS)).start == start
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 
+from ecg_rhythm.records.personal import says_who
+
 Start = datetime | time
 """When a recording began: date and time of day, perhaps with a time zone, or the time of day alone."""
 NO_DIGIT = re.compile(r"\D")
@@ -75,10 +77,13 @@ def of_cells(cells: list[str]) -> Start | None:
 
 
 def started(lines: Iterable[str]) -> datetime | None:
-    """When a recording began, by a line such as `Recorded Date,2024-02-29 07:15:00 +0100`."""
+    """When a recording began, by a line such as `Recorded Date,2024-02-29 07:15:00 +0100` that speaks of no person."""
     for line in lines:
         match = MOMENT.search(line[:200])
-        if match is not None and OF_START.search(line[: match.start()]):
+        if match is None:
+            continue
+        before = line[: match.start()]
+        if OF_START.search(before) and not says_who(before):
             return moment(line)
     return None
 

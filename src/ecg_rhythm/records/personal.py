@@ -39,17 +39,18 @@ HEAD = 2**20
 def is_personal(line: str) -> bool:
     """Whether a line of a header is a key and its value that say who was recorded; names of columns are none."""
     line = line[:LONGEST]
-    if any(_says_who(key[1]) for field in FIELD_END.split(line) if (key := KEY_WITHIN.match(field))):
+    if any(says_who(key[1]) for field in FIELD_END.split(line) if (key := KEY_WITHIN.match(field))):
         return True
     key = KEY.match(line)
     first, _, rest = line.lstrip("#% ").partition(" ")
-    if not _says_who(key[1] if key else first):
+    if not says_who(key[1] if key else first):
         return False
     fields = FIELD_END.split(line[key.end() :]) if key else rest.split()
     return not any(is_time(field) or is_lead(field) or is_something_else(field) or is_unit(field) for field in fields)
 
 
-def _says_who(key: str) -> bool:
+def says_who(key: str) -> bool:
+    """Whether a key, the name of a column, or another text has a word for who was recorded, or by whom."""
     words = WORD.findall(key.lower())
     return not KEYS.isdisjoint([*words, "".join(words)])
 
@@ -59,7 +60,7 @@ def without_words_of(paths: Sequence[Path], message: str) -> str:
 
     No number is kept, as files store numbers in many ways. Of a message about who was recorded, nothing is kept.
     """
-    if _says_who(message):
+    if says_who(message):
         return ""
     plain = QUOTED.sub("...", message)
     content = b"\n".join(map(_begin, paths)).lower()

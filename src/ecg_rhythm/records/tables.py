@@ -17,6 +17,7 @@ from ecg_rhythm.records.clock import Start, since_1970
 from ecg_rhythm.records.columns import BEGIN, counts, counts_by_one, is_moment, looked_at, rises, without_sentinels
 from ecg_rhythm.records.leads import LONGEST_NAME, choose_lead, is_lead
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.personal import says_who
 from ecg_rhythm.records.rates import RATE_NAMES, SAME, at_even_times, is_time, rate, stated_rate, unit_of_time
 from ecg_rhythm.records.recording import Recording, in_memory
 from ecg_rhythm.records.units import MILLIVOLTS, in_millivolts, is_unit, scale, size_of
@@ -165,7 +166,7 @@ def _columns(table: Table) -> _Columns:
     looked = timed = 0
     for i, name in enumerate(table.names):
         unit = _unit(name)
-        if is_time(name) and (unit is None or in_millivolts(unit) is None):
+        if is_time(name) and not says_who(name) and (unit is None or in_millivolts(unit) is None):
             timed += 1
             if timed > LOOKED_AT:
                 neither.append(i)
@@ -174,8 +175,8 @@ def _columns(table: Table) -> _Columns:
             (neither if is_counter and not is_moment(begin) else named).append(i)
         elif is_lead(_label(name)) and i > 0:
             continue
-        elif is_lead(_label(name)):
-            if counts(table.column(i, BEGIN)):  # ecg_index, or i
+        elif is_lead(_label(name)) or says_who(name):
+            if counts(table.column(i, BEGIN)):  # ecg_index, i, or id
                 neither.append(i)
         elif looked < LOOKED_AT:
             looked += 1

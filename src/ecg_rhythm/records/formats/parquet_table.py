@@ -19,6 +19,7 @@ from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.cells import numbers_of, seconds_of
 from ecg_rhythm.records.formats.fields import NUMBER, is_clock, is_missing
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.personal import says_who
 from ecg_rhythm.records.rates import stated_rate
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
@@ -34,7 +35,8 @@ CLOCK = ":"
 def open_parquet(path: Path, options: ReadOptions) -> Recording:
     """Open a table with a row per sample; its metadata may give the rate and the unit.
 
-    Columns of text are read as in text files, if they hold numbers or times; any other column is passed over.
+    Columns of text are read as in text files, if they hold numbers or times; any other column is passed over, and so is
+    a text or a time that says who was recorded.
     """
     with extras.needed("parquet", f"{path}: reading Parquet"):
         import pyarrow
@@ -63,14 +65,14 @@ def open_parquet(path: Path, options: ReadOptions) -> Recording:
         fields = [
             (field, text.get(i, ""))
             for i, field in enumerate(file.schema_arrow)
-            if text.get(i) or is_number(field) or is_moment(field)
+            if is_number(field) or ((text.get(i) or is_moment(field)) and not says_who(field.name))
         ]
         others = [field.name for i, field in enumerate(file.schema_arrow) if text.get(i) == ""]
         pairs = (file.schema_arrow.metadata or {}).items()
         metadata = {key.decode().strip().lower(): value.decode() for key, value in pairs}
         fs = stated_rate(metadata)
         unit = next((metadata[key] for key in UNITS if key in metadata), None)
-        moments = [field.name for field in file.schema_arrow if types.is_timestamp(field.type)]
+        moments = [field.name for field, _ in fields if types.is_timestamp(field.type)]
         begun = started(f"{key}: {value}" for key, value in metadata.items()) or (
             _first_moment(file, moments[0]) if moments else None
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from ecg_rhythm.records.formats.fields import (
 from ecg_rhythm.records.formats.layouts import FEWEST, JUDGED, Layout, layout_of
 from ecg_rhythm.records.leads import is_lead
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.personal import is_personal
+from ecg_rhythm.records.personal import is_personal, says_who
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
 
@@ -96,10 +97,11 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
     columns = layout.columns
     while columns > 1 and not is_lead(names[columns - 1]) and not _cells(lines, layout, columns - 1):
         columns -= 1  # a delimiter at the end of each line
-    kept = [i for i in range(columns) if i not in layout.text]
+    clocks = frozenset(i for i in layout.clocks if not says_who(names[i]))
+    kept = [i for i in range(columns) if i not in layout.text | layout.clocks or i in clocks]
     _check_one_lead(path, text)
     table = Table(
-        [names[position] for position in kept],
+        ["time (s)" if position in clocks else names[position] for position in kept],
         column,
         layout.fs if fs is None else fs,
         perhaps,
@@ -108,16 +110,22 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         remarks,
         words,
         list(text),
-        clock.started(impersonal) or _first_clock(lines, layout),
+        clock.started(_sayings(impersonal)) or _first_clock(lines, layout, clocks),
     )
     return recording_of_table(table, path.stem, options, str(path))
 
 
-def _first_clock(lines: list[str], layout: Layout) -> Start | None:
-    """When the first row was taken, by its cells that hold dates and clocks."""
+def _sayings(header: list[str]) -> list[str]:
+    """A header's lines; in place of a line of JSON, what it says, key by key."""
+    said = [f"{key}: {value}" for key, value in headers.structure(header).items()]
+    return [*(line for line in header if "{" not in line), *said]
+
+
+def _first_clock(lines: list[str], layout: Layout, clocks: Collection[int]) -> Start | None:
+    """When the first row was taken, by its cells in columns of dates and clocks."""
     rows = (row_of(line, layout.delimiter) for line in lines[layout.start :] if has_content(line))
     first = next(rows, [])
-    return clock.of_cells([first[i] for i in sorted(layout.clocks) if i < len(first)])
+    return clock.of_cells([first[i] for i in sorted(clocks) if i < len(first)])
 
 
 def _cells(lines: list[str], layout: Layout, position: int) -> set[str]:

@@ -21,9 +21,8 @@ IN_SPACES, OF_KEY = re.compile(r"\s{2,}|\t"), re.compile(r"[:=,;\t]")
 
 
 def names(header: list[str], layout: Layout) -> list[str]:
-    """The columns' names, each with its unit if a line of units follows; times of day are in seconds."""
-    named = _of_structure(header, layout.columns) or _of_channels(header, layout) or _titles(header, layout)
-    return ["time (s)" if i in layout.clocks else name for i, name in enumerate(named)]
+    """The columns' names, each with its unit if a line of units follows."""
+    return _of_structure(header, layout.columns) or _of_channels(header, layout) or _titles(header, layout)
 
 
 def _of_structure(header: list[str], columns: int) -> list[str] | None:

@@ -21,6 +21,7 @@ from ecg_rhythm.records.arrays import recording_of_arrays
 from ecg_rhythm.records.clock import moment
 from ecg_rhythm.records.formats.several import the_one
 from ecg_rhythm.records.options import ReadOptions
+from ecg_rhythm.records.personal import says_who
 from ecg_rhythm.records.recording import Recording
 
 SIGNAL, FREQUENCY, POSITION = "signal", "frequency", "wearposition"
@@ -56,5 +57,5 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _others(ecg: dict[str, str]) -> list[str]:
-    """The cells that hold no samples."""
-    return [cell for name, cell in ecg.items() if name != SIGNAL]
+    """The cells that hold no samples, and do not say who was recorded."""
+    return [cell for name, cell in ecg.items() if name != SIGNAL and not says_who(name)]
