@@ -27,7 +27,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.records import ReadOptions, read
-from ecg_rhythm.records.personal import is_personal, without_words_of
+from ecg_rhythm.records.personal import is_personal, says_who, without_words_of
 from fuzzing.by_hand import BY_HAND
 from fuzzing.by_hand.common import WHO
 from fuzzing.inputs import FS, LEAD, TIMES, as_dicom, as_wfdb, as_wfdb_flac
@@ -292,3 +292,95 @@ def test_a_warning_about_a_person_is_no_remark(tmp_path: Path) -> None:
 def test_no_number_of_a_file_is_repeated(message: str) -> None:
     assert not re.search(r"\d", without_words_of([], message))
     assert without_words_of([], f"patient's age: {message}") == ""
+
+
+ONE, TWO, THREE = (
+    "\n".join(delimiter.join(row) for row in zip(*columns, strict=True))
+    for delimiter, columns in (
+        (",", [[f"{v:.4f}" for v in LEAD]]),
+        (",", [[f"{t:.3f}" for t in TIMES], [f"{v:.4f}" for v in LEAD]]),
+        ("\t", [map(str, range(len(LEAD))), [f"{t:.3f}" for t in TIMES], [f"{v:.4f}" for v in LEAD]]),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (f"Patient ID,Name\n{NUMBER[2:]},{NAME}", TWO),
+        (f"Name,Birthdate\n{NAME},{BORN}", TWO),
+        (f"Name,Birthdate\n{NAME},unknown\n{BORN},{NUMBER}", TWO),
+        (f"Name,Lead\n{NAME},I", TWO),
+        (f"Name;Code\n{NAME};{NUMBER}", TWO.replace(",", ";")),
+        (f"Name,T. {NAME}", TWO),
+        (f"Patient,Mag. {NAME}", TWO),
+        (f"Patient name\n{NAME}, {NUMBER}", TWO),
+        ("Patient,ID\n" + NAME.replace(" ", ","), TWO),
+        ("Patient Name\n" + NAME, TWO.replace(",", " ")),
+        (f"fs: 250\nPatient Name\n{NAME}", ONE),
+        (f"fs: 250\nPatient Name:\n{NAME}\nBorn\n{BORN}", ONE),
+        (f"fs: 250\nPatient Number {NUMBER}", ONE),
+        (f"fs: 250\nPatientenname {NAME}", ONE),
+        (f"fs: 250\n{NAME} 29.07.1931", ONE),
+        (f"Surname,Full name\nQponmlk,Qponmlk {NAME}", TWO),
+        (f"Patient\tGeboren\tStation\n{NAME}\t29.07.1931\tA", THREE),
+        (f"Patient ID\tName\tLead\n{NUMBER}\t{NAME}\tI", THREE),
+        (f'# {{"patients": ["{NAME}", "{NUMBER}"], "fs": 250}}', TWO),
+    ],
+)
+def test_a_value_below_a_personal_heading_names_nothing(tmp_path: Path, header: str, rows: str) -> None:
+    path = text(header, rows=rows)(tmp_path)
+    for options in (ReadOptions(fs=FS), ReadOptions(lead="no such lead")):
+        said = everything_said(path, options)
+        assert not SECRETS.search(said), said
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "Patientenname", "Fallnummer", "Fall-Nr.", "Familienname", "Geb.-Datum", "Versichertennummer", "Probandin",
+        "First Name", "Case ID", "Participant no", "Birth date", "Prénom", "Né le", "Date de naissance",
+        "N° de dossier", "Apellidos", "Fecha de nacimiento", "Cognome", "Data di nascita", "Codice fiscale",
+        "Data de nascimento",
+        "Patiëntnaam", "Geboortedatum", "Achternaam", "Fødselsdato", "Födelsedatum", "Personnummer", "Efternamn",
+        "Sukunimi", "Syntymäaika", "Imię i nazwisko", "Data urodzenia", "Příjmení", "Datum narození", "Priimek",
+        "Születési idő", "Vezetéknév", "Data nașterii", "Прізвище", "Дата рождения", "Ημερομηνία γέννησης",
+        "Doğum tarihi",
+    ],
+)  # fmt: skip
+def test_a_personal_key_is_known_in_many_languages(tmp_path: Path, key: str) -> None:
+    for header, rows in ((f"{key}\t{NAME}", TWO.replace(",", "\t")), (f"{key};{NAME}", TWO.replace(",", ";"))):
+        said = everything_said(text(header, rows=rows)(tmp_path), ReadOptions(fs=FS))
+        assert not SECRETS.search(said), said
+    said = everything_said(text(key, NAME, rows=ONE)(tmp_path), ReadOptions(fs=FS))
+    assert not SECRETS.search(said), said
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "lead"),
+    [
+        (f"Name,{NAME}\nTime,Ch1", TWO, "Ch1"),
+        (f"Name,{NAME}\nsample,voltage_mV", TWO, "voltage"),
+        (f"Name: {NAME}\ntime,chest", TWO, "chest"),
+        (f"Name,{NAME}\nfs,250\nclock,chest", TWO, "chest"),
+        (f"Name,{NAME}\nRecorded,2024-03-11 16:05:00\nclock,chest", TWO, "chest"),
+        ("id\ttime\tII\n-\ts\tmV", THREE, "II"),
+        (f"Patient\n{NAME}\nid\ttime\tII", THREE, "II"),
+    ],
+)
+def test_names_of_columns_below_a_personal_line_are_kept(tmp_path: Path, header: str, rows: str, lead: str) -> None:
+    assert read(text(header, rows=rows)(tmp_path), ReadOptions(fs=FS)).lead == lead
+
+
+def test_words_of_signals_and_libraries_say_nothing_of_a_person() -> None:
+    for text in (
+        "value",
+        "Kanalname",
+        "Filename",
+        "timestamp",
+        "info dtype",
+        "number of odd bytes",
+        "Abtastrate",
+        "AD",
+    ):
+        assert not says_who(text), text

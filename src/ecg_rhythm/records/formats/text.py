@@ -34,7 +34,7 @@ from ecg_rhythm.records.formats.fields import (
 from ecg_rhythm.records.formats.layouts import FEWEST, JUDGED, Layout, layout_of
 from ecg_rhythm.records.leads import is_lead
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.personal import is_personal, says_who
+from ecg_rhythm.records.personal import says_who
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import Table, recording_of_table
 
@@ -91,7 +91,7 @@ def open_text(path: Path, options: ReadOptions) -> Recording:
         return values
 
     fs, perhaps = headers.rate(header)
-    impersonal = [line for line in header if line and ("{" in line or not is_personal(line))]
+    impersonal = titles.impersonal(header, layout)
     names = titles.names(impersonal, layout)
     text = {names[i] or f"column {i + 1}": _cells(lines, layout, i) for i in layout.text}
     columns = layout.columns

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ecg_rhythm.records.clock import started
 from ecg_rhythm.records.formats import headers
-from ecg_rhythm.records.formats.fields import fields_of, is_row
+from ecg_rhythm.records.formats.fields import DATE, fields_of, is_row
 from ecg_rhythm.records.formats.layouts import Layout
+from ecg_rhythm.records.personal import is_of_signal, is_personal, says_who
+from ecg_rhythm.records.rates import is_time
 from ecg_rhythm.records.units import NO_UNITS, is_unit
 
 WORDS_OF_UNITS = {*NO_UNITS, "", "hh:mm:ss.mmm", "sample #"}
@@ -18,17 +21,55 @@ VALUE = re.compile(r"^[^:=,;\t]{1,80}[:=,;\t]\s{0,20}\d")
 CHANNELS = re.compile(r"(\d{1,3}) channels?", re.IGNORECASE)
 IN_SPACES, OF_KEY = re.compile(r"\s{2,}|\t"), re.compile(r"[:=,;\t]")
 """How many channels there are; what stands between names of several words; what follows a key."""
+VALUED, DATED = re.compile(r"[:=]\s{0,20}\S"), re.compile(DATE)
+"""A key with its value; a date in a text, which is then no name of a column, unless of times."""
 
 
 def names(header: list[str], layout: Layout) -> list[str]:
     """The columns' names, each with its unit if a line of units follows."""
-    return _of_structure(header, layout.columns) or _of_channels(header, layout) or _titles(header, layout)
+    named = _of_structure(header, layout.columns) or _of_channels(header, layout) or _titles(header, layout)
+    return ["" if DATED.search(name) and not is_time(name) else name for name in named]
+
+
+def impersonal(header: list[str], layout: Layout) -> list[str]:
+    """A header's lines without those that say who was recorded, and without values below their names."""
+    kept, above = [], list[str]()
+    for line in filter(None, header):
+        row = _row(line, layout) or [line]
+        is_structure = "{" in line
+        if not is_structure and any(map(_is_heading, above)) and _is_below(line, row, above):
+            continue
+        above = row
+        if is_structure or not is_personal(line):
+            kept.append(line)
+    return kept
+
+
+def _is_heading(field: str) -> bool:
+    """Whether a field is the name of what says who was recorded, with no value behind it."""
+    return says_who(field) and VALUED.search(field) is None
+
+
+def _is_below(line: str, row: list[str], headings: list[str]) -> bool:
+    """Whether a line holds values below headings, rather than the names of columns or what is said of the signal."""
+    if headers.rate([line]) != (None, None) or headers.unit([line]) is not None or started([line]) is not None:
+        return False
+    if not any(map(is_of_signal, row)):
+        return True
+    pairs = zip(headings, row, strict=True) if len(headings) == len(row) else ()
+    return any(
+        _is_heading(heading) and not is_of_signal(field) and any(map(str.isalnum, field)) for heading, field in pairs
+    )
 
 
 def _of_structure(header: list[str], columns: int) -> list[str] | None:
     """Names of columns in a header of JSON, each with its sensor; the sensors are those of the last columns."""
     content = headers.structure(header)
-    lists = [value for value in content.values() if isinstance(value, list) and all(isinstance(v, str) for v in value)]
+    lists = [
+        value
+        for key, value in content.items()
+        if isinstance(value, list) and all(isinstance(v, str) for v in value) and not says_who(key)
+    ]
     row = next((_of_columns(value, columns) for value in lists if columns - 1 <= len(value) <= columns), None)
     if row is None or len(row) != columns:
         return None
