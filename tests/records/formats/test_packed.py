@@ -10,6 +10,7 @@ import pytest
 
 from ecg_rhythm import records
 from ecg_rhythm.records import ReadOptions, read
+from ecg_rhythm.records.formats.packed import NOT_READ
 from fuzzing.inputs import LEAD, OTHER, WRITERS, as_csv, as_edf, as_numpy, as_segments, as_wfdb
 from tests.helpers import refusal
 
@@ -122,6 +123,53 @@ def test_messages_name_the_archive_and_not_what_is_in_it(tmp_path: Path) -> None
     assert refusal(lambda: read(path)) == f"{path}: its sampling rate is unknown; give it in Hz with --fs"
     record = read(path, ReadOptions(fs=300, unit="mV"))
     assert "Secret" not in f"{record}"
+
+
+SIGNAL = "16 1000/mV 16 0 0 0 0 II\n"
+WHOLE = np.arange(5000, dtype="<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyx.dat {SIGNAL}"},
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyxé.dat {SIGNAL}".encode("latin-1")},
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyx,(1931).dat {SIGNAL}"},
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyx/Zyx.dat {SIGNAL}", "Zyx/Zyx.dat/x.dat": b"0"},
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyx.dat {SIGNAL.replace('16', '999', 1)}", "Zyx.dat": b"0" * 9},
+        {"Zyx.hea": f"Zyx 1 250 5000\nZyx.dat {SIGNAL}", "Zyx.dat": b"0"},
+        {"Zyx/r.hea": f"r 1 250 5000\nZyxé.dat {SIGNAL}", "Zyx/Zyxé.dat": WHOLE},
+        {"r.hea": f"r 1 250 5000\nZyx.dat {SIGNAL}", "Zyx.dat/x.dat": b"0"},
+        {"r.hea": "r/2 1 250 5000\nZyx 2500\nZyx2 2500\n"},
+        {"Zyx.dat": bytes(1000)},
+    ],
+    ids=["missing", "letters", "signs", "path", "format", "cut", "ascii", "folder", "segments", "no-header"],
+)
+def test_no_message_names_a_file_in_an_archive(tmp_path: Path, files: dict[str, str | bytes]) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    assert refusal(lambda: read(tmp_path / "x.zip")) == f"{tmp_path / 'x.zip'}: {NOT_READ}"
+
+
+def test_what_is_said_of_the_signal_in_an_archive_is_kept(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "Zyx.hea.zip", "w") as archive:
+        archive.writestr("Zyx.hea", f"Zyx 2 250 2500\nZyx.dat {SIGNAL}Zyx.dat {SIGNAL.replace('II', 'V1')}")
+        archive.writestr("Zyx.dat", WHOLE)
+    path = tmp_path / "Zyx.hea.zip"
+    message = refusal(lambda: read(path, ReadOptions(lead="aVF")))
+    assert message == f"{path}: there is no lead 'aVF' in it; choose one of II, V1"
+
+
+def test_other_leads_in_an_archive_are_called_like_it(tmp_path: Path) -> None:
+    folder = tmp_path / "record"
+    folder.mkdir()
+    as_wfdb(folder)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    (other,) = records.open_recording(tmp_path / "x.zip").others
+    assert other().name == "x"
 
 
 def test_a_folder_has_its_archives_among_its_recordings(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import gzip
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 from zipfile import ZipFile, ZipInfo
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import finding, inflating, scratch
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, LONGEST_MAGIC, Opener, is_candidate
 from ecg_rhythm.records.formats.excel import open_excel
 from ecg_rhythm.records.formats.npy import open_numpy
@@ -27,6 +29,10 @@ from ecg_rhythm.records.recording import Recording
 
 INNER = "recording"
 """What the only file of an archive is called while it is read: its own name may be a patient's."""
+NOT_READ = "a file in this archive is missing or cannot be read; unpack it and give the files in it, to learn which"
+"""What is said in place of a message that names a file in an archive."""
+AROUND = "\"'(),.:;"
+"""Signs around a name in a sentence."""
 OF_WFDB = frozenset({".hea", ".dat", ".mat", ""})
 HIDDEN = (".", "__MACOSX")
 """What names of files and folders begin with that are no one's recordings."""
@@ -125,7 +131,7 @@ def _save(path: Path, source: IO[bytes] | gzip.GzipFile, to: Path, size: int) ->
 
 
 def _opened(path: Path, unpacked: Path, options: ReadOptions, name: str) -> Recording:
-    """Open what was unpacked; messages name the archive."""
+    """Open what was unpacked; messages name the archive, and no file in it."""
     with unpacked.open("rb") as file:
         begin = file.read(2)
     is_archive = begin == GZIP
@@ -134,19 +140,50 @@ def _opened(path: Path, unpacked: Path, options: ReadOptions, name: str) -> Reco
             is_archive = _own_opener(inner) is None
     if is_archive:
         raise BadInput(f"{path}: it holds another archive; unpack it and give the file in it")
+    inside = _names_in(unpacked.parent) | {_plain(f"{unpacked.stem}.hea")}
+
+    def outside(said: str) -> str | None:
+        """What is said of what was unpacked, as of the archive; None if it names a file in it."""
+        rest = said.replace(str(unpacked), "")
+        words = {_plain(word) for word in rest.split()}
+        is_inside = str(unpacked.parent) in rest or not words.isdisjoint(inside)
+        return None if is_inside else said.replace(str(unpacked), str(path))
+
+    return _as_archive(path, partial(open_file, unpacked, options), outside, name)
+
+
+def _as_archive(
+    path: Path, opener: Callable[[], Recording], outside: Callable[[str], str | None], name: str
+) -> Recording:
+    """Open a lead of what was unpacked; neither messages nor remarks name a file in the archive."""
 
     @contextmanager
-    def named() -> Iterator[None]:
+    def refusing() -> Iterator[None]:
         try:
             yield
         except BadInput as error:
-            raise BadInput(str(error).replace(str(unpacked), str(path))) from None
+            raise BadInput(outside(str(error)) or f"{path}: {NOT_READ}") from None
 
-    with named():
-        recording = open_file(unpacked, options)
+    with refusing():
+        recording = opener()
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
-        with named():
+        with refusing():
             return recording.read(start, stop)
 
-    return replace(recording, name=name, read=read)
+    remarks = tuple(filter(None, map(outside, recording.remarks)))
+    others = tuple(partial(_as_archive, path, other, outside, name) for other in recording.others)
+    return replace(recording, name=name, read=read, remarks=remarks, others=others)
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Names of the files in a folder, and of those that WFDB headers there name."""
+    files = list(folder.iterdir())
+    headers = [decoded(file.read_bytes())[0] for file in files if file.suffix == ".hea" and file.is_file()]
+    named = [part for header in headers for part in finding.parts_named(header.encode())]
+    return set(map(_plain, (*named, *(PureWindowsPath(name).name for name in named), *(file.name for file in files))))
+
+
+def _plain(name: str) -> str:
+    """A name without what stands around it in a sentence, and without letters that a library drops."""
+    return name.encode("ascii", "ignore").decode().strip(AROUND).casefold()
