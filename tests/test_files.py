@@ -137,6 +137,25 @@ PLAIN = {
 """Modules that write within a folder that `files` gave them, or that no other file depends on, and why."""
 
 
+class Counted(dict[Path, int]):
+    """Counts how often something is looked for in it."""
+
+    looks = 0
+
+    def __contains__(self, path: object) -> bool:
+        self.looks += 1
+        return super().__contains__(path)
+
+
+def test_many_files_of_one_name_are_numbered_without_trying_each_number_again() -> None:
+    used = Counted()
+    names = [*["a"] * 3, "a-2", "a-5", *["a"] * 500]
+    given = [files.unused(Path("f"), name, ".png", used).name for name in names]
+    assert given[:7] == ["a.png", "a-2.png", "a-3.png", "a-2-2.png", "a-5.png", "a-4.png", "a-6.png"]
+    assert len(set(given)) == len(names)
+    assert used.looks < 3 * len(names)
+
+
 def test_all_else_is_written_by_the_one_door() -> None:
     found = set()
     for path in SOURCE.rglob("*.py"):

@@ -63,13 +63,17 @@ def replacing(path: Path) -> Iterator[Path]:
             _remove(folder)
 
 
-def unused(folder: Path, name: str, suffix: str, used: set[Path]) -> Path:
-    """A file of a name in a folder, with a number if that is `used` already; it is added to these."""
-    path, number = folder / f"{name}{suffix}", 1
+def unused(folder: Path, name: str, suffix: str, used: dict[Path, int]) -> Path:
+    """A file of a name in a folder, with a number if that is `used` already; it is added to these.
+
+    Each file has the last number that was tried behind its name, so that no number is tried twice.
+    """
+    path = first = folder / f"{name}{suffix}"
+    number = used.get(first, 1)
     while path in used:
         number += 1
         path = folder / f"{name}-{number}{suffix}"
-    used.add(path)
+    used[path], used[first] = 1, number
     return path
 
 

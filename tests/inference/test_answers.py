@@ -159,7 +159,7 @@ def test_any_name_is_drawn_and_written(
 ) -> None:
     signal = (0.1 * np.sin(np.arange(3000) / 5)).astype(np.float32)
     short = replace(meter.classify([Record(name, signal, FS, "lead$_$")])[0], signal=Record(name, signal, FS, "I"))
-    plots.draw_into(tmp_path, short, set())
+    plots.draw_into(tmp_path, short, {})
     write_parquet(tmp_path / "t.parquet", meter, [(Path(f"{name}.csv"), short)])
     (row,) = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["record"] == name.replace("\udcff", "\\udcff").replace("\x1b", "\\x1b")
@@ -185,7 +185,7 @@ def test_pictures_of_one_name_do_not_replace_each_other(meter: Classifier, paths
     (answer,) = answers(meter, paths[1:2], OPTIONS)
     assert not isinstance(answer, BadInput)
     for _ in range(2):  # a second batch draws its own anew
-        drawn: set[Path] = set()
+        drawn: dict[Path, int] = {}
         for _ in range(2):
             plots.draw_into(tmp_path / "plots", answer, drawn)
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["short-2.png", "short.png"]

@@ -177,7 +177,7 @@ def classify(
     note_passed_over(found.passed_over)
     for problem in found.problems:
         complain(problem)
-    drawn, annotated = set[Path](), set[Path]()
+    drawn, annotated = dict[Path, int](), dict[Path, int]()
     reported: list[tuple[File, Timeline]] = []
 
     def count(kind: str, outcome: object) -> None:

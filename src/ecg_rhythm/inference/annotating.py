@@ -42,6 +42,6 @@ def rhythms_of(answer: Timeline) -> list[Rhythm]:
     return [Rhythm(FIBRILLATION if one.label == label else one.label, one.start, one.end) for one in answer.episodes()]
 
 
-def annotate_into(folder: Path, kind: str, answer: Timeline, written: set[Path]) -> None:
+def annotate_into(folder: Path, kind: str, answer: Timeline, written: dict[Path, int]) -> None:
     """Write the rhythms of a recording as `folder/<record>.<kind>`, with a number if that is `written` already."""
     WRITERS[kind](unused(folder, answer.record, f".{kind}", written), rhythms_of(answer), answer)

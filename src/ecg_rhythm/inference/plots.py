@@ -82,7 +82,7 @@ def draw(answer: Answer, path: Path) -> None:
     _write(_figure_of(answer), path)
 
 
-def draw_into(folder: Path, answer: Answer, drawn: set[Path]) -> None:
+def draw_into(folder: Path, answer: Answer, drawn: dict[Path, int]) -> None:
     """Draw an answer as `folder/<record>.png`, with a number if another recording of that name is `drawn` already."""
     draw(answer, files.unused(folder, answer.record, ".png", drawn))
 
