@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from ecg_rhythm.inference import rates
 from ecg_rhythm.inference.rates import IntervalMeter, Rates, rates_of
+from ecg_rhythm.signals.heartbeats import Intervals
 
 FS = 200.0
 
@@ -87,6 +90,20 @@ def test_what_is_left_at_the_end_is_no_minute() -> None:
     found = measured(ecg(beats, 121.2))
     assert len(found.minutes) == 3 and found.minutes[2] is None
     assert (found.lowest, found.highest) == (75, 75)
+
+
+def test_no_heartbeats_are_looked_for_where_all_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+
+    def counted(piece: NDArray[np.float32], fs: float) -> Intervals:
+        pieces.append(len(piece))
+        return rates.NONE
+
+    monkeypatch.setattr(rates, "intervals", counted)
+    signal = np.full(round(100 * rates.PIECE_SECONDS * FS), np.nan, dtype=np.float32)
+    signal[-100:] = 1
+    measured(signal, 100)
+    assert 1 <= len(pieces) <= 2
 
 
 def test_what_is_missing_is_not_counted() -> None:

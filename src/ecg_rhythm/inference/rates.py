@@ -19,6 +19,8 @@ MINUTE, HOUR, COUNTED = 60.0, 3600.0, 0.5
 """Durations in s; smallest share of a minute in intervals that count, for it to have a rate."""
 DIGITS = 1
 """Decimals of a rate in beats/min."""
+NONE = Intervals(np.zeros(0), np.zeros(0))
+"""The intervals of what is missing."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class IntervalMeter:
         self._pieces = SlidingWindow(fs, PIECE_SECONDS + 2 * MARGIN_SECONDS, PIECE_SECONDS)
         self._samples = 0
         self._found: list[Intervals] = []
-        self._last, self._after, self._until = Intervals(np.zeros(0), np.zeros(0)), 0.0, 0.0
+        self._last, self._after, self._until = NONE, 0.0, 0.0
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Take further samples in mV, NaN where they are missing."""
@@ -116,7 +118,7 @@ class IntervalMeter:
         """Find the intervals of a piece. Of the piece before, those count that end before its margin."""
         if self.fs >= LEAST_HZ:
             self._found.append(self._last.between(self._after, self._until))
-            found = intervals(fill(piece), self.fs)
+            found = intervals(fill(piece), self.fs) if np.isfinite(piece).any() else NONE
             self._after, self._last = self._until, Intervals(found.ends + first, found.seconds)
 
 

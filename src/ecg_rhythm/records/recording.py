@@ -24,6 +24,8 @@ LONGEST_REMARK = 1000
 """Letters of a remark."""
 CUT_OFF = "cut off"
 """The remark on a recording of which a part is missing in its file begins so."""
+MOST_DAYS, MOST_SAMPLES, TIMES = 31, 2**30, 16
+"""Gaps may last so many days and samples in any recording, and else so many times as long as what is recorded."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
 
@@ -234,6 +236,20 @@ def fill_gaps(record: Record, source: str) -> Record:
             "give a recording with more signal"
         )
     return replace(record, signal=fill(record.signal), missing=float(1 - real.mean()), gaps=count_gaps(record.signal))
+
+
+def check_span(samples: int, recorded: int, fs: float, source: str) -> None:
+    """Check that a recording at `fs` Hz is not far longer than what is recorded in it: a gap takes as long to read.
+
+    Raises
+    ------
+    BadInput
+        If it is; `source` is what the message calls it.
+    """
+    if samples - recorded > max(TIMES * recorded, min(MOST_DAYS * 86400 * fs, MOST_SAMPLES)):
+        raise BadInput(
+            f"{source}: it lasts over {TIMES} times as long as what is recorded in it; divide it into several files"
+        )
 
 
 def check_length(record: Record, source: str = "") -> None:

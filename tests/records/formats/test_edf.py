@@ -79,11 +79,20 @@ def test_headers_that_cannot_be_are_refused(
     assert says in refusal(lambda: read(path))
 
 
-def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path) -> None:
+def test_pieces_in_disorder_or_months_apart_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disorder = [k - 2 * (k >= 3) for k in range(SECONDS)]
     assert "not in order of time" in refusal(lambda: open_recording(interrupted(tmp_path, disorder)))
-    apart = [k + 10_000_000 * (k >= 3) for k in range(SECONDS)]
-    assert "it spans more than 31 days" in refusal(lambda: open_recording(interrupted(tmp_path, apart)))
+
+    def apart(seconds: int) -> Path:
+        return interrupted(tmp_path, [k + seconds * (k >= 3) for k in range(SECONDS)])
+
+    too_long = "it lasts over 16 times as long as what is recorded in it; divide it into several files"
+    month = 31 * 86400
+    assert open_recording(apart(month)).seconds == month + SECONDS
+    assert too_long in refusal(lambda: open_recording(apart(month + 1)))
+    monkeypatch.setattr("ecg_rhythm.records.recording.MOST_SAMPLES", 1000)
+    assert open_recording(apart(16 * SECONDS)).seconds == 17 * SECONDS
+    assert too_long in refusal(lambda: open_recording(apart(16 * SECONDS + 1)))
 
 
 @pytest.mark.parametrize("writer", ["edf", "bdf"])

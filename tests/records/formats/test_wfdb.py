@@ -48,6 +48,34 @@ def test_a_record_that_is_its_own_segment_is_refused(tmp_path: Path) -> None:
     assert "this WFDB record is damaged" in refusal(lambda: read(tmp_path / "r.hea"))
 
 
+def test_a_record_that_is_far_longer_than_what_is_recorded_is_refused(tmp_path: Path) -> None:
+    as_segments(tmp_path)
+    half = len(LEAD) // 2
+    (tmp_path / "r_layout.hea").write_text(f"r_layout 1 {FS:g} 0\n~ 0 10000(0)/mV 16 0 0 0 0 II\n")
+    (tmp_path / "r.hea").write_text(f"r/4 1 {FS:g} {10**12 + 2 * half}\nr_layout 0\nr1 {half}\n~ {10**12}\nr2 {half}\n")
+    assert "it lasts over 16 times as long as what is recorded" in refusal(lambda: read(tmp_path / "r.hea"))
+
+
+def test_the_headers_of_segments_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_segments(tmp_path)
+    half = len(LEAD) // 2
+    (tmp_path / "m.hea").write_text(f"m/40 1 {FS:g} {40 * half}\n" + f"r1 {half}\n" * 40)
+    assert read(tmp_path / "m.hea").signal.size == 40 * half
+    monkeypatch.setattr("ecg_rhythm.records.formats.wfdb_record.LEAST", 100)
+    assert "it repeats its segments too often" in refusal(lambda: read(tmp_path / "m.hea"))
+    monkeypatch.setattr("ecg_rhythm.records.recording.MOST_SAMPLES", 100)
+    monkeypatch.setattr("ecg_rhythm.records.formats.wfdb_record.TIMES", 100)
+    assert "it lasts over 16 times as long as what is recorded" in refusal(lambda: read(tmp_path / "m.hea"))
+    header = tmp_path / "r1.hea"
+    first, second = header.read_text().splitlines()
+    for lines, says in (
+        ([first, "1" * 3000], "r1.hea: one of its lines has more than 2000 letters"),
+        ([first.replace(" 1 ", " 22482705 ", 1), second], "r1.hea: its first line names more than 1000 leads"),
+    ):
+        header.write_text("\n".join(lines) + "\n")
+        assert says in refusal(lambda: read(tmp_path / "r.hea"))
+
+
 def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.rates import rate
-from ecg_rhythm.records.recording import CUT_OFF, Recording
+from ecg_rhythm.records.recording import CUT_OFF, Recording, check_span
 from ecg_rhythm.records.units import SIZED, scale, size_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ LABEL_BYTES, SAMPLES_AT, NUMBER_BYTES = 16, 216, 8
 RANGES_AT = (104, 112, 120, 128)
 """Where the ranges of physical and of stored values, smallest and largest, stand in a signal's header."""
 ANNOTATIONS = (b"EDF Annotations", b"BDF Annotations")
-MOST_DAYS = 31
 NO_DAY = date(1985, 1, 1)
 """What stands for a day that is left out."""
 CLOCK_SAMPLES, CLOCK_SHARE = 2, 0.005
@@ -85,8 +84,8 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
     length = samples // len(positions)  # of a data record
     if (np.diff(positions) < length).any():
         raise BadInput(f"{path}: its data records are not in order of time; get a new copy")
-    if positions[-1] / fs > MOST_DAYS * 86400:
-        raise BadInput(f"{path}: it spans more than {MOST_DAYS} days; divide it into several files")
+    total = int(positions[-1]) + length
+    check_span(total, samples, fs, str(path))
 
     def read_stored(start: int, stop: int) -> NDArray[np.float32]:
         """Read samples as the file stores them, without gaps."""
@@ -111,7 +110,6 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
                 part[begin - start : end - start] = read_stored(begin + shift, end + shift)
         return part
 
-    total = int(positions[-1]) + length
     return Recording(path.stem, chosen_fs, label, total, read, tuple(remarks), _start(file))
 
 

@@ -23,7 +23,7 @@ from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_dir, is_file, is_other
 from ecg_rhythm.records.rates import FASTEST, SLOWEST, rate
-from ecg_rhythm.records.recording import CUT_OFF, Recording, in_memory
+from ecg_rhythm.records.recording import CUT_OFF, Recording, check_span, in_memory
 from ecg_rhythm.records.units import scale, size_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ NO_FILE = "~"
 """What a header gives in place of a signal file, or of a segment, that is not there."""
 MOST_LEADS = 1000
 """The library allocates memory for as many leads as a header names before it looks for them."""
+TIMES, LEAST = 16, 2**20
+"""The headers of all segments may have this many times the bytes of the different ones, and in any record this many:
+the library reads a header again for each segment of its name."""
 
 
 def open_wfdb(header: Path, options: ReadOptions) -> Recording:
@@ -55,10 +58,7 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         raise BadInput(
             f"{header}: it names {other}, but WFDB needs names in ASCII; rename that file, also in the header"
         )
-    if any(len(line) > LONGEST_LINE for line in lines_of(text)):
-        raise BadInput(f"{header}: one of its lines has more than {LONGEST_LINE} letters; correct it there")
-    if _leads_in(_as_library(header)) > MOST_LEADS:  # bytes that it skips cannot hide a number
-        raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
+    _check_lines(header)
     try:
         record = _Record(header if header.suffix == ".hea" else copy_of(header, text), header)
     except LIBRARY_ERRORS as error:
@@ -118,6 +118,7 @@ class _Record:
         head = wfdb.rdheader(str(header.with_suffix("")))
         if several:
             _check_files(original, header.parent, [f"{name}.hea" for name in head.seg_name])
+            _check_segments(original, header.parent, head)
             head = wfdb.rdheader(str(header.with_suffix("")), rd_segments=True)
             if NO_FILE in head.seg_name and head.layout == "fixed":
                 raise BadInput(
@@ -187,6 +188,31 @@ def _check_files(header: Path, folder: Path, names: Iterable[str]) -> None:
         file = folder / name
         if is_other(file) or is_dir(file):
             raise BadInput(f"{header}: {name} beside it is a folder, a pipe, a device or a socket; put a file there")
+
+
+def _check_lines(header: Path) -> None:
+    """Check that no line of a header is too long for the library, and that its leads are not too many."""
+    text = _as_library(header)
+    lines = [*lines_of(_text(header)), *lines_of(text)]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise BadInput(f"{header}: one of its lines has more than {LONGEST_LINE} letters; correct it there")
+    if _leads_in(text) > MOST_LEADS:  # bytes that it skips cannot hide a number
+        raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
+
+
+def _check_segments(header: Path, folder: Path, head: wfdb.MultiRecord) -> None:
+    """Check the headers of the segments, and that these are not repeated far too often."""
+    names = [name for name in head.seg_name if name != NO_FILE]
+    sizes = dict.fromkeys(names, 0)
+    for name in sizes:
+        if is_file(one := folder / f"{name}.hea"):
+            _check_lines(one)
+            sizes[name] = one.stat().st_size
+    if sum(sizes[name] for name in names) > max(TIMES * sum(sizes.values()), LEAST):
+        raise BadInput(f"{header}: it repeats its segments too often; divide it into several records")
+    lengths = dict(sorted(zip(head.seg_name, head.seg_len, strict=True)))  # of a name, the largest
+    recorded = sum(length for name, length in lengths.items() if name != NO_FILE)
+    check_span(sum(head.seg_len), recorded, float(head.fs), str(header))
 
 
 def _signal_files(head: wfdb.Record | wfdb.MultiRecord, several: bool) -> Iterator[str]:
@@ -259,8 +285,7 @@ def _unit_in_segments(header: Path, lead: str) -> str:
     """A lead's unit in the first segment that has the lead; the library gives none if the record begins with a gap."""
     import wfdb
 
-    for line in lines_of(_text(header))[1:]:
-        name = line.split()[0]
+    for name in dict.fromkeys(line.split()[0] for line in lines_of(_text(header))[1:]):
         if not is_file(header.with_name(f"{name}.hea")):
             continue
         try:
@@ -315,7 +340,8 @@ def _counts_microvolts(header: Path, lead: int) -> bool:
     """Whether a lead's unit is written with a Greek letter, which the library drops."""
     first, *lines = lines_of(_text(header))
     if "/" in first.split()[0]:  # several segments, each with a header of its own
-        segments = [header.with_name(f"{line.split()[0]}.hea") for line in lines]
+        names = dict.fromkeys(line.split()[0] for line in lines)
+        segments = [header.with_name(f"{name}.hea") for name in names]
         return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())
     words = lines[lead].split() if lead < len(lines) else []
     return len(words) > 2 and words[2].endswith(("/µV", "/μV"))
