@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +74,27 @@ def test_the_headers_of_segments_are_bounded(tmp_path: Path, monkeypatch: pytest
     ):
         header.write_text("\n".join(lines) + "\n")
         assert says in refusal(lambda: read(tmp_path / "r.hea"))
+
+
+def test_a_folder_is_not_listed_anew_for_each_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[Path] = []
+    list_it = Path.iterdir
+
+    def counted(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        return list_it(folder)
+
+    for name in "abcd":
+        edit_header(write_wfdb(tmp_path, name), "\n", " 8:00 99/99/2099\n")
+        for path in tmp_path.glob("[cd].*"):
+            path.rename(tmp_path / path.name.upper())
+    monkeypatch.setattr(Path, "iterdir", counted)
+    for path in sorted(tmp_path.glob("*.hea")):
+        np.testing.assert_allclose(read(path).signal, WAVE, atol=1e-3)
+    assert not listed  # all is there by its name
+    for path in sorted(tmp_path.glob("*.HEA")):
+        np.testing.assert_allclose(read(path).signal, WAVE, atol=1e-3)
+    assert listed == [tmp_path]
 
 
 def test_names_that_the_wfdb_library_changes_are_refused_with_the_reason(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
 from ecg_rhythm.records import scratch
@@ -56,14 +57,23 @@ def copy_of(header: Path, text: str) -> Path:
     """Write a corrected header to a temporary folder, with links to the files beside the original; gives its path."""
     folder = scratch.new_folder()
     copy = folder / f"{header.stem}.hea"
-    beside = {file.name.lower(): file for file in header.parent.iterdir() if file.suffix.lower() in SUFFIXES}
     for name in _names_in(header, text):
         original = header.with_name(name)
-        original = original if original.is_file() else beside.get(name.lower(), original)
+        if not original.is_file():
+            original = _in_lower_case(header.parent, header.parent.stat().st_mtime_ns).get(name.lower(), original)
         if original.is_file() and name != copy.name:  # which the header may name, too
             _link(original, folder / name)
     copy.write_text(text, encoding="utf-8")
     return copy
+
+
+@lru_cache(maxsize=1)
+def _in_lower_case(folder: Path, changed: int) -> dict[str, Path]:
+    """The files of records in a folder, by their names in lower case.
+
+    Remembered until the folder is `changed` (in ns), as each record of a large one may ask.
+    """
+    return {file.name.lower(): file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES}
 
 
 def _names_in(header: Path, text: str) -> set[str]:
