@@ -321,6 +321,10 @@ def stream(
 
 
 def _options(lead: str | int | None, fs: float | None, unit: str | None, dates: bool = True) -> ReadOptions:
+    from numbers import Integral
+
+    from ecg_rhythm.given import real
     from ecg_rhythm.records import ReadOptions
 
-    return ReadOptions(None if lead is None else str(lead), fs, unit, dates)
+    number = f"{real(lead):.0f}" if isinstance(lead, Integral) else None
+    return ReadOptions(number or lead, fs, unit, dates)  # type: ignore[arg-type]  # which checks the types

@@ -14,6 +14,7 @@ from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, whole
 from ecg_rhythm.machine import available_cores, gpus
 
 CONNECT = 10.0
@@ -102,10 +103,11 @@ def _check_answers(address: str) -> None:
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 1 << 16):
-        raise BadInput(f"--cluster {address}: this is no address of a Ray cluster; give HOST:PORT, or auto")
+    number = whole(port)
+    if not host or number is None or number >= 1 << 16:
+        raise BadInput(f"--cluster {quoted(address)}: this is no address of a Ray cluster; give HOST:PORT, or auto")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
+        socket.create_connection((host.strip("[]"), number), timeout=CONNECT).close()
     except OSError as error:
         why = error.strerror or error
         raise BadInput(f"--cluster {address}: nothing answers there ({why}); check HOST:PORT, or start Ray") from None

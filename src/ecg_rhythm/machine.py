@@ -11,6 +11,8 @@ from pathlib import Path
 
 KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
 QUOTA = re.compile(r"^(\d{1,20}) (\d{1,20})$", re.MULTILINE)
+MOST_PROCESSES = 1000
+"""Processes that a user may ask for: a larger number is none of this machine, and some cannot even be counted to."""
 CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 

@@ -68,10 +68,10 @@ def test_never_more_processes_than_there_is_work_for() -> None:
         assert len(workers()) == 3
 
 
-@pytest.mark.parametrize("number", [0, -1, 1.5, True, "2"])
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, "2", 1001, 10**30])
 def test_a_number_of_workers_is_a_whole_number(number: int) -> None:
     assert refusal(lambda: Workers(None, number)) == (
-        f"workers {number!r}: give a whole number from 1 on, such as that of the cores"
+        f"workers {number!r}: give a whole number from 1 to 1000, such as that of the cores"
     )
 
 

@@ -33,6 +33,13 @@ def test_a_lead_is_known_whatever_is_written_around_it(tmp_path: Path, names: li
     assert read(tmp_path / "r.csv").lead == lead
 
 
+def test_a_number_of_any_length_may_be_given_as_a_lead(tmp_path: Path) -> None:
+    path = as_rows("time,a,b\n", lambda t, v: f"{t:.3f},0,{v:.6f}")(tmp_path)
+    assert read(path, ReadOptions(lead=" 2 ")).lead == "b"
+    for lead in ("9" * 5000, "3", "0"):
+        assert refusal(partial(read, path, ReadOptions(lead=lead))).endswith("in it; choose one of a, b")
+
+
 def test_leads_have_names_in_any_script(tmp_path: Path) -> None:
     path = as_rows("time (s),呼吸,心电\n", lambda t, v: f"{t:.3f},0,{v:.6f}")(tmp_path)
     assert read(path).lead == "心电"

@@ -16,6 +16,7 @@ from ecg_rhythm.cli.train import Epochs, parse_epochs
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off
+from ecg_rhythm.given import whole
 from ecg_rhythm.schema import checked_name
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def search(
     logs: Logs = Path("logs"),
 ) -> None:
     """Search for the best values of a model file by the validation score, then train the best model as a job."""
-    numbers = [part.strip() for part in folds.split(",")]
-    if not all(part.isdecimal() and len(part) < 7 for part in numbers) or len(set(numbers)) < len(numbers):
+    of_folds = [number for part in folds.split(",") if (number := whole(part)) is not None]
+    if len(of_folds) <= folds.count(",") or len(set(of_folds)) < len(of_folds):
         raise BadInput(f"--folds {folds}: give numbers of folds such as 0, or 0,1,2, each once")
     from ecg_rhythm.experiments import search as searching
     from ecg_rhythm.experiments import search_results as results
@@ -55,7 +56,6 @@ def search(
 
     if sampler not in searching.SAMPLERS:
         raise BadInput(f"--sampler {sampler}: choose one of {', '.join(searching.SAMPLERS)}")
-    of_folds = [int(part) for part in numbers]
     called = checked_name(name or space.stem)
     planned = searching.plan_search(space, called, of_folds, data, logs, epochs=parse_epochs(epochs), check=check)
     where = devices, per_device, cluster, slurm, cpus_per_run, gpus_per_run

@@ -23,6 +23,7 @@ from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
+from ecg_rhythm.given import quoted, whole
 from ecg_rhythm.schema import parse
 
 Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick trial: 5, or 5,3,2,0,0.")]
@@ -173,10 +174,11 @@ def parse_epochs(text: str | None) -> list[int] | None:
     """Read `--epochs 5` (of every phase) or `--epochs 5,3,2,0,0`."""
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise BadInput(f"--epochs {text}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
-    return [int(part) for part in parts]
+    numbers = [number for part in text.split(",") if (number := whole(part)) is not None]
+    if len(numbers) <= text.count(","):
+        given = quoted(text)
+        raise BadInput(f"--epochs {given}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
+    return numbers
 
 
 def _variations(settings: list[str] | None, epochs: str | None) -> list[Changes]:

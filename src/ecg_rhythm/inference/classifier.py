@@ -16,6 +16,7 @@ from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import calibration
 from ecg_rhythm.evaluation.metrics import NOISE
+from ecg_rhythm.given import quoted
 from ecg_rhythm.inference.answers import Prediction
 from ecg_rhythm.records import Record
 from ecg_rhythm.records.clock import written
@@ -52,7 +53,7 @@ class Classifier:
 
     def __init__(self, members: Sequence[Model], coverage: float | None = None) -> None:
         if coverage is not None and not (isinstance(coverage, Real) and 0 <= coverage <= 1):
-            raise BadInput(f"coverage {coverage!r}: give a number from 0 to 1, such as 0.9")
+            raise BadInput(f"coverage {quoted(coverage)}: give a number from 0 to 1, such as 0.9")
         self.members, self.coverage = list(members), COVERAGE if coverage is None else coverage
         if coverage is not None and (len(self.members) > 1 or self.members[0].metadata.calibration is None):
             raise BadInput(

@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, real
 
 JOIN, SHORTEST = 30.0, 10.0
 """Largest gap between two episodes of atrial fibrillation that count as one, and shortest episode after that, in s."""
@@ -47,8 +48,8 @@ def check_rules(rules: Rules) -> Rules:
         If they are not.
     """
     for name, value in rules._asdict().items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
-            raise BadInput(f"{name} {value!r}: give a number of seconds from 0 on, such as 30")
+        if not isinstance(value, int | float) or not 0 <= real(value) < float("inf"):
+            raise BadInput(f"{name} {quoted(value)}: give a number of seconds from 0 on, such as 30")
     return rules
 
 

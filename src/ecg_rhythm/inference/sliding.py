@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, real
 from ecg_rhythm.inference.classifier import LONGEST, Classifier, batched
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record
@@ -39,12 +40,12 @@ def check(window: float, stride: float | None) -> float:
         If they are not so.
     """
     if not (isinstance(window, Real) and isinstance(stride, Real | None)):
-        raise BadInput(f"window {window!r}, stride {stride!r}: give numbers of seconds")
-    if not 5 <= window <= LONGEST:
-        raise BadInput(f"window {window:g}: give from 5 s, as a rhythm does not show in less, to {LONGEST:g} s")
+        raise BadInput(f"window {quoted(window)}, stride {quoted(stride)}: give numbers of seconds")
+    if not 5 <= real(window) <= LONGEST:
+        raise BadInput(f"window {real(window):g}: give from 5 s, as a rhythm does not show in less, to {LONGEST:g} s")
     stride = window / 2 if stride is None else stride
-    if not 1 <= stride <= window:
-        raise BadInput(f"stride {stride:g}: it must be from 1 s to the window's {window:g} s")
+    if not 1 <= real(stride) <= window:
+        raise BadInput(f"stride {real(stride):g}: it must be from 1 s to the window's {window:g} s")
     return stride
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, real
 from ecg_rhythm.inference.classifier import Classifier, loaded
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST, LiveRules, Rules, check_rules
 from ecg_rhythm.inference.names import fibrillation_in
@@ -74,9 +75,8 @@ class StreamingClassifier:
     ) -> None:
         window = WINDOW if window is None else window
         stride, rules = check(window, stride), check_rules(Rules(join, shortest))
-        records.ReadOptions(fs=fs)  # refuses what is no number
-        if not records.SLOWEST <= (fs or 0) <= records.FASTEST:
-            raise BadInput(f"fs {fs}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
+        if not records.SLOWEST <= real(fs) <= records.FASTEST:
+            raise BadInput(f"fs {quoted(fs)}: give a sampling rate of {records.SLOWEST:g} to {records.FASTEST:g} Hz")
         classifier = loaded(model)
         self.classifier, self.fs, self.window, self.stride = classifier, fs, window, stride
         self._windows = SlidingWindow(fs, window, stride)
@@ -100,7 +100,7 @@ class StreamingClassifier:
         try:
             with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is a gap
                 values = np.atleast_1d(records.numbers_of(samples)).astype(np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             values = np.zeros((0, 0), dtype=np.float32)
         if values.ndim != 1:
             raise BadInput("samples: expected one row of numbers in mV; give one lead")

@@ -11,7 +11,9 @@ from threading import BoundedSemaphore, Lock
 from typing import Generic, TypeVar
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, real
 from ecg_rhythm.inference.processes import Died, NotStarted, Worker
+from ecg_rhythm.machine import MOST_PROCESSES
 
 EACH = 2
 """Items that each worker gets at least; with fewer, starting it would take longer than it saves."""
@@ -40,12 +42,14 @@ class Workers(Generic[State]):
     Raises
     ------
     BadInput
-        If the number is no whole number from 1 on.
+        If the number is no whole number, less than 1 or too large.
     """
 
     def __init__(self, state: State, number: int = 1) -> None:
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise BadInput(f"workers {number!r}: give a whole number from 1 on, such as that of the cores")
+        if not isinstance(number, int) or not 1 <= real(number) <= MOST_PROCESSES:
+            raise BadInput(
+                f"workers {quoted(number)}: give a whole number from 1 to {MOST_PROCESSES}, such as that of the cores"
+            )
         self.state, self.number = state, number
         self._places, self._lock = BoundedSemaphore(number), Lock()
         self._workers: set[Worker] = set()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted, whole
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.columns import LIKELY, likeness, why_no_ecg
 from ecg_rhythm.records.rates import check_rate
@@ -205,10 +206,10 @@ def _position(names: Sequence[str], lead: str, source: str) -> int:
         within = [i for i in alike if words <= set(_words(names[i]))]
         if same or len(within) == 1:
             return (same or within)[0]
-    if lead.strip().isdecimal() and 1 <= int(lead) <= len(names):
-        return int(lead) - 1
+    if 1 <= (number := whole(lead) or 0) <= len(names):
+        return number - 1
     there = listed((name.strip() or f"number {i}" for i, name in enumerate(names, start=1)), MOST_OFFERED)
-    raise BadInput(f"{source}: there is no lead {lead!r} in it; choose one of {there}")
+    raise BadInput(f"{source}: there is no lead {quoted(lead)} in it; choose one of {there}")
 
 
 def is_lead(name: str) -> bool:

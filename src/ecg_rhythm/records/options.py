@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted
 
 OPTION = re.compile(r"--(lead|fs|unit)\b")
 
@@ -53,7 +54,7 @@ class ReadOptions:
     def __post_init__(self) -> None:
         """Check the types: this is where values of users come in."""
         if not (self.fs is None or (isinstance(self.fs, Real) and not isinstance(self.fs, bool))):
-            raise BadInput(f"fs {self.fs!r}: give the sampling rate as a number of Hz")
+            raise BadInput(f"fs {quoted(self.fs)}: give the sampling rate as a number of Hz")
         for name, value in (("lead", self.lead), ("unit", self.unit)):
             if not (value is None or isinstance(value, str)):
-                raise BadInput(f"{name} {value!r}: give it as text")
+                raise BadInput(f"{name} {quoted(value)}: give it as text")

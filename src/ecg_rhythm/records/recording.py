@@ -165,7 +165,7 @@ def numbers_of(signal: ArrayLike) -> NDArray[np.float64]:
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError, ValueError, OverflowError
         If it does not consist of real numbers.
     """
     if isinstance(signal, np.ma.MaskedArray):

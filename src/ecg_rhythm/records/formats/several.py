@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import whole
 from ecg_rhythm.records.options import ReadOptions
 
 One = TypeVar("One")
@@ -23,7 +24,6 @@ def the_one(path: Path, ecgs: Sequence[One], options: ReadOptions) -> tuple[One,
     """
     if len(ecgs) == 1:
         return ecgs[0], options
-    number = (options.lead or "").strip()
-    if number.isdecimal() and len(number) < 9 and 1 <= int(number) <= len(ecgs):
-        return ecgs[int(number) - 1], replace(options, lead=None)
+    if 1 <= (number := whole(options.lead or "") or 0) <= len(ecgs):
+        return ecgs[number - 1], replace(options, lead=None)
     raise BadInput(f"{path}: it holds {len(ecgs)} ECGs; choose one by its number, --lead 1 to {len(ecgs)}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import whole
 from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.columns import looked_at
 from ecg_rhythm.records.decoding import decoded
@@ -275,7 +276,7 @@ def _parts(text: str) -> list[str]:
     first, *lines = lines_of(text)
     named = first.split()
     parts = named[0].rpartition("/")[2] if "/" in named[0] else named[1] if len(named) > 1 else ""
-    lines = lines[: int(parts)] if parts.isdecimal() and len(parts) < 9 else []  # what follows may be comments
+    lines = lines[: whole(parts) or 0]  # what follows may be comments
     names = list(dict.fromkeys(line.split()[0] for line in lines))
     named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
     return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]

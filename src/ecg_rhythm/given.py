@@ -1,0 +1,36 @@
+"""Numbers as users give them: of any type, size and number of digits."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+MOST_DIGITS = 9
+"""Digits of a whole number in text: more is none that means anything here, and Python refuses thousands of them."""
+MOST_SHOWN = 60
+"""Letters of a value that a message shows."""
+
+
+def real(value: Any) -> float:
+    """A number as a float: infinite if it is too large for one, NaN if it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text consists of; None without one, or if it is too long to mean anything."""
+    digits = text.strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= MOST_DIGITS else None
+
+
+def quoted(value: object) -> str:
+    """A value as Python writes it, for a message: cut if it is long, a number of thousands of digits as such."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "of thousands of digits"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
