@@ -271,7 +271,6 @@ def classify_manifest(
     UserWarning
         If the manifest has further columns, which are not used.
     """
-    from pathlib import Path
     from warnings import warn
 
     from ecg_rhythm.inference import classifier
@@ -280,7 +279,7 @@ def classify_manifest(
     from ecg_rhythm.inference.workers import Workers
     from ecg_rhythm.records import read_manifest
 
-    manifest = read_manifest(Path(path), _options(lead, fs, unit, dates))
+    manifest = read_manifest(path, _options(lead, fs, unit, dates))
     windows = answers.Windows(window, stride, join, shortest)
     if manifest.unknown:
         warn(f"{path}: not used: {', '.join(manifest.unknown)}", stacklevel=2)

@@ -234,6 +234,24 @@ def test_the_files_of_a_manifest_get_an_answer_or_a_reason_each(
         np.testing.assert_allclose(numbers_of(answer), numbers_of(alone), atol=1e-6)
 
 
+@pytest.mark.parametrize("path", [None, 5, b"x"])
+def test_what_is_no_path_is_refused(meter: Classifier, path: Any) -> None:
+    for call in (partial(ecg_rhythm.read, path), partial(ecg_rhythm.classify_manifest, path, meter)):
+        assert refusal(call).endswith(" is no path; give it as text or as a Path")
+
+
+def test_numbers_of_any_size_are_refused_in_a_sentence(meter: Classifier, strip: Path) -> None:
+    for huge in (10**400, 10**5000, -(10**400)):
+        for option in ("window", "stride", "join", "shortest", "workers", "fs"):
+            assert option.replace("fs", "rate") in refusal(partial(ecg_rhythm.classify, strip, meter, **{option: huge}))
+            if option != "workers":
+                live = {"fs": FS, option: huge}
+                assert f"{option} " in refusal(partial(ecg_rhythm.stream, model=meter, **live))
+        assert "there is no lead" in refusal(partial(ecg_rhythm.read, strip, lead=huge))
+        assert "expected one row of numbers" in refusal(partial(ecg_rhythm.stream(FS, meter).push, [huge]))
+        assert "expected one row of numbers" in refusal(partial(ecg_rhythm.classify, [huge], meter, fs=FS))
+
+
 def test_json_holds_no_signal(meter: Classifier, strip: Path) -> None:
     assert "signal" not in json.loads(json.dumps(ecg_rhythm.classify(strip, meter).as_dict()))
 

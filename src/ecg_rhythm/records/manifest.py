@@ -12,7 +12,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.paths import is_dir, wfdb_header
+from ecg_rhythm.records.paths import is_dir, path_of, wfdb_header
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
@@ -46,12 +46,12 @@ class Manifest(NamedTuple):
     unknown: list[str]
 
 
-def read_manifest(path: Path, options: ReadOptions = ReadOptions()) -> Manifest:  # noqa: B008
+def read_manifest(path: Path | str, options: ReadOptions = ReadOptions()) -> Manifest:  # noqa: B008
     """Read a manifest: a table with a column `file` and perhaps `fs`, `unit` and `lead`.
 
     Parameters
     ----------
-    path : Path
+    path : path
         Text with a header; its columns are separated by commas, semicolons or tabs.
     options : ReadOptions
         What holds where a cell is empty or its column is missing.
@@ -61,6 +61,7 @@ def read_manifest(path: Path, options: ReadOptions = ReadOptions()) -> Manifest:
     BadInput
         If the file cannot be read, has no column `file`, a column twice, or no rows. A bad row raises nothing.
     """
+    path = path_of(path)
     text = _text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=lambda one: sum(name in COLUMNS for name in _names(first.split(one))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.given import quoted
+from ecg_rhythm.given import quoted, real
 
 OPTION = re.compile(r"--(lead|fs|unit)\b")
 
@@ -52,9 +52,11 @@ class ReadOptions:
     dates: bool = True
 
     def __post_init__(self) -> None:
-        """Check the types: this is where values of users come in."""
+        """Check the types, and make the rate a float: this is where values of users come in."""
         if not (self.fs is None or (isinstance(self.fs, Real) and not isinstance(self.fs, bool))):
             raise BadInput(f"fs {quoted(self.fs)}: give the sampling rate as a number of Hz")
+        if self.fs is not None:
+            object.__setattr__(self, "fs", real(self.fs))
         for name, value in (("lead", self.lead), ("unit", self.unit)):
             if not (value is None or isinstance(value, str)):
                 raise BadInput(f"{name} {quoted(value)}: give it as text")

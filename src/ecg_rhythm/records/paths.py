@@ -1,4 +1,4 @@
-"""What a path is. No function raises an error: a path that cannot be looked at is no file, folder or pipe."""
+"""What a path is. No question raises an error: a path that cannot be looked at is no file, folder or pipe."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 
+from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import quoted
+
 STANDARD_INPUT = "-"
 BESIDE = ("", ".hea", ".dat", ".mat")
 """Suffixes of the files that a recording may consist of."""
 OF_THIS_PROCESS = ("/dev/", "/proc/")
 """Where names mean something else in each process."""
+
+
+def path_of(name: object) -> Path:
+    """A path that a user gives, as text or as a path.
+
+    Raises
+    ------
+    BadInput
+        If it is neither.
+    """
+    try:
+        return Path(name)  # type: ignore[arg-type]
+    except TypeError:
+        raise BadInput(f"{quoted(name)} is no path; give it as text or as a Path") from None
 
 
 def is_file(path: Path) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.given import real
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.units import SECONDS
 
@@ -69,7 +68,7 @@ def rate(of_file: float | None, options: ReadOptions, source: str) -> tuple[floa
     BadInput
         If neither gives a rate, or an ECG cannot have it.
     """
-    fs = of_file if options.fs is None else real(options.fs)
+    fs = of_file if options.fs is None else options.fs
     if fs is None:
         raise BadInput(f"{source}: its sampling rate is unknown; give it in Hz with --fs")
     check_rate(fs, source)

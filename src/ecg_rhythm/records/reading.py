@@ -25,6 +25,7 @@ from ecg_rhythm.records.paths import (
     is_file,
     is_other,
     is_pipe,
+    path_of,
     wfdb_header,
 )
 from ecg_rhythm.records.personal import without_words_of
@@ -73,7 +74,7 @@ def open_recording(path: Path | str, options: ReadOptions = ReadOptions()) -> Re
     BadInput
         If the file is missing, damaged, or of an unknown format.
     """
-    recording = _open(Path(path), options)
+    recording = _open(path_of(path), options)
     return recording if options.dates else replace(recording, start=None)
 
 
