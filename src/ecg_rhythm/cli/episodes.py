@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecg_rhythm.cli.console import COMPARE, app, new_table, note, out
+from ecg_rhythm.inference.episodes import Rules, check_rules
 from ecg_rhythm.printable import listed
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def score_episodes(
     """Score episodes of atrial fibrillation in long recordings, as ANSI/AAMI EC57 and IEC 60601-2-47 ask for."""
     from ecg_rhythm.inference.scoring import NAMES, compared
 
+    check_rules(Rules(shortest=shortest))
     found, unanswered = compared(reference, answers, rhythm or NAMES)
     recordings = list(found)
     if unanswered:
