@@ -8,7 +8,7 @@ from math import inf, isnan
 import numpy as np
 import pytest
 
-from ecg_rhythm.given import quoted, real, whole
+from ecg_rhythm.given import cut, quoted, real, whole
 
 
 def test_a_number_of_any_size_is_a_float() -> None:
@@ -31,5 +31,6 @@ def test_a_whole_number_in_text_has_few_digits(text: str, number: int | None) ->
 
 def test_a_value_is_quoted_however_long_it_is() -> None:
     assert [quoted(value) for value in ("II", None, 10**30)] == ["'II'", "None", f"{10**30}"]
+    assert cut("few") == "few"
     assert len(quoted("x" * 10**6)) < 100 and len(quoted(10**400)) < 100
     assert quoted(10**5000) == "of thousands of digits"

@@ -14,7 +14,7 @@ from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.given import quoted, whole
+from ecg_rhythm.given import cut, whole
 from ecg_rhythm.machine import available_cores, gpus
 
 CONNECT = 10.0
@@ -105,7 +105,7 @@ def _check_answers(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     number = whole(port)
     if not host or number is None or number >= 1 << 16:
-        raise BadInput(f"--cluster {quoted(address)}: this is no address of a Ray cluster; give HOST:PORT, or auto")
+        raise BadInput(f"--cluster {cut(address)}: this is no address of a Ray cluster; give HOST:PORT, or auto")
     try:
         socket.create_connection((host.strip("[]"), number), timeout=CONNECT).close()
     except OSError as error:

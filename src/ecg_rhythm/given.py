@@ -30,7 +30,11 @@ def whole(text: str) -> int | None:
 def quoted(value: object) -> str:
     """A value as Python writes it, for a message: cut if it is long, a number of thousands of digits as such."""
     try:
-        text = repr(value)
+        return cut(repr(value))
     except ValueError:
         return "of thousands of digits"
+
+
+def cut(text: str) -> str:
+    """As much of a text as a message has room for."""
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

@@ -165,6 +165,10 @@ BAD_INPUT: dict[str, tuple[Words, str]] = {
         lambda t, d: ["train", changed_model(t), "--data", d, "--epochs", "few"],
         "--epochs few: give a whole number",
     ),
+    "epochs of thousands of digits": (
+        lambda t, d: ["train", changed_model(t), "--data", d, "--epochs", "9" * 5000],
+        f"--epochs {'9' * 60}...: give a whole number",
+    ),
     "no such GPU": (lambda t, d: ["queue", job_file(t), "--devices", "98"], "there is no GPU 98 here"),
     "another data set in the folder": (lambda t, d: ["fetch", "--data", d], "it holds another data set"),
     "empty validation part": (
@@ -275,6 +279,23 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(case: str, tmp_path: Path, 
     assert "Traceback" not in result.stdout + result.stderr
     assert not list(tmp_path.rglob("*.part"))
     assert not list(tmp_path.rglob("store.json"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "classify a --workers",
+        "queue a --per-device",
+        "search a --per-device",
+        "queue a --cpus-per-run",
+        "serve --workers",
+    ],
+)
+def test_more_processes_than_any_machine_has_are_refused(words: str) -> None:
+    for number in ("1001", "9" * 20, "9" * 5000):
+        done = run(*words.split(), number)
+        assert done.returncode == 2 and f"Invalid value for '{words.split()[-1]}'" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -130,10 +130,10 @@ def test_records_without_an_answer_are_named(tmp_path: Path, answers: Path) -> N
     assert done.stderr == "note: 1 of 3 records have no answer and are left out: z\n"
 
 
-@pytest.mark.parametrize("shortest", ["inf", "nan"])
+@pytest.mark.parametrize("shortest", ["inf", "1e999"])
 def test_a_shortest_episode_that_is_no_duration_is_refused(tmp_path: Path, answers: Path, shortest: str) -> None:
     done = run("score-episodes", reference(tmp_path / "r"), answers, "--shortest", shortest, "--json")
-    says = f"error: shortest {shortest}: give a number of seconds from 0 on, such as 30\n"
+    says = "error: shortest inf: give a number of seconds from 0 on, such as 30\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", says)
 
 

@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.printable import shown
 from ecg_rhythm.version import __version__
 
@@ -122,7 +123,10 @@ Logs = Annotated[Path, typer.Option(help="Folder of the runs.")]
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Processes that compute at the same time. Default: one for each core.", show_default=False
+        min=1,
+        max=MOST_PROCESSES,
+        help="Processes that compute at the same time. Default: one for each core.",
+        show_default=False,
     ),
 ]
 

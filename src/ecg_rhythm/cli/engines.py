@@ -12,11 +12,12 @@ from ecg_rhythm.cli.console import HERE
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.local import LocalEngine, parse_devices
 from ecg_rhythm.experiments.queue import Engine
-from ecg_rhythm.machine import gpus
+from ecg_rhythm.machine import MOST_PROCESSES, gpus
 
 Slurm = Annotated[bool, typer.Option("--slurm", help="Submit each run as a job to SLURM.")]
 CpusPerRun = Annotated[
-    int | None, typer.Option(min=1, help="On a cluster: processor cores, and threads, of a run; default: 1.")
+    int | None,
+    typer.Option(min=1, max=MOST_PROCESSES, help="On a cluster: processor cores, and threads, of a run; default: 1."),
 ]
 GpusPerRun = Annotated[
     float | None,

@@ -16,7 +16,8 @@ from ecg_rhythm.cli.train import Epochs, parse_epochs
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off
-from ecg_rhythm.given import whole
+from ecg_rhythm.given import cut, whole
+from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.schema import checked_name
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def search(
     name: Annotated[str | None, typer.Option(help="Name of the search; default: that of the space file.")] = None,
     epochs: Epochs = None,
     devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
-    per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
+    per_device: Annotated[int, typer.Option(min=1, max=MOST_PROCESSES, help="Workers that share each device.")] = 1,
     cluster: Cluster = None,
     slurm: Slurm = False,
     cpus_per_run: CpusPerRun = None,
@@ -48,7 +49,7 @@ def search(
     """Search for the best values of a model file by the validation score, then train the best model as a job."""
     of_folds = [number for part in folds.split(",") if (number := whole(part)) is not None]
     if len(of_folds) <= folds.count(",") or len(set(of_folds)) < len(of_folds):
-        raise BadInput(f"--folds {folds}: give numbers of folds such as 0, or 0,1,2, each once")
+        raise BadInput(f"--folds {cut(folds)}: give numbers of folds such as 0, or 0,1,2, each once")
     from ecg_rhythm.experiments import search as searching
     from ecg_rhythm.experiments import search_results as results
     from ecg_rhythm.experiments.trials import run_trials

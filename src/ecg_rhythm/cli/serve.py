@@ -13,6 +13,7 @@ from ecg_rhythm import config, extras
 from ecg_rhythm import schema as json_schemas
 from ecg_rhythm.cli.console import USE, app, out
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.machine import MOST_PROCESSES
 
 EVERY = ("0.0.0.0", "::", "")
 """What `--host` is to listen on all addresses."""
@@ -37,7 +38,9 @@ def serve(
             "Requests by other names are refused.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Requests handled at once, and as many jobs.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MOST_PROCESSES, help="Requests handled at once, and as many jobs.")
+    ] = 2,
     timeout: Annotated[
         int, typer.Option(min=1, help="Most seconds for one request. Recordings sent by the page are jobs: 4 hours.")
     ] = 120,

@@ -23,7 +23,8 @@ from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
-from ecg_rhythm.given import quoted, whole
+from ecg_rhythm.given import cut, whole
+from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.schema import parse
 
 Epochs = Annotated[str | None, typer.Option(help="Epochs of each phase, for a quick trial: 5, or 5,3,2,0,0.")]
@@ -102,7 +103,7 @@ def train(
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
     devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
-    per_device: Annotated[int, typer.Option(min=1, help="Workers that share each device.")] = 1,
+    per_device: Annotated[int, typer.Option(min=1, max=MOST_PROCESSES, help="Workers that share each device.")] = 1,
     cluster: Cluster = None,
     slurm: Slurm = False,
     cpus_per_run: CpusPerRun = None,
@@ -176,8 +177,7 @@ def parse_epochs(text: str | None) -> list[int] | None:
         return None
     numbers = [number for part in text.split(",") if (number := whole(part)) is not None]
     if len(numbers) <= text.count(","):
-        given = quoted(text)
-        raise BadInput(f"--epochs {given}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
+        raise BadInput(f"--epochs {cut(text)}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
     return numbers
 
 
