@@ -83,6 +83,12 @@ def refuse_folder(path: Path) -> None:
         raise BadInput(f"{path}: this is a folder; name a file in it")
 
 
+def refuse_existing(path: Path, other: str) -> None:
+    """Refuse what exists already where something new is to be made; `other` says what to do."""
+    if path.exists():
+        raise BadInput(f"{path}: exists already; {other}")
+
+
 @contextmanager
 def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]:
     """Provide a temporary folder beside `path` to fill; on success it becomes `path`.
@@ -100,8 +106,7 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
         raise BadInput(f"{path}: exists already; {other}")
     temporary = temporary_beside(path)
     with blaming(path, temporary), alone(path, f"{path}: another process is making it; wait for it"):
-        if path.exists():
-            raise BadInput(f"{path}: exists already; {other}")
+        refuse_existing(path, other)
         _remove_parts_of(path)
         remove_left_overs(path.parent)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 MOST_DIGITS = 9
 """Digits of a whole number in text: more is none that means anything here, and Python refuses thousands of them."""
@@ -11,14 +10,14 @@ MOST_SHOWN = 60
 """Letters of a value that a message shows."""
 
 
-def real(value: Any) -> float:
+def real(value: object) -> float:
     """A number as a float: infinite if it is too large for one, NaN if it is none."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return float("nan")
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]  # of any Real
 
 
 def whole(text: str) -> int | None:

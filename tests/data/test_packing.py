@@ -161,6 +161,23 @@ def test_packing_twice_is_refused_and_leaves_the_first(recordings: Path) -> None
     assert open_store(recordings.parent / "data").fingerprint == first.fingerprint
 
 
+def test_a_data_set_among_the_recordings_is_none_of_them(recordings: Path) -> None:
+    lines = "a,N\nb,A\nc,N\n"
+    (recordings / "labels.csv").write_text(lines)
+
+    def packed(data: str) -> Store:
+        return pack_folder(recordings, recordings / "labels.csv", recordings / data)
+
+    first = packed("data")
+    (recordings / "data" / "splits" / "one").mkdir(parents=True)
+    (recordings / "data" / "splits" / "one" / "train0.json").write_text("[1, 2]")
+    store = recordings / "data" / "store"
+    assert refusal(lambda: packed("data")) == f"{store}: exists already; name another --data folder, or remove it"
+    assert packed("again").fingerprint == first.fingerprint
+    (store / "store.json").unlink()
+    assert "index.npy: this recording has no label" in refusal(lambda: packed("third"))
+
+
 @pytest.mark.parametrize("fs", [0, -300, 0.5, 1e6, float("nan")])
 def test_an_impossible_rate_is_refused(recordings: Path, fs: float) -> None:
     assert "the sampling rate must be from 1 to 10000 Hz" in refusal(lambda: pack(recordings, "a,N\nb,A\nc,N\n", fs))

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from ecg_rhythm import records
+from ecg_rhythm import files, records
 from ecg_rhythm.data.labels import Label, read_labels, spelled_alike
-from ecg_rhythm.data.store import Store
-from ecg_rhythm.data.writing import write_store
+from ecg_rhythm.data.store import Store, is_of_data_set, store_folder
+from ecg_rhythm.data.writing import OTHER, write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions
 
@@ -55,12 +55,14 @@ def pack_folder(
     Raises
     ------
     BadInput
-        If a recording cannot be read or has no label, a label has no recording, or there is only one class.
+        If `DIR/store` exists already, a recording cannot be read or has no label, a label has no recording, or there is
+        only one class.
     """
     if not 1 <= fs <= 10_000:
         raise BadInput(f"fs {fs:g}: the sampling rate must be from 1 to 10000 Hz")
+    files.refuse_existing(store_folder(data), OTHER)
     table = read_labels(labels, report)
-    paths = records.find(folder, leaving_out=labels)
+    paths = records.find(folder, lambda path: path.resolve() == labels.resolve() or is_of_data_set(path))
     labelled = {label.record for label in table}
     if without_label := sorted(paths.keys() - labelled):
         path = paths[without_label[0]]

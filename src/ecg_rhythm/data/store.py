@@ -245,6 +245,15 @@ def splits_folder(data: Path) -> Path:
     return data / "splits"
 
 
+def is_of_data_set(path: Path) -> bool:
+    """Whether a file is one of a packed data set, or of its splits."""
+    return any(
+        folder in (store_folder(folder.parent), splits_folder(folder.parent))
+        and (store_folder(folder.parent) / FACTS).is_file()
+        for folder in path.parents
+    )
+
+
 def open_store(data: Path) -> Store:
     """Open the packed data set of a data folder, memory-mapped.
 

@@ -30,6 +30,8 @@ from ecg_rhythm.errors import BadInput
 
 UNITS_PER_MV = 1000.0
 """Usual gain of packed signals: 1 µV per unit, as in the challenge."""
+OTHER = "name another --data folder, or remove it"
+"""What to do if there is a data set already."""
 
 
 def write_store(
@@ -69,7 +71,7 @@ def write_store(
     if not labels[default_labels]:
         raise BadInput("there are no recordings to pack; give a folder or a table that names some")
     position = {name: i for i, name in enumerate(classes)}
-    with files.new_folder(store_folder(data), "name another --data folder, or remove it") as new:
+    with files.new_folder(store_folder(data), OTHER) as new:
         width = max(len(name.encode()) for name in labels[default_labels])
         columns, numbers = index.dtype(width, len(labels), groups=groups is not None), dict[str, int]()
         titles = [] if groups is None else [index.GROUP]

@@ -37,8 +37,8 @@ class Found(NamedTuple):
     problems: list[BadInput]
 
 
-def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
-    """Find the recordings below a folder: name -> path. The file `leaving_out` is none.
+def find(folder: Path, leaving_out: Callable[[Path], bool] = lambda path: False) -> dict[str, Path]:
+    """Find the recordings below a folder: name -> path; files for which `leaving_out` holds are none.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def find(folder: Path, leaving_out: Path | None = None) -> dict[str, Path]:
         raise BadInput(f"{folder}: there is no such folder; check the name")
     by_name: dict[str, Path] = {}
     for path in files_in(folder):
-        if leaving_out is not None and path.resolve() == leaving_out.resolve():
+        if leaving_out(path):
             continue
         if path.stem in by_name:
             raise BadInput(f"{path}: {by_name[path.stem]} has the same record name; rename one of them")
