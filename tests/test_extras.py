@@ -39,6 +39,18 @@ def installed(folder: Path, origin: dict[str, Any] | None) -> Requirement:
     return Requirement(wanted)
 
 
+def test_a_screen_that_matplotlib_does_not_know_is_said() -> None:
+    code = (
+        "import ecg_rhythm, numpy; answer = ecg_rhythm.classify(numpy.zeros(3000), fs=300)\n"
+        "for _ in range(2):\n"
+        "    try: answer.plot()\n"
+        "    except ecg_rhythm.BadInput as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"MPLBACKEND": "xxx"})
+    says = "MPLBACKEND=xxx: matplotlib has no such backend, so a picture cannot be drawn; unset it\n"
+    assert (done.stdout, done.stderr) == (2 * says, "")
+
+
 def test_a_checkout_is_installed_again_with_the_extra() -> None:
     assert shlex.split(extras.command("web")) == ["pip", "install", "--editable", f"{CHECKOUT}[web]"]
 

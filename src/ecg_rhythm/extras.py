@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
@@ -12,11 +13,13 @@ from shlex import quote
 from ecg_rhythm.errors import BadInput
 
 NAME = "ecg-rhythm"
+SCREEN = "MPLBACKEND"
+"""The variable that tells matplotlib where to show pictures; it refuses to be imported if it does not know that."""
 
 
 @contextmanager
 def needed(extra: str, by: str) -> Iterator[None]:
-    """Say which extra to install if a library that is imported inside is missing.
+    """Say which extra to install if a library that is imported inside is missing, or why it cannot be imported.
 
     Parameters
     ----------
@@ -28,12 +31,18 @@ def needed(extra: str, by: str) -> Iterator[None]:
     Raises
     ------
     BadInput
-        If the library is not installed.
+        If the library is not installed, or the library for pictures is set to a screen that it does not know.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         raise BadInput(sentence(extra, by, error)) from None
+    except ValueError as error:
+        if not (screen := os.environ.get(SCREEN)) or repr(screen) not in str(error):
+            raise
+        raise BadInput(
+            f"{SCREEN}={screen}: matplotlib has no such backend, so {by} cannot be drawn; unset it"
+        ) from None
 
 
 def sentence(extra: str, by: str, error: ModuleNotFoundError) -> str:

@@ -358,6 +358,13 @@ def test_a_full_disk_under_a_library_written_in_rust_is_one_sentence(tmp_path: P
     assert not list(tmp_path.rglob(".*.part"))
 
 
+def test_pictures_in_files_need_no_screen(tmp_path: Path) -> None:
+    folder = recordings(tmp_path / "r", 1)
+    done = run_fresh("classify", folder, "--plot", tmp_path / "p", MPLBACKEND="xxx")
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["r000.png"]
+
+
 INTERRUPTED = """
 import os, signal, sys
 class Interrupting:

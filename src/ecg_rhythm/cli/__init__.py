@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from importlib import import_module
@@ -52,6 +53,7 @@ def main() -> None:
         of_threads.append(sentence) if sentence is not None else threading.__excepthook__(failed)
 
     threading.excepthook = keep
+    os.environ[extras.SCREEN] = "agg"  # pictures are files here
     try:
         app()
     except ModuleNotFoundError as error:
