@@ -41,7 +41,7 @@ def test_another_lead_is_read_where_the_first_is_unreadable(meter: Classifier, t
     assert [(e.label, e.start, e.end) for e in found.episodes()] == [("N", 0, 200), ("A", 200, 320), ("N", 320, 600)]
     (other,) = found.substitutes
     assert other.lead == "II" and (other.start, other.end) == pytest.approx((200, 320), abs=5)
-    assert "lead II read for" in found.reading
+    assert "lead II used for" in found.reading
     assert found.as_dict()["other_leads"] == [vars(other)]
 
 
