@@ -83,6 +83,23 @@ def beside_the_paper(results: dict[str, Result]) -> str:
     return table(["", "teacher", *MEASURES[:4]], [row[:6] for row in (*rows, *_published())])
 
 
+def recipes(results: dict[str, Result]) -> str:
+    """Minutes of training, fold 0 and scores of results, and of the paper."""
+    rows = [
+        [named(f"`{name}`", result), teacher(result), f"{minutes(result):.0f}", fold_0(result), *_scores(result)]
+        for name, (result, _) in results.items()
+    ]
+    published = [[*row[:2], "", "", *row[2:]] for row in _published()]
+    columns = ["", "teacher", "minutes of one core per fold", f"{MEASURES[0]}, fold 0", *MEASURES]
+    return table(columns, [*rows, *published])
+
+
+def minutes(result: dict[str, Any]) -> float:
+    """Mean processor time of a fold, with that of a teacher."""
+    parts = [part for own in result["training"].values() for part in (own, own.get("teacher", {}))]
+    return float(sum(np.mean(part["cpu_seconds"]) for part in parts if part)) / 60
+
+
 def named(name: str, result: dict[str, Any]) -> str:
     """The name of a result, with its extent where folds are missing."""
     return f"{name} ({extent(result)})" if extent(result) else name
@@ -236,4 +253,20 @@ def strongest(measured: dict[str, Any]) -> str:
     for label, perturbation, strength in STRONGEST:
         drops = [costs(m, perturbation)[strength] for m in measured.values()]
         rows.append([label, *(f"{signed(cost.mean)} ± {cost.sd:.3f}" for cost in drops)])
-    return table(["", *(f"`{name}`" for name in measured)], rows)
+    first, *others = measured
+    said = [f"* {compared(first, measured[first], name, measured[name])}" for name in others]
+    return "\n".join([table(["", *(f"`{name}`" for name in measured)], rows), "", *said])
+
+
+def compared(name: str, own: dict[str, Any], other_name: str, other: dict[str, Any]) -> str:
+    """How often one network has a higher score than another when perturbed, and how often it loses less."""
+    pairs = list(zip(own["rows"], other["rows"], strict=True))
+    (plain, other_plain), *perturbed = (
+        (one["challenge"]["mean"], another["challenge"]["mean"]) for one, another in pairs
+    )
+    higher = sum(one > another for one, another in perturbed)
+    less = sum(one - plain > another - other_plain for one, another in perturbed)
+    return (
+        f"`{name}` has a higher mean score than `{other_name}` under {higher} of {len(perturbed)} perturbations, and "
+        f"loses less under {less} of them."
+    )
