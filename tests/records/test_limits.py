@@ -244,7 +244,7 @@ def test_a_structure_of_matlab_may_have_some_fields(tmp_path: Path, compressed: 
 
 
 def nested_cells(levels: int, *, are_lengths_true: bool) -> bytes:
-    """A MATLAB file with an array in so many cells, each in the next; their lengths may leave out what they hold."""
+    """A MATLAB file with cells nested to a depth of `levels`; their stated lengths may omit their content."""
     content = struct.pack("<4I2I2i2I2Id", 6, 8, 6, 0, 5, 8, 1, 1, 1, 0, 9, 8, 1.0)
     content = struct.pack("<2I", 14, len(content)) + content
     head = struct.pack("<4I2I2i2I", 6, 8, 1, 0, 5, 8, 1, 1, 1, 0)

@@ -25,7 +25,7 @@ LONGEST_REMARK = 1000
 CUT_OFF = "cut off"
 """The remark on a recording of which a part is missing in its file begins so."""
 MOST_DAYS, MOST_SAMPLES, TIMES = 31, 2**30, 16
-"""Gaps may last so many days and samples in any recording, and else so many times as long as what is recorded."""
+"""Limits of gaps: in days, in samples, and relative to what is recorded, which counts where it allows more."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
 
