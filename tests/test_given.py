@@ -8,7 +8,7 @@ from math import inf, isnan
 import numpy as np
 import pytest
 
-from ecg_rhythm.given import cut, quoted, real, whole
+from ecg_rhythm.given import cut, quoted, real, whole, whole_numbers
 
 
 def test_a_number_of_any_size_is_a_float() -> None:
@@ -27,6 +27,13 @@ def test_a_number_of_any_size_is_a_float() -> None:
 )
 def test_a_whole_number_in_text_has_few_digits(text: str, number: int | None) -> None:
     assert whole(text) == number
+
+
+def test_whole_numbers_in_text_are_all_read_or_none() -> None:
+    assert whole_numbers("5") == [5]
+    assert whole_numbers("0, 1,20") == [0, 1, 20]
+    for text in ("", "1,", ",1", "1;2", "1,x", "1,-2"):
+        assert whole_numbers(text) is None
 
 
 def test_a_value_is_quoted_however_long_it_is() -> None:

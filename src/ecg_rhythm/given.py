@@ -26,6 +26,12 @@ def whole(text: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) <= MOST_DIGITS else None
 
 
+def whole_numbers(text: str) -> list[int] | None:
+    """The whole numbers that a text lists with commas; None if one of them is none."""
+    numbers = [number for part in text.split(",") if (number := whole(part)) is not None]
+    return numbers if len(numbers) > text.count(",") else None
+
+
 def quoted(value: object) -> str:
     """A value as Python writes it, for a message: cut if it is long, a number of thousands of digits as such."""
     try:

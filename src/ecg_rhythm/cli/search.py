@@ -16,7 +16,7 @@ from ecg_rhythm.cli.train import Epochs, parse_epochs
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off
-from ecg_rhythm.given import cut, whole
+from ecg_rhythm.given import cut, whole_numbers
 from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.schema import checked_name
 
@@ -47,8 +47,8 @@ def search(
     logs: Logs = Path("logs"),
 ) -> None:
     """Search for the best values of a model file by the validation score, then train the best model as a job."""
-    of_folds = [number for part in folds.split(",") if (number := whole(part)) is not None]
-    if len(of_folds) <= folds.count(",") or len(set(of_folds)) < len(of_folds):
+    of_folds = whole_numbers(folds)
+    if of_folds is None or len(set(of_folds)) < len(of_folds):
         raise BadInput(f"--folds {cut(folds)}: give numbers of folds such as 0, or 0,1,2, each once")
     from ecg_rhythm.experiments import search as searching
     from ecg_rhythm.experiments import search_results as results

@@ -23,7 +23,7 @@ from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
 from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
-from ecg_rhythm.given import cut, whole
+from ecg_rhythm.given import cut, whole_numbers
 from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.schema import parse
 
@@ -175,8 +175,8 @@ def parse_epochs(text: str | None) -> list[int] | None:
     """Read `--epochs 5` (of every phase) or `--epochs 5,3,2,0,0`."""
     if text is None:
         return None
-    numbers = [number for part in text.split(",") if (number := whole(part)) is not None]
-    if len(numbers) <= text.count(","):
+    numbers = whole_numbers(text)
+    if numbers is None:
         raise BadInput(f"--epochs {cut(text)}: give a whole number such as 5, or one for each phase such as 5,3,2,0,0")
     return numbers
 
