@@ -1,21 +1,16 @@
-"""WFDB headers as they are found -> headers that the library reads.
-
-The library refuses, or misreads, headers of which only what does not matter here is wrong: dates, comments, the number
-of samples. Such a header is read from a corrected copy, beside links to its signal files.
-"""
+"""What a WFDB header says, from its text: where the library drops or replaces what it cannot read."""
 
 from __future__ import annotations
 
 import re
-import shutil
-from functools import lru_cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from ecg_rhythm.records import scratch
+from ecg_rhythm.given import whole
+from ecg_rhythm.records.decoding import decoded
 
-SEGMENTS = re.compile(r"/\d+$")
-"""How many segments a record has, behind its name."""
-SUFFIXES = (".hea", ".dat", ".mat")
+LEADS = re.compile(r"(?<![-\w])[-\w]+(?:/\d*)?[ \t]+(\d{1,9})")
+NO_GAIN = re.compile(r"[-+]?0+(?:\.0*)?(?![\d.eE])")
+AFTER_RATE = re.compile("[/(]")
 
 
 def lines_of(text: str) -> list[str]:
@@ -24,73 +19,63 @@ def lines_of(text: str) -> list[str]:
     return [line for line in stripped if line and not line.startswith("#")]
 
 
-def corrected(text: str, name: str, keep_length: bool = True) -> str:
-    """A header with only what is read: a record's name, its numbers of segments, leads and samples, its rate.
-
-    Parameters
-    ----------
-    text : str
-        The header.
-    name : str
-        Name of the record.
-    keep_length : bool
-        Whether the number of samples is kept, if it is more than 0.
-    """
-    first, *others = lines_of(text)
-    words = first.split()
-    segments = words[0].rpartition("/")[2] if SEGMENTS.search(words[0]) else ""  # any other slash is of a path
-    leads = int(words[1])
-    record = [f"{name}/{segments}" if segments else name, *words[1:3]]
-    if len(words) > 3 and words[3].isdecimal() and int(words[3]) and keep_length:
-        record.append(words[3])
-    kept = [_without_folder(line) for line in others[: int(segments) if segments else leads]]
-    return "\n".join([" ".join(record), *kept]) + "\n"
+def text_of(header: Path) -> str:
+    """A header's text, including letters that are not ASCII, such as the micro sign."""
+    return decoded(header.read_bytes())[0]
 
 
-def _without_folder(line: str) -> str:
-    """A line about a signal or a segment, with the file's name alone."""
-    name, *rest = line.split(maxsplit=1)
-    return " ".join([PureWindowsPath(name).name, *rest])  # which knows both kinds of slashes
+def as_library(header: Path) -> str:
+    """A header's text as the library reads it."""
+    return header.read_bytes().decode("ascii", errors="ignore")
 
 
-def copy_of(header: Path, text: str) -> Path:
-    """Write a corrected header to a temporary folder, with links to the files beside the original; gives its path."""
-    folder = scratch.new_folder()
-    copy = folder / f"{header.stem}.hea"
-    for name in _names_in(header, text):
-        original = header.with_name(name)
-        if not original.is_file():
-            original = _in_lower_case(header.parent, header.parent.stat().st_mtime_ns).get(name.lower(), original)
-        if original.is_file() and name != copy.name:  # which the header may name, too
-            _link(original, folder / name)
-    copy.write_text(text, encoding="utf-8")
-    return copy
+def leads_in(header: str) -> int:
+    """The number of leads in a header, where the library finds it."""
+    match = LEADS.search(lines_of(header)[0])
+    return int(match[1]) if match else 0
 
 
-@lru_cache(maxsize=1)
-def _in_lower_case(folder: Path, changed: int) -> dict[str, Path]:
-    """The files of records in a folder, by their names in lower case.
-
-    Remembered until the folder is `changed` (in ns), as each record of a large one may ask.
-    """
-    return {file.name.lower(): file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES}
-
-
-def _names_in(header: Path, text: str) -> set[str]:
-    """Names of the signal files in a header, and in those of its segments, and of the headers of these."""
-    names = _first_words(text)
-    for segment in [header.with_name(f"{name}.hea") for name in names]:
-        if segment.is_file():
-            names |= {segment.name} | _first_words(segment.read_bytes().decode("utf-8", errors="replace"))
-    return names
-
-
-def _first_words(text: str) -> set[str]:
-    return {line.split()[0] for line in lines_of(text)[1:]}
-
-
-def _link(original: Path, link: Path) -> None:
+def rate_in(header: str, default: float) -> float:
+    """The rate in a header, 0 if it is no number; the library takes 250 Hz for a rate that it cannot read."""
+    words = lines_of(header)[0].split()
     try:
-        link.symlink_to(original.absolute())
-    except OSError:  # Windows allows links to administrators alone
-        shutil.copyfile(original, link)
+        return float(AFTER_RATE.split(words[2])[0]) if len(words) > 2 else default
+    except ValueError:
+        return 0.0
+
+
+def length_in(header: str) -> int | None:
+    """The number of samples in a header."""
+    words = lines_of(header)[0].split()
+    return int(words[3]) if len(words) > 3 and words[3].isdecimal() else None
+
+
+def parts_in(text: str) -> list[str]:
+    """Names of the signal files in a header, or of the headers of its segments; the first few of many."""
+    first, *lines = lines_of(text)
+    named = first.split()
+    parts = named[0].rpartition("/")[2] if "/" in named[0] else named[1] if len(named) > 1 else ""
+    lines = lines[: whole(parts) or 0]  # what follows may be comments
+    names = list(dict.fromkeys(line.split()[0] for line in lines))
+    named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
+    return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]
+
+
+def has_no_gain(header: Path, lead: int) -> bool:
+    """Whether a lead's line gives no gain, or 0, which is none."""
+    first, *lines = lines_of(text_of(header))
+    if "/" in first.split()[0] or lead >= len(lines):
+        return False
+    words = lines[lead].split()
+    return len(words) < 3 or NO_GAIN.match(words[2]) is not None
+
+
+def counts_microvolts(header: Path, lead: int) -> bool:
+    """Whether a lead's unit is written with a Greek letter, which the library drops."""
+    first, *lines = lines_of(text_of(header))
+    if "/" in first.split()[0]:  # several segments, each with a header of its own
+        names = dict.fromkeys(line.split()[0] for line in lines)
+        segments = [header.with_name(f"{name}.hea") for name in names]
+        return any(counts_microvolts(segment, lead) for segment in segments if segment.is_file())
+    words = lines[lead].split() if lead < len(lines) else []
+    return len(words) > 2 and words[2].endswith(("/µV", "/μV"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -14,12 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.given import whole
 from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.columns import looked_at
-from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
-from ecg_rhythm.records.formats.wfdb_header import copy_of, corrected, lines_of
+from ecg_rhythm.records.formats.wfdb_copy import copy_of, corrected
+from ecg_rhythm.records.formats.wfdb_header import (
+    as_library,
+    counts_microvolts,
+    has_no_gain,
+    leads_in,
+    length_in,
+    lines_of,
+    parts_in,
+    rate_in,
+    text_of,
+)
 from ecg_rhythm.records.leads import choose_lead
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_dir, is_file, is_other
@@ -32,9 +40,6 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 2000
 """The format allows 255 letters in a line; the library takes a time that grows with the square of their number."""
-LEADS = re.compile(r"(?<![-\w])[-\w]+(?:/\d*)?[ \t]+(\d{1,9})")
-NO_GAIN = re.compile(r"[-+]?0+(?:\.0*)?(?![\d.eE])")
-AFTER_RATE = re.compile("[/(]")
 DEFAULT_GAIN = 200.0
 """Units of a signal that are one mV where its header gives none, or 0 (WFDB Applications Guide, header(5))."""
 SMALL = 4_000_000
@@ -52,8 +57,8 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
     """Open a record by its header; a large one is read part by part."""
     if "::" in str(header.absolute()):
         raise BadInput(f"{header}: the WFDB library misreads '::' in this path; rename the file or its folder")
-    text = _text(header)
-    if not lines_of(text) or not lines_of(_as_library(header)):
+    text = text_of(header)
+    if not lines_of(text) or not lines_of(as_library(header)):
         raise BadInput(f"{header}: this WFDB header names no record; get a new copy")
     if other := next(_files_of_other_letters(header, text), None):
         raise BadInput(
@@ -64,29 +69,19 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         record = _Record(header if header.suffix == ".hea" else copy_of(header, text), header)
     except LIBRARY_ERRORS as error:
         record = _of_corrected(header, text, error)
-    fs, names, units = record.fs, record.names, record.units
-    has_rate = SLOWEST <= fs <= FASTEST and fs == _rate_in(text, fs)
+    fs, names = record.fs, record.names
+    has_rate = SLOWEST <= fs <= FASTEST and fs == rate_in(text, fs)
     if not has_rate and options.fs is None:
         raise BadInput(f"{header}: the sampling rate in its first line is not one of an ECG in Hz; correct it there")
 
     def look(lead: int) -> NDArray[np.float64]:
         return looked_at(lambda start, stop: record.read(lead, start, stop), record.samples(lead))
 
-    lead, chosen = choose_lead(names, options.lead, str(header), units, look, fs)
+    lead, chosen = choose_lead(names, options.lead, str(header), record.units, look, fs)
     chosen_fs, said = rate(fs * record.per_frame[lead] if has_rate else None, options, str(header))
     if has_rate and options.fs is None and len(lines_of(text)[0].split()) < 3:
         said = [f"its header gives no sampling rate, taken as {fs:g} Hz"]
-    unit = units[lead] or _unit_in_segments(header, names[lead])
-    if unit == "V" and _counts_microvolts(header, lead):
-        unit = "uV"
-    if _has_no_gain(header, lead):  # the library divides by this one
-        default = f"{DEFAULT_GAIN:g}/mV"
-        of_file = default if options.unit is None else None
-        factor, assumed = scale(of_file, options, f"{header}: lead {names[lead]}", DEFAULT_GAIN * size_of(look(lead)))
-        factor *= DEFAULT_GAIN
-        assumed = [*assumed, *([f"unit unknown, taken as {default}, as its header gives no gain"] if of_file else [])]
-    else:
-        factor, assumed = scale(unit, options, f"{header}: lead {names[lead]}", size_of(look(lead)))
+    factor, assumed = _scale(header, record, lead, options, size_of(look(lead)))
     remarks = [*record.remarks, *chosen, *assumed, *said]
     if record.whole is not None:
         recording = in_memory(header.stem, record.whole[lead], chosen_fs, names[lead], factor, remarks)
@@ -96,6 +91,20 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
         return np.asarray(record.read(lead, start, stop) * factor, dtype=np.float32)
 
     return Recording(header.stem, chosen_fs, names[lead], record.samples(lead), read, tuple(remarks), record.start)
+
+
+def _scale(header: Path, record: _Record, lead: int, options: ReadOptions, size: float) -> tuple[float, list[str]]:
+    """What a lead's samples are multiplied with to be in mV, and what was assumed; `size` is that of its samples."""
+    source = f"{header}: lead {record.names[lead]}"
+    if not has_no_gain(header, lead):
+        unit = record.units[lead] or _unit_in_segments(header, record.names[lead])
+        return scale("uV" if unit == "V" and counts_microvolts(header, lead) else unit, options, source, size)
+    default = f"{DEFAULT_GAIN:g}/mV"  # the library has divided by it
+    of_file = default if options.unit is None else None
+    factor, assumed = scale(of_file, options, source, DEFAULT_GAIN * size)
+    if of_file:
+        assumed = [*assumed, f"unit unknown, taken as {default}, as its header gives no gain"]
+    return factor * DEFAULT_GAIN, assumed
 
 
 class _Record:
@@ -115,7 +124,7 @@ class _Record:
         import wfdb  # slow to load; reading is all that needs it
 
         self.header, self.original, self.remarks = header, original, remarks
-        several = "/" in lines_of(_text(header))[0].split()[0]
+        several = "/" in lines_of(text_of(header))[0].split()[0]
         head = wfdb.rdheader(str(header.with_suffix("")))
         if several:
             _check_files(original, header.parent, [f"{name}.hea" for name in head.seg_name])
@@ -193,11 +202,11 @@ def _check_files(header: Path, folder: Path, names: Iterable[str]) -> None:
 
 def _check_lines(header: Path) -> None:
     """Check that no line of a header is too long for the library, and that its leads are not too many."""
-    text = _as_library(header)
-    lines = [*lines_of(_text(header)), *lines_of(text)]
+    text = as_library(header)
+    lines = [*lines_of(text_of(header)), *lines_of(text)]
     if any(len(line) > LONGEST_LINE for line in lines):
         raise BadInput(f"{header}: one of its lines has more than {LONGEST_LINE} letters; correct it there")
-    if _leads_in(text) > MOST_LEADS:  # bytes that it skips cannot hide a number
+    if leads_in(text) > MOST_LEADS:  # bytes that it skips cannot hide a number
         raise BadInput(f"{header}: its first line names more than {MOST_LEADS} leads; correct it there")
 
 
@@ -253,11 +262,11 @@ def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
             continue
         with suppress(*LIBRARY_ERRORS):  # a corrected header has no place for it
             record.start = _start_of(wfdb.rdheader(str(header.with_suffix(""))))
-        promised = _length_in(text)
+        promised = length_in(text)
         if not keep_length and promised is not None and record.length < promised:
             record.remarks = (f"{CUT_OFF}: {record.length} of its {promised} samples are there",)
         return record
-    copies = " and ".join([header.name, *_parts(text)])
+    copies = " and ".join([header.name, *parts_in(text)])
     raise BadInput(
         f"{header}: this WFDB record is damaged or of an unknown kind{why(error, header)}; "
         f"check its header, or get a new copy of {copies}"
@@ -271,22 +280,11 @@ def _files_of_other_letters(header: Path, text: str) -> Iterator[str]:
             yield name
 
 
-def _parts(text: str) -> list[str]:
-    """Names of the signal files in a header, or of the headers of its segments; the first few of many."""
-    first, *lines = lines_of(text)
-    named = first.split()
-    parts = named[0].rpartition("/")[2] if "/" in named[0] else named[1] if len(named) > 1 else ""
-    lines = lines[: whole(parts) or 0]  # what follows may be comments
-    names = list(dict.fromkeys(line.split()[0] for line in lines))
-    named = [f"{name}.hea" if "/" in first.split()[0] else name for name in names if name != "~"]
-    return named if len(named) < 4 else [*named[:2], f"{len(named) - 2} further files"]
-
-
 def _unit_in_segments(header: Path, lead: str) -> str:
     """A lead's unit in the first segment that has the lead; the library gives none if the record begins with a gap."""
     import wfdb
 
-    for name in dict.fromkeys(line.split()[0] for line in lines_of(_text(header))[1:]):
+    for name in dict.fromkeys(line.split()[0] for line in lines_of(text_of(header))[1:]):
         if not is_file(header.with_name(f"{name}.hea")):
             continue
         try:
@@ -295,54 +293,3 @@ def _unit_in_segments(header: Path, lead: str) -> str:
         except LIBRARY_ERRORS:
             continue  # a gap, or a segment without this lead
     return ""
-
-
-def _text(header: Path) -> str:
-    """A header's text, including letters that are not ASCII, such as the micro sign."""
-    return decoded(header.read_bytes())[0]
-
-
-def _as_library(header: Path) -> str:
-    """A header's text as the library reads it."""
-    return header.read_bytes().decode("ascii", errors="ignore")
-
-
-def _leads_in(header: str) -> int:
-    """The number of leads in a header, where the library finds it."""
-    match = LEADS.search(lines_of(header)[0])
-    return int(match[1]) if match else 0
-
-
-def _rate_in(header: str, default: float) -> float:
-    """The rate in a header, 0 if it is no number; the library takes 250 Hz for a rate that it cannot read."""
-    words = lines_of(header)[0].split()
-    try:
-        return float(AFTER_RATE.split(words[2])[0]) if len(words) > 2 else default
-    except ValueError:
-        return 0.0
-
-
-def _length_in(header: str) -> int | None:
-    """The number of samples in a header."""
-    words = lines_of(header)[0].split()
-    return int(words[3]) if len(words) > 3 and words[3].isdecimal() else None
-
-
-def _has_no_gain(header: Path, lead: int) -> bool:
-    """Whether a lead's line gives no gain, or 0, which is none."""
-    first, *lines = lines_of(_text(header))
-    if "/" in first.split()[0] or lead >= len(lines):
-        return False
-    words = lines[lead].split()
-    return len(words) < 3 or NO_GAIN.match(words[2]) is not None
-
-
-def _counts_microvolts(header: Path, lead: int) -> bool:
-    """Whether a lead's unit is written with a Greek letter, which the library drops."""
-    first, *lines = lines_of(_text(header))
-    if "/" in first.split()[0]:  # several segments, each with a header of its own
-        names = dict.fromkeys(line.split()[0] for line in lines)
-        segments = [header.with_name(f"{name}.hea") for name in names]
-        return any(_counts_microvolts(segment, lead) for segment in segments if segment.is_file())
-    words = lines[lead].split() if lead < len(lines) else []
-    return len(words) > 2 and words[2].endswith(("/µV", "/μV"))
