@@ -35,7 +35,7 @@ HEADER = """<!-- This page is written by scripts/report.py: change it there. -->
 The default network has a challenge score of {default}. The average of two seeds and boosted trees on heartbeat
 features has {ensemble}. The [paper](paper.md) reports 0.790 (CNN) and 0.792 (CRNN) for its networks.
 
-All figures are the mean ± standard deviation over the five test folds of `split_5_6_14`, with label version v3. Where
+All figures are the mean ± standard deviation over the five test parts of `split_5_6_14`, with label version v3. Where
 folds are missing, the tables say so. Each recording is classified by a network that did not train on it. [The
 score](score.md) explains every column.
 
@@ -62,8 +62,8 @@ score](score.md) explains every column.
 * **`features`**, and so `ensemble` and the list of suspects, was made with an earlier detector of heartbeats. With the
   present one, `python -m studies.features` gives 0.806 ± 0.011.
 * **`CNN_distilled` and `CRNN_distilled`** are the paper's architectures, not the paper's method: they also
-  learn from the default network, trained on the same part of the data. So they are no independent comparison of
-  architectures.
+  learn from a teacher with the architecture of `default` (`models/teacher.json`, 12 epochs), trained on the same
+  training part. So they are no independent comparison of architectures.
 * **`CNN_short` and `CRNN_short`** are the paper's architectures, trained for 12 epochs. The recipe differs from the
   paper's: Muon, auxiliary heads, windows that grow, small batches, no dropout, averaged weights, weighted classes and
   augmentation ([Experiments](experiments.md#the-papers-networks-in-an-hour))."""
@@ -225,6 +225,7 @@ def main() -> None:
         {
             "scores": tables.challenge_scores(shipped),
             "durations": lengths,
+            "fibrillation": studied.fibrillation(compared, [f"`{name}`" for name in shipped]),
             "perturbations": tables.by_strength(measured[MAIN]),
             "strongest perturbations": tables.strongest(ordered),
         },

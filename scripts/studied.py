@@ -59,20 +59,30 @@ def known_episodes(study: dict[str, dict[str, list[float | None]]]) -> str:
     return table(["", *study], [[name, *(shown(name, found[name]) for found in study.values())] for name in names])
 
 
+DETECTION = ("sensitivity", "specificity", "predictive value", "F1")
+"""How well atrial fibrillation is told from all else."""
+
+
+def _interval(values: list[float]) -> str:
+    return "{:.3f} ({:.3f} to {:.3f})".format(*values)
+
+
+def fibrillation(study: dict[str, Any], programs: Sequence[str]) -> str:
+    """How well some programs detect atrial fibrillation, with intervals; `studies/arena.py` wrote it."""
+    of = {row["program"]: row["all"] for row in study["rows"]}
+    rows = [[program, *(_interval(of[program][measure]) for measure in DETECTION)] for program in programs]
+    return table(["", *DETECTION], rows)
+
+
 def arena(study: dict[str, Any]) -> str:
-    """How well programs detect atrial fibrillation, with intervals; `studies/arena.py` wrote it."""
-
-    def shown(values: list[float]) -> str:
-        return "{:.3f} ({:.3f} to {:.3f})".format(*values)
-
-    measures = ("sensitivity", "specificity", "predictive value", "F1")
-    heads = ["program", "trained on", *measures, "F1 without noise"]
+    """How well all programs detect atrial fibrillation, with intervals; `studies/arena.py` wrote it."""
+    heads = ["program", "trained on", *DETECTION, "F1 without noise"]
     rows = [
         [
             row["program"],
             row["trained on"],
-            *(shown(row["all"][measure]) for measure in measures),
-            shown(row["without noise"]["F1"]),
+            *(_interval(row["all"][measure]) for measure in DETECTION),
+            _interval(row["without noise"]["F1"]),
         ]
         for row in sorted(study["rows"], key=lambda row: -row["all"]["F1"][0])
     ]

@@ -48,7 +48,11 @@ def classify(
     ] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of prediction sets that contain the true class. Default: 0.9."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of recordings, of each class, whose prediction set is to contain the true class. Default: 0.9.",
+        ),
     ] = None,
     lead: Annotated[
         str | None, typer.Option(help="Name or number of the lead to read. Without it: I, else II, else the first ECG.")
@@ -94,8 +98,8 @@ def classify(
     to: Annotated[
         Path | None,
         typer.Option(
-            help="Write a file with all answers: CSV, JSON or Parquet, by its suffix. It is there when it is whole; "
-            "after an interruption, the same command goes on."
+            help="Write a file with all answers: CSV, JSON or Parquet, by its suffix. It appears only "
+            "when complete; after an interruption, the same command resumes. With --cluster: a folder of Parquet files."
         ),
     ] = None,
     parquet: Annotated[Path | None, typer.Option(help="The same as --to, always Parquet.")] = None,

@@ -100,8 +100,8 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="[ADDRESS]",
-        help="Use a Ray cluster: HOST:PORT, or auto for the one that this machine belongs to; without an address, one "
-        "of this machine is started and stopped.",
+        help="Use a Ray cluster: HOST:PORT, or auto for the one that this machine belongs to. Without an address, a "
+        "local Ray instance is started and stopped.",
     ),
 ]
 

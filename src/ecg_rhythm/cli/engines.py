@@ -14,6 +14,12 @@ from ecg_rhythm.experiments.local import LocalEngine, parse_devices
 from ecg_rhythm.experiments.queue import Engine
 from ecg_rhythm.machine import MOST_PROCESSES, gpus
 
+Devices = Annotated[
+    str,
+    typer.Option(
+        help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...; auto: one for each GPU, else cpu."
+    ),
+]
 Slurm = Annotated[bool, typer.Option("--slurm", help="Submit each run as a job to SLURM.")]
 CpusPerRun = Annotated[
     int | None,

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, new_table, out
 from ecg_rhythm.cli.data import tell_of_checksums
-from ecg_rhythm.cli.engines import CpusPerRun, GpusPerRun, Slurm, engine_of
+from ecg_rhythm.cli.engines import CpusPerRun, Devices, GpusPerRun, Slurm, engine_of
 from ecg_rhythm.cli.runs import leave_if_failed, watching
 from ecg_rhythm.cli.train import Epochs, parse_epochs
 from ecg_rhythm.data.store import open_store
@@ -29,19 +29,21 @@ if TYPE_CHECKING:
 @app.command(cls=WithCluster, short_help="Search for the best values of a model file.", rich_help_panel=TRAIN)
 def search(
     space: Annotated[Path, typer.Argument(metavar="SPACE", help="Space file: what may be tried.")],
-    trials: Annotated[int, typer.Option(min=1, max=100_000, help="Trials, with those of earlier calls.")] = 20,
+    trials: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Number of trials in all, with those of earlier calls.")
+    ] = 20,
     folds: Annotated[str, typer.Option(help="Folds whose mean validation score counts: 0, or 0,1,2.")] = "0",
     sampler: Annotated[str, typer.Option(help="How values are proposed: tpe or random.")] = "tpe",
     name: Annotated[str | None, typer.Option(help="Name of the search; default: that of the space file.")] = None,
     epochs: Epochs = None,
-    devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    devices: Devices = "auto",
     per_device: Annotated[int, typer.Option(min=1, max=MOST_PROCESSES, help="Workers that share each device.")] = 1,
     cluster: Cluster = None,
     slurm: Slurm = False,
     cpus_per_run: CpusPerRun = None,
     gpus_per_run: GpusPerRun = None,
     stall_minutes: Annotated[
-        float, typer.Option(min=0.001, help="End a run that makes no progress for so long; progress is a batch.")
+        float, typer.Option(min=0.001, help="Stop a run that finishes no batch for this many minutes.")
     ] = STALL / 60,
     data: Data = Path("data"),
     logs: Logs = Path("logs"),

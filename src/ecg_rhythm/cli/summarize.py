@@ -81,11 +81,14 @@ def print_summaries(out: Console, configurations: list[summary.Configuration]) -
         f"Challenge score: mean F1 of all classes but noise (~), on the {part}, with the weights that "
         "scored best on its validation part (the last, if there is none). ± is the standard deviation over folds "
         "(n - 1); differences are paired by fold. p is that of the corrected resampled t-test (Nadeau and Bengio "
-        "2003), with Holm's correction for all pairs of the table: below 0.05 the difference is real.",
+        "2003), with Holm's correction for all pairs of the table: a difference with p below 0.05 is significant.",
         highlight=False,
     )
     if any(len(c.folds) == 1 for c in configurations):
-        out.print("A single fold has no ± and no p: whether such a difference is real cannot be said.", highlight=False)
+        out.print(
+            "A single fold has no ± and no p: nothing can be said about the significance of its differences.",
+            highlight=False,
+        )
 
 
 def _folds(c: summary.Configuration) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from ecg_rhythm.cli.console import TRAIN, Cluster, Data, Logs, WithCluster, app, out
 from ecg_rhythm.cli.data import tell_of_checksums
-from ecg_rhythm.cli.engines import CpusPerRun, GpusPerRun, Slurm, engine_of
+from ecg_rhythm.cli.engines import CpusPerRun, Devices, GpusPerRun, Slurm, engine_of
 from ecg_rhythm.cli.runs import leave_if_failed, print_scores, queue_table, show_progress, watching
 from ecg_rhythm.config import Job, find_model
 from ecg_rhythm.data.store import open_store
@@ -102,7 +102,7 @@ def train(
 @app.command(cls=WithCluster, short_help="Train all unfinished runs of a job file.", rich_help_panel=TRAIN)
 def queue(
     jobs: Annotated[Path, typer.Argument(help="Job file.")],
-    devices: Annotated[str, typer.Option(help="One worker for each: cpu, or cpu,cpu, or GPU numbers 0,1,...")] = "auto",
+    devices: Devices = "auto",
     per_device: Annotated[int, typer.Option(min=1, max=MOST_PROCESSES, help="Workers that share each device.")] = 1,
     cluster: Cluster = None,
     slurm: Slurm = False,
@@ -112,7 +112,7 @@ def queue(
         bool, typer.Option("--dry-run", help="Check everything and list the runs without training.")
     ] = False,
     stall_minutes: Annotated[
-        float, typer.Option(min=0.001, help="End a run that makes no progress for so long; progress is a batch.")
+        float, typer.Option(min=0.001, help="Stop a run that finishes no batch for this many minutes.")
     ] = STALL / 60,
     epochs: Epochs = None,
     settings: Set = None,

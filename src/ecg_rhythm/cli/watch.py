@@ -28,7 +28,9 @@ POINTS = 20
 def watch(
     logs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("logs"),
     every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once; so it is without a terminal.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show the state once and exit; the default without a terminal.")
+    ] = False,
 ) -> None:
     """Show all runs, their learning curves and the time left, until all are done; Ctrl-C ends it, not the runs."""
     runs = watching.look(logs)

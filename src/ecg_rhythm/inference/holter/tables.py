@@ -22,8 +22,7 @@ PAUSES = 20
 LIMITS = (
     "For research; not a medical device. Rhythms are a network's, from one lead, without knowledge of the person; "
     "atrial flutter is called atrial fibrillation, ventricular flutter and fibrillation unreadable; short episodes can "
-    "be missed, and other irregular rhythms taken for fibrillation. Look at each pause: a beat that is not seen makes "
-    "one."
+    "be missed, and other irregular rhythms taken for fibrillation. Check each pause: a missed beat looks like one."
 )
 CREDIT = (
     "The networks that it includes were trained on the PhysioNet/CinC Challenge 2017 (Clifford et al. 2017; Goldberger "
