@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 with atheris.instrument_imports(include=["ecg_rhythm"]):
     from ecg_rhythm.config import ModelConfig, load_jobs, load_model, shipped
     from ecg_rhythm.errors import BadInput
-    from ecg_rhythm.experiments.folder import Run, check_together
+    from ecg_rhythm.experiments.folder import Run
     from ecg_rhythm.networks import Network
     from ecg_rhythm.networks.registry import build
     from ecg_rhythm.schema import parse
@@ -33,6 +33,7 @@ with atheris.instrument_imports(include=["ecg_rhythm"]):
     from ecg_rhythm.weights import export, onnx_file, tensor_file, torch_model
     from ecg_rhythm.weights.loading import load_file
     from ecg_rhythm.weights.metadata import KEY, Metadata
+    from ecg_rhythm.weights.run_files import check_together
 
 from fuzzing import loop
 

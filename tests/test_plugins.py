@@ -14,14 +14,13 @@ import pytest
 import torch
 
 from ecg_rhythm import networks, plugins
-from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.training import augment
 from ecg_rhythm.training.check import check
 from ecg_rhythm.training.padded import Padded
 from ecg_rhythm.weights import export, torch_model
-from ecg_rhythm.weights.run_files import RunFiles
+from ecg_rhythm.weights.run_files import RunFiles, check_together
 from tests.conftest import Install
 from tests.helpers import model, refusal, spec
 

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -83,5 +84,22 @@ def _package(point: EntryPoint) -> str:
 
 def code_of(thing: Any) -> str:
     """A hash of the module of a class or function, which does not depend on comments and layout."""
-    source = inspect.getsource(sys.modules[thing.__module__])
-    return hashlib.sha256(ast.unparse(ast.parse(source)).encode()).hexdigest()[:12]
+    return code_of_modules([thing.__module__])
+
+
+def code_of_modules(names: Iterable[str]) -> str:
+    """A hash of modules, which does not depend on comments and layout.
+
+    Raises
+    ------
+    BadInput
+        If one has no source that can be read.
+    """
+    digest = hashlib.sha256()
+    for name in names:
+        try:
+            source = inspect.getsource(sys.modules[name])
+        except (OSError, TypeError):
+            raise BadInput(f"{name}: the source of this module cannot be read; write it into a file") from None
+        digest.update(ast.unparse(ast.parse(source)).encode())
+    return digest.hexdigest()[:12]

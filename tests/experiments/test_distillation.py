@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, read_recipe
-from ecg_rhythm.experiments.queue import Status, enqueue, work_off
+from ecg_rhythm.experiments.queue import Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.weights import torch_model
 from tests.experiments.test_engine import FakeEngine
@@ -133,6 +134,18 @@ def test_a_run_keeps_its_teachers_identity_and_weights(data: Path, models: Path,
     scores = Run(run.teacher.folder(tmp_path)).scores
     scores.write_text(checksums.sealed(checksums.unsealed(scores.read_bytes()) | {"files": {}}))
     assert "teacher.weights is" in refusal(lambda: train(run, data, tmp_path, device="cpu"))
+
+
+def test_a_student_is_checked_while_its_teacher_is_gone(data: Path, models: Path, tmp_path: Path) -> None:
+    own = student(models)
+    assert own.teacher is not None
+    for run in (own.teacher, own):
+        train(run, data, tmp_path, device="cpu")
+    shutil.rmtree(own.teacher.folder(tmp_path))
+    check_fit([own], data, tmp_path)
+    of_other_seed = student(models, seed=7)
+    assert "job.seed is 0 there and 7 now" in refusal(lambda: check_fit([of_other_seed], data, tmp_path))
+    check_fit([of_other_seed], data, tmp_path, restart=True)
 
 
 def test_a_teacher_of_a_teacher_is_refused(models: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import linecache
 import subprocess
@@ -8,15 +9,18 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from ecg_rhythm import networks
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.folder import Busy, Run, check_together
+from ecg_rhythm.experiments.folder import Busy, Run
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.networks.base import ARCHITECTURES
 from ecg_rhythm.training import trainer
 from ecg_rhythm.training.progress import Progress, read_progress, write_progress
+from ecg_rhythm.weights.run_files import check_together
 from tests.helpers import model, refusal, spec
 
 HOLD = "import sys, time; from pathlib import Path; from ecg_rhythm.experiments.folder import Run\n"
@@ -72,6 +76,32 @@ def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> No
     changed = {"model": model(training_parameters__weight_average=0.5).model_dump()}
     with pytest.raises(BadInput, match=r"weight_average is 0 there and 0\.5 now"):
         Run(tmp_path).check_same(changed)
+
+
+@pytest.mark.parametrize("kept", ["scores.json", "run.json", "checkpoint.safetensors"])
+def test_a_restart_that_was_killed_leaves_nothing_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    run, unlink = Run(tmp_path), Path.unlink
+    run.begin(spec(model()), {"a": 1})
+    for path in (run.scores, run.checkpoint, run.hotlog):
+        path.write_text("{}")
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.name == kept:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "unlink", killed)
+        run.begin(spec(model()), {"a": 2}, replaces=run.state)
+    if kept == "scores.json":  # nothing is gone yet
+        assert run.is_done and "made from something else" in refusal(lambda: run.check_same({"a": 2}))
+    elif kept == "run.json":
+        assert not run.is_done and "made from something else" in refusal(lambda: run.check_same({"a": 2}))
+    else:
+        run.begin(spec(model()), {"a": 2})
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "model.json", "run.json"]
 
 
 def test_restart_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
@@ -180,6 +210,27 @@ def test_a_run_of_an_architecture_with_other_code_is_refused(
     train(spec(config, fold=1), data, tmp_path, device="cpu")
     folds = [Run(tmp_path / "Changing" / "job" / f"fold{k}") for k in (0, 1)]
     assert "different code of the architecture" in refusal(lambda: check_together(folds))
+
+
+def test_a_run_belongs_to_the_code_that_its_architecture_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hashes() -> dict[str, str]:
+        return {name: networks.imported_code_of(name) for name in ("CNN", "CRNN", "ResGRU")}
+
+    before, source = hashes(), inspect.getsource
+    for changed, architectures in (("norm", {"CNN", "CRNN", "ResGRU"}), ("frontend", {"ResGRU"}), ("crnn", set())):
+        name = f"ecg_rhythm.networks.{changed}" if changed == "crnn" else f"ecg_rhythm.networks.blocks.{changed}"
+        with monkeypatch.context() as patched:
+            patched.setattr(inspect, "getsource", lambda of, name=name: source(of) + "\nx = 1" * (of.__name__ == name))
+            assert {of for of, code in hashes().items() if code != before[of]} == architectures
+
+
+def test_an_architecture_whose_code_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    unwritten = type("Unwritten", (ARCHITECTURES["CNN"],), {"__module__": "__main__"})
+    monkeypatch.setitem(ARCHITECTURES, "Unwritten", unwritten)
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # as in an interactive Python
+    assert refusal(lambda: networks.code_of("Unwritten")) == (
+        "__main__: the source of this module cannot be read; write it into a file"
+    )
 
 
 def test_a_run_cut_off_at_its_very_end_has_the_progress_of_one_that_was_not(

@@ -18,10 +18,11 @@ from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments import run as running
-from ecg_rhythm.experiments.folder import Run, check_together, identity_of
+from ecg_rhythm.experiments.folder import Run, identity_of
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.experiments.run import train, training_recordings
 from ecg_rhythm.training.progress import Progress, read_progress
+from ecg_rhythm.weights.run_files import check_together
 from tests.conftest import Install
 from tests.helpers import model, refusal, small_store, spec
 
@@ -125,7 +126,7 @@ def test_what_decides_a_run_is_its_model_data_split_labels_seed_and_fold(data: P
     store = open_store(data)
     split = load_split(splits_folder(data) / "split_2_3_14", len(store))
     made_from = identity(spec(ONE_EPOCH, fold=1, seed=3), data, tmp_path)
-    assert made_from.pop("architecture_code")
+    assert made_from.pop("architecture_code") and made_from.pop("imported_code")
     assert made_from == {
         "model": ONE_EPOCH.model_dump(),
         "job": {"split": "split_2_3_14", "labels": "labels", "seed": 3, "fold": 1},
@@ -160,7 +161,7 @@ def test_a_student_needs_its_teacher(data: Path, logs: Path, tmp_path: Path) -> 
     message = refusal(lambda: identity(run, data, tmp_path))
     assert message == f"CNN/student/fold0: its teacher {tmp_path}/CNN/job/fold0 is not trained yet; train that first"
     made_from = identity(run, data, logs)["teacher"]
-    assert set(made_from) == {"model", "architecture_code", "job", "weights"}
+    assert set(made_from) == {"model", "architecture_code", "imported_code", "job", "weights"}
     assert made_from["weights"] == hashlib.sha256(done(logs).last_weights.read_bytes()).hexdigest()
     again = run.model_copy(update={"teacher": spec(ONE_EPOCH, name="student").model_copy(update={"teacher": teacher})})
     message = refusal(lambda: identity(again, data, logs))
@@ -265,8 +266,11 @@ def test_folds_are_averaged_if_only_the_fold_differs(tmp_path: Path) -> None:
     )
     all_different = [written(tmp_path / f"f/fold{k}", data=str(k)) for k in range(3)]
     assert "fold0 and fold1 were made from different models" in refusal(lambda: check_together(all_different))
-    for key in ("architecture_code", "augmentation_code"):
-        pair = [written(tmp_path / key / "fold0"), written(tmp_path / key / "fold1", **{key: "2"})]
+    before = [written(tmp_path / f"g/fold{k}", **code) for k, code in enumerate(({}, {"imported_code": "1"}))]
+    check_together(before)
+    for key in ("architecture_code", "imported_code", "augmentation_code"):
+        codes = {"imported_code": "1"} if key == "imported_code" else {}
+        pair = [written(tmp_path / key / "fold0", **codes), written(tmp_path / key / "fold1", **{key: "2"})]
         assert refusal(partial(check_together, pair)) == (
             f"{tmp_path / key}: fold0 and fold1 were made from different code of the architecture or an augmentation; "
             "run it again with --restart"

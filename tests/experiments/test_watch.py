@@ -65,6 +65,13 @@ def test_time_left_is_that_of_what_runs_and_waits_shared_by_those_that_run(tmp_p
     assert watch.seconds_left([Seen("a/b/fold0", State.DONE)]) is None
 
 
+def test_time_left_is_unknown_where_nothing_tells_how_long_a_run_takes() -> None:
+    at_its_end = Progress(0, 1, 20, 20, 0.1, 0.8, 0.0, 1.0)
+    assert (
+        watch.seconds_left([Seen("CNN/a/fold0", State.RUNNING, at_its_end), Seen("CNN/a/fold1", State.WAITING)]) is None
+    )
+
+
 def test_it_is_never_less_than_that_of_the_longest_run(tmp_path: Path) -> None:
     begun(tmp_path / "CNN" / "job" / "fold0", 0.25, 600, cvids=(0, 1))
     begun(tmp_path / "CNN" / "job" / "fold1", 0.5, 4, cvids=(0, 1))

@@ -21,7 +21,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments import worker
 from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec, plan, single
-from ecg_rhythm.experiments.queue import STALL, Status, check_fit, enqueue, work_off
+from ecg_rhythm.experiments.queue import STALL, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.variations import Changes, variations
 from ecg_rhythm.given import cut, whole_numbers
 from ecg_rhythm.machine import MOST_PROCESSES
@@ -131,9 +131,6 @@ def queue(
     if dry_run:
         out.print(queue_table(waiting))
         return
-    for run in waiting:
-        if run.status is Status.DONE:
-            run.run.finish()  # it may have been killed at the very end
     stall = 60 * stall_minutes
     with engine as ready, watching(out, stall) as watch:
         work_off(waiting, ready, watch=watch, stall=stall)

@@ -6,22 +6,22 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ecg_rhythm import checksums, files
-from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.data.splits import Split
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import loads
-from ecg_rhythm.weights.run_files import RunFiles
+from ecg_rhythm.weights.run_files import CODE, CODE_OF_PACKAGES, ID, IMPORTED_CODE, RunFiles
 
-ID, CODE, CODE_OF_PACKAGES = "id", "architecture_code", "augmentation_code"
+WEIGHTS = "weights"
+"""The hash of a teacher's weights in the identity of its student."""
 MOST_DIFFERENCES = 4
 """How many differences between two runs one message names."""
 
@@ -79,17 +79,8 @@ class Run(RunFiles):
             made_by = hashlib.sha256(content).hexdigest()
         return f"{made_by} {'done' if self.is_done else 'begun'}"
 
-    def read_identity(self) -> dict[str, Any]:
-        """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
-        made_from: dict[str, Any] = checksums.unsealed(self.identity.read_bytes())
-        made_from.pop(ID, None)
-        for part in (made_from, made_from.get("teacher", {})):
-            if "model" in part:
-                part["model"] = ModelConfig.model_validate_json(json.dumps(part["model"])).model_dump()
-        return made_from
-
     def check_same(self, identity: dict[str, Any]) -> None:
-        """Refuse a folder whose run was made from something else.
+        """Refuse a folder whose run was made from something else; a teacher's weights count where both have them.
 
         Raises
         ------
@@ -102,7 +93,12 @@ class Run(RunFiles):
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{self.identity}: this is damaged; train it again with --restart") from None
-        made_from.setdefault(CODE, identity.get(CODE))  # an earlier version did not keep it
+        teacher, own_teacher = made_from.get("teacher", {}), identity.get("teacher", {})
+        for part, own in ((made_from, identity), (teacher, own_teacher)):
+            for key in (CODE, IMPORTED_CODE):  # an earlier version did not keep it
+                part.setdefault(key, own.get(key))
+        if WEIGHTS not in own_teacher:
+            teacher.pop(WEIGHTS, None)
         if differences := [f"{k} is {a} there and {b} now" for k, a, b in _differences(made_from, identity)]:
             more = len(differences) - MOST_DIFFERENCES
             raise BadInput(
@@ -128,7 +124,8 @@ class Run(RunFiles):
             If a run with another identity is there, or an earlier one cannot be removed.
         """
         files.remove_parts(self.path)
-        if replaces is not None and replaces == self.state:
+        is_cut_off = not self.identity.exists() and not self.is_done  # a restart that was killed leaves a checkpoint
+        if is_cut_off or (replaces is not None and replaces == self.state):
             self._clear()
         self.check_same(identity)
         self.error.unlink(missing_ok=True)
@@ -152,7 +149,8 @@ class Run(RunFiles):
     def _clear(self) -> None:
         """Remove all that a run left, but for what it printed."""
         try:
-            self.scores.unlink(missing_ok=True)  # first: without it nothing else counts
+            self.scores.unlink(missing_ok=True)  # first: without these two nothing else counts
+            self.identity.unlink(missing_ok=True)
             for path in self.path.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -171,9 +169,26 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
     Raises
     ------
     BadInput
-        If the split has no such fold, the data set has no such label version or no class for empty recordings, or
-        the teacher is not trained yet, or on anything but the same fold of the same split: else it might know
-        recordings that validate or test this run.
+        As of `planned_identity`, or if the teacher is not trained yet, or on anything but the same fold of the same
+        split: else it might know recordings that validate or test this run.
+    """
+    identity = planned_identity(spec, store, split)
+    if spec.teacher is None:
+        return identity
+    teacher = Run(spec.teacher.folder(logs))
+    if not teacher.is_done:
+        raise BadInput(f"{spec.title}: its teacher {teacher.path} is not trained yet; train that first")
+    teacher.check_same(planned_identity(spec.teacher, store, split))
+    return {**identity, "teacher": {**identity["teacher"], WEIGHTS: checksums.of_file(teacher.last_weights)}}
+
+
+def planned_identity(spec: RunSpec, store: Store, split: Split) -> dict[str, Any]:
+    """What decides the result of a run, as far as it is known before its teacher is trained.
+
+    Raises
+    ------
+    BadInput
+        If the split has no such fold, or the data set has no such label version or no class for empty recordings.
     """
     if spec.fold >= len(split.folds):
         last = len(split.folds) - 1
@@ -188,6 +203,7 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
     identity = {
         "model": spec.model.model_dump(),
         CODE: networks.code_of(spec.model.model_name),
+        IMPORTED_CODE: networks.imported_code_of(spec.model.model_name),
         "job": {
             "split": spec.job.split,
             "labels": store.label_version(spec.job.labels),
@@ -206,53 +222,14 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
         }
     if spec.teacher is None:
         return identity
-    made_from, teacher = identity_of(spec.teacher, store, split, logs), Run(spec.teacher.folder(logs))
-    if not teacher.is_done:
-        raise BadInput(f"{spec.title}: its teacher {teacher.path} is not trained yet; train that first")
-    teacher.check_same(made_from)
-    weights = hashlib.sha256(teacher.last_weights.read_bytes()).hexdigest()
-    del made_from["data"]  # the same as the student's
-    return {**identity, "teacher": {**made_from, "weights": weights}}
-
-
-def check_together(folds: Iterable[RunFiles]) -> None:
-    """Refuse folds of a job that were made from different models, seeds, splits, data or code: not to be averaged.
-
-    Raises
-    ------
-    BadInput
-        Two of them are named.
-    """
-    made_from: dict[str, Path] = {}
-    codes: dict[str, Path] = {}
-    for fold in folds:
-        try:
-            identity = Run(fold.path).read_identity()
-            del identity["job"]["fold"]
-            if "teacher" in identity:
-                del identity["teacher"]["job"]["fold"], identity["teacher"]["weights"]
-            if own := [code for key in (CODE, CODE_OF_PACKAGES) if (code := identity.pop(key, None))]:
-                codes.setdefault(json.dumps(own, sort_keys=True), fold.path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise BadInput(
-                f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"
-            ) from None
-        made_from.setdefault(json.dumps(identity, sort_keys=True), fold.path)
-    for paths, what in (
-        (made_from, "models, seeds, splits or data"),
-        (codes, "code of the architecture or an augmentation"),
-    ):
-        if len(paths) > 1:
-            one, other = list(paths.values())[:2]
-            raise BadInput(
-                f"{one.parent}: {one.name} and {other.name} were made from different {what}; "
-                "run it again with --restart"
-            )
+    teacher = planned_identity(spec.teacher, store, split)
+    del teacher["data"]  # the same as the student's
+    return {**identity, "teacher": teacher}
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys([*a, *b]):
-            yield from _differences(a.get(key), b.get(key), f"{path}.{key}".lstrip("."))
+            yield from _differences(a.get(key), b.get(key), f"{path}.{key}".removeprefix("."))
     elif a != b:
         yield path, json.dumps(a), json.dumps(b)

@@ -13,11 +13,10 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.evaluate import Evaluation
 from ecg_rhythm.evaluation.predictions import Predictions, joined, read_predictions
 from ecg_rhythm.experiments import results
-from ecg_rhythm.experiments.folder import Run, check_together
 from ecg_rhythm.experiments.jobs import Recipe
 from ecg_rhythm.experiments.results import JOBS, MADE_FROM, folds_missing
 from ecg_rhythm.schema import loads, parse
-from ecg_rhythm.weights.run_files import RunFiles, finished_folds
+from ecg_rhythm.weights.run_files import RunFiles, check_together, finished_folds
 
 SECONDS = ("seconds", "cpu_seconds")
 """Times that a run's scores tell."""
@@ -195,5 +194,5 @@ def _of_fold(gathered: Mapping[str, Any], position: int) -> dict[str, Any]:
 
 def _teacher(run: RunFiles) -> ModelConfig | None:
     """The model of a run's teacher."""
-    teacher = Run(run.path).read_identity().get("teacher")
+    teacher = run.read_identity().get("teacher")
     return None if teacher is None else parse(ModelConfig, json.dumps(teacher["model"]), str(run.identity))

@@ -17,7 +17,7 @@ from ecg_rhythm import files
 from ecg_rhythm.data.splits import load_split
 from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.folder import Run, identity_of
+from ecg_rhythm.experiments.folder import Run, identity_of, planned_identity
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.training.progress import Progress, read_progress
 
@@ -188,9 +188,11 @@ def check_fit(specs: Sequence[RunSpec], data: Path, logs: Path, *, restart: bool
     splits = {name: load_split(splits_folder(data) / name, len(store)) for name in {s.job.split for s in specs}}
     for spec in specs:
         for each in filter(None, (spec.teacher, spec)):
+            split = splits[each.job.split]
             if each.teacher is not None and (restart or not Run(each.teacher.folder(logs)).is_done):
-                continue  # the weights that it will learn from are not there yet
-            identity = identity_of(each, store, splits[each.job.split], logs)
+                identity = planned_identity(each, store, split)  # its weights are not there yet
+            else:
+                identity = identity_of(each, store, split, logs)
             if not restart:
                 Run(each.folder(logs)).check_same(identity)
 

@@ -17,14 +17,13 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.evaluate import OverFolds, over_folds
 from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.evaluation.predictions import read_predictions
-from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.processes import Died
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, fill_gaps
 from ecg_rhythm.signals.perturbations import PERTURBATIONS, Perturbation, empty_signals
-from ecg_rhythm.weights.run_files import finished_folds
+from ecg_rhythm.weights.run_files import check_together, finished_folds
 
 EMPTY_SECONDS, EMPTY_REPEATS = 30, 20
 AT_ONCE = 64

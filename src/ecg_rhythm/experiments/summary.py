@@ -13,10 +13,8 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import significance
 from ecg_rhythm.evaluation.metrics import Metrics, Spread, metrics_from_file, spread
 from ecg_rhythm.evaluation.significance import Difference
-from ecg_rhythm.experiments.folder import check_together
 from ecg_rhythm.printable import csv_line, shown
-from ecg_rhythm.schema import loads
-from ecg_rhythm.weights.run_files import RunFiles, folds_of
+from ecg_rhythm.weights.run_files import check_together, folds_of
 
 
 @dataclass(frozen=True)
@@ -155,20 +153,13 @@ def _configurations_of(job: Path) -> list[Configuration]:
     """The phases of one job, whose folds must all be made from the same model and data."""
     folds = folds_of(job)
     finished = {fold: run for fold, run in folds.items() if run.is_done}
-    expected = {fold for run in folds.values() for fold in _expected_folds(run)}
+    expected = {fold for run in folds.values() for fold in run.planned_folds}
     scores = {fold: run.read_scores() for fold, run in finished.items()}
     check_together(finished.values())
     if not scores:
         return []
     missing = sorted(expected - scores.keys())
     return [Configuration(scores, phase, missing) for phase in range(len(next(iter(scores.values()))["phases"]))]
-
-
-def _expected_folds(run: RunFiles) -> list[int]:
-    try:
-        return [fold for fold in loads(run.job.read_text())["cvids"] if isinstance(fold, int)]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Difference | None]]]:

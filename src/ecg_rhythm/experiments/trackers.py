@@ -15,9 +15,10 @@ from filelock import FileLock
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.metrics import NOISE
-from ecg_rhythm.experiments.folder import ID, Run
+from ecg_rhythm.experiments.folder import Run
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import loads
+from ecg_rhythm.weights.run_files import ID
 
 EXPERIMENT = "ecg-rhythm"
 STORE = "mlflow.db"

@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import mean
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.schema import loads
 from ecg_rhythm.training.progress import Progress, read_progress
 from ecg_rhythm.weights.run_files import FOLD, RunFiles, folds_of
 
@@ -83,17 +82,10 @@ def look(logs: Path) -> list[Seen]:
 
 def _of_job(job: Path) -> list[Seen]:
     runs, name = folds_of(job), f"{job.parent.name}/{job.name}"
-    expected = {fold for run in runs.values() for fold in _folds(run)}
+    expected = {fold for run in runs.values() for fold in run.planned_folds}
     seen = {fold: _seen(f"{name}/{FOLD}{fold}", run) for fold, run in runs.items()}
     seen |= {fold: Seen(f"{name}/{FOLD}{fold}", State.WAITING) for fold in expected - seen.keys()}
     return [seen[fold] for fold in sorted(seen)]
-
-
-def _folds(run: RunFiles) -> list[int]:
-    try:
-        return [fold for fold in loads(run.job.read_text())["cvids"] if isinstance(fold, int)]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def _seen(title: str, run: RunFiles) -> Seen:
@@ -138,6 +130,8 @@ def seconds_left(runs: Sequence[Seen]) -> float | None:
     if not running or any(run.seconds_left is None for run in running):
         return None
     known = [(run.title.rpartition("/")[0], whole) for run in runs if (whole := _whole(run)) is not None]
+    if waiting and not known:  # the first run has no epoch left, and none has ended
+        return None
     total = sum(run.seconds_left or 0.0 for run in running)
     for run in waiting:
         own = [whole for job, whole in known if job == run.title.rpartition("/")[0]]

@@ -11,7 +11,15 @@ import pkgutil
 from importlib import import_module
 
 from ecg_rhythm.networks.base import ARCHITECTURES, Network, Phase, register
-from ecg_rhythm.networks.registry import architecture_of, build, check, code_of, epochs_per_phase, json_schema
+from ecg_rhythm.networks.registry import (
+    architecture_of,
+    build,
+    check,
+    code_of,
+    epochs_per_phase,
+    imported_code_of,
+    json_schema,
+)
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -25,6 +33,7 @@ __all__ = [
     "check",
     "code_of",
     "epochs_per_phase",
+    "imported_code_of",
     "json_schema",
     "register",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import ismodule
 from typing import Any
 
 import torch
@@ -93,6 +95,18 @@ def check(model: ModelConfig, source: str = "model") -> Any:
 def code_of(model_name: str) -> str:
     """A hash of the module of an architecture, which does not depend on comments and layout."""
     return plugins.code_of(architecture_of(model_name))
+
+
+def imported_code_of(model_name: str) -> str:
+    """A hash of the modules of `networks` that an architecture's module uses, itself or through others of them."""
+    own, beside = architecture_of(model_name).__module__, __name__.rpartition(".")[0]
+    modules, new = set[str](), {own}
+    while new:
+        modules |= new
+        values = [value for name in new for value in vars(sys.modules[name]).values()]
+        used = {value.__name__ if ismodule(value) else str(getattr(value, "__module__", "")) for value in values}
+        new = {name for name in used if name.startswith(f"{beside}.")} - modules
+    return plugins.code_of_modules(sorted(modules - {own}))
 
 
 def epochs_per_phase(model: ModelConfig) -> list[int]:

@@ -13,7 +13,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.checking import noise
 from ecg_rhythm.weights.metadata import Metadata
-from ecg_rhythm.weights.run_files import RunFiles, finished_folds
+from ecg_rhythm.weights.run_files import RunFiles, check_together, finished_folds
 
 DEFAULT = "default"
 
@@ -76,5 +76,6 @@ def weights_of(path: Path) -> list[Path]:
     if (run := RunFiles(path)).is_done:
         return [run.last_weights]
     if folds := finished_folds(path):
+        check_together(run for run in folds.values() if run.identity.exists())
         return [fold.last_weights for fold in folds.values()]
     raise BadInput(f"{path}: this is neither a finished run nor a job with one; train it first, or name a weights file")

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ecg_rhythm import checksums, files
+from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import predictions
+from ecg_rhythm.schema import loads
 
+ID, CODE, IMPORTED_CODE, CODE_OF_PACKAGES = "id", "architecture_code", "imported_code", "augmentation_code"
+"""Keys of `run.json`: the run's id, and hashes of code."""
 FOLD = "fold"
 """What comes before the number of a fold in the name of its folder."""
 
@@ -97,6 +102,23 @@ class RunFiles:
         """Whether the run is finished."""
         return self.scores.exists()
 
+    @property
+    def planned_folds(self) -> list[int]:
+        """The folds of the run's job; none if its copy of the job is missing or damaged."""
+        try:
+            return [fold for fold in loads(self.job.read_text())["cvids"] if isinstance(fold, int)]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def read_identity(self) -> dict[str, Any]:
+        """What decides the result of a run that has begun, with keys that it does not know at their defaults."""
+        made_from: dict[str, Any] = checksums.unsealed(self.identity.read_bytes())
+        made_from.pop(ID, None)
+        for part in (made_from, made_from.get("teacher", {})):
+            if "model" in part:
+                part["model"] = ModelConfig.model_validate_json(json.dumps(part["model"])).model_dump()
+        return made_from
+
     def read_scores(self) -> dict[str, Any]:
         """Read a finished run's scores.
 
@@ -155,3 +177,41 @@ def folds_of(job: Path) -> dict[int, RunFiles]:
 def finished_folds(job: Path) -> dict[int, RunFiles]:
     """The finished runs in a job's folder, fold -> run, in the order of folds."""
     return {fold: run for fold, run in folds_of(job).items() if run.is_done}
+
+
+def check_together(folds: Iterable[RunFiles]) -> None:
+    """Refuse folds of a job that were made from different models, seeds, splits, data or code: not to be averaged.
+
+    Raises
+    ------
+    BadInput
+        Two of them are named.
+    """
+    made_from: dict[str, Path] = {}
+    codes: dict[tuple[str, str], dict[str, Path]] = {}
+    for fold in folds:
+        try:
+            identity = fold.read_identity()
+            del identity["job"]["fold"]
+            if "teacher" in identity:
+                del identity["teacher"]["job"]["fold"], identity["teacher"]["weights"]
+            for whose, part in (("own", identity), ("teacher", identity.get("teacher", {}))):
+                for key in (CODE, IMPORTED_CODE, CODE_OF_PACKAGES):
+                    code = part.pop(key, None)
+                    if code or key == CODE_OF_PACKAGES:  # an earlier version did not keep the others
+                        codes.setdefault((whose, key), {}).setdefault(json.dumps(code, sort_keys=True), fold.path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise BadInput(
+                f"{fold.path}: its {fold.identity.name} is missing or damaged; run the job again with --restart"
+            ) from None
+        made_from.setdefault(json.dumps(identity, sort_keys=True), fold.path)
+    for paths, what in (
+        (made_from, "models, seeds, splits or data"),
+        *((known, "code of the architecture or an augmentation") for known in codes.values()),
+    ):
+        if len(paths) > 1:
+            one, other = list(paths.values())[:2]
+            raise BadInput(
+                f"{one.parent}: {one.name} and {other.name} were made from different {what}; "
+                "run it again with --restart"
+            )

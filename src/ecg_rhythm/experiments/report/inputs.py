@@ -17,7 +17,6 @@ from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
 from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.printable import listed
-from ecg_rhythm.schema import loads
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds, folds_of
 
 ROBUSTNESS, TRIALS = "robustness_*.json", "trials.csv"
@@ -211,16 +210,11 @@ def read(folder: Path) -> Configuration:
         path=folder,
         made_from=done.made_from,
         predictions=done.predictions,
-        missing=sorted({*folds_of(folder), *_expected(runs.values())} - runs.keys()),
+        missing=sorted({*folds_of(folder), *(k for run in runs.values() for k in run.planned_folds)} - runs.keys()),
         training={done.name: done.training},
         model=done.recipe.model,
         runs=runs,
     )
-
-
-def _expected(runs: Iterable[RunFiles]) -> Iterator[int]:
-    for run in runs:
-        yield from loads(run.job.read_text())["cvids"]
 
 
 def _folders(path: Path) -> list[Path]:
