@@ -14,12 +14,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from numpy.typing import NDArray
 
 from ecg_rhythm.data.store import Store, open_store
-from ecg_rhythm.evaluation import calibration, evaluate
+from ecg_rhythm.evaluation.evaluate import calibrated_probabilities
 from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments import results
+from ecg_rhythm.experiments.report.trust import reliability
 from scripts import studied, tables
 from scripts.tables import plus_minus
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PAGES, PICTURES = ROOT / "docs" / "background", ROOT / "docs" / "pictures"
 RESULTS, DATA = ROOT / "results", ROOT / "data"
 MAIN, RECIPES = "default", ("CNN_short", "CRNN_short", "CNN_distilled", "CRNN_distilled")
-BINS, SUSPECTS, SECONDS = 10, 16, 20
+SUSPECTS, SECONDS = 16, 20
 HEADER = """<!-- This page is written by scripts/report.py: change it there. -->
 
 # Results
@@ -114,26 +114,13 @@ def fill(page: Path, blocks: dict[str, str]) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def calibrated(predictions: Predictions) -> NDArray[np.float64]:
-    """Probabilities of each fold, calibrated on all other folds."""
-    calibrated = np.empty_like(predictions.probabilities)
-    for own, fitted in evaluate.calibrations(predictions):
-        calibrated[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
-    return calibrated
-
-
 def draw_reliability(predictions: Predictions) -> None:
     """Draw the reliability diagram: accuracy against predicted probability of the predicted class."""
     figure, axis = plt.subplots(figsize=(5, 5), constrained_layout=True)
     axis.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    for title, probabilities in (("as trained", predictions.probabilities), ("calibrated", calibrated(predictions))):
-        confidence = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == predictions.targets
-        edges = np.quantile(confidence, np.linspace(0, 1, BINS + 1))
-        bins = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, BINS - 1)
-        expected = [confidence[bins == k].mean() for k in range(BINS)]
-        was = [right[bins == k].mean() for k in range(BINS)]
-        axis.plot(expected, was, marker="o", label=title)
+    calibrated = calibrated_probabilities(predictions)
+    for title, probabilities in (("as trained", predictions.probabilities), ("calibrated", calibrated)):
+        axis.plot(*reliability(predictions, probabilities), marker="o", label=title)
     axis.set(xlim=(0.3, 1), ylim=(0.3, 1), xlabel="mean probability of the predicted class", ylabel="accuracy")
     axis.legend()
     figure.savefig(PICTURES / "reliability.png", dpi=100)

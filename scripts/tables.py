@@ -180,19 +180,12 @@ def by_length(predictions: Predictions, store: Store) -> str:
     rows = []
     for low, high in LENGTHS:
         part = predictions[(low <= durations) & (durations < high)]
-        scored = [metrics.score(fold.targets, fold.labels, fold.classes) for fold in folds_of(part)]
+        scored = [metrics.score(fold.targets, fold.labels, fold.classes) for fold in part.by_fold().values()]
         spread = metrics.spread([s["challenge"] for s in scored])
         f1 = [np.mean([s[f"F1 {name}"] for s in scored]) for name in part.classes]
         label = f"under {high:g} s" if not low else f"{low:g} to {high:g} s" if high < 1000 else f"over {low:g} s"
-        rows.append(
-            [label, str(len(part.records)), f"{spread.mean:.3f} ± {spread.sd or 0:.3f}", *(f"{v:.3f}" for v in f1)]
-        )
+        rows.append([label, str(len(part.records)), str(spread), *(f"{v:.3f}" for v in f1)])
     return table(["duration", "recordings", "challenge", *(f"F1 {name}" for name in predictions.classes)], rows)
-
-
-def folds_of(predictions: Predictions) -> list[Predictions]:
-    """Predictions of each fold."""
-    return [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
 
 
 def robustness(measured: dict[str, Any]) -> str:

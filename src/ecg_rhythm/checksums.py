@@ -74,13 +74,15 @@ def check(path: Path, value: Mapping[str, Any]) -> Path:
     Raises
     ------
     Damaged
-        If it is not.
+        If it is not, or is missing.
     """
     sums = value.get(FILES, {})
     if not isinstance(sums, dict):
         raise Damaged
     expected = sums.get(path.name)
-    if expected is not None and path.is_file() and of_file(path) != expected:
+    if expected is not None and not path.is_file():
+        raise Damaged("it is missing")
+    if expected is not None and of_file(path) != expected:
         raise Damaged
     return path
 

@@ -16,6 +16,7 @@ from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.given import cut, whole
 from ecg_rhythm.machine import available_cores, gpus
+from ecg_rhythm.printable import first_line
 
 CONNECT = 10.0
 """Seconds in which a cluster is to answer."""
@@ -77,7 +78,7 @@ def connected(address: str | None = None) -> Iterator[None]:
             with _without_stderr():  # Ray says at which level it logs
                 ray.init(address, **here, **({"_temp_dir": folder} if address is None else {}))
         except Exception as error:  # Ray raises this class itself, too, such as where a machine is too busy to start it
-            why = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+            why = first_line(error).rstrip(".")
             raise BadInput(failed.format(why)) from None
         try:
             yield

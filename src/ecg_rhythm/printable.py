@@ -36,6 +36,11 @@ def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:
     return ", ".join([*every[:most], *more])
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or, if it says nothing, what it is called."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def csv_line(cells: Iterable[object], digits: int | None = None) -> str:
     r"""A row of CSV: numbers as they are, text with `'` before what looks like a formula, no value as an empty cell.
 

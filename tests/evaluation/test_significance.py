@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from ecg_rhythm.evaluation import significance
+from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.evaluation.predictions import Predictions
 
 CLASSES = ["N", "A", "~"]
@@ -103,21 +105,41 @@ def test_the_bootstrap_is_that_of_recordings_one_by_one() -> None:
 
 
 def test_a_configuration_is_no_better_than_itself() -> None:
-    (pair,) = significance.pairs({"a": table(1), "b": table(1)}, 3)
+    (pair,) = significance.pairs({"a": table(1), "b": table(1)}, {"a": 3, "b": 3})
     assert (pair.difference.mean, pair.difference.p, pair.bootstrap_p, pair.mcnemar_p) == (0, 1, 1, 1)
 
 
 def test_pairs_are_corrected_together_and_turned_with_their_order() -> None:
     tables = {"good": table(1, 3.0), "fair": table(2), "poor": table(3, 0.5)}
-    found = significance.pairs(tables, 3, draws=2000)
+    of = dict.fromkeys(tables, 3)
+    found = significance.pairs(tables, of, draws=2000)
     assert [(p.first, p.second) for p in found] == [("good", "fair"), ("good", "poor"), ("fair", "poor")]
-    (alone,) = significance.pairs({"fair": tables["fair"], "good": tables["good"]}, 3, draws=2000)
+    (alone,) = significance.pairs({"fair": tables["fair"], "good": tables["good"]}, of, draws=2000)
     assert alone.difference.mean == pytest.approx(-found[0].difference.mean)
     assert alone.accuracy == pytest.approx(-found[0].accuracy)
     assert alone.difference.p is not None and found[0].difference.p is not None
     assert alone.difference.p <= found[0].difference.p
     assert alone.mcnemar_p <= found[0].mcnemar_p < 0.05
     assert all(pair.low <= pair.difference.mean <= pair.high for pair in found)
+
+
+def test_a_pair_is_judged_by_the_folds_of_its_own_splits() -> None:
+    tables = {"good": table(1, 3.0), "fair": table(2), "finer": table(3, 2.0)}
+    alone = significance.pairs({name: tables[name] for name in ("good", "fair")}, {"good": 3, "fair": 3}, draws=200)
+    beside = significance.pairs(tables, {"good": 3, "fair": 3, "finer": 10}, draws=200)
+    assert [(pair.first, pair.second, pair.of) for pair in beside] == [
+        ("good", "fair", 3), ("good", "finer", 3), ("fair", "finer", 3)
+    ]  # fmt: skip
+    assert beside[0].difference.sd == alone[0].difference.sd
+    ps = [pair.difference.p for pair in beside]
+    assert significance.holm([significance.corrected_t_test(gains(tables, pair), 3) for pair in beside]) == ps
+
+
+def gains(tables: Mapping[str, Predictions], pair: significance.Pair) -> list[float]:
+    """Differences of the challenge score, fold by fold."""
+    one, other = (tables[name].by_fold().values() for name in (pair.first, pair.second))
+    scores = [[score(f.targets, f.labels, f.classes)["challenge"] for f in folds] for folds in (one, other)]
+    return [a - b for a, b in zip(*scores, strict=True)]
 
 
 @settings(max_examples=10)
@@ -129,4 +151,4 @@ def test_only_recordings_of_the_same_fold_are_compared(seed: int) -> None:
     one, other = significance.common(moved, part)
     assert one.records == other.records
     assert set(one.records) == set(part.records) - {f"r{i}" for i in range(10)}
-    assert significance.pairs({"a": whole[:50], "b": whole[50:]}, 3) == []
+    assert significance.pairs({"a": whole[:50], "b": whole[50:]}, {"a": 3, "b": 3}) == []

@@ -114,7 +114,7 @@ def test_the_figures_behind_the_pictures_are_those_of_scikit_learn(published: Pa
 
 def test_it_says_which_is_best_whether_that_is_real_where_it_fails_and_what_it_costs(published: Page) -> None:
     tables = {name: results.read(PUBLISHED / name)[1] for name in ("default", "features", "minirocket")}
-    pairs = significance.pairs(tables, 5)
+    pairs = significance.pairs(tables, dict.fromkeys(tables, 5))
     assert [row["first"] for row in published.tables["differences.csv"]] == [pair.first for pair in pairs]
     for row, pair in zip(published.tables["differences.csv"], pairs, strict=True):
         assert float(row["p over folds"]) == pytest.approx(pair.difference.p, abs=1e-6)

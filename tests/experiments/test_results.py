@@ -208,6 +208,12 @@ def test_results_that_do_not_fit_together_cannot_vote(members: list[Path], tmp_p
         change(tmp_path / key / "result.json", {key: value})
         both = [one, tmp_path / key]
         assert "such results cannot vote" in refusal(partial(results.vote, both, tmp_path / "r", "x"))
+    shutil.copytree(other, tmp_path / "folds")
+    table = (tmp_path / "folds" / "predictions.csv").read_text()
+    swapped = table.replace(",0,", ",x,").replace(",1,", ",0,").replace(",x,", ",1,")
+    (tmp_path / "folds" / "predictions.csv").write_text(swapped)
+    change(tmp_path / "folds" / "result.json", {"files": {}})
+    assert "such results cannot vote" in refusal(partial(results.vote, [one, tmp_path / "folds"], tmp_path / "r", "x"))
     rows = (other / "predictions.csv").read_text().splitlines()
     (other / "predictions.csv").write_text("\n".join(rows[:-1]))
     change(other / "result.json", {"files": {}})
@@ -453,6 +459,16 @@ def test_a_flipped_bit_in_a_run_or_a_result_is_noticed(jobs: list[Path], data: P
         for _ in flipped(tmp_path / "whole" / name, seed=9):
             assert name in refusal(lambda: results.read(tmp_path / "whole"))
     results.read(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "tiny.json", "jobs.json"])
+def test_a_file_of_a_result_that_is_missing_is_not_taken_from_elsewhere(
+    jobs: list[Path], data: Path, tmp_path: Path, name: str
+) -> None:
+    whole = tmp_path / "whole"
+    publishing.publish([jobs[0]], whole, "x", data)
+    (whole / name).rename(tmp_path / name)
+    assert refusal(lambda: results.read(whole)).startswith(f"{whole / name}: it is missing; get a good copy")
 
 
 def flipped(path: Path, seed: int) -> Iterator[None]:

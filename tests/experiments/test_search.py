@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 from matplotlib import image
 
 from ecg_rhythm.config import load_model
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import save_split
+from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation.metrics import score
 from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments import summarize
@@ -24,9 +28,10 @@ from ecg_rhythm.experiments.search_results import rows
 from ecg_rhythm.experiments.space import load_space, trials_of
 from ecg_rhythm.experiments.trials import run_trials
 from ecg_rhythm.networks.registry import check
+from ecg_rhythm.training.progress import Progress, write_hotlog, write_progress
 from ecg_rhythm.weights.run_files import RunFiles
 from tests.commands import run
-from tests.experiments.test_engine import FakeEngine
+from tests.experiments.test_engine import FakeAttempt, FakeEngine
 from tests.helpers import model, refusal
 
 pytest.importorskip("optuna", reason="the extra `search` is not installed")
@@ -172,6 +177,72 @@ def test_another_space_does_not_go_on(data: Path, tmp_path: Path) -> None:
             enter()
         else:
             assert "this search was made from something else" in refusal(enter)
+
+
+def test_a_search_does_not_go_on_with_another_split_of_the_same_name(data: Path, tmp_path: Path) -> None:
+    own = tmp_path / "data"
+    shutil.copytree(data, own)
+    search = plan_search(write_space(tmp_path / "s"), "s", [0], own, tmp_path, check=check)
+    with opened(search):
+        pass
+    kept = json.loads((search.folder / "search.json").read_text())
+    for earlier in (kept, {key: value for key, value in kept.items() if key not in ("split_files", "teacher_file")}):
+        (search.folder / "search.json").write_text(json.dumps(earlier))
+        with opened(search):
+            pass
+    for damaged in ("[]", "[1]", "{", '"x"'):
+        (search.folder / "search.json").write_text(damaged)
+        assert "made from something else" in refusal(lambda: opened(search).__enter__())
+    (search.folder / "search.json").write_text(json.dumps(kept))
+    shutil.rmtree(splits_folder(own) / "split_2_3_14")
+    (splits_folder(own) / "split_2_3_14.sha256").unlink(missing_ok=True)
+    store = open_store(own)
+    save_split(make_for_store(store, folds=2, ratio=3, seed=15), splits_folder(own) / "split_2_3_14")
+    assert "(split_files differ)" in refusal(lambda: opened(search).__enter__())
+
+
+class Validated(FakeAttempt):
+    """A run that ends an epoch whenever it is looked at, and validates after every few; the sixth trial is hopeless."""
+
+    def __init__(self, engine: FakeEngine, queued: Any, step: int) -> None:
+        super().__init__(engine, queued)
+        self.step = step
+
+    def result(self) -> tuple[Status, str] | None:
+        run, number = self.queued.run, int(self.queued.spec.job_name.removeprefix("trial"))
+        self.looks += 1
+        epochs = range(self.step, self.looks + 1, self.step)
+        row = {"phase": 0, "loss": 1.0, "valid_score": 0.1 if number == 5 else 0.5 + number / 20}
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_hotlog(run.hotlog, [row | {"epoch": epoch} for epoch in epochs])
+        write_progress(run.progress, Progress(0, 1, self.looks, 12, 1.0, None, 9.0, self.looks / 12))
+        return self.engine.ends(self.queued) if self.looks == 12 else None
+
+
+class ValidatingEngine(ScoredEngine):
+    """An engine whose runs validate after every few epochs."""
+
+    def __init__(self, data: Path, step: int) -> None:
+        super().__init__(data, places=5)
+        self.step = step
+
+    def start(self, queued: Any, place: int) -> FakeAttempt:
+        return Validated(self, queued, self.step)
+
+
+@pytest.mark.parametrize("validation_step", [1, 2, 3])
+def test_a_hopeless_trial_is_pruned_after_a_third_of_its_epochs(
+    data: Path, tmp_path: Path, validation_step: int
+) -> None:
+    search = plan_search(write_space(tmp_path / "s", epochs=12), "s", [0], data, tmp_path, check=check)
+    engine = ValidatingEngine(data, validation_step)
+    with opened(search) as study:
+        run_trials(search, study, engine, trials=5)
+        run_trials(search, study, engine, trials=6)
+        states = [trial.state.name for trial in study.trials]
+        seen = study.trials[-1].intermediate_values
+    assert states == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert 4 <= max(seen) < 12  # a third of 12 epochs; the search looks at runs twice a second
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,24 @@ def test_lost_runs_are_tried_again_failed_ones_are_not_and_scores_are_those_of_t
     assert lost.run.read_scores()["phases"] == here.run.read_scores()["phases"]
 
 
+def test_a_job_that_slurm_refuses_has_failed_with_its_words(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecg_rhythm.experiments.slurm import SlurmEngine
+
+    refusal = 'echo "sbatch: error: Batch job submission failed: Invalid account" >&2; exit 1'
+    for name, does in (("srun", "exit 0"), ("sinfo", "exit 0"), ("sbatch", refusal)):
+        command = tmp_path / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text(f"#!/bin/sh\n{does}\n")
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    (run,) = queue = planned(write_jobs(tmp_path / "jobs", epochs=1, folds=[0]), tmp_path / "logs")[:1]
+    work_off(queue, SlurmEngine(data, tmp_path / "logs"))
+    assert run.status is Status.FAILED
+    assert run.error.startswith("SLURM refused it: ") and "Invalid account" in run.error
+
+
 def test_an_interruption_cancels_the_jobs(data: Path, tmp_path: Path) -> None:
     from ecg_rhythm.experiments.slurm import SlurmEngine
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from ecg_rhythm.config import DataAugmentation
 from ecg_rhythm.data.store import open_store
 from ecg_rhythm.data.writing import write_store
+from ecg_rhythm.training import augment
 from ecg_rhythm.training.batches import Batch, on_device, sorted_batches, training_batches
 from ecg_rhythm.training.epoch import balanced, earlier_copies, similar_length
+from ecg_rhythm.training.padded import Padded
 from tests.helpers import model, signals
 
 
@@ -169,6 +171,34 @@ def test_sorted_batches_hold_the_signals_as_they_are(data: Path) -> None:
             assert not signal[int(n) :].any()
             seen.append(int(index))
     assert sorted(seen) == list(range(30))
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.5])
+def test_augmentations_of_a_cropped_recording_do_not_see_what_was_cropped_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speed: float
+) -> None:
+    rng = np.random.default_rng(0)
+    made = {f"r{i:02d}": rng.standard_normal(rng.integers(1200, 2000)).astype(np.float32) for i in range(12)}
+    store = write_store(
+        tmp_path, made.items(), fs=100.0, classes=["A"], labels={"l": dict.fromkeys(made, "A")}, default_labels="l",
+        origin="made for a test",
+    )  # fmt: skip
+    seen: list[Padded] = []
+    monkeypatch.setattr(augment, "table", lambda options: [("hum", slice(0, 1), lambda batch, u, chance: look(batch))])
+
+    def look(batch: Padded) -> torch.Tensor:
+        seen.append(batch)
+        return batch.signals
+
+    options: dict[str, float] = {f"data_augmentation__{of}": False for of in ("resampling", "zero_filter", "awgn")}
+    options |= {"data_augmentation__crop": 0.5, "data_augmentation__hum": 1.0, "data_augmentation__speed": speed}
+    augmentation = model(**options).data_augmentation
+    settings = {"batch_size": 4, "compensation": 0.0, "augmentation": augmentation, "seed": 0, "epoch": 0}
+    list(training_batches(on_device(store), store.targets(), np.arange(12), **settings))  # type: ignore[arg-type]
+    assert len(seen) == 3
+    for batch in seen:
+        assert not batch.signals[~batch.real].any()
+        assert (batch.signals[batch.real] != 0).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("shortened", [{"data_augmentation__crop": 1.0}, {"data_augmentation__window": 7.0}])

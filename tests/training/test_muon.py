@@ -62,6 +62,29 @@ def test_a_kernel_moves_by_30_times_the_rate_and_keeps_its_norm(rate: float) -> 
     assert float((moved - start).norm() / start.norm()) == pytest.approx(30 * rate, rel=0.05)
 
 
+def test_a_kernel_without_a_gradient_so_far_rests() -> None:
+    kernel, other = nn.Parameter(torch.randn(4, 3, 1, 5)), nn.Parameter(torch.ones(4))
+    start = kernel.detach().clone()
+    assert torch.equal(stepped(Muon([kernel], [other], 0), kernel, [torch.zeros_like(kernel)] * 2), start)
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_gradients_that_overflow_in_float16_move_nothing(clipped: bool) -> None:
+    kernel, other = nn.Parameter(torch.randn(4, 3, 1, 5)), nn.Parameter(torch.randn(4))
+    before = kernel.detach().clone(), other.detach().clone()
+    optimizer, scaler = Muon([kernel], [other], 0), torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    for scale, moves in ((1e38, False), (1.0, True)):
+        kernel.grad = other.grad = None
+        scaler.scale((kernel.sum() + other.sum()) * scale).backward()  # type: ignore[no-untyped-call]
+        if clipped:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_([kernel, other], 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        assert all(torch.equal(now, then) != moves for now, then in zip((kernel, other), before, strict=True))
+        assert kernel.isfinite().all()
+
+
 def test_all_else_moves_as_adamw_moves_it() -> None:
     torch.manual_seed(0)
     start, gradients = torch.randn(6, 3), [torch.randn(6, 3) for _ in range(4)]

@@ -71,21 +71,20 @@ def evaluate(predictions: Predictions) -> Evaluation:
     predictions : Predictions
         Each recording's by a model that did not train on it.
     """
-    numbers = np.unique(predictions.folds)
-    folds = [predictions[predictions.folds == k] for k in numbers]
+    folds = predictions.by_fold()
     each: list[dict[str, float | None]] = [
         {
             **score(fold.targets, fold.labels, fold.classes),
             **score_probabilities(fold.targets, fold.probabilities, fold.classes),
         }
-        for fold in folds
+        for fold in folds.values()
     ]
     names = sorted(each[0], key=lambda name: " " in name)  # metrics of all classes before those of one
     values = {name: [metrics[name] for metrics in each] for name in names}
     n_classes = len(predictions.classes)
     return {
         "recordings": len(predictions.records),
-        "folds": numbers.tolist(),
+        "folds": [*folds],
         "measures": {name: over_folds(own) for name, own in values.items() if own.count(None) < len(own)},
         "confusion": confusion_matrix(predictions.targets, predictions.labels, n_classes).tolist(),
         "calibration_error": calibration_error(predictions.probabilities, predictions.targets),
@@ -107,12 +106,19 @@ def calibrations(predictions: Predictions) -> Iterator[tuple[NDArray[np.bool_], 
         yield own, calibration.fit(others.probabilities, others.targets, others.classes)
 
 
-def _calibrated(predictions: Predictions) -> Calibrated:
-    classes, targets = predictions.classes, predictions.targets
+def calibrated_probabilities(predictions: Predictions) -> NDArray[np.float64]:
+    """The probabilities, those of each fold calibrated on all others, shape (n, classes)."""
     probabilities = np.empty_like(predictions.probabilities)
-    sets = {coverage: np.empty(probabilities.shape, dtype=bool) for coverage in COVERAGES}
     for own, fitted in calibrations(predictions):
         probabilities[own] = calibration.apply_temperature(predictions.probabilities[own], fitted.temperature)
+    return probabilities
+
+
+def _calibrated(predictions: Predictions) -> Calibrated:
+    classes, targets = predictions.classes, predictions.targets
+    probabilities = calibrated_probabilities(predictions)
+    sets = {coverage: np.empty(probabilities.shape, dtype=bool) for coverage in COVERAGES}
+    for own, fitted in calibrations(predictions):
         for coverage, chosen in sets.items():
             chosen[own] = calibration.prediction_sets(probabilities[own], fitted, coverage)
     hits = {f"{coverage:g}": chosen[np.arange(len(targets)), targets] for coverage, chosen in sets.items()}

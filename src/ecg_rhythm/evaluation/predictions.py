@@ -62,6 +62,10 @@ class Predictions:
             self.classes,
         )
 
+    def by_fold(self) -> dict[int, Predictions]:
+        """Those of each fold, fold -> predictions, in the order of folds."""
+        return {fold: self[self.folds == fold] for fold in np.unique(self.folds).tolist()}
+
 
 def joined(parts: Iterable[Predictions]) -> Predictions:
     """Join tables of the same classes into one, ordered by recording."""

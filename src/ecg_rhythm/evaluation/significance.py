@@ -47,6 +47,8 @@ class Pair:
         Their names.
     folds : list of int
         Folds that both have.
+    of : int
+        Folds of their split; of two splits, of the one with fewer, for which the test asks for more.
     difference : Difference
         Of the challenge score, paired by fold; its p-value is that of the corrected resampled t-test.
     low, high : float
@@ -62,6 +64,7 @@ class Pair:
     first: str
     second: str
     folds: list[int]
+    of: int
     difference: Difference
     low: float
     high: float
@@ -156,8 +159,7 @@ def bootstrap(first: Predictions, second: Predictions, draws: int = DRAWS, seed:
 
     Recordings are drawn with replacement within each fold, and both predictions of a recording are drawn together.
     The score is the mean over folds. The p-value is twice the share of draws on the rarer side of zero, by the
-    percentile
-    or the basic interval, whichever claims less: where recordings are few, the distribution is skewed.
+    percentile or the basic interval, whichever claims less: where recordings are few, the distribution is skewed.
 
     Parameters
     ----------
@@ -223,7 +225,7 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     return min(1.0, float(2 * bdtr(min(one, other), one + other, 0.5))) if one + other else 1.0
 
 
-def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS, seed: int = 0) -> list[Pair]:
+def pairs(tables: Mapping[str, Predictions], folds: Mapping[str, int], draws: int = DRAWS, seed: int = 0) -> list[Pair]:
     """Compare every two configurations on the recordings that both predicted in the same fold.
 
     All p-values are corrected for the number of pairs (`holm`), each test apart. Two configurations without a common
@@ -233,15 +235,15 @@ def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS, see
     ----------
     tables : mapping
         Name of each configuration -> its out-of-fold predictions.
-    folds : int
-        Folds of the split.
+    folds : mapping
+        Name of each configuration -> folds of its split.
     draws, seed : int
         Of the bootstrap.
     """
     found = [
         pair
         for (first, a), (second, b) in combinations(tables.items(), 2)
-        if (pair := _pair(first, a, second, b, folds, draws, seed)) is not None
+        if (pair := _pair(first, a, second, b, min(folds[first], folds[second]), draws, seed)) is not None
     ]
     t_tests = holm([pair.difference.p for pair in found])
     boots, mcnemars = (
@@ -253,6 +255,7 @@ def pairs(tables: Mapping[str, Predictions], folds: int, draws: int = DRAWS, see
             first=pair.first,
             second=pair.second,
             folds=pair.folds,
+            of=pair.of,
             difference=Difference(pair.difference.mean, pair.difference.sd, t),
             low=pair.low,
             high=pair.high,
@@ -269,17 +272,18 @@ def _pair(first: str, a: Predictions, second: str, b: Predictions, folds: int, d
     a, b = common(a, b)
     if not a.records:
         return None
-    numbers = np.unique(a.folds).tolist()
+    own, others = a.by_fold(), b.by_fold()
     gains = [
         score(x.targets, x.labels, x.classes)["challenge"] - score(y.targets, y.labels, y.classes)["challenge"]
-        for x, y in ((a[a.folds == k], b[b.folds == k]) for k in numbers)
+        for x, y in ((own[k], others[k]) for k in own)
     ]
     right = a.labels == a.targets, b.labels == b.targets
     low, high, p = bootstrap(a, b, draws, seed)
     return Pair(
         first=first,
         second=second,
-        folds=numbers,
+        folds=[*own],
+        of=folds,
         difference=difference(gains, folds),
         low=low,
         high=high,

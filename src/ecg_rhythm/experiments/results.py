@@ -66,6 +66,7 @@ def vote(members: Sequence[Path], folder: Path, title: str) -> Evaluation:
                 f"{members[0]} has {one} and {member} {other}; such results cannot vote: publish the same folds of both"
             )
         same = (others.records, others.classes) == (predictions.records, predictions.classes)
+        same = same and np.array_equal(others.folds, predictions.folds)
         if not same or any(result[key] != made_from[key] for key in MADE_FROM):
             raise BadInput(
                 f"{members[0]} and {member} were made from different data, splits or labels; such results cannot vote"

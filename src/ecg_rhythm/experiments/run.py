@@ -207,6 +207,8 @@ def training_recordings(run: RunFiles, data: Path, n: int) -> list[NDArray[np.fl
     scores, store = run.read_scores(), open_store(data)
     if scores["data"] != store.fingerprint:
         raise BadInput(f"{data}: {run.path} was trained on other data; name with --data what it was trained on")
-    fold = load_split(splits_folder(data) / scores["split"], len(store)).folds[scores["fold"]]
-    chosen = np.random.default_rng(0).permutation(fold.train)[:n]
+    split = load_split(splits_folder(data) / scores["split"], len(store))
+    if run.identity.exists() and run.read_identity()["data"]["split"] != split.sha256:
+        raise BadInput(f"{data}: {run.path} was trained on another split {split.name}; name with --data what it had")
+    chosen = np.random.default_rng(0).permutation(split.folds[scores["fold"]].train)[:n]
     return [store.signal(number - 1) for number in chosen.tolist()]

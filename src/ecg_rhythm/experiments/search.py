@@ -35,7 +35,7 @@ STARTUP = 5
 WARM_UP = 1 / 3
 """Share of the epochs after which a trial may be pruned: at first, scores say little."""
 KEPT = 75.0
-"""Percentage of trials, the best after as many validations, among which one must be to go on."""
+"""Percentage of trials, the best after as many epochs, among which one must be to go on."""
 
 
 @dataclass(frozen=True)
@@ -142,19 +142,23 @@ def opened(search: Search) -> Iterator[optuna.Study]:
     search.folder.mkdir(parents=True, exist_ok=True)
     busy = f"{search.folder}: another process is at work on this search; wait for it or end it"
     with files.held(search.folder / ".lock", busy):
+        recipe, store = search.recipe({}), open_store(search.data)
         made_from = {
             **search.space.model_dump(exclude={"description"}),
-            "model_file": search.recipe({}).model.model_dump(),
+            "model_file": recipe.model.model_dump(),
+            "teacher_file": recipe.teacher and recipe.teacher.model_dump(),
             "folds": [*search.folds],
-            "data": open_store(search.data).fingerprint,
+            "data": store.fingerprint,
+            "split_files": load_split(splits_folder(search.data) / search.space.split, len(store)).sha256,
         }
         kept = search.folder / "search.json"
         if kept.exists():
             try:
-                before = loads(kept.read_text())
-            except ValueError:
-                before = {}
-            if differ := [key for key in made_from if before.get(key) != json.loads(json.dumps(made_from[key]))]:
+                before = dict(loads(kept.read_text()))
+            except (ValueError, TypeError):
+                before = dict.fromkeys(made_from)
+            known = {"teacher_file": made_from["teacher_file"], "split_files": made_from["split_files"]} | before
+            if differ := [key for key in made_from if known.get(key) != json.loads(json.dumps(made_from[key]))]:
                 raise BadInput(
                     f"{search.folder}: this search was made from something else ({', '.join(differ)} differ); give "
                     "another --name, or remove the folder"
@@ -166,7 +170,7 @@ def opened(search: Search) -> Iterator[optuna.Study]:
                 run.finish()
             else:
                 files.remove_left_overs(folder)
-        epochs = sum(networks.epochs_per_phase(search.recipe({}).model))
+        epochs = sum(networks.epochs_per_phase(recipe.model))
         pruner = optuna.pruners.PercentilePruner(KEPT, n_startup_trials=STARTUP, n_warmup_steps=ceil(WARM_UP * epochs))
         storage = search.folder / "study.db"
         try:

@@ -10,10 +10,11 @@ from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.experiments.local import environment_with, launch
+from ecg_rhythm.experiments.local import NotStarted, environment_with, launch
 from ecg_rhythm.experiments.queue import LONGEST_LOOK, Attempt, Losses, QueuedRun, Status
 from ecg_rhythm.experiments.worker import Request
 from ecg_rhythm.machine import gpus
+from ecg_rhythm.printable import first_line
 from ecg_rhythm.training.progress import Progress, read_progress
 
 ASK, MOST_JOBS, MINUTES = 2.0, 100, 24 * 60
@@ -54,7 +55,13 @@ class SlurmEngine:
         """Submit the job of a run."""
         where = {"data": str(self.data), "logs": str(self.logs), "device": self.device}
         request = Request(spec=queued.spec, replaces=queued.replaces, **where)
-        job = self.executor.submit(carry_out, request.model_dump_json(), self.cpus)
+        from submitit.core.utils import FailedJobError
+
+        try:
+            job = self.executor.submit(carry_out, request.model_dump_json(), self.cpus)
+        except FailedJobError as error:  # such as of a wrong account or partition
+            why = first_line(error).rstrip(".")
+            return NotStarted(f"SLURM refused it: {why}; correct the variables SBATCH_*, or the number of cores")
         queued.place = f"SLURM job {job.job_id}"
         return _Job(self.losses, queued, job)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import mean
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.experiments.queue import STALL, Engine, QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.experiments.search import Search, states
-from ecg_rhythm.training.progress import read_progress
+from ecg_rhythm.training.progress import read_hotlog, read_progress
 
 if TYPE_CHECKING:
     import optuna
@@ -142,9 +141,10 @@ class _UnderWay:
 
     def _is_hopeless(self, number: int, run: QueuedRun) -> bool:
         """Whether the scores of its first fold so far, which are reported, are among the worst; not at its end."""
-        trial, known = self._trial(number), len(self.study.trials[number].intermediate_values)
-        for step, score in list(enumerate(_scores_so_far(run)))[known:]:
-            trial.report(score, step)
+        trial, known = self._trial(number), self.study.trials[number].intermediate_values
+        for epochs, score in _scores_so_far(run).items():
+            if epochs not in known:
+                trial.report(score, epochs)
         progress = read_progress(run.run.progress)
         ends = progress is None or progress.fraction >= 1
         return run.status is Status.RUNNING and not ends and trial.should_prune()
@@ -161,7 +161,8 @@ class _UnderWay:
         seed = (self.search.space.seed + len(self.study.get_trials(deepcopy=False))) % 2**32
         if self.sampler == "random":
             return optuna.samplers.RandomSampler(seed=seed)
-        return optuna.samplers.TPESampler(seed=seed)
+        # Trials under way count as poor, so that many at once do not try the same.
+        return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
 
 
 def _score(run: QueuedRun) -> float:
@@ -169,10 +170,14 @@ def _score(run: QueuedRun) -> float:
     return score
 
 
-def _scores_so_far(run: QueuedRun) -> list[float]:
-    """The validation score after each validation of a run."""
-    try:
-        with run.run.hotlog.open(newline="") as file:
-            return [float(row["valid_score"]) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError):
-        return []
+def _scores_so_far(run: QueuedRun) -> dict[int, float]:
+    """The validation score after each validation of a run, by the epochs of all phases until then."""
+    rows = read_hotlog(run.run.hotlog)
+    per_phase: dict[float, float] = {}
+    scores = {}
+    for row in rows:
+        phase, epoch, score = row.get("phase"), row.get("epoch"), row.get("valid_score")
+        if phase is not None and epoch is not None and score is not None:
+            per_phase[phase] = epoch
+            scores[int(sum(per_phase.values()))] = score
+    return scores

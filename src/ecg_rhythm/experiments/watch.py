@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.training.progress import Progress, read_progress
+from ecg_rhythm.training.progress import Progress, read_hotlog, read_progress
 from ecg_rhythm.weights.run_files import FOLD, RunFiles, folds_of
 
 STILL = 90.0
@@ -89,7 +88,8 @@ def _of_job(job: Path) -> list[Seen]:
 
 
 def _seen(title: str, run: RunFiles) -> Seen:
-    losses, scores = _curve(run, "loss"), _curve(run, "valid_score")
+    rows = read_hotlog(run.hotlog)
+    losses, scores = ([v for row in rows if (v := row.get(name)) is not None] for name in ("loss", "valid_score"))
     if run.is_done:
         try:
             done = run.read_scores()
@@ -110,14 +110,6 @@ def _changed(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _curve(run: RunFiles, column: str) -> list[float]:
-    try:
-        with run.hotlog.open(newline="", encoding="utf-8") as file:
-            return [float(row[column]) for row in csv.DictReader(file) if row.get(column)]
-    except (OSError, ValueError, csv.Error):
-        return []
 
 
 def seconds_left(runs: Sequence[Seen]) -> float | None:

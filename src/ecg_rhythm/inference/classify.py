@@ -93,6 +93,8 @@ def classify(
         kinds = "a file, a list of files, a recording or samples"
         raise BadInput(f"source: {type(source).__name__} cannot be classified; give {kinds}")
     values: Any = source if hasattr(source, "__len__") else list(source)
+    if len(values) == 0 and options.fs is None:  # as of a pattern that matches no file
+        return []
     if getattr(values, "ndim", 1) == 1 and isinstance(next(iter(values), None), str | PathLike):
         if others := [one for one in values if not isinstance(one, str | PathLike)]:
             raise BadInput(f"source: {others[0]!r} is not a path; give paths alone, or samples alone")

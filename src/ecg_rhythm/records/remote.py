@@ -10,6 +10,7 @@ from typing import Any
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import first_line
 from ecg_rhythm.records.finding import parts_named, without_parts
 from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 
@@ -102,5 +103,5 @@ def _sentence(url: str) -> Iterator[None]:
     except FileNotFoundError:
         raise BadInput(f"{url}: there is no such file or folder; check the URL") from None
     except Exception as error:
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+        why = first_line(error).rstrip(".")
         raise BadInput(f"{url}: it cannot be read ({why}); check the URL, and who may read it") from None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import first_line
 from ecg_rhythm.records import remote
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording, of_signal
@@ -145,5 +146,5 @@ def _opened(source: str) -> Iterator[Any]:
         with remote.open_file(source) if remote.is_url(source) else Path(source).open("rb") as file:
             yield parquet.ParquetFile(file)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+        why = first_line(error).rstrip(".")
         raise BadInput(f"{source}: this Parquet file cannot be read ({why}); save it again") from None

@@ -6,7 +6,7 @@ Signals are processed on the device that computes; what decides shapes stays on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -153,10 +153,12 @@ def training_batches(
         signals = batch.signals
         if (speeds != 1).any():
             signals = durations.resample(signals, batch.lengths, speeds, real)
+        padded = Padded(signals, real, recordings.fs, generators)
+        signals = signals * padded.real  # what was cropped away is no signal
         empty = None
         for name, numbers, change in table:
             if chance := float(chances[name]):
-                signals = change(Padded(signals, real, recordings.fs, generators), u[:, numbers], chance)
+                signals = change(replace(padded, signals=signals), u[:, numbers], chance)
                 if name == "empty":
                     empty = is_changed(u[:, numbers], chance)
         signals = signals[:, : int(real.max())]

@@ -47,12 +47,13 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move all weights that have a gradient."""
-        group = self.param_groups[0]
+        """Move all weights that have a gradient; none if a scaler of float16 has found that gradients overflowed."""
+        found = getattr(self, "found_inf", None)  # AdamW looks at it, too
+        rests, group = found is not None and bool(found.item()), self.param_groups[0]
         for kernel in group["params"]:
-            if kernel.grad is not None:
+            if kernel.grad is not None and not rests:
                 self._move(kernel, kernel.grad, group["lr"])
-                kernel.grad = None  # so that AdamW leaves it alone
+            kernel.grad = None  # so that AdamW leaves it alone
         return super().step(closure)
 
     def _move(self, kernel: Tensor, gradient: Tensor, rate: float) -> None:
@@ -67,8 +68,14 @@ class Muon(torch.optim.AdamW):
         momentum, norm = state["momentum"], state["norm"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
         direction = orthogonalised(gradient.lerp(momentum, MOMENTUM).flatten(1)).view_as(kernel)
-        kernel.sub_(direction * (STEP * rate * norm / torch.linalg.vector_norm(direction)))
-        kernel.mul_(norm / torch.linalg.vector_norm(kernel))
+        kernel.sub_(direction * (STEP * rate * norm / _size(direction)))
+        kernel.mul_(norm / _size(kernel))
+
+
+def _size(tensor: Tensor) -> Tensor:
+    """The norm of a tensor, more than 0 also where it is all zeros, as of a gradient that nothing reached."""
+    norm: Tensor = torch.linalg.vector_norm(tensor)
+    return norm.clamp_min(torch.finfo(tensor.dtype).tiny)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -172,6 +173,18 @@ def write_hotlog(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     columns = dict.fromkeys((*HOTLOG, *(column for row in rows for column in row)))
     lines = [csv_line(columns), *(csv_line(row.get(column) for column in columns) for row in rows)]
     files.write_text(path, "".join(lines))
+
+
+def read_hotlog(path: Path) -> list[dict[str, float | None]]:
+    """The rows of a hotlog, column -> number, None where a cell is empty; none if it is missing or damaged."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {column: float(cell) if cell else None for column, cell in row.items() if column is not None}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, csv.Error):
+        return []
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,7 @@ class Trainer:
         """Score the validation part and keep the weights if they are the best of this phase; without one, the last."""
         state, parts = self.state, self.parts
         scored = {"valid": self.scorer.score(parts.valid, self.kept)} if len(parts.valid) else {}
-        if self.score_test:
+        if self.score_test and len(parts.test):
             scored["test"] = self.scorer.score(parts.test, self.kept)
         valid = scored["valid"].scores if "valid" in scored else None
         best = valid is None or state.best_score is None or valid["challenge"] > state.best_score

@@ -22,7 +22,7 @@ MOST_OF_MATRIX = 12
 
 def pairs_of(group: Sequence[Configuration]) -> list[Pair]:
     """Every two configurations compared, the better one first."""
-    return significance.pairs({c.name: c.predictions for c in group}, max(c.folds for c in group))
+    return significance.pairs({c.name: c.predictions for c in group}, {c.name: c.folds for c in group})
 
 
 def verdict(pair: Pair) -> str:
@@ -86,14 +86,14 @@ def differences(group: Sequence[Configuration], pairs: Sequence[Pair]) -> Sectio
     """Every two configurations, with what three tests say."""
     if not pairs:
         return None
-    most, folds = len(pairs), max(c.folds for c in group)
+    most = len(pairs)
     rows = [
         [
             pair.first,
             pair.second,
             _signed(pair),
             pair.difference.p,
-            _visible(pair, folds, most),
+            _visible(pair, most),
             f"{pair.low:+.3f} to {pair.high:+.3f}",
             pair.bootstrap_p,
             pair.accuracy,
@@ -116,7 +116,7 @@ def differences(group: Sequence[Configuration], pairs: Sequence[Pair]) -> Sectio
         "difference that the test over folds would find in 80 % of experiments, at the strictest step of the "
         "correction; none: not even a difference of 1. The interval is not corrected."
     )
-    items: list[Item] = [power(pairs, folds)]
+    items: list[Item] = [power(pairs)]
     if 2 < len(group) <= MOST_OF_MATRIX:
         items.append(_matrix(group, pairs))
     items.append(Table("differences", "Every two configurations", columns, rows, note, _command(group)))
@@ -132,24 +132,23 @@ def _command(group: Sequence[Configuration]) -> str:
     return f"ecg-rhythm report {' '.join(str(c.path) for c in group)}"
 
 
-def _visible(pair: Pair, folds: int, most: int) -> float | str | None:
+def _visible(pair: Pair, most: int) -> float | str | None:
     sd = pair.difference.sd
     if not sd:
         return None
-    least = significance.visible(sd, len(pair.folds), folds, most)
+    least = significance.visible(sd, len(pair.folds), pair.of, most)
     return least if least < 1 else "none"
 
 
-def power(pairs: Sequence[Pair], folds: int) -> str:
+def power(pairs: Sequence[Pair]) -> str:
     """What differences the folds could have shown."""
-    known = [(pair.difference.sd, len(pair.folds)) for pair in pairs if pair.difference.sd]
+    known = [(pair.difference.sd, len(pair.folds), pair.of) for pair in pairs if pair.difference.sd]
     if not known:
         return (
             "With a single fold, a test over folds is not possible: only the tests over recordings can claim anything."
         )
-    sds = np.array([sd for sd, _ in known])
-    sd, k = float(np.median(sds)), max(k for _, k in known)
-    alone, together = (significance.visible(sd, k, folds, most) for most in (1, len(pairs)))
+    sd, (k, of) = float(np.median([sd for sd, _, _ in known])), max((k, of) for _, k, of in known)
+    alone, together = (significance.visible(sd, k, of, most) for most in (1, len(pairs)))
     if alone >= 1:
         return f"These {k} folds are too few to show any difference in the score: train more folds."
     at_once = f"{together:.3f}" if together < 1 else "none"

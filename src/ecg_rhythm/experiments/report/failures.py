@@ -107,7 +107,7 @@ def _by(
 
 
 def _score(predictions: Predictions, metric: str) -> Spread | None:
-    folds = [predictions[predictions.folds == k] for k in np.unique(predictions.folds)]
+    folds = predictions.by_fold().values()
     values = [score(fold.targets, fold.labels, fold.classes)[metric] for fold in folds]
     return spread(values) if values else None
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.evaluation.metrics import counts_by_threshold
+from ecg_rhythm.evaluation.metrics import Spread, counts_by_threshold
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Item, Panel, Picture, Section, Table, Value
 from ecg_rhythm.experiments.report.inputs import Configuration
 from ecg_rhythm.inference.names import named
-from ecg_rhythm.weights.run_files import RunFiles
+from ecg_rhythm.training.progress import read_hotlog
 
 
 def learning(group: Sequence[Configuration]) -> Section:
@@ -38,19 +37,10 @@ def _histories(c: Configuration) -> dict[int, dict[int, list[Row]]]:
     """Phase -> fold -> rows of the hotlog."""
     phases: dict[int, dict[int, list[Row]]] = {}
     for fold, run in c.runs.items():
-        for row in _hotlog(run):
+        for row in read_hotlog(run.intact(run.hotlog)):
             if row["epoch"]:  # a phase of no epochs hands on what it was given
                 phases.setdefault(int(row["phase"] or 0), {}).setdefault(fold, []).append(row)
     return phases
-
-
-def _hotlog(run: RunFiles) -> Iterator[Row]:
-    try:
-        with run.intact(run.hotlog).open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                yield {key: float(value) if value else None for key, value in row.items() if key is not None}
-    except (OSError, ValueError, csv.Error):
-        return
 
 
 def _curves(c: Configuration, phase: int, runs: dict[int, list[Row]], *, several: bool) -> Picture:
@@ -167,7 +157,7 @@ def curves(group: Sequence[Configuration]) -> Section:
             )
         )
         found = [[c.evaluation["measures"].get(f"{area} {label}") for label in classes] for c in group]
-        texts = [[None if m is None else f"{m['mean']:.3f} ± {m['sd'] or 0:.3f}" for m in row] for row in found]
+        texts = [[None if m is None else str(Spread(m["mean"], m["sd"])) for m in row] for row in found]
         items.append(
             Table(
                 area.lower(),

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_rhythm.evaluation import calibration
-from ecg_rhythm.evaluation.evaluate import calibrations
+from ecg_rhythm.evaluation.evaluate import calibrated_probabilities
 from ecg_rhythm.evaluation.predictions import Predictions
 from ecg_rhythm.experiments.report import pictures
 from ecg_rhythm.experiments.report.document import Item, Panel, Picture, Section, Table, Value
@@ -42,7 +41,10 @@ def _reliability(group: Sequence[Configuration]) -> Picture:
     rows: list[list[Value]] = []
     for title, of in (
         ("as trained", lambda c: c.predictions.probabilities),
-        ("calibrated on the other folds", _calibrated),
+        (
+            "calibrated on the other folds",
+            lambda c: calibrated_probabilities(c.predictions) if c.evaluation["calibrated"] else None,
+        ),
     ):
         drawn = []
         for number, c in enumerate(group):
@@ -118,12 +120,7 @@ def _coverage(group: Sequence[Configuration]) -> Iterator[Item]:
 
 
 def _calibrated(c: Configuration) -> NDArray[np.float64] | None:
-    if c.evaluation["calibrated"] is None:
-        return None
-    probabilities = np.empty_like(c.predictions.probabilities)
-    for own, fitted in calibrations(c.predictions):
-        probabilities[own] = calibration.apply_temperature(c.predictions.probabilities[own], fitted.temperature)
-    return probabilities
+    return calibrated_probabilities(c.predictions) if c.evaluation["calibrated"] else None
 
 
 def reliability(
