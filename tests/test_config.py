@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ecg_rhythm import networks
 from ecg_rhythm.config import Job, JobFile, ModelConfig, find_model, load_jobs, load_model, shipped
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.schema import json_schema, parse
+from ecg_rhythm.schema import checked_name, json_schema, parse
 from ecg_rhythm.training.check import check
 from tests.conftest import Install
 from tests.helpers import refusal
@@ -128,6 +128,11 @@ def test_nothing_else_is_a_boolean(written: str | float) -> None:
 )
 def test_an_unknown_key_is_named_with_those_allowed_there(path: str, allowed: str) -> None:
     assert f"unknown key {path}; allowed here: {allowed}" in fault(ModelConfig, paper(path, 1))
+
+
+def test_an_unknown_key_of_an_optional_section_is_named_with_those_allowed_there() -> None:
+    message = fault(ModelConfig, paper("distillation", {"of": "default"}))
+    assert "unknown key distillation.of; allowed here: teacher, share" in message
 
 
 def test_an_augmentation_that_is_not_installed_is_refused_before_training(install: Install) -> None:
@@ -319,6 +324,11 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
         for load in (load_model, load_jobs):
             with pytest.raises(BadInput, match=f"^{re.escape(str(path))}: {says}"):
                 load(path)
+
+
+def test_names_that_no_file_or_folder_can_have_are_refused() -> None:
+    assert refusal(lambda: load_model(Path("a\0b"))) == r"'a\x00b': there is no such file; check the name"
+    assert refusal(lambda: checked_name("a\udcff")).startswith(r"name 'a\udcff': ")
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

@@ -76,6 +76,17 @@ def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text() == "whole"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_what_is_made_has_the_permissions_that_the_user_wants(tmp_path: Path) -> None:
+    code = "import os, sys; os.umask(0o077); from pathlib import Path; from ecg_rhythm import files\n"
+    code += "with files.new_folder(Path('made')): pass\nfiles.write_text(Path('made/a.txt'), 'a')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert [oct(path.stat().st_mode)[-3:] for path in (tmp_path / "made", tmp_path / "made" / "a.txt")] == [
+        "700",
+        "600",
+    ]
+
+
 def test_a_folder_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     left = tmp_path / f".store.{HOST}.{dead()}.part"
     left.mkdir()
@@ -113,7 +124,7 @@ WRITES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "rm
 NOT_KEPT = {
     "inference/processes.py": "removes a worker's temporary folder",
     "records/scratch.py": "temporary copies",
-    "records/formats/wfdb_header.py": "a corrected copy, in a temporary folder",
+    "records/formats/wfdb_copy.py": "a corrected copy, in a temporary folder",
     "web/upload.py": "uploads, in a temporary folder",
     "records/reading.py": "what standard input gives, in a temporary folder",
     "records/formats/packed.py": "what is unpacked, in a temporary folder",

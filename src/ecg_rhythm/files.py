@@ -29,6 +29,9 @@ _PART = re.compile(r"\..{0,255}\.(?P<host>[\w-]{1,63})\.(?P<process>[1-9]\d{0,9}
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MADE_BY = re.compile(r"(\.[\w-]{1,63})?\.\w{1,20}\.part", re.ASCII)
 """Name of a temporary file or folder; its end, which in earlier versions gave no machine."""
+_UMASK = os.umask(0)
+"""Permissions that the user takes from what is made; the system tells it only to who sets it."""
+os.umask(_UMASK)
 _NUMBER = re.compile(r"(?:os error|errno)\W{0,3}(\d{1,4})", re.IGNORECASE)
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 
@@ -55,7 +58,7 @@ def replacing(path: Path) -> Iterator[Path]:
             folder.mkdir(exist_ok=True)
             made = folder / path.name
             yield made
-            made.chmod(0o644)
+            made.chmod(0o666 & ~_UMASK)
             _sync(made)
             made.replace(path)
             _sync(path.parent)
@@ -112,7 +115,7 @@ def new_folder(path: Path, other: str = "choose another name") -> Iterator[Path]
         try:
             temporary.mkdir()
             yield temporary
-            temporary.chmod(0o755)
+            temporary.chmod(0o777 & ~_UMASK)
             remove_parts(temporary)  # which could not be removed before
             for file in (*temporary.rglob("*"), temporary):
                 _sync(file)

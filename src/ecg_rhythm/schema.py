@@ -107,7 +107,8 @@ def checked_name(name: str) -> str:
     try:
         return TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
-        raise BadInput(f"name {name!r}: {SENTENCES[error.errors()[0]['type']]}; choose another") from None
+        first = error.errors()[0]
+        raise BadInput(f"name {name!r}: {SENTENCES.get(first['type'], first['msg'].lower())}; choose another") from None
 
 
 def read_text(path: Path | str) -> str:
@@ -130,6 +131,8 @@ def read_text(path: Path | str) -> str:
         raise BadInput(f"{path}: this is a folder; name a file in it") from None
     except UnicodeDecodeError:
         raise BadInput(f"{path}: this is not a text file in UTF-8; save it as such") from None
+    except ValueError:  # a name that no file can have
+        raise BadInput(f"{str(path)!r}: there is no such file; check the name") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
 
@@ -195,6 +198,7 @@ def _keys_beside(kind: Any, location: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = kind
     for part in location[:-1]:
         field = section.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            section = field.annotation
+        for one in (field.annotation, *get_args(field.annotation)) if field is not None else ():  # it may be optional
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                section = one
     return list(section.model_fields)

@@ -92,6 +92,40 @@ def test_rhythms_come_back(tmp_path_factory: pytest.TempPathFactory, parts: list
     np.testing.assert_allclose([one.onset for one in notes], [one.start for one in rhythms])
 
 
+def test_annotations_have_a_resolution_of_their_own(tmp_path: Path) -> None:
+    record(tmp_path, 30, 250)
+    notes, folder = ["(N", "(AFIB"], str(tmp_path)
+    wfdb.wrann("r", "atr", np.array([0, 10_000]), ["+", "+"], aux_note=notes, fs=1000, write_dir=folder)
+    assert read_wfdb(tmp_path / "r").rhythms == [Rhythm("N", 0, 10), Rhythm("AFIB", 10, 30)]
+
+
+def test_a_rhythm_goes_on_where_the_signal_is_readable_again(tmp_path: Path) -> None:
+    record(tmp_path, 30, 250)
+    at, marks = np.array([2, 10, 12, 20, 22, 24, 26]), ["~", "~", "~", "~", "+", "~", "~"]
+    at[0], marks = 0, ["+", *marks[1:]]
+    qualities = np.array([0, -1, 0, 1, 0, -1, -1])
+    notes = ["(AFIB", "", "", "", "(N", "", ""]
+    wfdb.wrann("r", "atr", 250 * at, marks, qualities, aux_note=notes, fs=250, write_dir=str(tmp_path))
+    found = [(one.name, one.start, one.end) for one in read_wfdb(tmp_path / "r").rhythms]
+    assert found == [("AFIB", 0, 10), ("~", 10, 12), ("AFIB", 12, 22), ("N", 22, 24), ("~", 24, 26), ("~", 26, 30)]
+
+
+def test_what_is_unreadable_is_written_as_other_programs_know_it(tmp_path: Path) -> None:
+    write_wfdb(record(tmp_path, 86_400).with_suffix(".atr"), DAY, 200.0)
+    assert wfdb.rdann(str(tmp_path / "r"), "atr").subtype.tolist() == [0, 0, -1, 0]
+
+
+def test_a_header_in_upper_case_or_without_a_length(tmp_path: Path) -> None:
+    path = record(tmp_path, 30)
+    write_wfdb(path.with_suffix(".atr"), [Rhythm("N", 0, 30)], 200.0)
+    header = path.with_suffix(".hea")
+    upper = header.rename(tmp_path / "R.HEA")
+    (tmp_path / "r.atr").rename(tmp_path / "R.atr")
+    assert read_wfdb(upper).rhythms == [Rhythm("N", 0, 30)]
+    upper.write_text("r 1 200\nr.dat 16 200 16 0 0 0 0 II\n")
+    assert "does not say how many samples there are" in refusal(lambda: read_wfdb(upper))
+
+
 def test_beats_and_rhythms_are_told_apart(tmp_path: Path) -> None:
     path = record(tmp_path, 100)
     samples, symbols = np.array([0, 100, 300, 350, 500, 700]), ["+", "N", "V", "|", "+", "A"]

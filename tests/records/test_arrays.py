@@ -38,6 +38,13 @@ def test_times_beside_a_signal_tell_its_rate_and_gaps(tmp_path: Path, kind: str)
     np.testing.assert_allclose(record.signal[TIMES < 3], LEAD[TIMES < 3], atol=1e-5)
 
 
+def test_text_may_be_bytes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", ecg=100 * LEAD, fs=np.bytes_(b"360 Hz"), unit=np.array(b"10 uV"))
+    record = read(tmp_path / "r.npz")
+    assert (record.fs, record.remarks) == (360, ())
+    np.testing.assert_allclose(record.signal, LEAD, atol=1e-5)
+
+
 def test_an_array_of_another_kind_is_not_the_signal(tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", annotation=np.arange(9 * len(LEAD)) % 7, lead_II=LEAD, fs=FS)
     np.testing.assert_allclose(read(tmp_path / "r.npz").signal, LEAD, atol=1e-5)

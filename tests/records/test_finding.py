@@ -30,6 +30,24 @@ def test_a_folder_lists_each_recording_once(tmp_path: Path) -> None:
     assert files_in(tmp_path) == [tmp_path / "r.hea", csv]
 
 
+def test_the_files_that_a_header_names_are_parts_whatever_they_are_called(tmp_path: Path) -> None:
+    header = as_wfdb(tmp_path)
+    (tmp_path / "r.dat").rename(tmp_path / "signals.mat")
+    header.write_text(header.read_text().replace("r.dat", "signals.mat"))
+    assert files_in(tmp_path) == [header]
+    upper = header.rename(tmp_path / "R.HEA")
+    assert files_in(tmp_path) == [upper]
+
+
+@pytest.mark.parametrize(
+    "header", ["\u00a0\n", "a/2 1 360 1000\nsub/x 500\n../y 500\n", "a/2 1 360\n/ 9\n", "a 1\n/\n", "a\n"]
+)
+def test_a_strange_header_does_not_end_the_search(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.hea").write_text(header, encoding="utf-8")
+    csv = as_csv()(tmp_path)
+    assert files_in(tmp_path) == [tmp_path / "a.hea", csv]
+
+
 NAMES = st.text("ab.-_ 1", min_size=1, max_size=3).filter(lambda name: name[0] != "." and name == name.strip(" ."))
 
 

@@ -54,6 +54,12 @@ def test_all_columns_but_one_may_be_missing(tmp_path: Path) -> None:
     assert rows[0].path == tmp_path / "a"
 
 
+@pytest.mark.parametrize(("cell", "fs"), [("1,000", 1000), ("256,41", 256.41), ("0,5", 0.5), ("125.5", 125.5)])
+def test_rates_with_commas(tmp_path: Path, cell: str, fs: float) -> None:
+    (row,) = read_manifest(written(tmp_path, f"file;fs\na;{cell}\n")).rows
+    assert isinstance(row.options, ReadOptions) and row.options.fs == fs
+
+
 def test_a_bad_row_does_not_end_the_others(tmp_path: Path) -> None:
     text = "file;fs\na.csv;250,5\n;300\nb.csv;fast\nc.csv;1;2\nd.csv\n"
     rows = read_manifest(written(tmp_path, text)).rows

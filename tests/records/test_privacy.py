@@ -294,6 +294,14 @@ def test_no_number_of_a_file_is_repeated(message: str) -> None:
     assert without_words_of([], f"patient's age: {message}") == ""
 
 
+def test_short_names_and_those_at_the_end_of_a_large_file_are_not_repeated(tmp_path: Path) -> None:
+    short, large = tmp_path / "short", tmp_path / "large"
+    short.write_text("Li Wu")
+    large.write_text("x" * 3_000_000 + " Huber")
+    assert without_words_of([short], "cannot parse Li Wu in header") == "cannot parse ... ... in header"
+    assert without_words_of([large], "cannot parse Huber in header") == "cannot parse ... in header"
+
+
 ONE, TWO, THREE = (
     "\n".join(delimiter.join(row) for row in zip(*columns, strict=True))
     for delimiter, columns in (

@@ -66,6 +66,30 @@ def test_a_rate_or_an_interval_is_known_by_many_names(tmp_path: Path, key: str, 
     assert read(tmp_path / "r.npz").fs == pytest.approx(500)
 
 
+@pytest.mark.parametrize(
+    ("line", "fs"),
+    [
+        ("Sampling rate: 0,100 kHz", 100), ("Sampling rate: 0,5 kHz", 500), ("Sampling rate: 1,000 Hz", 1000),
+        ("Sampling rate: 250,000 Hz", 250), ("Sampling rate: 1,000 kHz", 1000), ("Sampling interval: 0,004 s", 250),
+        ("Interval: 1,953125 ms", 512), ("Interval: 2,000 ms", 500), ("Interval: 4 ms", 250),
+    ],
+)  # fmt: skip
+def test_decimal_commas_of_a_rate_or_an_interval(tmp_path: Path, line: str, fs: float) -> None:
+    rows = "\n".join(f"{value:.4f}" for value in LEAD)
+    (tmp_path / "r.csv").write_text(f"{line}\necg mV\n{rows}\n")
+    assert read(tmp_path / "r.csv").fs == pytest.approx(fs)
+
+
+def test_an_interval_of_no_time_tells_no_rate(tmp_path: Path) -> None:
+    rows, path = "\n".join(f"{value:.4f}" for value in LEAD), tmp_path / "r.csv"
+    path.write_text(f"Interval: 1e-320 us\n{rows}\n")
+    assert "sampling rate is unknown" in refusal(lambda: read(path))
+    np.savez(tmp_path / "r.npz", ecg=LEAD, dt=1e-320, dt_unit="ns")
+    assert "sampling rate is unknown" in refusal(lambda: read(tmp_path / "r.npz"))
+    path.write_text("time,ecg\n" + "\n".join(f"{i * 1e-320!r},{v:.4f}" for i, v in enumerate(LEAD)) + "\n")
+    assert "sampling rate is unknown" in refusal(lambda: read(path))
+
+
 def test_the_unit_of_an_interval_counts(tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", ecg=LEAD, isi=2, isi_units="ms")
     assert read(tmp_path / "r.npz").fs == 500

@@ -11,7 +11,7 @@ from ecg_rhythm.signals import windows
 @given(samples=st.integers(1, 20_000), fs=st.sampled_from([100.0, 257.5, 300.0]), seconds=st.floats(1, 60))
 def test_windows_are_alike_cover_a_recording_and_are_as_few_as_do(samples: int, fs: float, seconds: float) -> None:
     parts = windows.windows(samples, fs, seconds)
-    length = min(int(seconds * fs), samples)
+    length = min(round(seconds * fs), samples)
     assert {part.stop - part.start for part in parts} == {length}
     assert len(parts) == -(-samples // length)
     covered = np.zeros(samples, dtype=bool)
@@ -20,6 +20,12 @@ def test_windows_are_alike_cover_a_recording_and_are_as_few_as_do(samples: int, 
     assert covered.all()
     steps = set(np.diff([part.start for part in parts]).tolist())
     assert not steps or 0 < min(steps) <= max(steps) <= min(steps) + 1
+
+
+@given(fs=st.floats(50, 1000), seconds=st.floats(1, 60))
+def test_windows_are_as_long_in_training_as_in_use(fs: float, seconds: float) -> None:
+    (first, *_) = windows.windows(10**6, fs, seconds)
+    assert first.stop - first.start == windows.SlidingWindow(fs, seconds, seconds).length
 
 
 @given(samples=st.integers(1, 20_000))

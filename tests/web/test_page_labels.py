@@ -58,6 +58,27 @@ def test_recordings_and_stretches_are_labelled_and_saved(page: Page, strips: lis
 
 
 @desktop
+def test_recordings_of_one_name_in_two_folders_have_labels_of_their_own(page: Page, tmp_path: Path) -> None:
+    ward = tmp_path / "ward"
+    for patient in ("p1", "p2"):
+        (ward / patient).mkdir(parents=True)
+        np.savez(ward / patient / "ecg.npz", ecg=np.sin(np.arange(1500) / 9), fs=100, unit="mV")
+    page.set_input_files("#folder", ward)
+    expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
+    for key in ("1", "n", "2"):
+        page.keyboard.press(key)
+    expected = [["ward/p1/ecg.npz", "", "", "N"], ["ward/p2/ecg.npz", "", "", "A"]]
+    assert rows(page)[1:] == expected
+    table = Path(shutil.copy(saved(page, "#save-labels"), tmp_path / "labels.csv"))
+    page.get_by_role("button", name="Remove all").click()
+    page.get_by_role("button", name="Remove labels").click()
+    assert page.locator("#given li").count() == 0
+    page.set_input_files("#file", table)
+    expect(page.locator("#labels-count")).to_have_text("2 labels of 2 recordings, kept in this browser")
+    assert rows(page)[1:] == expected
+
+
+@desktop
 def test_saved_labels_can_be_packed(page: Page, strips: list[Path], tmp_path: Path) -> None:
     label_both(page, strips)
     table = saved(page, "#save-labels")

@@ -23,7 +23,7 @@ from ecg_rhythm import records
 from ecg_rhythm.cli.serve import serve
 from ecg_rhythm.inference import classifier
 from ecg_rhythm.inference.plots import SHADE
-from ecg_rhythm.web import openapi
+from ecg_rhythm.web import openapi, worker
 from ecg_rhythm.web.app import PAGE, create_app
 from ecg_rhythm.web.service import Limits
 from fuzzing.by_hand import BY_HAND
@@ -129,6 +129,35 @@ def test_the_files_of_a_wfdb_record_are_read_together(client: TestClient, model:
         assert response.status_code == 422
         assert says in response.json()["error"]
         assert "upload" not in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "change", "name"),
+    [
+        ("latin-1", ("/mV", "(0)/µV"), "r.hea"),
+        ("utf-8", ("/mV", "(0)/µV"), "r.hea"),
+        ("utf-8", ("V1", "V1\nr.dat 16 1000/mV 16 0 0 0 0 II\nmade by a program"), "r.hea"),
+        ("utf-8", ("r.dat", "r.dat"), "R.HEA"),
+    ],
+)
+def test_a_header_is_read_as_the_command_line_reads_it(
+    client: TestClient, tmp_path: Path, encoding: str, change: tuple[str, str], name: str
+) -> None:
+    files = dict(of for _, of in wfdb_files(tmp_path))
+    header = files.pop("r.hea").decode().replace(*change).encode(encoding)
+    (tmp_path / "r.hea").write_bytes(header)
+    expected = records.read(tmp_path / "r.hea")
+    sent = [("files", one) for one in ((name, header), *files.items())]
+    shown = client.post("/api/signal?name=r.hea", files=sent).json()
+    steps = np.frombuffer(base64.b64decode(shown["samples"]), dtype="<i2")
+    np.testing.assert_allclose(steps / shown["steps_per_mv"], expected.signal, atol=0.006)
+
+
+def test_a_recording_without_samples_is_refused(client: TestClient) -> None:
+    for what in ("classify", "signal"):
+        response = client.post(f"/api/{what}?name=r", json={"samples": [], "fs": 300})
+        assert response.status_code == 422
+        assert response.json()["error"] == "r: the recording is empty; send one with at least a few seconds of signal"
 
 
 def test_no_response_says_who_was_recorded(client: TestClient, tmp_path: Path) -> None:
@@ -381,6 +410,14 @@ def test_a_long_signal_is_shown_with_its_gaps(client: TestClient, samples: int) 
     assert len(steps) == pytest.approx(samples * 100 / 250, abs=2)
     assert (steps == -32768).sum() == pytest.approx(10_000, abs=2)
     np.testing.assert_allclose(steps[1000:2000] / 200, np.sin(np.arange(1000, 2000) * 2.5 / 30), atol=0.02)
+
+
+@pytest.mark.parametrize("fs", [200.007, 127.99, 125.0033, 256.41, 500.0])
+def test_a_shown_signal_is_as_long_as_its_recording(fs: float) -> None:
+    recording = records.of_signal(np.zeros(round(3 * 3600 * fs)), fs)
+    shown = worker.encoded(recording)
+    seconds = len(base64.b64decode(shown["samples"])) / 2 / shown["fs"]
+    assert seconds == pytest.approx(recording.seconds, abs=0.02)
 
 
 def test_a_port_that_is_taken_is_refused(model: Path) -> None:

@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
+from ecg_rhythm.records.formats.wfdb_copy import copy_of
+from ecg_rhythm.records.formats.wfdb_header import SUFFIX, text_of
 from ecg_rhythm.records.paths import wfdb_header
 
-RHYTHM, NOISE = "+", "~"
+RHYTHM, NOISE, UNREADABLE = "+", "~", -1
+"""Marks of a change of the rhythm and of the quality, and the subtype of the latter where nothing is readable."""
 """WFDB's annotation of a change of rhythm, and of one of quality."""
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB's annotations of heartbeats."""
@@ -98,30 +101,40 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
     path = annotations or header.with_suffix(f".{WRITTEN}")
     if not path.is_file():
         raise BadInput(f"{path}: there are no annotations; name a record that has some")
-    name = str(header.with_suffix(""))
     try:
+        # The library looks for a header in lower case alone.
+        name = (header if header.suffix == SUFFIX else copy_of(header, text_of(header))).with_suffix("")
         content = path.read_bytes()
         if not _definitions_are_known(content):
             raise BadInput(f"{path}: it defines something that is unknown, or does so twice; get a new copy")
-        head = wfdb.rdheader(name)
+        head = wfdb.rdheader(str(name))
         found = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
+        if head.sig_len is None:
+            raise BadInput(f"{header}: its first line does not say how many samples there are; add their number")
         fs, seconds = float(head.fs), head.sig_len / head.fs
         if not 0 < seconds < LONGEST or not fs > 0:
             raise BadInput(f"{header}: no record lasts {seconds:g} s at {fs:g} Hz; correct its header")
-        times = np.asarray(found.sample, dtype=np.float64) / fs
+        # The file may have a resolution of its own.
+        times = np.minimum(np.asarray(found.sample, dtype=np.float64) / float(found.fs or fs), seconds)
         notes = [str(note).rstrip("\0").strip() for note in found.aux_note]
         symbols = [str(symbol) for symbol in found.symbol]
+        qualities = found.subtype.tolist()
     except LIBRARY_ERRORS as error:
         raise BadInput(
             f"{path}: these annotations or the record are damaged{why(error, path)}; get new copies"
         ) from None
-    changes = [
-        (time, NOISE if symbol == NOISE else note[1:])
-        for time, symbol, note in zip(times.tolist(), symbols, notes, strict=True)
-        if symbol == NOISE or (symbol == RHYTHM and note.startswith("("))
-    ]
+    changes: list[tuple[float, str]] = []
+    rhythm = ""
+    for time, symbol, note, quality in zip(times.tolist(), symbols, notes, qualities, strict=True):
+        if symbol == RHYTHM and note.startswith("("):
+            rhythm = note[1:]
+            changes.append((time, rhythm))
+        elif symbol == NOISE and quality == UNREADABLE:
+            changes.append((time, NOISE))
+        elif symbol == NOISE and changes and changes[-1][1] == NOISE:  # some of it is readable again
+            changes.append((time, rhythm))
     changes.append((seconds, ""))
-    rhythms = [Rhythm(name, start, end) for (start, name), (end, _) in pairwise(changes) if end > start]
+    rhythms = [Rhythm(name, start, end) for (start, name), (end, _) in pairwise(changes) if end > start and name]
     beats = times[np.array([symbol in BEATS for symbol in symbols], dtype=bool)]
     return Annotated(header.stem, seconds, rhythms, beats)
 
@@ -163,9 +176,12 @@ def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
     samples = np.array([round(one.start * fs) for one in rhythms])
     symbols = [NOISE if one.name == NOISE else RHYTHM for one in rhythms]
     notes = ["" if one.name == NOISE else f"({one.name}" for one in rhythms]
+    qualities = np.array([UNREADABLE if one.name == NOISE else 0 for one in rhythms])
     with files.replacing(path) as temporary:
         # The library takes few letters in the names of records.
-        wfdb.wrann("record", WRITTEN, samples, symbols, aux_note=notes, fs=fs, write_dir=str(temporary.parent))
+        wfdb.wrann(
+            "record", WRITTEN, samples, symbols, qualities, aux_note=notes, fs=fs, write_dir=str(temporary.parent)
+        )
         (temporary.parent / f"record.{WRITTEN}").replace(temporary)
 
 

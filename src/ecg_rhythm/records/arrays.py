@@ -127,7 +127,7 @@ def _flattened(arrays: Mapping[str, Any]) -> dict[str, Any]:
         is_struct = isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
         fields = _flattened(dict(zip(value.dtype.names, value.item(), strict=True))) if is_struct else {name: value}
         for field, cell in fields.items():
-            inner = _only(cell)
+            inner = _as_text(_only(cell))
             if field not in flat or np.size(inner) > np.size(flat[field]):
                 flat[field] = inner
     return flat
@@ -138,6 +138,12 @@ def _only(value: Any) -> Any:
     is_cell = isinstance(value, np.ndarray) and value.dtype == object and value.size == 1
     inner = value.item() if is_cell else None
     return inner if isinstance(inner, np.ndarray) and inner.dtype.kind in "iuf" else value
+
+
+def _as_text(value: Any) -> Any:
+    """An array of bytes as text; anything else as it is."""
+    is_bytes = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "S"
+    return np.char.decode(value, "utf-8", "replace") if is_bytes else value
 
 
 def _signal(

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import dropwhile
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import NamedTuple, TypeVar
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
+from ecg_rhythm.records.formats.wfdb_header import files_named, is_header
 from ecg_rhythm.records.paths import is_closed, is_dir, is_file, wfdb_header
 
 DEEP = "**"
@@ -194,35 +196,20 @@ PathT = TypeVar("PathT", bound=PurePath)
 
 
 def without_parts(files: Sequence[PathT], read: Callable[[PathT], bytes]) -> list[PathT]:
-    """Leave out the signal files and segments of WFDB records whose headers are among the files, and can be read."""
-    headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
-    segments = {segment for path in files if path.suffix == ".hea" for segment in _segments(path, read)}
-    return [
-        path
-        for path in files
-        if path not in segments and (path.suffix == ".hea" or path.with_suffix("") not in headers)
-    ]
+    """Leave out the signal files and segments of WFDB records whose headers are among the files, and can be read.
+
+    What has the name of a header with another suffix belongs to its record, too.
+    """
+    headers = [path for path in files if is_header(path)]
+    names = {path.with_suffix("") for path in headers}
+    parts = {part for path in headers for part in _parts(path, read)}
+    return [path for path in files if path not in parts and (is_header(path) or path.with_suffix("") not in names)]
 
 
-def _segments(header: PathT, read: Callable[[PathT], bytes]) -> list[PathT]:
-    """The headers of the segments of a WFDB record, if it has any."""
+def _parts(header: PathT, read: Callable[[PathT], bytes]) -> list[PathT]:
+    """The files of a WFDB record, beside its header."""
     try:
-        parts = parts_named(read(header))
+        text = decoded(read(header))[0]
     except OSError:
         return []
-    return [header.with_name(name) for name in parts if name.endswith(".hea")]
-
-
-def parts_named(header: bytes) -> list[str]:
-    """The files that a WFDB header names: its signal files, or the headers of its segments.
-
-    References
-    ----------
-    WFDB Applications Guide, `header(5)`.
-    """
-    lines = [line for line in header.splitlines() if line.strip() and line[:1] != b"#"]
-    rows = [line.decode("utf-8", errors="replace").split() for line in lines]
-    if not rows:
-        return []
-    suffix = ".hea" * ("/" in rows[0][0])
-    return list(dict.fromkeys(row[0] + suffix for row in rows[1:] if row[0] != "~"))
+    return [header.parent / PureWindowsPath(name).name for name in files_named(text)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -161,7 +162,8 @@ def choose_lead(
     passed = [f"{names[i].strip() or f'lead {i + 1}'} {reasons[i]}" for i in before]
     remarks = [f"passed over: {', '.join(passed[:MOST_NAMED])}"] if passed else []
     if group is named:
-        _passed_over.get([])[:] = [names[i] for i in group if i != chosen and names.count(names[i]) == 1]
+        often = Counter(names)
+        _passed_over.get([])[:] = [names[i] for i in group if i != chosen and often[names[i]] == 1]
     if group is others:
         remarks.append("not called an ECG")
     if group is unnamed:

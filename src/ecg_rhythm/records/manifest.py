@@ -13,6 +13,7 @@ from ecg_rhythm.printable import listed
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_dir, path_of, wfdb_header
+from ecg_rhythm.records.rates import hertz
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
@@ -126,7 +127,7 @@ def _row(path: Path, where: str, header: list[str], cells: list[str], options: R
     said: dict[str, str | float] = {name: cell for name in ("unit", "lead") if (cell := own.get(name))}
     if rate := own.get("fs"):
         try:
-            said["fs"] = float(rate.replace(",", "."))
+            said["fs"] = hertz(rate)
         except ValueError:
             return Row(where, file, BadInput(f"{own['file']}: fs {rate!r} is no number; give the sampling rate in Hz"))
     return Row(where, file, replace(options, **said))  # type: ignore[arg-type]

@@ -48,11 +48,13 @@ FIELD_END = re.compile(r"[,;\t|]")
 WORD, PART = re.compile(r"[^\W\d_]+"), re.compile(r"[^\W_]+")
 LAST_DIGITS = re.compile(r"(?<!\d)\d{1,3}$")
 QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
-SAID, NUMBERS, CODE = re.compile(r"[^\W_]{3,}"), re.compile(r"\d+(?:\W{1,3}\d+)*"), re.compile(r"'\d{1,2}'")
+SAID, NUMBERS, CODE = re.compile(r"[^\W_]{2,}"), re.compile(r"\d+(?:\W{1,3}\d+)*"), re.compile(r"'\d{1,2}'")
 LONGEST = 1000
 """Letters of a line that are looked at."""
-HEAD = 2**20
-"""First bytes of a file whose words a library's message must not repeat."""
+ENDS = 2**20
+"""First and last bytes of a file whose words a library's message must not repeat."""
+SHORT = frozenset(["an", "as", "at", "be", "by", "if", "in", "is", "it", "no", "of", "on", "or", "to"])
+"""Words of two letters that messages have, and that are within the words of nearly every file."""
 
 
 def is_personal(line: str) -> bool:
@@ -100,18 +102,20 @@ def without_words_of(paths: Sequence[Path], message: str) -> str:
     if says_who(message):
         return ""
     plain = QUOTED.sub("...", message)
-    content = b"\n".join(map(_begin, paths)).lower()
+    content = b"\n".join(map(_ends, paths)).lower()
     content += content.replace(b"\0", b"") if b"\0" in content else b""  # of UTF-16, every other byte is 0
     return NUMBERS.sub("...", SAID.sub(lambda word: "..." if _repeats(word[0], content) else word[0], plain))
 
 
 def _repeats(word: str, content: bytes) -> bool:
-    return not word.isascii() or word.lower().encode() in content
+    return word.lower() not in SHORT and (not word.isascii() or word.lower().encode() in content)
 
 
-def _begin(path: Path) -> bytes:
+def _ends(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(HEAD)
+            begin = file.read(ENDS)
+            file.seek(max(path.stat().st_size - ENDS, len(begin)))
+            return begin + b"\n" + file.read(ENDS)
     except OSError:
         return b""

@@ -46,6 +46,7 @@ SAME = 0.02
 EXACT = 1e-6
 """Share by which a rate may be off in any case, as times may be stored in single precision."""
 LETTERS, WORD = re.compile(r"[a-z]+"), re.compile(r"[^\W\d_]+")
+THOUSANDS = re.compile(r"[1-9],\d{3}")
 IN_HERTZ = re.compile(r"(?<=.)(in)?hz$")
 """What the name of a rate may end with."""
 GUESSED_TIMES = "times taken as"
@@ -89,6 +90,24 @@ def check_rate(fs: float, source: str) -> None:
         raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
 
 
+def hertz(number: str, kilo: str = "") -> float:
+    """A frequency in Hz from text; a comma between one digit and three others separates thousands, else decimals.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    if not kilo and THOUSANDS.fullmatch(number):
+        return float(number.replace(",", ""))
+    return float(number.replace(",", ".")) * (1000 if kilo else 1)
+
+
+def hertz_of_step(step: float) -> float | None:
+    """The sampling rate in Hz of samples that follow each other after `step` s; None of no time."""
+    return 1 / step if step > 0 else None
+
+
 def stated_rate(values: Mapping[str, Any], names: Sequence[str] = (*RATE_NAMES, *SHORT_RATE_NAMES)) -> float | None:
     """The sampling rate in Hz among named values: a rate, or an interval, with a unit of its own or in s.
 
@@ -107,14 +126,14 @@ def stated_rate(values: Mapping[str, Any], names: Sequence[str] = (*RATE_NAMES, 
         if name in by_letters and (interval := _number(values[by_letters[name]])):
             of_unit = (values[by_letters[word]] for word in (f"{name}units", f"{name}unit") if word in by_letters)
             unit = next((str(np.asarray(text).ravel()[0]).strip().lower() for text in of_unit if np.size(text)), "s")
-            return 1 / (interval * SECONDS.get(unit, 1.0))
+            return hertz_of_step(interval * SECONDS.get(unit, 1.0))
     return None
 
 
 def _number(value: Any) -> float | None:
     """A single positive number, perhaps as text with Hz; None for anything else."""
     array = np.asarray(value).ravel()
-    if array.size != 1 or array.dtype.kind not in "iufUSO":
+    if array.size != 1 or array.dtype.kind not in "iufUO":
         return None
     try:
         number = float(str(array[0]).strip().lower().removesuffix("hertz").removesuffix("hz"))
@@ -245,10 +264,8 @@ def _rate_of_step(
 
     It is rounded as far as the `uncertainty` of the step leaves open, a share of it.
     """
-    if unit is None:
-        rates = {name: 1 / (step * SECONDS[name]) for name in ("s", "ms", "us", "ns")}
-    else:
-        rates = {"": 1 / (step * unit)}
+    units = {name: SECONDS[name] for name in ("s", "ms", "us", "ns")} if unit is None else {"": unit}
+    rates = {name: hertz_of_step(step * of_unit) or 0.0 for name, of_unit in units.items()}
     possible = [name for name, fs in rates.items() if 10 * SLOWEST <= fs <= FASTEST]
     if not possible:
         return None, [f"{name} tells no sampling rate and is not used"]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import real
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records.clock import Start
 from ecg_rhythm.records.leads import LONGEST_NAME
@@ -143,8 +144,8 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
         If it is no row of numbers, an ECG cannot have the rate `fs`, or the unit is not one of voltage.
     """
     try:
-        samples, hertz = numbers_of(signal), float(fs)  # type: ignore[arg-type]
-        good = samples.ndim == 1 and SLOWEST <= hertz <= FASTEST and not isinstance(fs, bool | str)
+        samples, hertz = numbers_of(signal), real(fs)
+        good = samples.ndim == 1 and SLOWEST <= hertz <= FASTEST
     except (TypeError, ValueError, OverflowError):
         good = False
     if not good:

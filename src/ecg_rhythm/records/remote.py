@@ -11,8 +11,9 @@ from typing import Any
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import first_line
-from ecg_rhythm.records.finding import parts_named, without_parts
+from ecg_rhythm.records.finding import without_parts
 from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
+from ecg_rhythm.records.formats.wfdb_header import files_named, is_header, text_of
 
 MARK = "://"
 
@@ -61,8 +62,8 @@ def fetch(url: str, folder: Path) -> Path:
         above, _, last = name.rpartition("/")
         path = folder / last
         system.get_file(name, str(path))
-        if path.suffix.lower() == ".hea":
-            for part in parts_named(path.read_bytes()):
+        if is_header(path):
+            for part in files_named(text_of(path)):
                 if not (folder / part).exists() and PurePosixPath(part).name == part:
                     copy(f"{above}/{part}")
         return path

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +18,18 @@ _given: ContextVar[Path | None] = ContextVar("_given", default=None)
 def new_folder() -> Path:
     """Make a temporary folder, which is removed when the program ends."""
     return Path(tempfile.mkdtemp(dir=_given.get() or _root().name))
+
+
+class Kept:
+    """A temporary folder that is removed with the last that refers to this, or when the program ends."""
+
+    def __init__(self, folder: Path) -> None:
+        weakref.finalize(self, _remove, folder, os.getpid())
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # and not in a fork, whose copy ends first
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

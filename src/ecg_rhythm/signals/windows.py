@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 def samples_of(seconds: float, fs: float) -> int:
     """Number of samples of a window of a given duration."""
-    return int(seconds * fs)
+    return round(seconds * fs)
 
 
 def windows(samples: int, fs: float, seconds: float | None) -> list[slice]:
@@ -57,7 +57,7 @@ class SlidingWindow:
     """
 
     def __init__(self, fs: float, window: float, stride: float) -> None:
-        self.fs, self.stride, self.length = fs, stride, round(window * fs)
+        self.fs, self.stride, self.length = fs, stride, samples_of(window, fs)
         self.number = 0
         """Number of the next window."""
         self._kept: NDArray[np.float32] = np.zeros(0, dtype=np.float32)

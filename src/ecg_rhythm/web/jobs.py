@@ -155,7 +155,7 @@ class Jobs:
             with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
                 job.folder = Path(folder)
                 content, job.answer = await self._pool.run(worker.job, upload, job.folder, more)
-                job.windows = worker.windows_done(job.folder)
+                job.windows, job.folder = worker.windows_done(job.folder), None
             job.content = content
         except HTTPException as refusal:
             job.refusal = HTTPException(refusal.status_code, refusal.detail)  # without what it keeps in memory

@@ -13,6 +13,8 @@ import numpy as np
 from ecg_rhythm import records
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import ReadOptions, Recording, in_memory, scratch
+from ecg_rhythm.records.decoding import decoded
+from ecg_rhythm.records.formats.wfdb_header import has_segments, is_header, lines_of, signal_lines
 from ecg_rhythm.records.options import with_options_called
 
 
@@ -60,6 +62,8 @@ def opened(upload: Upload, folder: Path) -> Iterator[Recording]:
             else:
                 own = _write(upload, path)
                 recording = replace(records.open_recording(path, upload.options), name=upload.name)
+            if not recording.samples:
+                raise BadInput(f"{upload.name}: the recording is empty; send one with at least a few seconds of signal")
             if recording.seconds > upload.most_seconds:
                 raise BadInput(
                     f"{upload.name}: {recording.seconds / 3600:.1f} h are more than the "
@@ -89,24 +93,25 @@ def _write(upload: Upload, path: Path) -> dict[str, str]:
     BadInput
         If the files are not a header and its signal files, or the record has several segments.
     """
-    headers = [name for name in upload.files if name.endswith(".hea")]
+    headers = [name for name in upload.files if is_header(name)]
     if len(upload.files) == 1 and not headers:
         path.write_bytes(*upload.files.values())
         return {}
     if len(headers) != 1:
         raise BadInput(f"{upload.name}: send one file, or a WFDB header (.hea) and its signal files")
-    lines = [line.split() for line in upload.files[headers[0]].decode("utf-8", errors="replace").splitlines()]
-    named = [words for words in lines if words and not words[0].startswith("#")]
-    if not named or "/" in named[0][0]:
+    text = decoded(upload.files[headers[0]])[0]
+    if not lines_of(text) or has_segments(text):
         raise BadInput(f"{headers[0]}: a WFDB record of several segments cannot be sent; use the command line")
     own: dict[str, str] = {}
-    for words in named[1:]:
+    first, named = lines_of(text)[0].split(), signal_lines(text)
+    for words in named:
         if words[0] not in upload.files:
             raise BadInput(f"{headers[0]}: its signal file {words[0]} is missing; send it too")
         own.setdefault(words[0], f"{path.name}{len(own)}.{'mat' if words[0].endswith('.mat') else 'dat'}")
         words[0] = own[words[0]]
-    named[0][0] = path.name
-    path.with_suffix(".hea").write_text("".join(" ".join(words) + "\n" for words in named), encoding="utf-8")
+    first[0] = path.name
+    lines = [" ".join(words) + "\n" for words in (first, *named)]
+    path.with_suffix(".hea").write_text("".join(lines), encoding="utf-8")
     for name, ours in own.items():
         path.with_name(ours).write_bytes(upload.files[name])
     return {ours: name for name, ours in own.items()} | {f"{path.name}.hea": headers[0]}

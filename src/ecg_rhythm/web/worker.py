@@ -188,6 +188,7 @@ def encoded(recording: Recording) -> dict[str, Any]:
         start for start in range(0, recording.samples, length) if start == 0 or recording.samples - start >= length / 2
     ]
     parts: list[NDArray[np.int16]] = []
+    written = 0
     for start, stop in pairwise([*starts, recording.samples]):
         part = recording.read(start, stop)
         if fs != recording.fs:
@@ -195,6 +196,9 @@ def encoded(recording: Recording) -> dict[str, Any]:
             part = records.resample(Record("", fill(part), recording.fs, ""), fs).signal
             nearest = np.minimum(np.rint(np.arange(len(part)) * recording.fs / fs).astype(np.int64), len(gone) - 1)
             part[gone[nearest]] = np.nan
+            # Each part was rounded up by itself: all together must not be longer than the recording.
+            part = np.pad(part, (0, 1), mode="edge")[: round(stop / recording.fs * fs) - written]
+        written += len(part)
         steps = np.clip(part * STEPS_PER_MV, -32767, 32767)
         parts.append(np.where(np.isfinite(steps), np.nan_to_num(steps), -32768).astype("<i2"))
     return {

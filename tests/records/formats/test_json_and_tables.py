@@ -38,6 +38,13 @@ def test_one_of_several_ecgs_is_chosen_by_its_number(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(path, ReadOptions(lead="2")).signal, OTHER, atol=1e-4)
 
 
+def test_a_cell_of_a_withings_table_may_be_long(tmp_path: Path) -> None:
+    long = np.tile(LEAD, 30)
+    path = withings(tmp_path, {"I": long}, FS, START)
+    assert max(map(len, path.read_text().splitlines())) > 131_072  # more than Python's csv reads
+    assert len(read(path).signal) == len(long)
+
+
 def test_withings_table_has_a_row_for_each_ecg(tmp_path: Path) -> None:
     path = withings(tmp_path, {"I": LEAD}, FS, START)
     header, row = path.read_text().splitlines()

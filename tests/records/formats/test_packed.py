@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecg_rhythm import records
-from ecg_rhythm.records import ReadOptions, read
+from ecg_rhythm.records import ReadOptions, read, scratch
 from ecg_rhythm.records.formats.packed import NOT_READ
 from fuzzing.inputs import LEAD, OTHER, WRITERS, as_csv, as_edf, as_numpy, as_segments, as_wfdb
 from tests.helpers import refusal
@@ -47,6 +49,30 @@ def test_a_wfdb_record_is_read_from_a_zip_archive(tmp_path: Path, write: Callabl
     record = read(tmp_path / "x.zip")
     assert record.name == "x"
     np.testing.assert_allclose(record.signal, LEAD, atol=3e-4)
+
+
+def test_nothing_that_was_unpacked_outlives_its_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[Path] = []
+    made = scratch.new_folder
+
+    def noted() -> Path:
+        folders.append(made())
+        return folders[-1]
+
+    monkeypatch.setattr(scratch, "new_folder", noted)
+    (tmp_path / "r.edf.gz").write_bytes(gzip.compress(as_edf(tmp_path).read_bytes()))
+    recording = records.open_recording(tmp_path / "r.edf.gz")
+    renamed, others = replace(recording, name="x"), recording.others
+    del recording
+    assert [any(folder.iterdir()) for folder in folders] == [True]
+    np.testing.assert_allclose(renamed.signal, LEAD, atol=1e-3)
+    del renamed
+    np.testing.assert_allclose(others[0]().signal, OTHER, atol=1e-3)
+    del others
+    gc.collect()
+    assert [folder.exists() for folder in folders] == [False]
+    read(as_numpy(tmp_path))
+    assert len(folders) == 1  # an archive that is a recording by itself is not unpacked
 
 
 def archive_of(folder: Path, **files: bytes) -> Path:

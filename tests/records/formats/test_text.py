@@ -34,7 +34,17 @@ def test_many_words_among_numbers_are_refused_by_line(tmp_path: Path) -> None:
     assert f"line {len(LEAD) + 2}: it holds a word in place of a number; correct it" in message
 
 
-@pytest.mark.parametrize("content", [b"\n\n", b"just words\nand more\n", "ä,ö\n".encode("latin-1")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_lead_in_each_line_of_any_length(tmp_path: Path, encoding: str) -> None:
+    leads = [",".join(f"{value:.3f}" for value in np.tile(sign * LEAD, 8)) for sign in (1, -1)]
+    (tmp_path / "r.csv").write_text("\n".join(leads) + "\n", encoding=encoding)
+    record = read(tmp_path / "r.csv", ReadOptions(fs=FS, unit="mV", lead="1"))
+    np.testing.assert_allclose(record.signal, np.tile(LEAD, 8), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\n\n", b"just words\nand more\n", "ä,ö\n".encode("latin-1"), ("導" * 30_000).encode()]
+)
 def test_text_without_numbers_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.csv").write_bytes(content)
     assert "there are no lines of numbers in this text file" in refusal(lambda: read(tmp_path / "r.csv"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_rhythm.records import find, open_recording, read
+from ecg_rhythm.records import ReadOptions, find, open_recording, read
 from fuzzing.inputs import FS, LEAD, as_segments, as_wfdb, as_wfdb_flac
 from tests.helpers import refusal
 from tests.records.writers import WAVE, edit_header, write_wfdb
@@ -33,6 +33,14 @@ def test_a_long_record_that_begins_with_a_gap_has_the_unit_of_its_lead(
     recording = open_recording(tmp_path / "r.hea")
     np.testing.assert_allclose(recording.read(half, 3 * half), LEAD, atol=3e-4)
     assert np.isnan(recording.read(0, half)).all()
+
+
+def test_a_rate_that_the_user_gives_replaces_an_impossible_one(tmp_path: Path) -> None:
+    path = as_wfdb(tmp_path)
+    header = path.read_text()
+    path.write_text(header.replace(f" {FS:g} ", " 0 ", 1))
+    assert "correct it there" in refusal(lambda: read(path))
+    assert read(path, ReadOptions(fs=FS)).fs == FS
 
 
 def test_a_damaged_record_of_compressed_samples_is_refused(tmp_path: Path) -> None:

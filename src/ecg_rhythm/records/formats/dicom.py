@@ -70,7 +70,7 @@ def open_dicom(path: Path, options: ReadOptions) -> Recording:
         str(path),
         units,
         lambda i: looked_at(lambda start, stop: signals[start:stop, i], len(signals)),
-        fs,
+        options.fs or fs,
     )
     samples = np.where(padded[:, lead], np.nan, signals[:, lead])
     factor, remarks = scale(units[lead], options, f"{path}: lead {names[lead]}", size_of(samples))

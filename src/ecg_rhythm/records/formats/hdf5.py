@@ -32,7 +32,7 @@ def open_hdf5(path: Path, options: ReadOptions) -> Recording:
     try:
         with h5py.File(path, "r") as file:
             arrays = _Arrays(path, file).found
-    except (*LIBRARY_ERRORS, UnicodeDecodeError) as error:
+    except LIBRARY_ERRORS as error:
         raise BadInput(f"{path}: this HDF5 file is damaged{why(error, path)}; get a new copy") from None
     return recording_of_loaded(arrays, path, options)
 

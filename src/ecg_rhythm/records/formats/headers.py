@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from ecg_rhythm.records.rates import stated_rate
+from ecg_rhythm.records.rates import hertz, hertz_of_step, stated_rate
 from ecg_rhythm.records.units import SECONDS
 
 VOLTAGE = r"(mV|uV|µV|μV|nV|(?:milli|micro|nano)?volts?)"
@@ -44,7 +44,6 @@ COUNTS_PER_VOLTAGE = re.compile(rf"[:=,;\t]\s{{0,20}}{NUMBER}\s{{0,20}}{COUNT}{P
 VOLTAGE_PER_COUNT = re.compile(rf"[:=,;\t]\s{{0,20}}(?:{NUMBER}\s{{0,20}})?{VOLTAGE}{PER}{COUNT}\b", re.IGNORECASE)
 """What a header says of a gain, such as `200 adu/mV`, or of a resolution, such as `2.5 µV/LSB`."""
 LEAD_LINE = re.compile(r"lead\s*+(?:[,:;=]|(?<=\t))(.*)", re.IGNORECASE)
-THOUSANDS = re.compile(r"\d,\d{3}")
 FILTERS = (100.0, 150.0)
 """Cut-off frequencies in Hz: a frequency up to the first, or equal to the second, may be one, and no sampling rate."""
 
@@ -53,15 +52,17 @@ def rate(header: list[str]) -> tuple[float | None, float | None]:
     """The sampling rate in Hz that a header names, or else the only frequency in it that may be one."""
     for pattern in (NAMED_RATE, SHORT_RATE):
         if match := next(filter(None, map(pattern.search, header)), None):
-            return _hertz(*match.groups()), None
+            return hertz(*match.groups()), None
     if (fs := stated_rate(structure(header))) is not None:
         return fs, None
     for pattern in (NAMED_INTERVAL, PER_SAMPLE):
-        if (match := next(filter(None, map(pattern.search, header)), None)) and (step := _hertz(match[1], "")) > 0:
-            return 1 / (step * SECONDS[match[3].lower()]), None
+        if match := next(filter(None, map(pattern.search, header)), None):
+            step = float(_number(match[1])) * SECONDS[match[3].lower()]
+            if (fs := hertz_of_step(step)) is not None:
+                return fs, None
     rest = [line for line in header if not OF_FILTER.search(line)]
     frequencies = {
-        _hertz(*match) for pattern in (IN_HERTZ, PLAIN_RATE) for line in rest for match in pattern.findall(line)
+        hertz(*match) for pattern in (IN_HERTZ, PLAIN_RATE) for line in rest for match in pattern.findall(line)
     }
     possible = {fs for fs in frequencies if fs > FILTERS[0] and fs not in FILTERS}
     return None, possible.pop() if len(possible) == 1 else None
@@ -120,9 +121,3 @@ def _merged(content: Any) -> dict[str, Any]:
 def says_anything(line: str) -> bool:
     """Whether a line of a header is a key and its value, such as `Unit,mV`, rather than names of columns."""
     return rate([line]) != (None, None) or unit([line]) is not None or lead([line]) is not None
-
-
-def _hertz(number: str, kilo: str) -> float:
-    """A frequency in Hz; a comma between one digit and three separates thousands, any other decimals."""
-    plain = number.replace(",", "") if THOUSANDS.fullmatch(number) else number.replace(",", ".")
-    return float(plain) * (1000 if kilo else 1)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records import finding, inflating, scratch
-from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, LONGEST_MAGIC, Opener, is_candidate
 from ecg_rhythm.records.formats.excel import open_excel
 from ecg_rhythm.records.formats.npy import open_numpy
+from ecg_rhythm.records.formats.wfdb_header import files_named, is_header, text_of
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.reading import open_file
 from ecg_rhythm.records.recording import Recording
@@ -44,32 +44,39 @@ DAMAGE = (*LIBRARY_ERRORS, zipfile.BadZipFile, zlib.error)
 def open_gzip(path: Path, options: ReadOptions) -> Recording:
     """Open what a gzip file holds; the name without `.gz`, or the content, tells its format."""
     name = Path(path.stem) if path.suffix.lower() == ".gz" else path
-    with _folder(path) as folder:
+    with _sentence(path), _folder() as folder:
         unpacked = folder / f"{INNER}{name.suffix}"
         with path.open("rb") as file, gzip.open(file, "rb") as source:
             _save(path, source, unpacked, 0)
-        return _opened(path, unpacked, options, name.stem)
+        return _opened(path, unpacked, folder, options, name.stem)
 
 
 def open_zip(path: Path, options: ReadOptions) -> Recording:
     """Open the only recording in a zip archive, or what is such an archive by itself: an Excel file, or arrays."""
-    with _folder(path) as folder, ZipFile(path) as archive:
+    with _sentence(path), ZipFile(path) as archive:
         if (own := _own_opener(archive)) is not None:
             return own(path, options)
-        members = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one)]
-        if any(one.filename.lower().endswith(".hea") for one in members):
-            _save_all(path, archive, [one for one in members if PurePosixPath(one.filename).suffix in OF_WFDB], folder)
-            found = finding.files_in(folder)
-        else:
-            wanted = members if len(members) == 1 else [one for one in members if _may_be(archive, one)]
-            found = [folder / f"{INNER}{PurePosixPath(one.filename).suffix}" for one in wanted]
-            if len(wanted) == 1:
-                with archive.open(wanted[0]) as source:
-                    _save(path, source, found[0], 0)
-        if len(found) != 1:
-            what = f"it holds {len(found)} ECG files" if found else "there is no ECG file in this archive"
-            raise BadInput(f"{path}: {what}; unpack it and give the files in it")
-        return _opened(path, found[0], options, path.stem)
+        with _folder() as folder:
+            return _opened(path, _unpacked(path, archive, folder), folder, options, path.stem)
+
+
+def _unpacked(path: Path, archive: ZipFile, folder: Path) -> Path:
+    """Unpack the only recording of an archive into a folder, and give the file to open."""
+    members = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one)]
+    if any(is_header(one.filename) for one in members):
+        of_wfdb = [one for one in members if PurePosixPath(one.filename).suffix.lower() in OF_WFDB]
+        _save_all(path, archive, of_wfdb, folder)
+        found = finding.files_in(folder)
+    else:
+        wanted = members if len(members) == 1 else [one for one in members if _may_be(archive, one)]
+        found = [folder / f"{INNER}{PurePosixPath(one.filename).suffix}" for one in wanted]
+        if len(wanted) == 1:
+            with archive.open(wanted[0]) as source:
+                _save(path, source, found[0], 0)
+    if len(found) != 1:
+        what = f"it holds {len(found)} ECG files" if found else "there is no ECG file in this archive"
+        raise BadInput(f"{path}: {what}; unpack it and give the files in it")
+    return found[0]
 
 
 def _own_opener(archive: ZipFile) -> Opener | None:
@@ -81,17 +88,23 @@ def _own_opener(archive: ZipFile) -> Opener | None:
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[Path]:
+def _sentence(path: Path) -> Iterator[None]:
+    """Say what is wrong with an archive that cannot be unpacked."""
+    try:
+        yield
+    except DAMAGE:
+        raise BadInput(f"{path}: this archive is damaged or encrypted; unpack it and give the file in it") from None
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     """Make a folder for what an archive holds; it goes if the archive is refused."""
     folder = scratch.new_folder()
     try:
         yield folder
-    except BadInput:
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except DAMAGE:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise BadInput(f"{path}: this archive is damaged or encrypted; unpack it and give the file in it") from None
 
 
 def _is_hidden(member: ZipInfo) -> bool:
@@ -130,7 +143,7 @@ def _save(path: Path, source: IO[bytes] | gzip.GzipFile, to: Path, size: int) ->
     return size
 
 
-def _opened(path: Path, unpacked: Path, options: ReadOptions, name: str) -> Recording:
+def _opened(path: Path, unpacked: Path, folder: Path, options: ReadOptions, name: str) -> Recording:
     """Open what was unpacked; messages name the archive, and no file in it."""
     with unpacked.open("rb") as file:
         begin = file.read(2)
@@ -149,13 +162,13 @@ def _opened(path: Path, unpacked: Path, options: ReadOptions, name: str) -> Reco
         is_inside = str(unpacked.parent) in rest or not words.isdisjoint(inside)
         return None if is_inside else said.replace(str(unpacked), str(path))
 
-    return _as_archive(path, partial(open_file, unpacked, options), outside, name)
+    return _as_archive(path, partial(open_file, unpacked, options), outside, name, scratch.Kept(folder))
 
 
 def _as_archive(
-    path: Path, opener: Callable[[], Recording], outside: Callable[[str], str | None], name: str
+    path: Path, opener: Callable[[], Recording], outside: Callable[[str], str | None], name: str, kept: scratch.Kept
 ) -> Recording:
-    """Open a lead of what was unpacked; neither messages nor remarks name a file in the archive."""
+    """Open a lead of what was unpacked, and `kept` for it; neither messages nor remarks name a file in the archive."""
 
     @contextmanager
     def refusing() -> Iterator[None]:
@@ -167,20 +180,20 @@ def _as_archive(
     with refusing():
         recording = opener()
 
-    def read(start: int, stop: int) -> NDArray[np.float32]:
+    def read(start: int, stop: int, kept: scratch.Kept = kept) -> NDArray[np.float32]:
         with refusing():
             return recording.read(start, stop)
 
     remarks = tuple(filter(None, map(outside, recording.remarks)))
-    others = tuple(partial(_as_archive, path, other, outside, name) for other in recording.others)
+    others = tuple(partial(_as_archive, path, other, outside, name, kept) for other in recording.others)
     return replace(recording, name=name, read=read, remarks=remarks, others=others)
 
 
 def _names_in(folder: Path) -> set[str]:
     """Names of the files in a folder, and of those that WFDB headers there name."""
     files = list(folder.iterdir())
-    headers = [decoded(file.read_bytes())[0] for file in files if file.suffix == ".hea" and file.is_file()]
-    named = [part for header in headers for part in finding.parts_named(header.encode())]
+    headers = [text_of(file) for file in files if is_header(file) and file.is_file()]
+    named = [part for header in headers for part in files_named(header)]
     return set(map(_plain, (*named, *(PureWindowsPath(name).name for name in named), *(file.name for file in files))))
 
 

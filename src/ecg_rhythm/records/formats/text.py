@@ -180,7 +180,7 @@ def _head(path: Path) -> tuple[list[str], str]:
     lines = END_OF_LINE.split(text)
     if not is_all:
         last = lines.pop()  # which is cut off
-        if len(last) > HEAD // 2:  # all of a lead may be in one line
+        if len(last) > len(text) // 2:  # all of a lead may be in one line
             end = CUT_FIELD.match(last[::-1])
             lines.append(last[: len(last) - (end.end() if end else 0)])
     return lines, encoding

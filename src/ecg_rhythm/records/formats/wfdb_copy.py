@@ -6,16 +6,13 @@ of samples. Such a header is read from a corrected copy, beside links to its sig
 
 from __future__ import annotations
 
-import re
 import shutil
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
 from ecg_rhythm.records import scratch
-from ecg_rhythm.records.formats.wfdb_header import lines_of
+from ecg_rhythm.records.formats.wfdb_header import SEGMENTS, files_named, is_header, lines_of, text_of
 
-SEGMENTS = re.compile(r"/\d+$")
-"""How many segments a record has, behind its name."""
 SUFFIXES = (".hea", ".dat", ".mat")
 
 
@@ -33,8 +30,8 @@ def corrected(text: str, name: str, keep_length: bool = True) -> str:
     """
     first, *others = lines_of(text)
     words = first.split()
-    segments = words[0].rpartition("/")[2] if SEGMENTS.search(words[0]) else ""  # any other slash is of a path
-    leads = int(words[1])
+    several = SEGMENTS.search(words[0])
+    segments, leads = several[1] if several else "", int(words[1])
     record = [f"{name}/{segments}" if segments else name, *words[1:3]]
     if len(words) > 3 and words[3].isdecimal() and int(words[3]) and keep_length:
         record.append(words[3])
@@ -73,15 +70,11 @@ def _in_lower_case(folder: Path, changed: int) -> dict[str, Path]:
 
 def _names_in(header: Path, text: str) -> set[str]:
     """Names of the signal files in a header, and in those of its segments, and of the headers of these."""
-    names = _first_words(text)
-    for segment in [header.with_name(f"{name}.hea") for name in names]:
+    names = set(files_named(text))
+    for segment in [header.parent / name for name in names if is_header(name)]:
         if segment.is_file():
-            names |= {segment.name} | _first_words(segment.read_bytes().decode("utf-8", errors="replace"))
+            names |= {*files_named(text_of(segment))}
     return names
-
-
-def _first_words(text: str) -> set[str]:
-    return {line.split()[0] for line in lines_of(text)[1:]}
 
 
 def _link(original: Path, link: Path) -> None:

@@ -18,9 +18,13 @@ from ecg_rhythm.records.columns import looked_at
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.wfdb_copy import copy_of, corrected
 from ecg_rhythm.records.formats.wfdb_header import (
+    NO_FILE,
     as_library,
     counts_microvolts,
+    files_named,
     has_no_gain,
+    has_segments,
+    is_header,
     leads_in,
     length_in,
     lines_of,
@@ -44,8 +48,6 @@ DEFAULT_GAIN = 200.0
 """Units of a signal that are one mV where its header gives none, or 0 (WFDB Applications Guide, header(5))."""
 SMALL = 4_000_000
 """A record of at most this many samples, all leads together, is read at once."""
-NO_FILE = "~"
-"""What a header gives in place of a signal file, or of a segment, that is not there."""
 MOST_LEADS = 1000
 """The library allocates memory for as many leads as a header names before it looks for them."""
 TIMES, LEAST = 16, 2**20
@@ -77,7 +79,7 @@ def open_wfdb(header: Path, options: ReadOptions) -> Recording:
     def look(lead: int) -> NDArray[np.float64]:
         return looked_at(lambda start, stop: record.read(lead, start, stop), record.samples(lead))
 
-    lead, chosen = choose_lead(names, options.lead, str(header), record.units, look, fs)
+    lead, chosen = choose_lead(names, options.lead, str(header), record.units, look, options.fs or fs)
     chosen_fs, said = rate(fs * record.per_frame[lead] if has_rate else None, options, str(header))
     if has_rate and options.fs is None and len(lines_of(text)[0].split()) < 3:
         said = [f"its header gives no sampling rate, taken as {fs:g} Hz"]
@@ -124,7 +126,7 @@ class _Record:
         import wfdb  # slow to load; reading is all that needs it
 
         self.header, self.original, self.remarks = header, original, remarks
-        several = "/" in lines_of(text_of(header))[0].split()[0]
+        several = has_segments(text_of(header))
         head = wfdb.rdheader(str(header.with_suffix("")))
         if several:
             _check_files(original, header.parent, [f"{name}.hea" for name in head.seg_name])
@@ -275,8 +277,8 @@ def _of_corrected(header: Path, text: str, error: Exception) -> _Record:
 
 def _files_of_other_letters(header: Path, text: str) -> Iterator[str]:
     """Yield the signal files and segments of a header whose names have letters that the library drops."""
-    for name in (line.split()[0] for line in lines_of(text)[1:]):
-        if not name.isascii() and any((header.parent / file).is_file() for file in (name, f"{name}.hea")):
+    for name in files_named(text):
+        if not name.isascii() and (header.parent / name).is_file():
             yield name
 
 
@@ -284,11 +286,11 @@ def _unit_in_segments(header: Path, lead: str) -> str:
     """A lead's unit in the first segment that has the lead; the library gives none if the record begins with a gap."""
     import wfdb
 
-    for name in dict.fromkeys(line.split()[0] for line in lines_of(text_of(header))[1:]):
-        if not is_file(header.with_name(f"{name}.hea")):
+    for name in filter(is_header, files_named(text_of(header))):
+        if not is_file(header.parent / name):
             continue
         try:
-            segment = wfdb.rdheader(str(header.with_name(name)))
+            segment = wfdb.rdheader(str((header.parent / name).with_suffix("")))
             return str(segment.units[segment.sig_name.index(lead)])
         except LIBRARY_ERRORS:
             continue  # a gap, or a segment without this lead

@@ -8,13 +8,13 @@ for an arm, `Signal` in uV if a watch recorded it, in mV if a blood pressure mon
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.records.arrays import recording_of_arrays
@@ -39,13 +39,13 @@ def is_export(line: str) -> bool:
 def open_export(path: Path, encoding: str, options: ReadOptions) -> Recording:
     """Open an ECG of the table: its only one, or the one whose number the user gives as lead."""
     try:
-        with path.open(encoding=encoding, errors="replace", newline="") as file:
-            names, *rows = (row for row in csv.reader(file) if any(row))
-        ecgs = [dict(zip(_names(names), row, strict=False)) for row in rows]
+        table = pd.read_csv(path, dtype=str, encoding=encoding, encoding_errors="replace", keep_default_na=False)
+        names = _names([*table.columns])
+        ecgs = [dict(zip(names, row, strict=True)) for row in table.fillna("").to_numpy().tolist()]
         ecg, options = the_one(path, [one for one in ecgs if one.get(SIGNAL, "").strip("[] ")], options)
         samples = np.array([float(word) for word in BETWEEN.split(ecg[SIGNAL].strip("[] ").strip())])
         fs = float(ecg[FREQUENCY])
-    except (ValueError, KeyError, csv.Error):
+    except (ValueError, KeyError):
         raise BadInput(f"{path}: its column of signals does not hold numbers alone; get a new copy") from None
     arrays = {"signal": samples, "leads": np.array(["I"])}
     recording = recording_of_arrays(arrays, path.stem, options, str(path), fs, UNITS.get(ecg.get(POSITION, "").strip()))

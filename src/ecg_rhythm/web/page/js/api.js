@@ -6,8 +6,9 @@ const ATTEMPTS = 5, FORGOTTEN = 2000;  // ms before a further attempt
 /** Wait some ms, or until somebody gives up. */
 function pause(ms, stop) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    stop?.addEventListener("abort", () => { clearTimeout(timer); reject(stop.reason); }, { once: true });
+    const end = () => { clearTimeout(timer); reject(stop.reason); };
+    const timer = setTimeout(() => { stop?.removeEventListener("abort", end); resolve(); }, ms);
+    stop?.addEventListener("abort", end, { once: true });
   });
 }
 

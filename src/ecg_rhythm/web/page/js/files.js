@@ -7,27 +7,30 @@ import { enqueue } from "./queue.js";
 import { add, recordingOf, tell } from "./recordings.js";
 
 const MOST_BYTES_OF_LABELS = 2 ** 24;
+const isHeader = path => path.toLowerCase().endsWith(".hea");
 const suffix = path => /.\.[^./]+$/.exec(path)?.[0].slice(1).toLowerCase() ?? "";
 
 /** The files that a WFDB header names: its signal files, or the headers of its segments (header(5)). */
 function partsNamed(header) {
   const lines = header.split(/\r?\n/).filter(line => line.trim() && !line.startsWith("#")).map(line => line.trim().split(/\s+/));
   if (!lines.length) return [];
-  return lines.slice(1).map(([name]) => lines[0][0].includes("/") ? `${name}.hea` : name).filter(name => !name.startsWith("~"));
+  const [first, ...rest] = lines, segments = /\/(\d+)$/.exec(first[0]), number = Number(segments?.[1] ?? first[1]);
+  const names = rest.slice(0, Number.isInteger(number) ? number : undefined).map(([name]) => name).filter(name => name !== "~");
+  return names.map(name => segments ? `${name}.hea` : name);
 }
 
 /** Files in groups, each a recording: `files` is a list of [path, file]. */
 async function grouped(files) {
   const byPath = new Map(files), parts = new Set(), groups = [];
-  const headers = files.filter(([path]) => path.endsWith(".hea"));
+  const headers = files.filter(([path]) => isHeader(path));
   for (const [path, file] of headers) {
     const folder = path.slice(0, path.lastIndexOf("/") + 1), named = partsNamed(await file.text()).map(name => folder + name);
-    const own = [...new Set(named)].filter(name => byPath.has(name) && !name.endsWith(".hea"));
+    const own = [...new Set(named)].filter(name => byPath.has(name) && !isHeader(name));
     groups.push([path, [file, ...own.map(name => byPath.get(name))]]);
     for (const name of named) parts.add(name);
   }
   const stems = new Set(headers.map(([path]) => path.slice(0, -4)));
-  const others = files.filter(([path]) => !path.endsWith(".hea") && !parts.has(path) && !stems.has(path.replace(/\.[^./]+$/, "")));
+  const others = files.filter(([path]) => !isHeader(path) && !parts.has(path) && !stems.has(path.replace(/\.[^./]+$/, "")));
   return [...groups.filter(([path]) => !parts.has(path)), ...others.map(([path, file]) => [path, [file]])]
     .sort(([a], [b]) => a < b ? -1 : 1);
 }

@@ -23,8 +23,8 @@ function write() {
   tell("labelled");
 }
 
-/** What tells a recording from others of its name. */
-const keyOf = item => `${item.name}|${item.review === null ? item.size : "review"}`;
+/** What tells a recording from others of its name, also in other folders. */
+const keyOf = item => `${item.path}|${item.review === null ? item.size : "review"}`;
 
 /** Key of labels that came from a CSV, before their recording did. */
 const keyOfRecord = record => `${record}|`;
@@ -66,7 +66,7 @@ const rounded = seconds => seconds === null ? null : Math.round(1000 * seconds) 
 export function give(item, label, seconds, { start, end } = { start: null, end: null }) {
   remember();
   const one = { start: rounded(start), end: rounded(end), label };
-  labels[keyOf(item)] = { record: item.record, given: painted(labelsOf(item), one, seconds) };
+  labels[keyOf(item)] = { record: item.record, path: item.path, given: painted(labelsOf(item), one, seconds) };
   write();
 }
 
@@ -84,22 +84,30 @@ export function clearLabels() {
   write();
 }
 
+/** The recording that a table means: the one of this path, or else the only one of this name. */
+function meant(record, items) {
+  const named = items.filter(item => item.record === record);
+  return items.find(item => item.path === record) ?? (named.length === 1 ? named[0] : undefined);
+}
+
 /** Labels that came from a CSV belong to recordings that come later. */
 export function adopt(items) {
   let isChanged = false;
   for (const item of items) {
-    const early = keyOfRecord(item.record);
-    if (!labels[early] || labels[keyOf(item)]) continue;
-    labels[keyOf(item)] = labels[early];
+    const early = [item.path, item.record].map(keyOfRecord).find(key => labels[key]);
+    if (!early || labels[keyOf(item)] || meant(labels[early].record, items) !== item) continue;
+    labels[keyOf(item)] = { ...labels[early], record: item.record, path: item.path };
     delete labels[early];
     isChanged = true;
   }
   if (isChanged) write();
 }
 
-/** All labels as CSV. */
+/** All labels as CSV. Where several recordings have a name, they are called by their paths, which `pack` knows, too. */
 export function labelsAsCsv() {
-  const rows = Object.values(labels).flatMap(({ record, given }) => given.map(one => [record, one.start, one.end, one.label]));
+  const all = Object.values(labels), often = Map.groupBy(all, ({ record }) => record);
+  const nameOf = ({ record, path }) => often.get(record).length > 1 ? path ?? record : record;
+  const rows = all.flatMap(of => of.given.map(one => [nameOf(of), one.start, one.end, one.label]));
   return [HEADER, ...rows].map(csvLine).join("");
 }
 
@@ -119,10 +127,11 @@ export function readLabels(text) {
     }
   }
   remember();
-  const keys = Object.fromEntries(recordings.all.map(item => [item.record, keyOf(item)]));
   for (const [record, lines] of often) {
     const given = lines.map(([, start, end, label]) => ({ start: start === "" ? null : Number(start), end: end === "" ? null : Number(end), label }));
-    labels[keys[record] ?? keyOfRecord(record)] = { record, given: given.reduce((all, one) => painted(all, one), []) };
+    const item = meant(record, recordings.all);
+    const whose = item ? { record: item.record, path: item.path } : { record };
+    labels[item ? keyOf(item) : keyOfRecord(record)] = { ...whose, given: given.reduce((all, one) => painted(all, one), []) };
   }
   write();
   return rows.length;

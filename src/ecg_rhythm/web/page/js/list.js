@@ -80,7 +80,7 @@ function fill(item) {
       af.append(percent(COLUMNS.af(item), 0));
       af.title = item.answer?.burden ? "Share of the readable time" : "Probability";
     }
-    if (quality) quality.append(COLUMNS.quality(item)?.toFixed(2) ?? "");
+    quality.append(COLUMNS.quality(item)?.toFixed(2) ?? "");
   }
   for (const cell of [af, quality]) cell.hidden = label.colSpan > 1;
 }

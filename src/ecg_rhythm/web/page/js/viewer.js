@@ -20,7 +20,7 @@ export const shownTime = seconds => view.began === null ? clock(seconds) : timeO
 /** The same of a whole minute; 0:01 from the beginning could be a second. */
 export const shownMinute = seconds => view.began === null ? clock(seconds) : shownTime(seconds).replace(/:00$/, "");
 
-const marks = [];  // functions that give what is marked behind the ECG: { start, end, colour, isBand }
+const marks = [];  // functions that give what is marked behind the ECG: { start, end, colour, band }
 
 /** Let a module mark parts of the ECG: a shade of the whole height, or a band at the "top" or "bottom". */
 export const mark = give => marks.push(give);
