@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,14 +23,13 @@ from ecg_rhythm.cli.answers import (
     write_answers,
 )
 from ecg_rhythm.cli.console import USE, Cluster, WithCluster, Workers, app, complain, err, hertz, note, out
-from ecg_rhythm.cli.outputs import refuse_folder_of_inputs, refuse_inputs, without_output
+from ecg_rhythm.cli.outputs import refuse_inputs, without_output
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.episodes import JOIN, SHORTEST
 
 if TYPE_CHECKING:
     from ecg_rhythm.inference.answers import Timeline
-    from ecg_rhythm.inference.blocks import File
-    from ecg_rhythm.records import Manifest, ReadOptions, Recording
+    from ecg_rhythm.records import Manifest, ReadOptions
 
 
 @app.command(short_help="Classify ECG recordings.", rich_help_panel=USE, cls=WithCluster)
@@ -119,10 +117,10 @@ def classify(
     """Classify ECG recordings. For research; not a medical device."""
     from ecg_rhythm import records
     from ecg_rhythm.cli import archive, journal
-    from ecg_rhythm.inference import classifier, holter, plots  # loads ONNX Runtime
+    from ecg_rhythm.cli.beside import Beside
+    from ecg_rhythm.inference import classifier  # loads ONNX Runtime
     from ecg_rhythm.inference import classify as answers
     from ecg_rhythm.inference import workers as processes
-    from ecg_rhythm.inference.annotating import annotate_into, check_kind
     from ecg_rhythm.inference.answers import Prediction, Timeline
     from ecg_rhythm.inference.blocks import File, blocks, listed
     from ecg_rhythm.machine import available_cores
@@ -163,17 +161,8 @@ def classify(
     named = [*(File(path, options) for path in own), *listed(table)]
     if to is not None:
         refuse_inputs(option, to, (row.path for row in table.rows))
-    if annotations is not None:
-        refuse_folder_of_inputs("--annotations", annotations, (Path(file.path) for file in named))
-    if plot is not None:
-        plots.check(plot)
-    if report is not None:
-        holter.check(report)
-        if once := [file.path for file in named if records.size_on_disk(Path(file.path)) == inf]:
-            raise BadInput(
-                f"--report: {once[0]} can be read only once, a report needs it twice; save it as a file first"
-            )
-    check_kind(annotations_format)
+    beside = Beside(plot, report, annotations, annotations_format)
+    beside.check(named)
     printed = as_json or as_csv
     # A bar and what is printed above it must go through one console.
     bar = out if out.is_terminal and not printed else err
@@ -181,8 +170,6 @@ def classify(
     note_passed_over(found.passed_over)
     for problem in found.problems:
         complain(problem)
-    drawn, annotated = dict[Path, int](), dict[Path, int]()
-    reported: list[tuple[File, Timeline]] = []
 
     def count(kind: str, outcome: object) -> None:
         """Count what became of a file, and say it if it is a problem."""
@@ -195,12 +182,8 @@ def classify(
         """What becomes of each file, from the `first` on."""
         for file, answer in zip(named[first:], answers.answers(pool, named[first:], windows, why), strict=True):
             count(journal.kind_of(answer), answer)
-            if plot is not None and not isinstance(answer, BadInput):
-                plots.draw_into(plot, answer, drawn)
-            if annotations is not None and isinstance(answer, Timeline):
-                annotate_into(annotations, annotations_format, answer, annotated)
-            if report is not None and isinstance(answer, Timeline):
-                reported.append((file, answer))
+            if not isinstance(answer, BadInput):
+                beside.take(file, answer)
             yield Path(file.path), answer
 
     with (
@@ -210,8 +193,7 @@ def classify(
         answered = ((path, answer) for path, answer in outcomes() if not isinstance(answer, BadInput))
         if to is not None:
             # What was answered before cannot be drawn.
-            again = plot or report or annotations
-            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if again else named))
+            of_journal = ([Path(file.path) for file in block.files] for block in blocks([] if beside else named))
             with journal.journal(to, made_from(kind), of_journal) as log:
                 if log.resumes:
                     note(journal.remark(to, len(log.kept), len(named)))
@@ -230,10 +212,7 @@ def classify(
             print_csv(loaded.classes, answered)
         else:
             print_answers(out, answered)
-    if report is not None:
-        if not reported:
-            raise BadInput(f"--report {report}: not written, as no recording was classified in windows")
-        holter.write(report, [holter.Sheet(answer, _opened(file)) for file, answer in reported])
+    beside.finish()
     failed, long = kinds[journal.PROBLEM], kinds[Timeline.kind]
     some = kinds.total() > failed
     if some and not (printed or to):
@@ -246,14 +225,6 @@ def classify(
         note("--stride changed nothing: no recording was classified in windows; ask for windows with --window")
     if failed:
         sys.exit(1 if some else 2)
-
-
-def _opened(file: File) -> Recording:
-    """Open a file again that has been read."""
-    from ecg_rhythm import records
-
-    assert not isinstance(file.options, BadInput), "it was classified"
-    return records.open_recording(file.path, file.options)  # type: ignore[arg-type]
 
 
 def _manifest(path: Path | None, options: ReadOptions) -> Manifest:
