@@ -64,14 +64,7 @@ def recording_of_arrays(
     by_size = sorted(arrays, key=lambda key: np.size(arrays[key]))
     originals = {key.strip().lower(): key for key in by_size}
     by_name = {key: arrays[original] for key, original in originals.items()}
-    numbers = {
-        key: squeezed
-        for key, value in by_name.items()
-        if isinstance(value, np.ndarray)
-        and value.dtype.kind in "iuf"
-        and value.size
-        and (squeezed := value if value.ndim in (1, 2) else value.squeeze()).ndim in (1, 2)
-    }
+    numbers = _numbers(by_name)
     if _first(by_name, ("datastart",)) is not None and np.size(by_name["datastart"]) > 1:
         raise BadInput(f"{source}: LabChart has saved several channels in one row; export a single channel")
     key, signal, own_names = _signal(numbers, arrays, source)
@@ -79,17 +72,13 @@ def recording_of_arrays(
     fs = fs if stated is None else stated
     names = [originals[key].strip() for key in own_names] or [str(value) for value in _texts(by_name, LEADS)]
     units = [str(value) for value in _texts(by_name, UNITS)]
-    if signal.ndim == 2 and signal.shape[0] <= signal.shape[1]:
-        signal = signal.T
-    times, unit_of_times = _times(numbers, key, len(signal))
-    if signal.ndim == 2 and signal.shape[1] > 1 and len(names) in (0, signal.shape[1] - 1):
-        first = signal[:BEGIN, 0].astype(np.float64)
-        if counts(first) or rises(first):
-            times = signal[:, 0] if times is None and (is_moment(first) or not counts(first)) else times
-            signal = signal[:, 1:]
-    leads = signal.shape[1] if signal.ndim == 2 else 1
+    table = signal.reshape(-1, 1) if signal.ndim == 1 else signal.T if signal.shape[0] <= signal.shape[1] else signal
+    times, unit_of_times = _times(numbers, key, len(table))
+    if len(names) in (0, table.shape[1] - 1):
+        table, of_table = _without_times(table)
+        times = of_table if times is None else times
+    leads = table.shape[1]
     names = names if len(names) == leads else [f"{i}" for i in range(1, leads + 1)] if leads > 1 else ["ECG"]
-    table = signal.reshape(len(signal), leads)
     known = fs if options.fs is None else float(options.fs)
     lead, remarks = choose_lead(
         names,
@@ -144,6 +133,24 @@ def _as_text(value: Any) -> Any:
     """An array of bytes as text; anything else as it is."""
     is_bytes = isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "S"
     return np.char.decode(value, "utf-8", "replace") if is_bytes else value
+
+
+def _numbers(arrays: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The arrays of real numbers with one or two axes; axes of a single element beside these do not count."""
+    found = {
+        name: array if array.ndim in (1, 2) else array.squeeze()
+        for name, array in arrays.items()
+        if isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.size
+    }
+    return {name: array for name, array in found.items() if array.ndim in (1, 2)}
+
+
+def _without_times(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """A table without a first column that counts or holds times, and these times."""
+    first = table[:BEGIN, 0].astype(np.float64)
+    if table.shape[1] == 1 or not (counts(first) or rises(first)):
+        return table, None
+    return table[:, 1:], table[:, 0] if is_moment(first) or not counts(first) else None
 
 
 def _signal(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +72,8 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
             raise ValueError
         interrupted = file.reserved[:5] in ("EDF+D", "BDF+D")
         starts = _starts(path, file.num_data_records, 3 if is_bdf else 2) if interrupted else np.zeros(1)
-        positions = _positions(starts * fs, samples // len(starts))
+        length = samples // len(starts)
+        data = _DataRecords(_positions(starts * fs, length), length)
         size = abs(gain) * size_of(chosen.get_digital_slice(0, min(samples, SIZED) / fs))
     except LIBRARY_ERRORS as error:
         raise BadInput(f"{path}: this EDF or BDF file is damaged{why(error, path)}; get a new copy") from None
@@ -81,14 +84,11 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         remarks.append(f"{CUT_OFF}: {file.num_data_records} of its {promised} data records are there")
     elif 0 <= promised < file.num_data_records:
         remarks.append(f"{file.num_data_records} data records are there, its header says {promised}")
-    length = samples // len(positions)  # of a data record
-    if (np.diff(positions) < length).any():
+    if (np.diff(data.positions) < length).any():
         raise BadInput(f"{path}: its data records are not in order of time; get a new copy")
-    total = int(positions[-1]) + length
-    check_span(total, samples, fs, str(path))
+    check_span(data.samples, samples, fs, str(path))
 
-    def read_stored(start: int, stop: int) -> NDArray[np.float32]:
-        """Read samples as the file stores them, without gaps."""
+    def stored(start: int, stop: int) -> NDArray[np.float32]:
         try:
             part = chosen.get_digital_slice(start / fs, stop / fs)
         except LIBRARY_ERRORS as error:
@@ -97,6 +97,34 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
         return voltage
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
+        return data.read(start, stop, stored)
+
+    return Recording(path.stem, chosen_fs, label, data.samples, read, tuple(remarks), _start(file))
+
+
+@dataclass(frozen=True)
+class _DataRecords:
+    """Where the data records of a file are in time: between two of them, samples may be missing.
+
+    Attributes
+    ----------
+    positions : ndarray of int64
+        The first sample of each, ascending.
+    length : int
+        Samples of each.
+    """
+
+    positions: NDArray[np.int64]
+    length: int
+
+    @property
+    def samples(self) -> int:
+        """How many samples the recording has, with those that are missing."""
+        return int(self.positions[-1]) + self.length
+
+    def read(self, start: int, stop: int, stored: Callable[[int, int], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Read samples, NaN where they are missing; `stored` reads samples as the file has them, without gaps."""
+        positions, length = self.positions, self.length
         part = np.full(stop - start, np.nan, dtype=np.float32)
         first = max(int(np.searchsorted(positions, start, side="right")) - 1, 0)
         last = int(np.searchsorted(positions, stop, side="left"))
@@ -107,10 +135,8 @@ def open_edf(path: Path, options: ReadOptions) -> Recording:
             end = min(int(positions[b - 1]) + length, stop)
             if begin < end:
                 shift = a * length - int(positions[a])
-                part[begin - start : end - start] = read_stored(begin + shift, end + shift)
+                part[begin - start : end - start] = stored(begin + shift, end + shift)
         return part
-
-    return Recording(path.stem, chosen_fs, label, total, read, tuple(remarks), _start(file))
 
 
 def _start(file: edfio.Edf | edfio.Bdf) -> Start | None:
