@@ -54,6 +54,18 @@ def test_mean_and_sample_standard_deviation_over_folds(tmp_path: Path) -> None:
     assert configuration.missing == []
 
 
+def test_splits_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for job, fold in (("a", 0), ("a", 1), ("b", 0), ("b", 1)):
+        finished(tmp_path, job, fold, GOOD)
+    assert len(summary.rankings(summary.summarize(tmp_path)[0])) == 1
+    for fold in (0, 1):
+        path = tmp_path / "CNN" / "b" / f"fold{fold}" / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"data": {"split": "remade"}}))
+    found, _ = summary.summarize(tmp_path)
+    assert len(summary.rankings(found)) == 2
+    assert found[0].difference(found[1]) is None
+
+
 def test_missing_folds_are_said_and_one_fold_has_no_spread(tmp_path: Path) -> None:
     finished(tmp_path, "a", 1, GOOD)
     (tmp_path / "CNN" / "a" / "fold0").mkdir()

@@ -185,7 +185,7 @@ def parse_devices(text: str) -> list[str]:
     Raises
     ------
     BadInput
-        If it is none of these, or there is no such GPU.
+        If it is none of these. Whether there are such GPUs is for who uses them to see.
     """
     if text == "auto":
         return gpus() or ["cpu"]

@@ -29,11 +29,14 @@ class Configuration:
         Position of the phase.
     missing : list of int
         Folds of the job that are not finished.
+    split : str
+        Hash of the split, whose name may have been given to another one since.
     """
 
     runs: dict[int, dict[str, Any]]
     phase: int
     missing: list[int]
+    split: str
 
     @property
     def name(self) -> str:
@@ -61,9 +64,9 @@ class Configuration:
         return self.phase == len(self._any["phases"]) - 1
 
     @property
-    def data(self) -> tuple[str, str, str]:
-        """Data set, split and labels: only configurations that agree in them can be compared."""
-        return self._any["data"], self._any["split"], self._any["labels"]
+    def data(self) -> tuple[str, str, str, str]:
+        """Data set, split, labels and the split's hash: only configurations that agree in them can be compared."""
+        return self._any["data"], self._any["split"], self._any["labels"], self.split
 
     @property
     def part(self) -> str:
@@ -159,7 +162,8 @@ def _configurations_of(job: Path) -> list[Configuration]:
     if not scores:
         return []
     missing = sorted(expected - scores.keys())
-    return [Configuration(scores, phase, missing) for phase in range(len(next(iter(scores.values()))["phases"]))]
+    split = next(iter(finished.values())).read_identity()["data"]["split"]
+    return [Configuration(scores, phase, missing, split) for phase in range(len(next(iter(scores.values()))["phases"]))]
 
 
 def rankings(configurations: list[Configuration]) -> list[list[tuple[Configuration, Difference | None]]]:
@@ -168,7 +172,7 @@ def rankings(configurations: list[Configuration]) -> list[list[tuple[Configurati
     There is one list for each data set, split and label version. Jobs with missing folds, or with fewer folds than
     another, come last. P-values are corrected for all pairs of a list, as which one is the best was chosen among them.
     """
-    groups: dict[tuple[str, str, str], list[Configuration]] = {}
+    groups: dict[tuple[str, str, str, str], list[Configuration]] = {}
     for c in configurations:
         if c.is_last_phase:
             groups.setdefault(c.data, []).append(c)
