@@ -105,7 +105,7 @@ def steps_of(
     sliding = SlidingWindow(fs, window, window / 2)
     windows = (one for part in (sliding.push(signal), sliding.rest()) for one in part)
     found = np.array(list(classify_windows(Workers(model), windows, fs, spare=spare)))
-    return merged(found, int(np.ceil(round(len(signal) / fs / (window / 2), 6))), 2)
+    return merged(found, int(np.ceil(round(len(signal) / fs / (window / 2), 6))), window, window / 2)
 
 
 def positions_of(fold: RunFiles, store: Store, part: str) -> NDArray[np.int64]:

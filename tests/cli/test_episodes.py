@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecg_rhythm.inference.scoring import compared
 from ecg_rhythm.records.annotations import Rhythm, write_wfdb
 from tests.commands import run
+from tests.helpers import refusal
 
 FS = 100.0
 
@@ -172,6 +174,30 @@ def test_impossible_answers_are_refused(tmp_path: Path, answers: Path, change: d
     done = run("score-episodes", reference(tmp_path / "r"), answers)
     assert (done.returncode, done.stdout) == (2, "")
     assert "its answer is not one of this version, or impossible" in done.stderr
+
+
+def test_a_strips_answer_to_another_duration_is_refused(tmp_path: Path, answers: Path) -> None:
+    strip = {"kind": "prediction", "record": "a", "seconds": 30, "label": "A", "probabilities": {"N": 0, "A": 1}}
+    answers.write_text(json.dumps([strip]))
+    assert "its answer is to 30 s, the record has 1000 s" in refusal(
+        lambda: [*compared(reference(tmp_path / "r"), answers)[0]]
+    )
+
+
+def test_minutes_where_no_beats_are_annotated_have_no_true_rate(tmp_path: Path, answers: Path) -> None:
+    folder = reference(tmp_path / "r")
+    found = wfdb.rdann(str(folder / "a"), "atr")
+    times, marks, notes = found.sample / FS, np.array(found.symbol), np.array(found.aux_note)
+    keep = ~((marks == "N") & (times > 61) & (times < 90))
+    quality = np.zeros(keep.sum() + 2, dtype=int)
+    times, marks, notes = times[keep], marks[keep], notes[keep]
+    at = np.searchsorted(times, [62.0, 89.0])
+    times, marks = np.insert(times, at, [62.0, 89.0]), np.insert(marks, at, ["~", "~"])
+    notes, quality[at[0]] = np.insert(notes, at, ["", ""]), -1
+    samples = np.rint(times * FS).astype(int)
+    wfdb.wrann("a", "atr", samples, list(marks), quality, aux_note=list(notes), fs=FS, write_dir=str(folder))
+    (one, _) = compared(folder, answers)[0]
+    assert [true for true, _ in one.rates] == pytest.approx([60] * 16, abs=0.5)
 
 
 def test_an_answer_to_another_duration_is_refused(tmp_path: Path, answers: Path) -> None:

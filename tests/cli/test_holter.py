@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,15 @@ import edfio
 import numpy as np
 import pytest
 import wfdb
+from matplotlib.figure import Figure
 
+import ecg_rhythm
+from ecg_rhythm.inference import holter
+from ecg_rhythm.inference.answers import Timeline
+from ecg_rhythm.inference.classifier import Classifier
+from ecg_rhythm.inference.holter.drawings import draw_strip
+from ecg_rhythm.inference.holter.tables import facts
+from ecg_rhythm.records import in_memory
 from scripts.examples import hour
 from tests.commands import run
 
@@ -79,6 +88,38 @@ def test_other_formats(recording: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
     assert "AFIB" in {one.text for one in edfio.read_edf(tmp_path / "day.edf").annotations}
+
+
+def test_strips_show_the_lead_that_was_read(tmp_path: Path, meter: Classifier) -> None:
+    t = np.arange(60_000) / 100
+    wave = (0.05 * np.sin(7 * t)).astype(np.float32)
+    first = np.where((t >= 200) & (t < 320), np.float32(np.nan), wave)
+    other = in_memory("r", 1 + wave, 100, "II", 1.0)
+    recording = replace(in_memory("r", first, 100, "I", 1.0), others=(lambda: other,))
+    answer = ecg_rhythm.classify(recording, meter)
+    assert isinstance(answer, Timeline)
+    holter.write(tmp_path / "r.html", [holter.Sheet(answer, recording)])
+    (episode,) = answer.episodes("A")
+    axis = Figure().subplots()
+    draw_strip(holter.Sheet(answer, recording), episode, 1, axis)
+    assert axis.get_title(loc="left").endswith(", lead II")
+    assert np.isfinite(axis.lines[0].get_ydata()).all()
+    draw_strip(holter.Sheet(answer, replace(recording, others=())), episode, 1, clean := Figure().subplots())
+    assert "lead" not in clean.get_title(loc="left")
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf"])
+def test_infinite_samples_and_unreadable_recordings_have_a_report(
+    tmp_path: Path, meter: Classifier, suffix: str
+) -> None:
+    signal = (1 + 0.05 * np.sin(np.arange(60_000) / 9)).astype(np.float32)
+    signal[30_000:30_020] = np.inf
+    for values in (signal, np.full(60_000, np.nan, dtype=np.float32)):
+        recording = in_memory("r", values, 100, "I", 1.0)
+        answer = ecg_rhythm.classify(recording, meter)
+        assert isinstance(answer, Timeline)
+        holter.write(tmp_path / f"r.{suffix}", [holter.Sheet(answer, recording)])
+        assert all(text for _, text in facts(answer))
 
 
 def test_several_recordings_have_an_index(recording: Path, tmp_path: Path) -> None:

@@ -119,6 +119,14 @@ def test_a_row_group_of_a_data_set_is_a_part(tmp_path: Path, meter: Classifier) 
     assert table["problem"].iloc[6] == f"{path}: s0006: its rate 'fast' is no number; give it in Hz in column fs"
 
 
+def test_an_empty_row_group_is_a_part_without_rows(tmp_path: Path, meter: Classifier) -> None:
+    path = write_set(tmp_path / "set.parquet", 3, 3)
+    parquet.write_table(parquet.read_table(path)[:0], tmp_path / "none.parquet")
+    archive = list_archive(tmp_path / "out", entries_of([File(tmp_path / "none.parquet"), File(path)]), "")
+    assert len(answered(archive, meter)) == 3
+    assert archive.counts() == (3, 3)
+
+
 @pytest.mark.parametrize("kind", [pyarrow.float32(), pyarrow.int16()])
 def test_what_a_row_does_not_say_the_user_does(tmp_path: Path, meter: Classifier, kind: Any) -> None:
     signals = pyarrow.array([(1000 * ecg(i)).round().tolist() for i in range(3)], pyarrow.list_(kind))

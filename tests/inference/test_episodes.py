@@ -43,6 +43,13 @@ def test_cases_worked_by_hand(labels: str, rules: Rules, expected: str) -> None:
     assert "".join(ruled(list(labels), 5.0, "A", "~", rules)) == expected
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(125, "NNA"), (120.1, "NNN")])
+def test_the_last_step_lasts_as_long_as_the_recording(seconds: float, expected: str) -> None:
+    labels = "N" * 23 + "AA"
+    found = ruled(list(labels), 5.0, "A", "~", Rules(30, 10), seconds)
+    assert "".join(found)[-4:-1] == expected
+
+
 @given(LABELS, st.sampled_from([0.0, 10.0, 30.0]), st.sampled_from([0.0, 10.0, 30.0]))
 def test_what_the_rules_leave_follows_them(labels: list[str], join: float, shortest: float) -> None:
     found = ruled(labels, 5.0, "A", "~", Rules(join, shortest))
@@ -72,6 +79,8 @@ def test_runs_are_those_of_the_labels(labels: list[str]) -> None:
         ("AAAA~AAA", "AAAA~AAA"),  # no other rhythm is known
         ("NAAA~AAA", "NNAA~NAA"),
         ("NAANNNAAONNNNN", "NNAAAAAAAAAANN"),
+        ("NNANANANNNNNNN", "NNNNAAAAAAANNN"),  # interruptions are part of an episode
+        ("NNANNNNNANNNNN", "NNNNNNNNNNNNNN"),
     ],
 )
 def test_live_labels_are_told_when_the_rules_allow_it(labels: str, expected: str) -> None:

@@ -45,6 +45,12 @@ def test_every_part_of_a_recording_has_a_weight(meter: Classifier, seconds: floa
     assert np.isfinite(explanation.weights).all()
 
 
+def test_no_seconds_after_the_end_are_salient(meter: Classifier) -> None:
+    times = np.arange(1020) / FS
+    ((start, end),) = explain(meter, record(10.0 * (times >= 8))).salient()
+    assert 7 <= start < end <= 10.2
+
+
 def test_hiding_leaves_the_rest_as_it_was() -> None:
     signal = np.random.default_rng(0).normal(size=1000)
     changed = hide(record(signal), [(2.0, 3.0), (9.5, 12.0)]).signal

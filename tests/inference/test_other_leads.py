@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.parts import Substitute
 from ecg_rhythm.records.leads import choose_lead, other_leads
+from tests.inference.test_rates import ecg
 
 FS = 100.0
 
@@ -67,6 +69,37 @@ def test_a_signal_that_is_no_ecg_is_no_other_lead(meter: Classifier, tmp_path: P
     gone = np.where((t >= 200) & (t < 320), np.nan, 0.05 * np.sin(7 * t))
     found = timeline_of(two_leads(tmp_path / "r.csv", gone, 1 + gone, ("ECG", "Resp")), meter)
     assert found.substitutes == [] and found.lead == "ECG"
+
+
+def test_a_lead_that_ends_before_is_not_read_at_another_time(meter: Classifier) -> None:
+    t = np.arange(60_000) / FS
+    wave = (0.05 * np.sin(7 * t)).astype(np.float32)
+    first = np.where(((t >= 200) & (t < 260)) | ((t >= 450) & (t < 500)), np.float32(np.nan), wave)
+    other = ecg_rhythm.records.in_memory("r", 1 + wave[:30_000], FS, "II", 1.0)
+    recording = replace(ecg_rhythm.records.in_memory("r", first, FS, "I", 1.0), others=(lambda: other,))
+    found = ecg_rhythm.classify(recording, meter)
+    assert isinstance(found, Timeline)
+    assert [(e.label, e.start, e.end) for e in found.episodes()] == [
+        ("N", 0, 200), ("A", 200, 260), ("N", 260, 450), ("~", 450, 500), ("N", 500, 600)
+    ]  # fmt: skip
+    (one,) = found.substitutes
+    assert (one.start, one.end) == pytest.approx((200, 260), abs=5)
+
+
+def test_no_rates_are_of_a_lead_that_is_unreadable(meter: Classifier) -> None:
+    rng = np.random.default_rng(0)
+    beats = np.arange(0.5, 600, 0.8)
+    good = ecg(beats.tolist(), 600, FS)
+    first = good.copy()
+    first[20_000:32_000] += 5 + rng.normal(0, 1, 12_000).astype(np.float32)  # which the model takes for noise
+    other = ecg_rhythm.records.in_memory("r", good, FS, "II", 1.0)
+    recording = replace(ecg_rhythm.records.in_memory("r", first, FS, "I", 1.0), others=(lambda: other,))
+    found = ecg_rhythm.classify(recording, meter)
+    assert isinstance(found, Timeline)
+    assert found.substitutes and found.unreadable == 0
+    assert found.rates.pauses == []
+    assert (found.rates.lowest, found.rates.highest) == pytest.approx((75, 75), abs=1)
+    assert found.rates.counted == pytest.approx(0.75, abs=0.06)  # 120 s of 600 are noise
 
 
 def test_other_leads_are_in_the_order_of_preference() -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ecg_rhythm.inference import rates
 from ecg_rhythm.inference.rates import IntervalMeter, Rates, rates_of
-from ecg_rhythm.signals.heartbeats import Intervals
+from ecg_rhythm.signals.gaps import fill
+from ecg_rhythm.signals.heartbeats import Intervals, heart_rate
 
 FS = 200.0
 
@@ -57,6 +58,43 @@ def test_a_pause_is_found_where_it_is_also_between_two_pieces() -> None:
     assert len(expected) == 2
 
 
+@pytest.mark.parametrize("gap", [0.05, 0.1, 0.2, 0.24, 0.4])
+def test_a_gap_that_hides_a_beat_makes_no_pause(gap: float) -> None:
+    beats = np.arange(0.5, 300, 1.4)
+    signal = ecg(beats.tolist(), 300)
+    for at in beats[[50, 100]].tolist():
+        signal[round((at - gap / 2) * FS) : round((at + gap / 2) * FS)] = np.nan
+    found = measured(signal)
+    assert found.pauses == []
+    assert found.lowest == pytest.approx(60 / 1.4, rel=0.02)
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.3])
+def test_gaps_that_hide_beats_do_not_lower_the_rate_of_a_strip(gap: float) -> None:
+    beats = np.arange(0.5, 30, 1.0)
+    signal = ecg(beats.tolist(), 30)
+    for at in beats[3::4].tolist():
+        signal[round((at - gap / 2) * FS) : round((at + gap / 2) * FS)] = np.nan
+    gone = ~np.isfinite(signal)
+    assert heart_rate(fill(signal), FS, gone) == pytest.approx(60, rel=0.02)
+
+
+@pytest.mark.parametrize("fs", [256.41, 977.0, 997.0, 999.0, 1000 / 3])
+def test_an_interval_that_ends_between_two_pieces_counts_once(fs: float) -> None:
+    for end in np.linspace(129.992, 130.008, 5).tolist():
+        beats = np.arange(end - 4 - 0.8 * 150, end - 3.9, 0.8).tolist() + np.arange(end, 299, 0.8).tolist()
+        found = measured(ecg([b for b in beats if b > 0.3], 300, fs), fs=fs)
+        assert [p.seconds for p in found.pauses] == [pytest.approx(4, abs=0.03)]
+        assert found.counted == pytest.approx((beats[-1] - max(min(b for b in beats if b > 0.3), 0)) / 300, abs=0.01)
+
+
+def test_an_hour_has_a_rate_if_a_minute_has_one() -> None:
+    few = Intervals(np.array([100.0, 3700.0, *np.arange(7201.0, 7260.0)]), np.array([0.8, 1.5, *np.ones(59)]))
+    found = rates_of(few, 10_800)
+    assert [(hour.mean, hour.lowest, hour.highest) for hour in found.hours] == [(None,) * 3, (None,) * 3, (60, 60, 60)]
+    assert rates_of(few.between(0, 7200), 7200).mean is None
+
+
 @pytest.mark.parametrize("share", [0.25, 0.35])
 def test_low_beats_that_are_not_recognised_make_no_pause(share: float) -> None:
     signal = ecg(np.arange(0.5, 400, 0.8).tolist(), 400)
@@ -95,7 +133,7 @@ def test_what_is_left_at_the_end_is_no_minute() -> None:
 def test_no_heartbeats_are_looked_for_where_all_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[int] = []
 
-    def counted(piece: NDArray[np.float32], fs: float) -> Intervals:
+    def counted(piece: NDArray[np.float32], fs: float, filled: NDArray[np.bool_]) -> Intervals:
         pieces.append(len(piece))
         return rates.NONE
 

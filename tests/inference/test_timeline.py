@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 import ecg_rhythm
 from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier, load
-from ecg_rhythm.inference.smoothing import TRUST, merged, smoothed, transitions
+from ecg_rhythm.inference.smoothing import TRUST, merged, shares, smoothed, transitions
 from ecg_rhythm.inference.streaming import StreamingClassifier
 from ecg_rhythm.inference.timeline import timeline
 from ecg_rhythm.records import ReadOptions, Record, Recording, in_memory, open_recording
+from ecg_rhythm.signals.heartbeats import Intervals
 from ecg_rhythm.signals.windows import SlidingWindow
 from tests.helpers import onnx_model, predict, refusal
 
@@ -86,6 +88,25 @@ def test_the_end_is_as_readable_as_the_rest(meter: Classifier, seconds: float, w
     assert found.unreadable == 0
 
 
+def test_a_record_that_was_read_says_what_was_missing(meter: Classifier, tmp_path: Path) -> None:
+    t = np.arange(60_000) / FS
+    np.savez(tmp_path / "r.npz", ecg=np.where((t > 100) & (t < 300), np.nan, 0.1 * np.sin(7 * t)), fs=FS, unit="mV")
+    of_file = ecg_rhythm.classify(tmp_path / "r.npz", meter)
+    of_record = ecg_rhythm.classify(ecg_rhythm.read(tmp_path / "r.npz"), meter)
+    assert isinstance(of_file, Timeline) and isinstance(of_record, Timeline)
+    assert of_record.missing == pytest.approx(1 / 3, abs=1e-3)
+    assert of_record.as_dict() == of_file.as_dict()
+
+
+def test_the_rates_of_any_part_are_of_the_recording(meter: Classifier) -> None:
+    found = replace(
+        timeline(meter, recording([(0.0, 5000)])),
+        intervals=Intervals(np.arange(1.0, 5000.0), np.ones(4999)),
+    )
+    for start, end in ((3600, 5000), (3600, 7200), (0, float("inf")), (-1e5, 5000)):
+        assert found.heart_rate(start, end) == pytest.approx(60)
+
+
 def test_a_gap_is_one_however_it_is_read(meter: Classifier) -> None:
     signal = np.zeros(400_000)
     signal[100_000:250_000] = np.nan
@@ -121,9 +142,22 @@ def test_windows_are_those_of_the_whole_signal_however_it_comes(pieces: list[int
 
 def test_a_step_has_the_mean_of_its_windows() -> None:
     windows = np.array([[0.9, 0.1], [0.5, 0.5], [np.nan, np.nan]])
-    found = merged(windows, 5, 2)
+    found = merged(windows, 5, 10, 5)
     np.testing.assert_allclose(found[:3], [[0.9, 0.1], [0.75, 0.25], [0.5, 0.5]])
     assert np.isnan(found[3:]).all()
+
+
+@pytest.mark.parametrize(("window", "stride"), [(10, 5), (10, 9), (10, 7), (30, 20), (30, 25), (10, 10), (30, 15)])
+def test_a_step_follows_the_windows_that_cover_most_of_it(window: float, stride: float) -> None:
+    """An onset is found within a second or two, whatever the stride, if each window says how much of it is A."""
+    late = []
+    for onset in np.linspace(600, 600 + 2 * stride, 40, endpoint=False).tolist():
+        starts = np.arange(0, 1200, stride)
+        share = np.clip((starts + window - onset) / window, 0.001, 0.999)
+        steps = merged(np.column_stack([1 - share, share]), len(starts), window, stride)
+        late.append(np.flatnonzero(steps[:, 1] > 0.5)[0] * stride - onset)
+    assert abs(np.mean(late)) < 0.12 * window
+    assert sum(shares(window, stride)) == pytest.approx(window / stride)
 
 
 @given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=30))

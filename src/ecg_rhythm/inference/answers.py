@@ -218,7 +218,7 @@ class Timeline(Answer):
         """Episodes of one rhythm, or of all, in the order of time."""
         labels, fibrillation = self.labels, fibrillation_in(self.classes)
         if fibrillation is not None:
-            labels = ruled(labels, self.stride, fibrillation, UNREADABLE, Rules(self.join, self.shortest))
+            labels = ruled(labels, self.stride, fibrillation, UNREADABLE, Rules(self.join, self.shortest), self.seconds)
         return [self._episode(*run) for run in runs(labels) if label in (None, run.label)]
 
     def _episode(self, name: str, first: int, stop: int) -> Episode:
@@ -233,7 +233,7 @@ class Timeline(Answer):
 
     def heart_rate(self, start: float = 0.0, end: float | None = None) -> float | None:
         """Mean rate in beats/min from one time to another in s; None if less than half of the time is counted."""
-        end = self.seconds if end is None else end
+        start, end = max(start, 0.0), self.seconds if end is None else min(end, self.seconds)
         found = self.intervals.between(start, end)
         return found.rate if found.seconds.sum() >= (end - start) / 2 else None
 

@@ -238,5 +238,5 @@ def _counts(part: Path) -> Counts:
     metadata = parquet.read_metadata(part)
     at = metadata.schema.names.index(PROBLEM)
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    without = sum(group.column(at).statistics.null_count for group in groups)
+    without = sum(group.column(at).statistics.null_count for group in groups if group.num_rows)
     return Counts(metadata.num_rows, metadata.num_rows - without)

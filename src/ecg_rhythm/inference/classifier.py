@@ -95,7 +95,7 @@ class Classifier:
                 label=label,
                 probabilities=dict(zip(self.classes, map(float, row), strict=True)),
                 prediction_set=of_it,
-                heart_rate=None if label == NOISE else heart_rate(recording.signal, recording.fs),
+                heart_rate=None if label == NOISE else heart_rate(recording.signal, recording.fs, recording.filled),
                 quality=1 - float(row[self.classes.index(NOISE)]) if NOISE in self.classes else None,
             )
             for recording, row, label, of_it in zip(recordings, probabilities, labels, sets, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby, pairwise
+from math import inf
 from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
@@ -62,7 +63,9 @@ def runs(labels: Sequence[str]) -> list[Run]:
     return found
 
 
-def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rules: Rules) -> list[str]:
+def ruled(
+    labels: Sequence[str], stride: float, label: str, unreadable: str, rules: Rules, seconds: float = inf
+) -> list[str]:
     """Labels of steps after the rules: short interruptions of a rhythm first, then its short episodes, are replaced.
 
     An episode that is too short becomes what is before it, or at the beginning what is after it.
@@ -79,6 +82,8 @@ def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rul
         The label of what cannot be classified. No episode goes on across it.
     rules : Rules
         The rules.
+    seconds : float
+        Duration of the recording, in which the last step may be shorter.
     """
     joined = list(labels)
     own = [run for run in runs(labels) if run.label == label]
@@ -88,7 +93,7 @@ def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rul
             joined[between] = [label] * (other.start - one.stop)
     found = runs(joined)
     for number, run in enumerate(found):
-        if run.label == label and (run.stop - run.start) * stride < rules.shortest:
+        if run.label == label and min(run.stop * stride, seconds) - run.start * stride < rules.shortest:
             around = [*reversed(found[:number]), *found[number + 1 :]]
             near = next((other.label for other in around if other.label not in (label, unreadable)), unreadable)
             joined[run.start : run.stop] = [near] * (run.stop - run.start)
@@ -98,8 +103,8 @@ def ruled(labels: Sequence[str], stride: float, label: str, unreadable: str, rul
 class LiveRules:
     """The rules for labels that come one by one, of which the later ones are not known.
 
-    An episode is reported when it has lasted `shortest` s, or at once if no other rhythm came before. Its end is
-    reported when there has been no fibrillation for `join` s.
+    An episode is reported when it has lasted `shortest` s, with interruptions of less than `join` s, or at once if no
+    other rhythm came before. Its end is reported when there has been no fibrillation for `join` s.
 
     Parameters
     ----------
@@ -121,10 +126,11 @@ class LiveRules:
     def push(self, label: str) -> str:
         """Take the label of the next step and give it after the rules."""
         if label == self.label:
-            self._lasted, self._without = self._lasted + self.stride, 0.0
+            self._lasted, self._without = self._lasted + self._without + self.stride, 0.0
             self._is_in |= self._lasted >= self.rules.shortest
             return label if self._is_in or not self._other else self._other
-        self._lasted, self._without = 0.0, self._without + self.stride
         self._other = self._other if label == self.unreadable else label
-        self._is_in &= label != self.unreadable and self._without < self.rules.join
+        self._without += self.stride
+        if not self._lasted or label == self.unreadable or self._without >= self.rules.join:
+            self._lasted, self._without, self._is_in = 0.0, 0.0, False
         return str(self.label) if self._is_in else label

@@ -40,17 +40,20 @@ class Explanation:
     weights : ndarray of float64, shape (parts,)
         By how much the log-odds of the class fall when the part is hidden, with what surrounds it. Below 0, the part
         makes the class less probable.
+    seconds : float
+        Duration of the recording; the last part may be shorter than the others.
     """
 
     label: str
     step: float
     weights: NDArray[np.float64]
+    seconds: float
 
     def salient(self) -> list[tuple[float, float]]:
         """Start and end in s of the parts that influenced the prediction most, in the order of time."""
         most = self.weights.max(initial=0.0)
         edges = np.diff((self.weights >= SALIENT * most) & (self.weights > 0), prepend=False, append=False)
-        ends = np.flatnonzero(edges) * self.step
+        ends = np.minimum(np.flatnonzero(edges) * self.step, self.seconds)
         return list(zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True))
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def explain(classifier: Classifier, record: Record, label: str | None = None) ->
         covered = slice(number, number + round(HIDDEN / STEP))
         total[covered] += fall
         count[covered] += 1
-    return Explanation(classifier.classes[chosen], STEP, total / np.maximum(count, 1))
+    return Explanation(classifier.classes[chosen], STEP, total / np.maximum(count, 1), record.seconds)
 
 
 def hide(record: Record, parts: list[tuple[float, float]]) -> Record:

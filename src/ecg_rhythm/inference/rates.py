@@ -17,6 +17,8 @@ PIECE_SECONDS, MARGIN_SECONDS = 120.0, LONGEST_PAUSE
 """Beats are found in pieces of the recording with a margin on both sides, in s, so that no pause is cut."""
 MINUTE, HOUR, COUNTED = 60.0, 3600.0, 0.5
 """Durations in s; smallest share of a minute in intervals that count, for it to have a rate."""
+APART = 0.02
+"""A beat has at most this uncertainty in s: a sample of the lowest rate at which beats are found."""
 DIGITS = 1
 """Decimals of a rate in beats/min."""
 NONE = Intervals(np.zeros(0), np.zeros(0))
@@ -41,7 +43,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class HourlyRate:
-    """Heart rate in an hour of a recording; each rate is null if no minute of the hour has one.
+    """Heart rate in an hour of a recording; each is null if no minute of the hour has one.
 
     Attributes
     ----------
@@ -66,7 +68,7 @@ class Rates:
     minutes : list of float or None
         Mean rate in each minute; null if less than half a minute of it is counted.
     mean, lowest, highest : float or None
-        Mean rate of all that is counted, and that of the slowest and of the fastest minute; null without any.
+        Mean rate of all that is counted, and that of the slowest and of the fastest minute; null if no minute has one.
     hours : list of HourlyRate
         The same for each hour.
     pauses : list of Pause
@@ -98,7 +100,7 @@ class IntervalMeter:
         self._pieces = SlidingWindow(fs, PIECE_SECONDS + 2 * MARGIN_SECONDS, PIECE_SECONDS)
         self._samples = 0
         self._found: list[Intervals] = []
-        self._last, self._after, self._until = NONE, 0.0, 0.0
+        self._last, self._after, self._until, self._end = NONE, 0.0, 0.0, 0.0
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Take further samples in mV, NaN where they are missing."""
@@ -111,15 +113,26 @@ class IntervalMeter:
         """Give all intervals of the recording that count, after its last sample."""
         for piece in self._pieces.rest():
             self._measure(piece, (self._samples - len(piece)) / self.fs)
-        parts = [*self._found, self._last.between(self._after, math.inf)]
-        return Intervals(*map(np.concatenate, zip(*parts, strict=True)))
+        self._keep(math.inf)
+        return Intervals(*map(np.concatenate, zip(*self._found, strict=True)))
 
     def _measure(self, piece: NDArray[np.float32], first: float) -> None:
         """Find the intervals of a piece. Of the piece before, those count that end before its margin."""
         if self.fs >= LEAST_HZ:
-            self._found.append(self._last.between(self._after, self._until))
-            found = intervals(fill(piece), self.fs) if np.isfinite(piece).any() else NONE
+            self._keep(self._until)
+            gone = ~np.isfinite(piece)
+            found = NONE if gone.all() else intervals(fill(piece), self.fs, gone)
             self._after, self._last = self._until, Intervals(found.ends + first, found.seconds)
+
+    def _keep(self, until: float) -> None:
+        """Keep the intervals of the last piece that count there, and are not of the piece before it.
+
+        Two pieces may place a beat some milliseconds apart, which must not count an interval twice, nor lose it.
+        """
+        own = self._last.between(self._after - APART, until)
+        new = own.ends - own.seconds >= self._end - APART
+        self._found.append(Intervals(own.ends[new], own.seconds[new]))
+        self._end = max(self._end, *own.ends[new].tolist()) if new.any() else self._end
 
 
 def rates_of(found: Intervals, seconds: float) -> Rates:
@@ -127,7 +140,7 @@ def rates_of(found: Intervals, seconds: float) -> Rates:
     minutes = [_rounded(_of_minute(one)) for _, one in _divided(found, seconds, MINUTE)]
     per_hour = round(HOUR / MINUTE)
     hours = [
-        HourlyRate(start, _rounded(one.rate), *_range(minutes[number * per_hour : (number + 1) * per_hour]))
+        HourlyRate(start, *_summary(one, minutes[number * per_hour : (number + 1) * per_hour]))
         for number, (start, one) in enumerate(_divided(found, seconds, HOUR))
     ]
     long = found.seconds > PAUSE_SECONDS
@@ -136,7 +149,7 @@ def rates_of(found: Intervals, seconds: float) -> Rates:
         for end, duration in zip(found.ends[long].tolist(), found.seconds[long].tolist(), strict=True)
     ]
     counted = min(float(found.seconds.sum()) / seconds, 1.0)
-    return Rates(minutes, _rounded(found.rate), *_range(minutes), hours, pauses, counted)
+    return Rates(minutes, *_summary(found, minutes), hours, pauses, counted)
 
 
 def _divided(found: Intervals, seconds: float, length: float) -> Iterator[tuple[float, Intervals]]:
@@ -153,7 +166,7 @@ def _rounded(rate: float | None) -> float | None:
     return None if rate is None else round(rate, DIGITS)
 
 
-def _range(minutes: list[float | None]) -> tuple[float | None, float | None]:
-    """The lowest and the highest rate of some minutes."""
+def _summary(found: Intervals, minutes: list[float | None]) -> tuple[float | None, float | None, float | None]:
+    """The mean rate of intervals, and the lowest and highest of their minutes; None where no minute has a rate."""
     known = [rate for rate in minutes if rate is not None]
-    return (min(known), max(known)) if known else (None, None)
+    return (_rounded(found.rate), min(known), max(known)) if known else (None, None, None)

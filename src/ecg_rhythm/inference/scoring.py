@@ -14,8 +14,8 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.episodes import Compared, Interval
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
 from ecg_rhythm.inference.rates import MINUTE, rates_of
-from ecg_rhythm.records.annotations import Annotated, Rhythm, read_wfdb
-from ecg_rhythm.signals.heartbeats import Intervals
+from ecg_rhythm.records.annotations import NOISE, Annotated, Rhythm, read_wfdb
+from ecg_rhythm.signals.heartbeats import LONGEST_PAUSE, Intervals
 
 NAMES = ("AFIB", "AFL")
 """PhysioNet's names of the rhythms that the networks call A: atrial fibrillation and flutter."""
@@ -95,15 +95,15 @@ def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str])
             raise BadInput(
                 f"{true.name}: its classes {', '.join(classes)} do not have {FIBRILLATION}; use another model"
             )
-        if answer["kind"] == "prediction":
-            episodes = [(0.0, true.seconds)] if answer["label"] == label else []
-            return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes)
-        episodes = [(float(one["start"]), float(one["end"])) for one in answer["episodes"] if one["label"] == label]
         seconds = float(answer["seconds"])
         if abs(seconds - true.seconds) > max(UNLIKE, UNLIKE * true.seconds):
             raise BadInput(
                 f"{true.name}: its answer is to {seconds:g} s, the record has {true.seconds:g} s; classify it again"
             )
+        if answer["kind"] == "prediction":
+            episodes = [(0.0, true.seconds)] if answer["label"] == label else []
+            return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes)
+        episodes = [(float(one["start"]), float(one["end"])) for one in answer["episodes"] if one["label"] == label]
         if not all(one <= other for one, other in pairwise(chain([0.0], *episodes, [seconds]))):  # also for NaN
             raise ValueError("episodes are not in order")
         minutes, burden = answer["rates"]["minutes"], answer["burden"][label]
@@ -147,5 +147,10 @@ def episodes_of(rhythms: Sequence[Rhythm], names: Sequence[str]) -> list[Interva
 
 
 def _minutes(true: Annotated) -> list[float | None]:
-    """The rate of each minute from annotated beats."""
-    return rates_of(Intervals(true.beats[1:], np.diff(true.beats)), max(true.seconds, MINUTE)).minutes
+    """The rate of each minute from annotated beats, where these are annotated."""
+    ends, seconds = true.beats[1:], np.diff(true.beats)
+    counts = seconds <= LONGEST_PAUSE
+    for one in true.rhythms:
+        if one.name == NOISE:
+            counts &= (ends <= one.start) | (ends - seconds >= one.end)
+    return rates_of(Intervals(ends[counts], seconds[counts]), max(true.seconds, MINUTE)).minutes

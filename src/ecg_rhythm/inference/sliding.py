@@ -23,7 +23,7 @@ BATCH = 64
 ALIKE = 0.5
 """Two windows say the same if their probabilities have at most this total variation distance."""
 MOST_MISSING = 0.5
-"""A window of which more is missing is not classified."""
+"""A window of which this share or more is missing is not classified."""
 
 
 def check(window: float, stride: float | None) -> float:
@@ -52,7 +52,7 @@ def check(window: float, stride: float | None) -> float:
 def classify_windows(
     workers: Workers[Classifier], windows: Iterable[NDArray[np.float32]], fs: float, *, spare: bool = False
 ) -> Iterator[NDArray[np.float64]]:
-    """Probabilities of each window, shape (classes,); NaN if more than half of it is missing.
+    """Probabilities of each window, shape (classes,); NaN if half of it or more is missing.
 
     With `spare`, every other window is computed only if the one before and the one after differ, else it gets their
     mean. They must overlap or touch, so that all of the signal is seen.

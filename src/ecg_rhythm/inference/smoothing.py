@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,8 +25,10 @@ TRUST = 1.0
 """Power of a step's probabilities in smoothing."""
 
 
-def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray[np.float64]:
-    """Merge overlapping windows: each step gets the geometric mean of the windows that contain it, or NaN.
+def merged(windows: NDArray[np.float64], steps: int, window: float, stride: float) -> NDArray[np.float64]:
+    """Merge overlapping windows: each step gets the geometric mean of the windows that cover it, or NaN.
+
+    A window counts by the share of the step that it covers.
 
     Parameters
     ----------
@@ -33,8 +36,8 @@ def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray
         Probabilities of each window, NaN where it was not classified; window n begins with step n.
     steps : int
         Number of steps.
-    per_window : int
-        Steps in a window.
+    window, stride : float
+        Length of a window and of a step in s.
 
     Returns
     -------
@@ -43,14 +46,20 @@ def merged(windows: NDArray[np.float64], steps: int, per_window: int) -> NDArray
     """
     logs = np.log(np.maximum(windows, 1e-6))
     total, count = np.zeros((steps, windows.shape[1])), np.zeros((steps, 1))
-    for offset in range(per_window):
+    for offset, share in enumerate(shares(window, stride)):
         part = logs[: max(steps - offset, 0)]
         good = ~np.isnan(part).any(axis=1, keepdims=True)
-        total[offset : offset + len(part)] += np.where(good, part, 0)
-        count[offset : offset + len(part)] += good
+        total[offset : offset + len(part)] += np.where(good, share * part, 0)
+        count[offset : offset + len(part)] += share * good
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.exp(total / count)
         return np.asarray(mean / mean.sum(axis=1, keepdims=True))
+
+
+def shares(window: float, stride: float) -> list[float]:
+    """The share that a window covers of the step with which it begins, and of each further one that it reaches."""
+    number = math.ceil(round(window / stride, 6))
+    return [min(window / stride - offset, 1.0) for offset in range(number)]
 
 
 def smoothed(steps: NDArray[np.float64], change: NDArray[np.float64], trust: float = TRUST) -> NDArray[np.float64]:

@@ -31,10 +31,10 @@ class Decision:
     start, end : float
         The window in s since the first sample.
     label : str
-        The most probable class, given the window and those before, after the rules for episodes; `~` if more than half
+        The most probable class, given the window and those before, after the rules for episodes; `~` if half or more
         of the window is missing.
     probabilities : dict of str to float
-        Probability of each class; NaN if more than half of the window is missing.
+        Probability of each class; NaN if half of the window or more is missing.
     """
 
     start: float

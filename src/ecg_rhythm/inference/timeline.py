@@ -20,13 +20,13 @@ from ecg_rhythm.inference.episodes import DEFAULT, Rules, check_rules
 from ecg_rhythm.inference.parts import Substitute
 from ecg_rhythm.inference.rates import IntervalMeter
 from ecg_rhythm.inference.sliding import WINDOW, check, classify_windows
-from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, smoothed, transitions
+from ecg_rhythm.inference.smoothing import UNREADABLE, labels_of, merged, shares, smoothed, transitions
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import Record, Recording
 from ecg_rhythm.records.clock import written
 from ecg_rhythm.signals.gaps import count_gaps
 from ecg_rhythm.signals.heartbeats import Intervals
-from ecg_rhythm.signals.windows import SlidingWindow
+from ecg_rhythm.signals.windows import SlidingWindow, samples_of
 
 LONG = 120.0
 """A recording of more seconds gets a timeline rather than one label."""
@@ -102,8 +102,10 @@ def timeline(
         of_windows.append(probabilities_of_it)
         progress(len(of_windows), expected)
     probabilities_of_windows = np.array(of_windows)
-    substitutes = _substituted(probabilities_of_windows, recording, window, stride, workers or Workers(classifier))
-    steps = merged(probabilities_of_windows, _count(recording.seconds, stride), _count(window, stride))
+    substitutes, replaced = _substituted(
+        probabilities_of_windows, recording, window, stride, workers or Workers(classifier)
+    )
+    steps = merged(probabilities_of_windows, math.ceil(round(recording.seconds / stride, 6)), window, stride)
     probabilities = smoothed(steps, transitions(classifier.classes, stride))
     record = Record(
         name=recording.name,
@@ -130,7 +132,7 @@ def timeline(
         probabilities=probabilities,
         labels=labels,
         substitutes=substitutes,
-        intervals=_readable(meter.rest(), labels, stride),
+        intervals=_readable(meter.rest(), labels, replaced, window, stride),
     )
 
 
@@ -140,7 +142,7 @@ def _substituted(
     window: float,
     stride: float,
     workers: Workers[Classifier],
-) -> list[Substitute]:
+) -> tuple[list[Substitute], NDArray[np.bool_]]:
     """Classify windows that are unreadable in other leads, and put what is readable there in their places.
 
     Parameters
@@ -156,10 +158,13 @@ def _substituted(
 
     Returns
     -------
-    list of Substitute
+    substitutes : list of Substitute
         Where another lead was read, in the order of time.
+    replaced : ndarray of bool, shape (windows,)
+        Which windows are of another lead.
     """
     classes, substitutes = workers.state.classes, list[Substitute]()
+    replaced = np.zeros(len(found), dtype=bool)
 
     def unreadable(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.array([label == UNREADABLE for label in labels_of(rows, classes)])
@@ -172,18 +177,24 @@ def _substituted(
             other = open_other()
         except BadInput:
             continue
-        length = round(window * other.fs)
-        starts = np.minimum(np.rint(gone * stride * other.fs).astype(np.int64), max(other.samples - length, 0))
-        parts = (other.read(start, min(start + length, other.samples)) for start in starts.tolist())
+        length = samples_of(window, other.fs)
+        # The last window ends with the recording. This lead may be shorter.
+        starts = np.rint(np.minimum(gone * stride, recording.seconds - window) * other.fs).astype(np.int64)
+        is_there = starts + length <= other.samples + 1
+        gone, starts = gone[is_there], np.minimum(starts[is_there], other.samples - length)
+        if not len(gone):
+            continue
+        parts = (other.read(start, start + length) for start in starts.tolist())
         rows = np.array(list(classify_windows(workers, parts, other.fs)))
         good = ~unreadable(rows)
         found[gone[good]] = rows[good]
+        replaced[gone[good]] = True
         for number in gone[good].tolist():
             start, end = number * stride, min(number * stride + window, recording.seconds)
             if substitutes and substitutes[-1].lead == other.lead and start <= substitutes[-1].end:
                 start = substitutes.pop().start
             substitutes.append(Substitute(other.lead, start, end))
-    return sorted(substitutes, key=lambda one: one.start)
+    return sorted(substitutes, key=lambda one: one.start), replaced
 
 
 def _said_of(substitutes: list[Substitute]) -> list[str]:
@@ -194,13 +205,18 @@ def _said_of(substitutes: list[Substitute]) -> list[str]:
     return [f"lead {lead} used for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
 
 
-def _readable(found: Intervals, labels: list[str], stride: float) -> Intervals:
-    """The intervals between heartbeats that end in readable steps."""
-    steps = np.minimum((found.ends / stride).astype(np.int64), len(labels) - 1)
-    good = np.array(labels)[steps] != UNREADABLE
+def _readable(
+    found: Intervals, labels: list[str], replaced: NDArray[np.bool_], window: float, stride: float
+) -> Intervals:
+    """The intervals between heartbeats that begin and end in steps that are readable in the chosen lead."""
+    own = np.zeros(len(labels), dtype=bool)
+    for offset in range(len(shares(window, stride))):
+        part = ~replaced[: max(len(labels) - offset, 0)]
+        own[offset : offset + len(part)] |= part
+    readable = own & (np.array(labels) != UNREADABLE)
+    ends, starts = (
+        np.minimum((np.maximum(times, 0) / stride).astype(np.int64), len(labels) - 1)
+        for times in (found.ends, found.ends - found.seconds)
+    )
+    good = readable[ends] & readable[starts]
     return Intervals(found.ends[good], found.seconds[good])
-
-
-def _count(seconds: float, stride: float) -> int:
-    """Number of steps in a duration; the last may be shorter, but is not made by rounding."""
-    return math.ceil(round(seconds / stride, 6))

@@ -53,6 +53,8 @@ class Record:
         What was assumed in reading it.
     start : datetime, time or None
         When it began, as the file says.
+    filled : ndarray of bool, shape (n,), or None
+        Which samples were missing; None if none was, or the record was resampled.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Record:
     gaps: int = 0
     remarks: tuple[str, ...] = ()
     start: Start | None = None
+    filled: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def seconds(self) -> float:
@@ -126,10 +129,11 @@ def in_memory(
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         part = np.empty(stop - start, dtype=np.float32)
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, which is a gap
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
             for first in range(0, len(part), PIECE):  # converted in double precision, but not all of it at once
                 piece = signal[start + first : min(start + first + PIECE, stop)]
                 part[first : first + PIECE] = piece.astype(np.float64) * scale
+        part[np.isinf(part)] = np.nan
         return part
 
     return Recording(name, fs, lead, len(signal), read, tuple(remarks))
@@ -157,7 +161,8 @@ def of_signal(signal: ArrayLike, fs: float | None, name: str = "", unit: str | N
 
 def of_record(record: Record) -> Recording:
     """Make a recording of a record, where one that is read part by part is needed."""
-    recording = in_memory(record.name, record.signal, record.fs, record.lead, 1.0, record.remarks)
+    signal = record.signal if record.filled is None else np.where(record.filled, np.float32(np.nan), record.signal)
+    recording = in_memory(record.name, signal, record.fs, record.lead, 1.0, record.remarks)
     return replace(recording, start=record.start)
 
 
@@ -236,7 +241,8 @@ def fill_gaps(record: Record, source: str) -> Record:
             f"{source}: {(~real).sum()} of its {len(real)} samples are not numbers (NaN or infinite), more than half; "
             "give a recording with more signal"
         )
-    return replace(record, signal=fill(record.signal), missing=float(1 - real.mean()), gaps=count_gaps(record.signal))
+    missing, gaps = float(1 - real.mean()), count_gaps(record.signal)
+    return replace(record, signal=fill(record.signal), missing=missing, gaps=gaps, filled=~real)
 
 
 def check_span(samples: int, recorded: int, fs: float, source: str) -> None:
@@ -280,7 +286,7 @@ def resample(record: Record, fs: float) -> Record:
     if record.fs == fs:
         return record
     try:
-        return replace(record, signal=resampling.resample(record.signal, record.fs, fs), fs=fs)
+        return replace(record, signal=resampling.resample(record.signal, record.fs, fs), fs=fs, filled=None)
     except BadInput as error:
         raise BadInput(f"{record.name}: {error}") from None
 

@@ -28,6 +28,8 @@ POP = 4.0
 """A spike this many times as strong as a usual beat is no beat, nor is what the filter spreads around it."""
 STRAIGHT_SECONDS = 0.25
 """A straight line of this length or more is a filled gap or a loose electrode, or nothing happens in it."""
+GAP_SECONDS = 0.04
+"""A gap of this length or more can hide a QRS complex."""
 NOISE_SECONDS, AT_REST, NOISY, HEARD = 1.0, 0.3, 2.0, 0.15
 """Duration of the parts whose quantile of the power is their noise; a part is noisy if its noise
 is this many times the usual one, and more than this share of a usual beat."""
@@ -117,7 +119,7 @@ def heartbeats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
     return found.beats * few + few // 2
 
 
-def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
+def intervals(signal: NDArray[np.float32], fs: float, filled: NDArray[np.bool_] | None = None) -> Intervals:
     """Intervals between the heartbeats of a signal that count.
 
     Parameters
@@ -126,8 +128,10 @@ def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
         In mV, finite; straight lines replace gaps.
     fs : float
         Sampling rate in Hz, at least 50.
+    filled : ndarray of bool, shape (n,), optional
+        Which samples were missing.
     """
-    found = _find(signal, fs)
+    found = _find(signal, fs, filled)
     if len(found.beats) < FEWEST:
         return Intervals(np.zeros(0), np.zeros(0))
     good = ~found.intervals_with(found.lost | found.noisy)
@@ -137,7 +141,7 @@ def intervals(signal: NDArray[np.float32], fs: float) -> Intervals:
     return Intervals(ends, np.diff(found.beats)[good].astype(np.float64) / found.fs)
 
 
-def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:
+def heart_rate(signal: NDArray[np.float32], fs: float, filled: NDArray[np.bool_] | None = None) -> float | None:
     """Mean heart rate in beats per minute; None if there are too few beats for the duration.
 
     The mean interval gives the rate, as in counting. Intervals that can hide a beat in a gap or pop do not count,
@@ -149,8 +153,10 @@ def heart_rate(signal: NDArray[np.float32], fs: float) -> float | None:
         In mV, finite; straight lines replace gaps.
     fs : float
         Sampling rate in Hz, at least 50.
+    filled : ndarray of bool, shape (n,), optional
+        Which samples were missing.
     """
-    found = _find(signal, fs)
+    found = _find(signal, fs, filled)
     if len(found.beats) < FEWEST:
         return None
     intervals = np.diff(found.beats)
@@ -167,8 +173,9 @@ def _few(fs: float) -> int:
     return max(int(fs / ENOUGH_HZ), 1)
 
 
-def _find(signal: NDArray[np.float32], fs: float) -> _Found:
+def _find(signal: NDArray[np.float32], fs: float, filled: NDArray[np.bool_] | None = None) -> _Found:
     few = _few(fs)
+    gaps = None if filled is None else _long(filled, GAP_SECONDS * fs)[: len(signal) // few * few].reshape(-1, few)
     means = signal[: len(signal) // few * few].astype(np.float64).reshape(-1, few) @ np.full(few, 1 / few)
     fs /= few
     everywhere = np.ones(len(means), dtype=bool)
@@ -176,6 +183,8 @@ def _find(signal: NDArray[np.float32], fs: float) -> _Found:
     if fs < LEAST_HZ or len(means) < fs:
         return nothing
     lost = _straight(means, fs)
+    if gaps is not None:
+        lost |= gaps.any(axis=1)
     means -= means.mean()
     power = _power(means, fs, QRS_HZ)
     usual = _usual(power, lost, fs)
@@ -206,6 +215,15 @@ def _straight(signal: NDArray[np.float64], fs: float) -> NDArray[np.bool_]:
     for start, end in runs[np.ptp(runs, axis=1) >= STRAIGHT_SECONDS * fs]:
         straight[start : end + 2] = True
     return straight
+
+
+def _long(samples: NDArray[np.bool_], length: float) -> NDArray[np.bool_]:
+    """Those samples that are in runs of a length or more."""
+    runs = np.flatnonzero(np.diff(samples, prepend=False, append=False)).reshape(-1, 2)
+    long = np.zeros(len(samples), dtype=bool)
+    for start, end in runs[np.ptp(runs, axis=1) >= length].tolist():
+        long[start:end] = True
+    return long
 
 
 def _power(signal: NDArray[np.float64], fs: float, band: tuple[float, float]) -> NDArray[np.float64]:

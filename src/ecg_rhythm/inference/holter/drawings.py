@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import plots
 from ecg_rhythm.inference.answers import Timeline
-from ecg_rhythm.inference.holter.tables import STRIP_SECONDS, clock
+from ecg_rhythm.inference.holter.tables import STRIP_SECONDS, Sheet, clock
 from ecg_rhythm.inference.names import fibrillation_in
 from ecg_rhythm.inference.parts import Episode
 from ecg_rhythm.inference.rates import HOUR, MINUTE
@@ -66,10 +68,22 @@ def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
         axis.tick_params(labelbottom=False)
 
 
-def draw_strip(recording: Recording, episode: Episode, number: int, axis: Axes) -> None:
-    """Draw the middle of an episode on ECG paper."""
-    fs = recording.fs
+def _lead_at(sheet: Sheet, time: float) -> tuple[Recording, str]:
+    """The recording of the lead that was read at a time in s, and a remark if it is not the chosen one."""
+    lead = next((one.lead for one in sheet.answer.substitutes if one.start <= time < one.end), None)
+    if lead is not None:
+        for open_other in sheet.recording.others:
+            with suppress(BadInput):
+                if (other := open_other()).lead == lead:
+                    return other, f", lead {lead}"
+    return sheet.recording, ""
+
+
+def draw_strip(sheet: Sheet, episode: Episode, number: int, axis: Axes) -> None:
+    """Draw the middle of an episode on ECG paper, in the lead that was read there."""
     start = max((episode.start + episode.end - STRIP_SECONDS) / 2, 0.0)
+    recording, of_lead = _lead_at(sheet, start + STRIP_SECONDS / 2)
+    fs = recording.fs
     first, last = round(start * fs), min(round((start + STRIP_SECONDS) * fs), recording.samples)
     signal = recording.read(first, last)
     signal = signal - np.nanmedian(signal) if np.isfinite(signal).any() else signal
@@ -82,5 +96,5 @@ def draw_strip(recording: Recording, episode: Episode, number: int, axis: Axes) 
     axis.grid(color=plots.GRID, linewidth=0.4)
     axis.tick_params(length=0)
     rate = "" if episode.heart_rate is None else f", mean {episode.heart_rate:.0f} beats/min"
-    title = f"{number}. from {clock(episode.start)}, {clock(episode.seconds)}{rate}; shown from {clock(start)}"
+    title = f"{number}. from {clock(episode.start)}, {clock(episode.seconds)}{rate}; shown from {clock(start)}{of_lead}"
     axis.set_title(title, loc="left", fontsize=7)

@@ -38,7 +38,8 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
         headings, rows = index(sheets)
         cells = [[f'<a href="#r{i}">{escape(row[0])}</a>', *map(escape, row[1:])] for i, row in enumerate(rows)]
         yield f"<h1>Holter report: {escape(title)}</h1>{_table(headings, cells)}"
-    for number, (answer, recording) in enumerate(sheets):
+    for number, sheet in enumerate(sheets):
+        answer = sheet.answer
         yield f'<section id="r{number}"><h1>{escape(title_of(answer))}</h1><table>'
         yield "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(answer))
         figure = plots.new_figure(10, 4.6, layout="constrained")
@@ -51,7 +52,7 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
             yield f"<h2>Strips</h2><p>{which_strips(answer)}</p>"
         for which, episode in strips:
             figure = plots.new_figure(10, 1.6, layout="constrained")
-            draw_strip(recording, episode, which, figure.subplots())
+            draw_strip(sheet, episode, which, figure.subplots())
             yield f"<figure>{plots.svg(figure, f'strip {number} {which}')}</figure>"
         yield "</section>"
     yield f'<p class="limits">{escape(LIMITS)} {escape(made_by())}</p></html>\n'

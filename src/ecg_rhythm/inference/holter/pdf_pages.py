@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_rhythm.inference import plots
-from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.holter.drawings import draw_strip, draw_trend
 from ecg_rhythm.inference.holter.tables import (
     LIMITS,
@@ -24,7 +23,6 @@ from ecg_rhythm.inference.holter.tables import (
     which_strips,
     with_strips,
 )
-from ecg_rhythm.records import Recording
 from ecg_rhythm.warned import heard
 
 if TYPE_CHECKING:
@@ -46,19 +44,20 @@ def write(path: Path, sheets: Sequence[Sheet]) -> None:
         if len(sheets) > 1:
             for figure in _pages_of(f"{len(sheets)} recordings", index(sheets)):
                 pages.savefig(figure)
-        for answer, recording in sheets:
-            for figure in _pages(answer, recording):
+        for sheet in sheets:
+            for figure in _pages(sheet):
                 pages.savefig(figure)
 
 
-def _pages(answer: Timeline, recording: Recording) -> Iterator[Figure]:
+def _pages(sheet: Sheet) -> Iterator[Figure]:
     """Yield the pages of a recording: facts and trends, tables, strips."""
+    answer = sheet.answer
     name = title_of(answer)
     page = _page(name)
     y = TOP
     for fact, text in facts(answer):
         page.text(0.08, y, fact, fontsize=8, weight="bold", parse_math=False)
-        for line in wrap(text, LETTERS):
+        for line in wrap(text, LETTERS) or [""]:
             page.text(0.36, y, line, fontsize=8, parse_math=False)
             y -= LINE
     grid = page.add_gridspec(3, 1, height_ratios=[1, 4, 3], left=0.1, right=0.95, bottom=0.11, top=0.5, hspace=0.12)
@@ -72,7 +71,7 @@ def _pages(answer: Timeline, recording: Recording) -> Iterator[Figure]:
         page = _page(f"{name}: strips", which_strips(answer))
         grid = page.add_gridspec(STRIPS_OF_PAGE, 1, left=0.05, right=0.97, bottom=0.07, top=0.915, hspace=0.35)
         for row, (number, episode) in enumerate(strips[first : first + STRIPS_OF_PAGE]):
-            draw_strip(recording, episode, number, page.add_subplot(grid[row]))
+            draw_strip(sheet, episode, number, page.add_subplot(grid[row]))
         yield page
 
 

@@ -72,7 +72,7 @@ def facts(answer: Timeline) -> list[tuple[str, str]]:
         (f"pauses of more than {PAUSE_SECONDS:g} s", _pauses(answer)),
     ]
     burdens = [(name, answer.burden(name)) for name in answer.rhythms]
-    found += [(f"burden of {named(name, answer.classes)}", _share(burden)) for name, burden in burdens]
+    found += [(f"burden of {named(name, answer.classes)}", _share(burden) or "unknown") for name, burden in burdens]
     if label is not None and (episodes := answer.episodes(label)):
         longest = max(episodes, key=lambda one: one.seconds)
         found += [
