@@ -51,7 +51,11 @@ def main(module: str, names: Iterable[str], start: Callable[[str, int], None]) -
     if arguments.name != "all":
         start(arguments.name, arguments.inputs)
         return
+    failed = []
     for name in names:
         print(f"{name}: {arguments.inputs} inputs", flush=True)
         command = [sys.executable, "-m", module, name, "--inputs", str(arguments.inputs)]
-        subprocess.run(command, check=False)
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}; see {FINDINGS}")

@@ -8,7 +8,7 @@ from math import inf, isnan
 import numpy as np
 import pytest
 
-from ecg_rhythm.given import cut, quoted, real, whole, whole_numbers
+from ecg_rhythm.given import cut, hertz, quoted, real, whole, whole_numbers
 
 
 def test_a_number_of_any_size_is_a_float() -> None:
@@ -34,6 +34,14 @@ def test_whole_numbers_in_text_are_all_read_or_none() -> None:
     assert whole_numbers("0, 1,20") == [0, 1, 20]
     for text in ("", "1,", ",1", "1;2", "1,x", "1,-2"):
         assert whole_numbers(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kilo", "fs"),
+    [("250", "", 250), ("0,5", "k", 500), ("1,000", "", 1000), ("1,000", "k", 1000), ("0,250", "", 0.25)],
+)
+def test_frequencies_in_text(text: str, kilo: str, fs: float) -> None:
+    assert hertz(text, kilo) == fs
 
 
 def test_a_value_is_quoted_however_long_it_is() -> None:

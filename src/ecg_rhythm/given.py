@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Real
 
 MOST_DIGITS = 9
 """Digits of a whole number in text: more is none that means anything here, and Python refuses thousands of them."""
 MOST_SHOWN = 60
 """Letters of a value that a message shows."""
+THOUSANDS = re.compile(r"[1-9],\d{3}")
 
 
 def real(value: object) -> float:
@@ -30,6 +32,19 @@ def whole_numbers(text: str) -> list[int] | None:
     """The whole numbers that a text lists with commas; None if one of them is none."""
     numbers = [number for part in text.split(",") if (number := whole(part)) is not None]
     return numbers if len(numbers) > text.count(",") else None
+
+
+def hertz(number: str, kilo: str = "") -> float:
+    """A frequency in Hz from text; a comma between one digit and three others separates thousands, else decimals.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    if not kilo and THOUSANDS.fullmatch(number.strip()):
+        return float(number.replace(",", ""))
+    return float(number.replace(",", ".")) * (1000 if kilo else 1)
 
 
 def quoted(value: object) -> str:

@@ -66,6 +66,7 @@ def test_recordings_of_one_name_in_two_folders_have_labels_of_their_own(page: Pa
     page.set_input_files("#folder", ward)
     expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
     for key in ("1", "n", "2"):
+        expect(page.locator("#strip canvas")).to_be_visible()
         page.keyboard.press(key)
     expected = [["ward/p1/ecg.npz", "", "", "N"], ["ward/p2/ecg.npz", "", "", "A"]]
     assert rows(page)[1:] == expected
@@ -76,6 +77,56 @@ def test_recordings_of_one_name_in_two_folders_have_labels_of_their_own(page: Pa
     page.set_input_files("#file", table)
     expect(page.locator("#labels-count")).to_have_text("2 labels of 2 recordings, kept in this browser")
     assert rows(page)[1:] == expected
+
+
+@desktop
+def test_labels_are_of_a_recordings_content_and_pages_do_not_overwrite_each_other(page: Page, tmp_path: Path) -> None:
+    for name, value in (("p1", 1.0), ("p2", 0.5)):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "ecg.npz", ecg=value * np.sin(np.arange(1500) / 9), fs=100, unit="mV")
+    page.set_input_files("#file", tmp_path / "p1" / "ecg.npz")
+    expect(page.locator("#strip canvas")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.locator("#given li")).to_have_count(1)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.set_input_files("#file", tmp_path / "p2" / "ecg.npz")  # of the same name and size
+    expect(other.locator("#strip canvas")).to_be_visible()
+    expect(other.locator("#given li")).to_have_count(0)
+    other.keyboard.press("1")
+    expect(page.locator("#labels-count")).to_contain_text("2 labels of 2 recordings")
+    page.keyboard.press("3")
+    expect(other.locator("#labels-count")).to_contain_text("2 labels of 2 recordings")
+    assert sorted(row[3] for row in rows(page)[1:]) == ["N", "~"]
+    other.close()
+
+
+@desktop
+@pytest.mark.parametrize("foreign", ["[1, 2]", '{"a": 1}', '"text"', '{"a|1": null}', '{"a|1": {"record": "a"}}', "{"])
+def test_what_another_program_keeps_in_the_browser_does_not_stop_the_page(
+    page: Page, strips: list[Path], foreign: str
+) -> None:
+    page.evaluate("text => localStorage.setItem('ecg-rhythm labels', text)", foreign)
+    page.reload()
+    page.set_input_files("#file", strips[0])
+    expect(page.locator("#strip canvas")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("#labels-count")).to_contain_text("1 label of 1 recording")
+
+
+@desktop
+def test_no_ecg_stands_below_the_name_of_another(page: Page, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        np.savez(tmp_path / f"{name}.npz", ecg=np.random.default_rng(0).normal(size=600_000), fs=1000, unit="mV")
+    page.route("**/api/signal*", lambda route: route.fulfill(status=500, json={"error": "the server failed"}))
+    page.set_input_files("#file", sorted(tmp_path.glob("*.npz")))
+    expect(page.locator("#list-summary")).to_have_text("2 of 2 done")
+    page.keyboard.press("n")
+    expect(page.locator("#title")).to_have_text("b.npz")
+    expect(page.locator("#problem")).to_contain_text("the server failed")
+    expect(page.locator("#strip canvas")).to_have_count(0)
+    page.keyboard.press("1")
+    expect(page.locator("#given li")).to_have_count(0)
 
 
 @desktop

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 import wfdb
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from matplotlib import colors, image
 from pydantic import TypeAdapter
@@ -426,6 +427,19 @@ def test_a_port_that_is_taken_is_refused(model: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert f"--port {port}: Address already in use; choose others" in refusal(lambda: serve([model], port=port))
+
+
+@pytest.mark.parametrize(
+    ("given", "host"), [("ecg.example:9402", "ecg.example"), ("http://ecg.example/", "ecg.example"), ("a.b", "a.b")]
+)
+def test_names_of_this_server_may_have_a_port_or_a_scheme(
+    model: Path, monkeypatch: pytest.MonkeyPatch, given: str, host: str
+) -> None:
+    apps: list[FastAPI] = []
+    monkeypatch.setattr("ecg_rhythm.web.server.Server.run", lambda server, sockets: apps.append(server.config.app))
+    serve([model], host="127.0.0.1", port=0, allow_host=[given])
+    with TestClient(apps[0], base_url=f"http://{host}:9402") as named:
+        assert named.get("/api/model").status_code == 200
 
 
 @pytest.mark.parametrize(

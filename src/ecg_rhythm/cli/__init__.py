@@ -59,7 +59,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        _fail(extras.sentence(EXTRAS[error.name], " ".join(sys.argv[1:2]), error))
+        verb = " ".join(sys.argv[1:2])
+        _fail(extras.sentence("search" if verb == "search" else EXTRAS[error.name], verb, error))
     except Exception as error:
         if (sentence := files.sentence(error)) is None:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ecg_rhythm import given
 from ecg_rhythm.machine import MOST_PROCESSES
 from ecg_rhythm.printable import shown
 from ecg_rhythm.version import __version__
@@ -85,15 +87,17 @@ class WithCluster(typer.core.TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put in the word for a cluster of this machine where no address follows."""
-        given: list[str] = []
+        words: list[str] = []
         for i, word in enumerate(args):
-            given.append(word)
+            words.append(word)
             follows = args[i + 1] if i + 1 < len(args) else ""
-            if word == "--cluster" and follows != "auto" and ":" not in follows:
-                given.append(HERE)
-        return super().parse_args(ctx, given)
+            if word == "--cluster" and not ADDRESS.fullmatch(follows):
+                words.append(HERE)
+        return super().parse_args(ctx, words)
 
 
+ADDRESS = re.compile(r"auto|ray://.+|[^/\\\s]+:\d{1,5}")
+"""What may follow --cluster; all else is a file, a URL or an option."""
 HERE = "here"
 """In place of an address: a cluster of this machine, started for one command."""
 Cluster = Annotated[
@@ -139,7 +143,7 @@ def complain(message: object, console: Console = err) -> None:
 def hertz(text: str) -> float:
     """A frequency from the command line, with a decimal point or comma, as in a manifest."""
     try:
-        return float(text.replace(",", "."))
+        return given.hertz(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a valid float.") from None
 

@@ -6,6 +6,7 @@ import json
 import socket
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -50,7 +51,7 @@ def serve(
         from ecg_rhythm.web.app import create_app
         from ecg_rhythm.web.server import Server, listening
         from ecg_rhythm.web.service import Limits
-    limits, names = Limits(workers=workers, seconds=timeout), allow_host or []
+    limits, names = Limits(workers=workers, seconds=timeout), list(map(_host_in, allow_host or []))
     server = Server(create_app(model, coverage, limits, [host, *names]), limits)
     with listening(host, port) as (at, address):
         out.print(f"{address} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
@@ -62,6 +63,17 @@ def serve(
                 soft_wrap=True,
             )
         server.run(sockets=[at])
+
+
+def _host_in(name: str) -> str:
+    """The host in a name as people give it, such as NAME:8000 or http://NAME."""
+    try:
+        host = urlsplit(name if "//" in name else f"//{name}").hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise BadInput(f"--allow-host {name!r}: give a name or an address by which this server is reached")
+    return host
 
 
 @app.command(short_help="Print the JSON Schema of a model or job file.", rich_help_panel=USE)

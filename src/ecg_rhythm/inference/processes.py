@@ -128,7 +128,10 @@ class Worker:
             raise Died(how_it_ended(self._process.wait(), self._oom_kills)) from None
         result, error = pickle.loads(reply)
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # else it keeps this frame, and what was sent, until a full garbage collection
         return result
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.given import hertz
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.paths import is_dir, path_of, wfdb_header
-from ecg_rhythm.records.rates import hertz
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")

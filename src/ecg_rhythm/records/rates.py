@@ -46,7 +46,6 @@ SAME = 0.02
 EXACT = 1e-6
 """Share by which a rate may be off in any case, as times may be stored in single precision."""
 LETTERS, WORD = re.compile(r"[a-z]+"), re.compile(r"[^\W\d_]+")
-THOUSANDS = re.compile(r"[1-9],\d{3}")
 IN_HERTZ = re.compile(r"(?<=.)(in)?hz$")
 """What the name of a rate may end with."""
 GUESSED_TIMES = "times taken as"
@@ -88,19 +87,6 @@ def check_rate(fs: float, source: str) -> None:
     """
     if not SLOWEST <= fs <= FASTEST:
         raise BadInput(f"{source}: a sampling rate of {fs:g} Hz is not one of an ECG; give the right one with --fs")
-
-
-def hertz(number: str, kilo: str = "") -> float:
-    """A frequency in Hz from text; a comma between one digit and three others separates thousands, else decimals.
-
-    Raises
-    ------
-    ValueError
-        If it is no number.
-    """
-    if not kilo and THOUSANDS.fullmatch(number):
-        return float(number.replace(",", ""))
-    return float(number.replace(",", ".")) * (1000 if kilo else 1)
 
 
 def hertz_of_step(step: float) -> float | None:

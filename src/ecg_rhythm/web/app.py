@@ -214,6 +214,7 @@ def create_app(
         jobs.check_room()
         async with service.body(request) as body:
             upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
+            await service.check_there(request)  # else nobody would know the job
             job = jobs.start(request, upload, worker.More(signal, why, row))
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job.state()

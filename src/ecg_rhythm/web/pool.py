@@ -121,6 +121,7 @@ class Pool:
         """An idle worker, or a new one."""
         while self._idle and not self._is_closed:
             if (one := self._idle.pop()).is_alive:
+                self.is_broken = False
                 return one
             self._workers.discard(one)
             self._note(Died("while it had nothing to do"))
@@ -163,6 +164,7 @@ class Pool:
                 one.kill()
                 await asyncio.wait([calling])
             calling.exception()  # which nobody may have asked for
+            del calling  # else its error keeps this frame, and what was sent, until a full garbage collection
 
     def _check_open(self) -> None:
         if self._is_closed:

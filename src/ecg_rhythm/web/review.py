@@ -58,6 +58,7 @@ class Review:
         """All recordings; what would spoil a blind review is left out."""
         return {
             "blind": self.is_blind,
+            "data": self.store.fingerprint,
             "classes": self.store.classes,
             "names": names_of(self.store.classes),
             "fibrillation": fibrillation_in(self.store.classes),

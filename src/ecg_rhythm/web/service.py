@@ -21,6 +21,8 @@ NAME_LENGTH = 100
 """Most characters of a recording's name."""
 MOST_FILES = 16
 """Files of one form, which are those of a WFDB record."""
+GONE_SECONDS = 0.02
+"""What it takes to see whether a client has gone."""
 SLOWEST = 64 * 2**10
 """Bytes that a client must send of a body, or take of an answer, within `Limits.patience`."""
 
@@ -124,6 +126,15 @@ class Service:
             working.cancel()
             await asyncio.wait([working])
             self.inside -= 1
+            del working, gone  # else an error keeps this frame, and the body, until a full garbage collection
+
+    async def check_there(self, request: Request) -> None:
+        """Refuse a request whose client has gone; its body has been read."""
+        gone = asyncio.ensure_future(_gone(request))
+        await asyncio.wait([gone], timeout=GONE_SECONDS)
+        if gone.done():
+            raise HTTPException(400, "the client has gone")
+        gone.cancel()
 
     def _check_room(self) -> None:
         if self.inside >= self.limits.workers + self.limits.waiting:

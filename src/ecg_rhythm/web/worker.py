@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,12 @@ def prepare(models: list[Path], coverage: float | None, memory: int) -> Classifi
     if sys.platform != "win32":  # which has no such limit
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        except (ValueError, OSError) as error:  # as on macOS
+            logging.getLogger(__name__).warning("the memory of a worker cannot be limited here: %s", error)
     return classifier.load(models or DEFAULT, coverage)
 
 

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from ecg_rhythm.records.rates import hertz, hertz_of_step, stated_rate
+from ecg_rhythm.given import hertz
+from ecg_rhythm.records.rates import hertz_of_step, stated_rate
 from ecg_rhythm.records.units import SECONDS
 
 VOLTAGE = r"(mV|uV|µV|μV|nV|(?:milli|micro|nano)?volts?)"

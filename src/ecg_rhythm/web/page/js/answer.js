@@ -13,13 +13,13 @@ import { load, view } from "./viewer.js";
 const PLACED = new Set(["kind", "record", "reading", "lead", "fs", "seconds", "missing", "label", "probabilities", "because", "why",
   "stride", "join", "shortest", "classes", "labels", "unreadable", "burden", "hours", "episodes", "rates", "other_leads"]);
 const OPTIONS = ["lead", "fs", "unit"];
-let loading = null;
+let loading = null, drawn = null;  // what stops the loading of a signal, and the recording whose signal is shown
 
 function show(item) {
   $("start").hidden = Boolean(item);
   $("work").hidden = !item;
   document.title = item ? `${item.name} – ecg-rhythm` : "ecg-rhythm";
-  if (!item) return load(null);
+  if (!item) return blank();
   $("title").textContent = item.name;
   showProgress(item);
   $("error").hidden = item.state !== "failed";
@@ -35,7 +35,13 @@ function show(item) {
   $("apply-all").hidden = !(item.state === "failed" && alike);
   $("apply-all").textContent = `Read this and the ${alike} other${alike > 1 ? "s" : ""} that failed`;
   if (isReady) showResult(item);
-  else load(null);
+  else blank();
+}
+
+/** Show no ECG: never that of another recording below a title. */
+function blank() {
+  drawn = null;
+  load(null);
 }
 
 function showProgress(item) {
@@ -55,6 +61,7 @@ async function showResult(item) {
   loading?.abort();
   loading = new AbortController();
   const { signal: stop } = loading;
+  if (drawn !== item) blank();
   $("fetching").hidden = false;
   try {
     const got = await signal(item, stop);
@@ -64,6 +71,7 @@ async function showResult(item) {
     describe(item);
     if (view.signal !== got.signal) {
       load(got.signal, item.answer?.start_time);
+      drawn = item;
       announce(`${item.name}: ${$("verdict").textContent}`);
     }
     tell("shown", item);
@@ -123,7 +131,7 @@ function ofReview(item) {
 /** The options of reading that are filled in. */
 function options() {
   const filled = Object.fromEntries(OPTIONS.map(name => [name, $(name).value.trim()]).filter(([, value]) => value));
-  if (filled.fs) filled.fs = filled.fs.replace(",", ".");
+  if (filled.fs) filled.fs = /^[1-9],\d{3}$/.test(filled.fs) ? filled.fs.replace(",", "") : filled.fs.replace(",", ".");
   return filled;
 }
 

@@ -12,7 +12,7 @@ function asJson({ path, record, answer: { why, ...answer } }) {
   return JSON.stringify({ file: path, ...answer, record });
 }
 
-const csv = async items => csvLine((await model).columns) + items.map(item => item.row).join("");
+const csv = async items => csvLine((await model()).columns) + items.map(item => item.row).join("");
 const json = items => `[\n${items.map(asJson).join(",\n")}\n]\n`;
 
 function episodesAsCsv({ episodes }) {

@@ -6,7 +6,7 @@ import { model } from "./model.js";
 import { enqueue } from "./queue.js";
 import { add, recordingOf, tell } from "./recordings.js";
 
-const MOST_BYTES_OF_LABELS = 2 ** 24;
+const MOST_BYTES_OF_LABELS = 2 ** 24, ENDS = 2 ** 16;
 const isHeader = path => path.toLowerCase().endsWith(".hea");
 const suffix = path => /.\.[^./]+$/.exec(path)?.[0].slice(1).toLowerCase() ?? "";
 
@@ -35,10 +35,27 @@ async function grouped(files) {
     .sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/** Take files in: labels are read, recordings classified. Of a folder, other files are passed over. */
+/** A short text that differs if the sizes, or the first or last 64 KiB, of files do (FNV-1a). */
+async function markOf(files) {
+  let hash = 0x811c9dc5;
+  for (const file of files) {
+    for (const part of [file.slice(0, ENDS), file.slice(-ENDS)]) {
+      for (const byte of new Uint8Array(await part.arrayBuffer())) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+    }
+  }
+  return `${files.reduce((sum, file) => sum + file.size, 0)} ${hash.toString(16)}`;
+}
+
+/** Take files in, and say what is wrong if that fails. */
 async function take(files, isFolder) {
+  try { await taken(files, isFolder); }
+  catch (problem) { tell("problem", problem.message || "These files cannot be read; choose them again."); }
+}
+
+/** Take files in: labels are read, recordings classified. Of a folder, other files are passed over. */
+async function taken(files, isFolder) {
   tell("problem", "");
-  const { suffixes } = await model, wanted = [], passed = [];
+  const { suffixes } = await model(), wanted = [], passed = [];
   for (const [path, file] of files) {
     const isTable = path.toLowerCase().endsWith(".csv") && file.size <= MOST_BYTES_OF_LABELS;
     if (isTable && isLabels(await file.slice(0, 100).text())) {
@@ -53,7 +70,7 @@ async function take(files, isFolder) {
   });
   const number = passed.length > 1 ? `${passed.length} files that are` : "1 file that is";
   if (passed.length) tell("problem", `Passed over ${number} no ECG: ${[...new Set(passed)].sort().join(", ")}`);
-  const items = groups.map(([path, own]) => recordingOf(own, path));
+  const items = await Promise.all(groups.map(async ([path, own]) => recordingOf(own, path, await markOf(own))));
   add(items);
   enqueue(items);
   if (items.length > 1) announce(`${items.length} recordings were added.`);
@@ -81,8 +98,14 @@ async function dropped(transfer) {
 }
 
 async function sample() {
-  const blob = await (await fetch("/page/sample.csv")).blob();
-  return take([["sample.csv", new File([blob], "sample.csv")]], false);
+  $("sample").disabled = true;
+  try {
+    const response = await fetch("/page/sample.csv");
+    if (!response.ok) throw new Error(`The server refused the sample (status ${response.status}); try again.`);
+    await take([["sample.csv", new File([await response.blob()], "sample.csv")]], false);
+  } catch (problem) {
+    tell("problem", problem instanceof TypeError ? "The server does not answer; check that it is running." : problem.message);
+  } finally { $("sample").disabled = false; }
 }
 
 export function start() {

@@ -12,15 +12,14 @@ const stretch = ({ start, end }) => start === null ? "Whole recording" : `${cloc
 /** Give the recording that is shown, or what is selected of it, the class of a number (from 1). */
 export function label(number) {
   const name = classes.all[number - 1], item = recordings.current, part = selection();
-  if (!name || !item || $("labelling").hidden) return;
+  if (!name || !item || !view.signal) return;  // only what is seen is labelled
   labels.give(item, name, view.signal?.seconds, part ?? undefined);
   announce(`${part ? stretch(part) : item.name}: labelled ${title(name)}`);
   if (part) clearSelection();
 }
 
 export function undo() {
-  labels.undo();
-  announce("The last change of labels is undone.");
+  if (labels.undo()) announce("The last change of labels is undone.");
 }
 
 function showClasses() {
@@ -50,7 +49,7 @@ function update() {
   }));
   const count = labels.count(), many = labels.countRecordings();
   const all = `${count} label${count > 1 ? "s" : ""} of ${many} recording${many > 1 ? "s" : ""}`;
-  $("labels-count").textContent = count ? `${all}, kept in this browser`
+  $("labels-count").textContent = count ? `${all}, ${labels.areKept() ? "kept in this browser" : "not kept: save them as CSV"}`
     : "No labels yet. Select a stretch with Measure, or label the whole recording.";
   $("undo").disabled = !labels.canUndo();
   $("save-labels").disabled = $("clear-labels").disabled = !count;
@@ -72,6 +71,7 @@ export function restore(text) {
 }
 
 export function start() {
+  labels.start();
   mark(labels.labelBands);
   for (const what of ["labelled", "selection", "selected", "shown", "added", "removed", "classes"]) on(what, update);
   on("added", labels.adopt);

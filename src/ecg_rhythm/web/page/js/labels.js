@@ -7,24 +7,58 @@ import { recordings, tell } from "./recordings.js";
 const KEY = "ecg-rhythm labels", MOST_UNDONE = 100;
 const HEADER = ["record", "start_s", "end_s", "label"];
 
-// Key of a recording -> { record, given: [{ start, end, label }] }; start and end are null for the whole of it.
-let labels = read(), undone = [];
+const isTime = value => value === null || Number.isFinite(value);
+const isLabel = one => typeof one?.label === "string" && isTime(one.start) && isTime(one.end);
 
+// Key of a recording -> { record, given: [{ start, end, label }] }; start and end are null for the whole of it.
+let labels = read(), synced = copyOf(labels), undone = [], keeps = true;
+
+function copyOf(value) { return JSON.parse(JSON.stringify(value)); }
+
+/** What this browser keeps; what is not as this page writes it, such as another program's, is left out. */
 function read() {
-  try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; }
-  catch { return {}; }  // somebody else's, or a browser that keeps nothing
+  try {
+    const found = Object.entries(JSON.parse(localStorage.getItem(KEY)) ?? {});
+    return Object.fromEntries(found.filter(([, value]) => typeof value?.record === "string" && Array.isArray(value.given) && value.given.every(isLabel)));
+  } catch { return {}; }  // a browser that keeps nothing
 }
 
+/** Keep what has changed here; what other pages of this browser have changed meanwhile stays. */
 function write() {
+  const stored = keeps ? read() : copyOf(synced);
+  for (const key of new Set([...Object.keys(synced), ...Object.keys(labels)])) {
+    if (JSON.stringify(labels[key]) === JSON.stringify(synced[key])) continue;
+    if (labels[key]) stored[key] = labels[key];
+    else delete stored[key];
+  }
+  labels = stored;
+  synced = copyOf(labels);
   try {
     if (Object.keys(labels).length) localStorage.setItem(KEY, JSON.stringify(labels));
     else localStorage.removeItem(KEY);
-  } catch { tell("problem", "This browser keeps no labels; save them as CSV before you close the page."); }
+    keeps = true;
+  } catch {
+    keeps = false;
+    tell("problem", "This browser keeps no labels; save them as CSV before you close the page.");
+  }
   tell("labelled");
 }
 
-/** What tells a recording from others of its name, also in other folders. */
-const keyOf = item => `${item.path}|${item.review === null ? item.size : "review"}`;
+/** Whether the labels outlive a reload. */
+export const areKept = () => keeps;
+
+/** Take over what another page of this browser has changed. */
+export function start() {
+  window.addEventListener("storage", ({ key }) => {
+    if (key !== KEY && key !== null) return;
+    labels = read();
+    synced = copyOf(labels);
+    tell("labelled");
+  });
+}
+
+/** What tells a recording from others of its name: its folder, and what is in it. */
+const keyOf = item => `${item.path}|${item.mark}`;
 
 /** Key of labels that came from a CSV, before their recording did. */
 const keyOfRecord = record => `${record}|`;
@@ -46,10 +80,12 @@ function remember() {
   undone = [...undone, JSON.stringify(labels)].slice(-MOST_UNDONE);
 }
 
+/** Undo the last change; false if there is none. */
 export function undo() {
-  if (!undone.length) return;
+  if (!undone.length) return false;
   labels = JSON.parse(undone.pop());
   write();
+  return true;
 }
 
 /** A list of labels with one more, of a recording of some seconds. It replaces what it covers: a moment has one label. */

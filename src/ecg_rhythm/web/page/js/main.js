@@ -31,10 +31,11 @@ $("controls").addEventListener("click", event => DO[event.target.closest("button
 
 for (const part of [list, answer, overview, rates, episodes, influence, measure, labelling, exporting, printing, keys, files]) part.start();
 viewer.makeMovable(measure.measures);
-model.then(told => {
+on("model", told => {
   tell("classes");
   const origins = [...new Set(told.models.map(one => one.origin).filter(Boolean))];
   $("model").textContent = `ecg-rhythm ${told.version}, model ${told.name} (${told.models.map(one => one.model_name).join(", ")})`;
   $("credit").textContent = origins.length ? `Trained on: ${origins.join("; ")}` : "";
-  return review.start();
-}).catch(problem => tell("problem", problem.message));
+  review.start().catch(problem => tell("problem", problem.message));
+});
+model().catch(problem => tell("problem", problem.message));

@@ -32,7 +32,7 @@ async function run(item) {
   running++;
   const stop = item.stop.signal, more = { row: 1 };
   if (!isKept(item) && (isShown(item) || item.size <= SMALL)) more.signal = 1;
-  if (asked.why) more.why = 1;
+  if (asked.why && isShown(item)) more.why = 1;
   try {
     const { answer: { signal, row, ...answer }, job } = await classified(item, more, stop, ({ state, done, of }) => {
       if (!stop.aborted) change(item, { state, done, of });

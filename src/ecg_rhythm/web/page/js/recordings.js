@@ -16,11 +16,11 @@ export const recordings = { all: [], current: null };
 
 let last = 0;
 
-/** A recording that somebody gave: `path` is its name with folders, `record` what `pack` calls it. */
-export function recordingOf(files, path, more = {}) {
+/** A recording that somebody gave: `path` is its name with folders, `mark` tells its content, `record` what `pack` calls it. */
+export function recordingOf(files, path, mark, more = {}) {
   const name = path.split("/").pop();
   return {
-    id: ++last, files, path, name, record: name.replace(/(.)\.[^.]+$/, "$1"), size: files.reduce((sum, file) => sum + file.size, 0),
+    id: ++last, files, path, mark, name, record: name.replace(/(.)\.[^.]+$/, "$1"), size: files.reduce((sum, file) => sum + file.size, 0),
     options: {}, state: "waiting", done: 0, of: null, error: "", answer: null, row: null, job: null, stop: null,
     review: null, ...more,
   };

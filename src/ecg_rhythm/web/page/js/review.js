@@ -13,10 +13,10 @@ export const isHidden = item => item.review !== null && isBlind && !labelsOf(ite
 export const toldOf = item => isHidden(item) ? {} : item.told ?? {};
 
 export async function start() {
-  if (!(await model).review) return;
+  if (!(await model()).review) return;
   const review = await (await ask("review")).json();
   isBlind = review.blind;
   useClasses(review);
   tell("classes");
-  add(review.recordings.map(({ record, ...told }, i) => recordingOf([], record, { record, review: i, state: "done", told: told.label ? told : null })));
+  add(review.recordings.map(({ record, ...told }, i) => recordingOf([], record, `review ${review.data}`, { record, review: i, state: "done", told: told.label ? told : null })));
 }
