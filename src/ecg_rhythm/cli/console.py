@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -91,13 +90,17 @@ class WithCluster(typer.core.TyperCommand):
         for i, word in enumerate(args):
             words.append(word)
             follows = args[i + 1] if i + 1 < len(args) else ""
-            if word == "--cluster" and not ADDRESS.fullmatch(follows):
+            if word == "--cluster" and not _is_address(follows):
                 words.append(HERE)
         return super().parse_args(ctx, words)
 
 
-ADDRESS = re.compile(r"auto|ray://.+|[^/\\\s]+:\d{1,5}")
-"""What may follow --cluster; all else is a file, a URL or an option."""
+def _is_address(word: str) -> bool:
+    """Whether what follows --cluster is an address; all else is a file, a URL or an option."""
+    is_path = "/" in word or "\\" in word
+    return word == "auto" or word.startswith("ray://") or (":" in word and not is_path)
+
+
 HERE = "here"
 """In place of an address: a cluster of this machine, started for one command."""
 Cluster = Annotated[

@@ -84,7 +84,9 @@ class Pool:
                 try:
                     one = await self._take()
                     try:
-                        return await self._wait(one, partial(one.do, task, *arguments), self.seconds, LEAVE_SECONDS)
+                        done = await self._wait(one, partial(one.do, task, *arguments), self.seconds, LEAVE_SECONDS)
+                        self.is_broken = False
+                        return done
                     finally:
                         self._give_back(one)
                 except BadInput as error:
@@ -104,6 +106,7 @@ class Pool:
             async with self._places:
                 try:
                     self._give_back(await self._take())
+                    self.is_broken = False
                 except Died as error:
                     self._note(error)
         return not self.is_broken
@@ -121,7 +124,6 @@ class Pool:
         """An idle worker, or a new one."""
         while self._idle and not self._is_closed:
             if (one := self._idle.pop()).is_alive:
-                self.is_broken = False
                 return one
             self._workers.discard(one)
             self._note(Died("while it had nothing to do"))
