@@ -318,6 +318,18 @@ def test_the_keys_are_listed_in_a_dialog(page: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
+@desktop
+def test_a_print_shows_tall_beats_whole(page: Page, tmp_path: Path) -> None:
+    beats = np.where(np.arange(1500) % 100 < 3, 2.3, 0.05 * np.sin(np.arange(1500) / 5))
+    np.savez(tmp_path / "tall.npz", ecg=beats, fs=100, unit="mV")
+    page.set_input_files("#file", tmp_path / "tall.npz")
+    expect(page.locator("#strip canvas")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    heights = page.locator("#printed canvas").evaluate_all("all => all.map(one => one.height)")
+    assert heights[0] == (2.5 + 1.5) * 10 * 8  # mV above and below the middle, mm, pixels
+    assert "cut off" not in page.locator("#printed").inner_text()
+
+
 def test_a_print_has_the_whole_strip_at_paper_speed(page: Page, tmp_path: Path) -> None:
     sample(page)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -375,6 +375,19 @@ def test_more_bodies_than_are_held_are_refused_for_now(model: Path) -> None:
         assert client.post("/api/classify", content=b"0" * 999, headers=FILE).status_code == 422
 
 
+def test_an_option_is_given_once(client: TestClient) -> None:
+    response = client.post("/api/classify?fs=100&fs=500", json={"samples": [0, 1]})
+    assert (response.status_code, response.json()["error"]) == (
+        422, "fs: this option is in the query twice; give it once"
+    )  # fmt: skip
+
+
+def test_a_page_and_its_health_can_be_asked_for_without_content(client: TestClient) -> None:
+    for path in ("/", "/api/health"):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+
+
 def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> None:
     response = client.post("/api/classify?fs=300,5", content=b"1\n2\n", headers=FILE)
     assert (response.status_code, response.json()["error"].split(":")[0]) == (422, "fs")

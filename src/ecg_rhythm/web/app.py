@@ -6,6 +6,7 @@ job (`jobs.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ PAGE = Path(__file__).parent / "page"
 async def _check_query(request: Request) -> None:
     """Check that a request to the service has no option in its query that it does not know."""
     if request.url.path.startswith("/api/"):
+        given = Counter(name for name, _ in request.query_params.multi_items())
+        if twice := next((name for name, times in given.items() if times > 1), None):
+            raise HTTPException(422, f"{shown(twice[:20])}: this option is in the query twice; give it once")
         known = [field.alias for field in request.scope["route"].dependant.query_params]
         if unknown := next((name for name in request.query_params if name not in known), None):
             what = f"use {', '.join(known)}" if known else "leave it out"
@@ -250,6 +254,7 @@ def create_app(
         drawn: bytes = await service.turn(request, requests.do(worker.drawn, found.answer, kind))
         return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
 
+    @app.head("/api/health", include_in_schema=False)
     @app.get("/api/health", responses=openapi.NOT_WELL)
     async def health(response: Response) -> dict[str, Any]:
         """Whether the service can answer, what it has to do, and how many of its worker processes died."""
@@ -285,6 +290,7 @@ def create_app(
 
     app.include_router(routes(review))
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")

@@ -1,6 +1,6 @@
 // Requests to the server that gave the page, and what it refuses.
 
-const BUSY = [429, 503], PATIENCE = 5, OFTEN = 150, SELDOM = 1000;  // ms between two questions, the first and later ones
+const TOO_MANY = 429, BUSY = [TOO_MANY, 503], PATIENCE = 5, OFTEN = 150, SELDOM = 1000;  // ms between two questions, the first and later ones
 const ATTEMPTS = 5, FORGOTTEN = 2000;  // ms before a further attempt
 
 /** Wait some ms, or until somebody gives up. */
@@ -10,6 +10,12 @@ function pause(ms, stop) {
     const timer = setTimeout(() => { stop?.removeEventListener("abort", end); resolve(); }, ms);
     stop?.addEventListener("abort", end, { once: true });
   });
+}
+
+/** After how many s to come again, as a server or a proxy says; 0 if not at all. */
+function laterOf(response) {
+  const said = response.headers.get("Retry-After"), date = Date.parse(said ?? "");
+  return Number(said) || Math.max((date - Date.now()) / 1000, 0) || (response.status === TOO_MANY ? 2 : 0);
 }
 
 /** Ask the server; a refusal becomes an error with the server's sentence and status. */
@@ -23,7 +29,7 @@ export async function ask(what, options = {}) {
   if (response.ok) return response;
   const refusal = await response.json().catch(() => ({}));
   const says = typeof refusal.error === "string" ? refusal.error : `The server refused this (status ${response.status}).`;
-  const later = BUSY.includes(response.status) ? Number(response.headers.get("Retry-After")) : 0;
+  const later = BUSY.includes(response.status) ? laterOf(response) : 0;
   throw Object.assign(new Error(says), { status: response.status, later });
 }
 

@@ -23,11 +23,12 @@ export function midnight(time) {
   return parts && 3600 * parts[1] + 60 * parts[2] + Number(parts[3] ?? 0);
 }
 
-/** The time of day, of seconds after midnight. */
+/** The time of day, of seconds after midnight; from the second midnight on with the days that have passed. */
 export function timeOfDay(seconds, decimals = 0) {
   const step = 10 ** decimals, rounded = Math.round(seconds * step) / step;
   const rest = (rounded % 60).toFixed(decimals).padStart(decimals ? 3 + decimals : 2, "0");
-  return `${two(rounded / 3600 % 24)}:${two(rounded / 60 % 60)}:${rest}`;
+  const days = Math.floor(rounded / 86_400);
+  return `${days > 1 ? `+${days} d ` : ""}${two(rounded / 3600 % 24)}:${two(rounded / 60 % 60)}:${rest}`;
 }
 
 export const percent = (share, decimals = 1) => share === null || share === undefined ? "–" : `${(100 * share).toFixed(decimals)}\u00a0%`;

@@ -15,7 +15,8 @@ function range(_, low, high) {
   return low === null ? [40, 120] : [Math.floor((low - MARGIN) / 10) * 10, Math.ceil((high + MARGIN) / 10) * 10];
 }
 
-function draw() {
+/** Draw the trend, in the colours of the screen or of paper. */
+export function redraw() {
   plot?.destroy();
   plot = null;
   const width = $("rate-trend").clientWidth;
@@ -36,7 +37,7 @@ function draw() {
 function update() {
   const found = rates();
   $("rates").hidden = !found;
-  if (!found) return draw();
+  if (!found) return redraw();
   $("rates-counted").textContent = `counted in ${(100 * found.counted).toFixed(0)} % of the recording`;
   const words = `Heart rate, minute by minute: mean ${perMinute(found.mean)}, lowest ${perMinute(found.lowest)}, highest ${perMinute(found.highest)}`;
   $("rate-trend").setAttribute("aria-label", words);
@@ -48,7 +49,7 @@ function update() {
     button.addEventListener("click", () => goTo(start, start + seconds));
     return element("li", {}, button);
   }));
-  draw();
+  redraw();
 }
 
 export function start() {
@@ -58,7 +59,7 @@ export function start() {
   new ResizeObserver(() => {
     if (width === $("rate-trend").clientWidth) return;
     width = $("rate-trend").clientWidth;
-    draw();
+    redraw();
   }).observe($("rate-trend"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
