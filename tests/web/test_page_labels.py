@@ -73,7 +73,7 @@ def test_recordings_of_one_name_in_two_folders_have_labels_of_their_own(page: Pa
     table = Path(shutil.copy(saved(page, "#save-labels"), tmp_path / "labels.csv"))
     page.get_by_role("button", name="Remove all").click()
     page.get_by_role("button", name="Remove labels").click()
-    assert page.locator("#given li").count() == 0
+    expect(page.locator("#given li")).to_have_count(0)
     page.set_input_files("#file", table)
     expect(page.locator("#labels-count")).to_have_text("2 labels of 2 recordings, kept in this browser")
     assert rows(page)[1:] == expected

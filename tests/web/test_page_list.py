@@ -46,6 +46,7 @@ def records(folder: Path) -> list[Path]:
 
 def open_list(page: Page) -> None:
     """Open the list where a phone hides it."""
+    expect(page.locator("#recordings")).to_be_visible()
     if not page.locator("#list-body").is_visible():
         page.locator("#list-toggle").click()
 

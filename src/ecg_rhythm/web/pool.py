@@ -135,6 +135,10 @@ class Pool:
         except TimeoutError:
             self._give_back(one)
             raise NotStarted(f"a worker process was not ready in {START_SECONDS:g} s") from None
+        except Died:  # it may take a moment until it has ended
+            one.kill()
+            self._workers.discard(one)
+            raise
         except BaseException:
             self._give_back(one)
             raise
