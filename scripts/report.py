@@ -183,6 +183,7 @@ def main() -> None:
         {
             "paper's networks": tables.recipes({name: by_name[name] for name in RECIPES}),
             "heart rate": studied.heart_rates(heart),
+            "recipe parts": studied.recipe_parts(json.loads((RESULTS / "recipe_parts.json").read_text())),
             "timelines": studied.timelines(timelines),
             "annotated patients": studied.known_episodes(json.loads((RESULTS / "known_episodes.json").read_text())),
         },
