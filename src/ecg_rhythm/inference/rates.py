@@ -43,7 +43,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class HourlyRate:
-    """Heart rate in an hour of a recording; each is null if no minute of the hour has one.
+    """Heart rate in an hour of a recording; each rate is null if no minute of the hour has one.
 
     Attributes
     ----------

@@ -180,6 +180,7 @@ def _as_archive(
     with refusing():
         recording = opener()
 
+    # As long as something can read it, it is kept.
     def read(start: int, stop: int, kept: scratch.Kept = kept) -> NDArray[np.float32]:
         with refusing():
             return recording.read(start, stop)
