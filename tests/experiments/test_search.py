@@ -240,8 +240,9 @@ def test_a_hopeless_trial_is_pruned_after_a_third_of_its_epochs(
         run_trials(search, study, engine, trials=5)
         run_trials(search, study, engine, trials=6)
         states = [trial.state.name for trial in study.trials]
-        seen = study.trials[-1].intermediate_values
+        first, seen = (study.trials[number].intermediate_values for number in (0, -1))
     assert states == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert [*first] == [*range(validation_step, 13, validation_step)]  # whatever was seen before the trial ended
     assert 4 <= max(seen) < 12  # a third of 12 epochs; the search looks at runs twice a second
 
 

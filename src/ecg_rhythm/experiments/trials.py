@@ -111,6 +111,7 @@ class _UnderWay:
                 self._trial(number).set_user_attr("error", failed.error)
                 self.failed.add(number)
             elif all(run.status is Status.DONE for run in trial.own):
+                self._report(number, trial.own[0])  # all of them, for the trials that are compared with this one
                 self.study.tell(number, mean(map(_score, trial.own)))
             elif self._is_hopeless(number, trial.own[0]):
                 self.study.tell(number, state=states().PRUNED)
@@ -141,13 +142,17 @@ class _UnderWay:
 
     def _is_hopeless(self, number: int, run: QueuedRun) -> bool:
         """Whether the scores of its first fold so far, which are reported, are among the worst; not at its end."""
+        trial = self._report(number, run)
+        progress = read_progress(run.run.progress)
+        ends = progress is None or progress.fraction >= 1
+        return run.status is Status.RUNNING and not ends and trial.should_prune()
+
+    def _report(self, number: int, run: QueuedRun) -> optuna.Trial:
         trial, known = self._trial(number), self.study.trials[number].intermediate_values
         for epochs, score in _scores_so_far(run).items():
             if epochs not in known:
                 trial.report(score, epochs)
-        progress = read_progress(run.run.progress)
-        ends = progress is None or progress.fraction >= 1
-        return run.status is Status.RUNNING and not ends and trial.should_prune()
+        return trial
 
     def _trial(self, number: int) -> optuna.Trial:
         import optuna
