@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -68,6 +69,27 @@ def test_a_killed_writer_tells_its_machine_and_process_and_the_next_one_removes_
     assert [half.name for half in (tmp_path / name).iterdir()] == ["table.csv"]
     files.write_text(path, "whole")
     assert [left.name for left in tmp_path.iterdir()] == ["table.csv"]
+
+
+LEFT = """
+import os
+from pathlib import Path
+from ecg_rhythm import files
+with files.temporary_folder() as folder:
+    Path(folder, "large.edf").write_text("a copy")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_left_among_the_systems_temporary_files_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-c", LEFT], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False)
+    assert [copy.name for copy in tmp_path.rglob("*.edf")] == ["large.edf"]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with files.temporary_folder() as folder:
+        assert list(tmp_path.iterdir()) == [Path(folder)]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:

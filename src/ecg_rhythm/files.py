@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -138,6 +139,12 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         _remove(folder)
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder of the system's place for temporary files, which also loses what killed processes left there."""
+    remove_left_overs(Path(tempfile.gettempdir()))
+    return tempfile.TemporaryDirectory(prefix=".ecg-rhythm.", suffix=_end(), ignore_cleanup_errors=True)
+
+
 @contextmanager
 def alone(path: Path, busy: str) -> Iterator[None]:
     """Be the only process that makes `path`."""
@@ -189,13 +196,18 @@ def temporary_beside(path: Path) -> Path:
 
     The next process that writes into the folder removes it if that process has ended.
     """
-    return hidden_beside(path, f".{_host()}.{os.getpid()}.part")
+    return hidden_beside(path, _end())
 
 
 def hidden_beside(path: Path, end: str) -> Path:
     """A hidden name beside `path` with an end of its own; a long name is cut."""
     name = os.fsencode(path.name)[: LONGEST_NAME - len(end) - 1]
     return path.with_name(f".{name.decode(errors='ignore')}{end}")
+
+
+def _end() -> str:
+    """The end of a temporary name: which process of which machine made it."""
+    return f".{_host()}.{os.getpid()}.part"
 
 
 @cache
@@ -233,7 +245,7 @@ def remove_parts(folder: Path) -> None:
 
 def _remove_parts_of(path: Path) -> None:
     """Remove all temporary files and folders of one path; nobody else makes it."""
-    name = temporary_beside(path).name.removesuffix(f".{_host()}.{os.getpid()}.part")
+    name = temporary_beside(path).name.removesuffix(_end())
     with suppress(OSError):
         for part in path.parent.iterdir():
             if part.name.startswith(f"{name}.") and _MADE_BY.fullmatch(part.name[len(name) :]):

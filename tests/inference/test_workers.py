@@ -137,7 +137,7 @@ def test_workers_end_with_their_parent_whatever_they_do(tmp_path: Path, sent: si
     os.killpg(parent.pid, sent)  # as Ctrl-C in a terminal does
     parent.wait(10)
     wait(lambda: not any(Path(f"/proc/{process}").exists() for process in started), 10)
-    assert not list(tmp_path.glob("ecg-rhythm-*")), "temporary folders go, too"
+    assert not list(tmp_path.glob(".ecg-rhythm*")), "temporary folders go, too"
 
 
 # --- files

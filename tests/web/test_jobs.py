@@ -138,7 +138,7 @@ def test_a_job_that_is_cancelled_ends_its_process_and_leaves_nothing(
             for response in (client.get(f"/api/jobs/{job['id']}"), client.delete(f"/api/jobs/{job['id']}")):
                 assert response.status_code == 404
                 assert "there is no such job: it was cancelled" in response.json()["error"]
-        wait(lambda: not working & workers() and not list(tmp_path.glob("ecg-rhythm-*")))
+        wait(lambda: not working & workers() and not list(tmp_path.glob(".ecg-rhythm*")))
         job = started(client, body)  # there is room for its body again, and a new process
         wait(lambda: state_of(client, job)["done"] > 0)
     assert [path.name for path in tmp_path.iterdir()] == ["r.npz"]  # closing cancels, too

@@ -117,7 +117,7 @@ def test_time_rate_and_voltage_are_measured_by_pointer_and_keys(page: Page, tmp_
     second.press("Shift+ArrowLeft")
     times = [float(point.get_attribute("aria-valuenow") or 0) for point in (first, second)]
     between = times[1] - times[0]
-    expect(page.locator("#measured-time")).to_have_text(re.compile(rf"^{between * 1000:.0f} ms$|^\d+ ms$"))
+    expect(page.locator("#measured-time")).to_have_text(re.compile(r"^\d+ ms$"))
     measured = float((page.locator("#measured-time").text_content() or "").split()[0])
     assert measured == pytest.approx(1000 * between, abs=11)
     expect(page.locator("#measured-rate")).to_have_text(f"{60_000 / measured:.0f} beats/min")

@@ -113,6 +113,18 @@ def test_keys_and_buttons_lead_from_one_to_the_next(page: Page, tmp_path: Path) 
 
 
 @desktop
+def test_a_file_that_is_in_the_list_already_is_shown_again(page: Page, tmp_path: Path) -> None:
+    files = strips(tmp_path, 3)
+    page.set_input_files("#file", files)
+    assert names(page) == ["strip0", "strip1", "strip2"]
+    page.set_input_files("#file", files[2])
+    expect(page.locator("#title")).to_have_text("strip2.npz")
+    assert names(page) == ["strip0", "strip1", "strip2"]
+    files[2].write_bytes(files[1].read_bytes())  # another recording, under the same name
+    page.set_input_files("#file", files[2])
+    expect(page.locator("#list th")).to_have_count(4)
+
+
 def test_a_folder_is_opened_and_what_is_no_ecg_is_passed_over(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "ward"
     (folder / "deep").mkdir(parents=True)

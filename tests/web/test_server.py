@@ -131,21 +131,21 @@ def test_too_many_connections_give_way_to_new_ones(at: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "most"),
     [
-        b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: a\r\n" * 20_000 + b"\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 10**6 + b"\r\n\r\n",
-        b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20_000,
-        b"nonsense\r\n\r\n",
-        head(3, "Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n",
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: a\r\n" * 20_000 + b"\r\n", 0),
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 10**6 + b"\r\n\r\n", 0),
+        (b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20_000, 1000),
+        (b"nonsense\r\n\r\n", 0),
+        (head(3, "Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n", 0),
     ],
 )
-def test_what_is_no_request_or_too_much_is_refused(at: tuple[str, int], request_: bytes) -> None:
+def test_what_is_no_request_or_too_much_is_refused(at: tuple[str, int], request_: bytes, most: int) -> None:
     connection = socket.create_connection(at, timeout=60)
     with suppress(ConnectionError):
         connection.sendall(request_)
     answer = rest(connection)
-    assert b"HTTP/1.1 400" in answer or answer.count(b"HTTP/1.1 200") < 1000
+    assert answer.count(b"HTTP/1.1 200") <= most
     assert health(at).status_code == 200
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ecg_rhythm import files
 from ecg_rhythm.cli.console import USE, Data, app, out
 from ecg_rhythm.errors import BadInput
 
@@ -47,7 +47,7 @@ def export(
         from ecg_rhythm.weights import quantise
 
         recordings = training_recordings(RunFiles(weights[0].parent), data, quantise.RECORDINGS)
-        with tempfile.TemporaryDirectory() as folder:
+        with files.temporary_folder() as folder:
             exact = Path(folder) / to.name
             exporting.export(network, metadata, exact)
             difference = f"by {quantise.quantise(exact, recordings, to):.1e} on average"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -94,7 +93,7 @@ class Archive:
             If the part cannot be written.
         """
         entries = self._listing.read_row_group(number).to_pylist()
-        with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
+        with files.temporary_folder() as folder:
             copies = Copies(Path(folder))
             answered = answers_apart(workers, _sources(entries, copies), windows, with_reasons)
             rows = [copies.row(source, answer) for source, answer in answered]

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from threading import BoundedSemaphore, Lock
 from typing import Generic, TypeVar
 
+from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.given import quoted, real
 from ecg_rhythm.inference.processes import Died, NotStarted, Worker
@@ -157,7 +158,7 @@ class Workers(Generic[State]):
                 self._workers.discard(worker)
             if self._is_closed:
                 raise Died("ended with the work")
-            self._folder = self._folder or tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True)
+            self._folder = self._folder or files.temporary_folder()
             try:
                 worker = Worker(_same, self.state, folder=self._folder.name)
             except NotStarted as error:

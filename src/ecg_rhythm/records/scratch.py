@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
+from ecg_rhythm import files
+
 _given: ContextVar[Path | None] = ContextVar("_given", default=None)
 
 
@@ -44,4 +46,4 @@ def within(folder: Path) -> Iterator[None]:
 
 @cache
 def _root() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="ecg-rhythm-")
+    return files.temporary_folder()

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException, Request
 
+from ecg_rhythm import files
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.web import worker
 from ecg_rhythm.web.pool import Pool
@@ -152,7 +152,7 @@ class Jobs:
     async def _finish(self, job: Job, upload: Upload, more: worker.More) -> None:
         """Let a worker do a job, and keep its answer."""
         try:
-            with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
+            with files.temporary_folder() as folder:
                 job.folder = Path(folder)
                 content, job.answer = await self._pool.run(worker.job, upload, job.folder, more)
                 job.windows, job.folder = worker.windows_done(job.folder), None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 
 from fastapi import HTTPException
 
+from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.processes import Died, NotStarted, Worker
 from ecg_rhythm.web import worker
@@ -71,7 +71,7 @@ class Pool:
     async def do(self, task: Callable[..., Any], subject: Any, *arguments: Any) -> Any:
         """Do a task of a subject in a worker, with a folder that is removed afterwards."""
         # Made and removed here, as a worker that is stopped removes nothing.
-        with tempfile.TemporaryDirectory(prefix="ecg-rhythm-", ignore_cleanup_errors=True) as folder:
+        with files.temporary_folder() as folder:
             return await self.run(task, subject, Path(folder), *arguments)
 
     async def run(self, task: Callable[..., Any], *arguments: Any) -> Any:

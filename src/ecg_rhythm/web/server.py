@@ -42,7 +42,8 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where a socket says that it is of TCP: else 40 ms later.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as at:
-        at.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it lets two servers listen at one port
+            at.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             at.bind((host, port))
             at.listen(BACKLOG)  # who reads the address may come at once

@@ -4,7 +4,7 @@ import { isLabels } from "./labels.js";
 import { restore } from "./labelling.js";
 import { model } from "./model.js";
 import { enqueue } from "./queue.js";
-import { add, recordingOf, tell } from "./recordings.js";
+import { add, recordingOf, recordings, select, tell } from "./recordings.js";
 
 const MOST_BYTES_OF_LABELS = 2 ** 24, ENDS = 2 ** 16;
 const isHeader = path => path.toLowerCase().endsWith(".hea");
@@ -46,6 +46,8 @@ async function markOf(files) {
   return `${files.reduce((sum, file) => sum + file.size, 0)} ${hash.toString(16)}`;
 }
 
+const sameAs = ({ path, mark }) => `${path} ${mark}`;
+
 /** Take files in, and say what is wrong if that fails. */
 async function take(files, isFolder) {
   try { await taken(files, isFolder); }
@@ -70,7 +72,9 @@ async function taken(files, isFolder) {
   });
   const number = passed.length > 1 ? `${passed.length} files that are` : "1 file that is";
   if (passed.length) tell("problem", `Passed over ${number} no ECG: ${[...new Set(passed)].sort().join(", ")}`);
-  const items = await Promise.all(groups.map(async ([path, own]) => recordingOf(own, path, await markOf(own))));
+  const given = await Promise.all(groups.map(async ([path, own]) => recordingOf(own, path, await markOf(own))));
+  const known = new Map(recordings.all.map(item => [sameAs(item), item])), items = given.filter(item => !known.has(sameAs(item)));
+  if (given.length && !items.length) select(known.get(sameAs(given[0])));  // it is in the list already
   add(items);
   enqueue(items);
   if (items.length > 1) announce(`${items.length} recordings were added.`);

@@ -71,6 +71,9 @@ export async function again(item) {
   if (item.state === "failed") throw new Error(item.error);
 }
 
+addEventListener("beforeunload", event => {  // the answers of many recordings take long
+  if (recordings.all.filter(isBusy).length > 1) event.preventDefault();
+});
 addEventListener("pagehide", () => {
   cancelAll();
   discard(jobs);
