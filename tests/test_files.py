@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ecg_rhythm import files
+from ecg_rhythm import errors, files
 from ecg_rhythm.errors import BadInput
 
 SOURCE = Path(files.__file__).parent
@@ -124,7 +124,7 @@ def test_errors_of_libraries_that_are_not_written_in_python_name_the_file(tmp_pa
         made.mkdir()
         save_file({"a": torch.zeros(3)}, made)
     assert (caught.value.filename, caught.value.errno) == (str(path), errno.EISDIR)
-    assert str(files.sentence(caught.value)).startswith(f"{path}: Is a directory; ")
+    assert str(errors.sentence(caught.value)).startswith(f"{path}: Is a directory; ")
     for error in (pyarrow.lib.ArrowException("cannot"), RuntimeError("write failed: No space left on device")):
         with pytest.raises(OSError) as caught, files.replacing(tmp_path / "t"):
             raise error
@@ -138,7 +138,7 @@ def test_faults_of_the_program_and_bad_input_are_left_as_they_are(tmp_path: Path
             made.touch()
             raise error
         assert caught.value is error
-    assert files.sentence(ValueError("a fault")) is None
+    assert errors.sentence(ValueError("a fault")) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The one door to the disk: what the program writes appears whole or not at all, and its errors are one sentence."""
+"""The one door to the disk: what the program writes appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ecg_rhythm.errors import BadInput
+from ecg_rhythm.errors import BadInput, blaming
 
 LONGEST_NAME = 255
 """Bytes of a file's name on all usual file systems."""
@@ -33,8 +32,6 @@ _MADE_BY = re.compile(r"(\.[\w-]{1,63})?\.\w{1,20}\.part", re.ASCII)
 _UMASK = os.umask(0)
 """Permissions that the user takes from what is made; the system tells it only to who sets it."""
 os.umask(_UMASK)
-_NUMBER = re.compile(r"(?:os error|errno)\W{0,3}(\d{1,4})", re.IGNORECASE)
-_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 
 
 @contextmanager
@@ -273,59 +270,6 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def blaming(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Have an error at a file or its temporary one name `path`, and be an `OSError`, whatever library raised it."""
-    try:
-        yield
-    except BadInput:
-        raise
-    except OSError as error:
-        if error.errno is None and type(error) is not OSError:  # of a connection, say
-            raise
-        where = None if error.filename is None else Path(os.fsdecode(error.filename))
-        if where is None or (temporary is not None and temporary in (where, *where.parents)):
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
-        raise
-    except BaseException as error:
-        number = _number_in(error)
-        if number is None and not _is_foreign(error):
-            raise
-        text = os.strerror(number) if number else (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise OSError(number or errno.EIO, text, str(path)) from error
-
-
-def _is_foreign(error: BaseException) -> bool:
-    """Whether an error is of a library that is not written in Python: such libraries do not raise `OSError`."""
-    module = type(error).__module__
-    file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return module not in ("builtins", "__main__") and not file.endswith((".py", ".pyc"))
-
-
-def _number_in(error: BaseException) -> int | None:
-    """Number of the operating system's error that the text of a library's error names; None if it names none."""
-    text = str(error)
-    if match := _NUMBER.search(text):
-        return int(match[1])
-    return next((number for number in _NUMBERS if os.strerror(number) in text), None)
-
-
-def sentence(error: BaseException) -> str | None:
-    """What a user is told of an error at a file, or of bad input; None for any other, which is a fault of the program.
-
-    Libraries written in other languages have errors of their own, which name the system's error in their text.
-    """
-    if isinstance(error, BadInput):
-        return str(error)
-    if isinstance(error, OSError):
-        where, why = f"{os.fsdecode(error.filename)}: " if error.filename else "", error.strerror or str(error)
-    elif isinstance(error, Exception) and (number := _number_in(error)) is not None:
-        where, why = "", os.strerror(number)
-    else:
-        return None
-    return f"{where}{why}; free some space, or check the folder and its permissions"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 from importlib import import_module
 
-from ecg_rhythm import extras, files
+from ecg_rhythm import errors, extras
 from ecg_rhythm.cli.console import app, complain, err
 
 VERBS = (
@@ -49,7 +49,7 @@ def main() -> None:
     of_threads: list[str] = []  # they have told those that wait for them, but perhaps nobody does
 
     def keep(failed: threading.ExceptHookArgs) -> None:
-        sentence = None if failed.exc_value is None else files.sentence(failed.exc_value)
+        sentence = None if failed.exc_value is None else errors.sentence(failed.exc_value)
         of_threads.append(sentence) if sentence is not None else threading.__excepthook__(failed)
 
     threading.excepthook = keep
@@ -62,7 +62,7 @@ def main() -> None:
         verb = " ".join(sys.argv[1:2])
         _fail(extras.sentence("search" if verb == "search" else EXTRAS[error.name], verb, error))
     except Exception as error:
-        if (sentence := files.sentence(error)) is None:
+        if (sentence := errors.sentence(error)) is None:
             raise
         _fail(sentence)
     except SystemExit as end:

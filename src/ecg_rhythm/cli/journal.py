@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecg_rhythm import files, records
-from ecg_rhythm.errors import BadInput
+from ecg_rhythm.errors import BadInput, blaming
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.version import __version__
 from ecg_rhythm.weights.loading import DEFAULT, file_of, weights_of
@@ -65,7 +65,7 @@ class Journal:
 
     def add(self, path: Path, kind: str, content: Any) -> None:
         """Add what became of a file."""
-        with files.blaming(self._path):
+        with blaming(self._path):
             _append(self._file, asdict(Entry(str(path), _state(path), kind, content)))
 
     def contents(self) -> Iterator[Any]:
@@ -100,10 +100,10 @@ def journal(path: Path, made_from: Any, blocks: Iterable[Sequence[Path]]) -> Ite
     files.refuse_folder(path)
     place = _place(path)
     with files.alone(path, f"{path}: another process is writing it; wait for it, or name another file"):
-        with files.blaming(path, place):
+        with blaming(path, place):
             journal_file = FileIO(place, "a")
         with journal_file as file:
-            with files.blaming(path), place.open("rb") as before:
+            with blaming(path), place.open("rb") as before:
                 resumes = os.fstat(file.fileno()).st_size > 0
                 kept, end = _kept(before, blocks) if before.readline() == _line(made_from) else ([], 0)
                 file.truncate(end)

@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from ecg_rhythm import files
+from ecg_rhythm import errors
 from ecg_rhythm.experiments.folder import Busy
 from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.schema import Section
@@ -65,7 +65,7 @@ def obey() -> int:
     except Busy:
         return BUSY
     except BaseException as error:
-        sentence = files.sentence(error)
+        sentence = errors.sentence(error)
         with suppress(OSError):
             engine.sendall(json.dumps(sentence or f"{type(error).__name__}: {error}").encode())
         if sentence is None:
