@@ -324,24 +324,27 @@ def test_records_that_stay_together_count_once_for_their_class() -> None:
     assert len(make_split(labels, ["N", "A"], folds=2, ratio=2, together=[[1, 2]]).folds) == 2
 
 
-def test_large_groups_are_dealt_out_by_their_first_record_of_the_rarest_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["v1", "w"])
+def test_large_groups_are_dealt_out_by_their_first_record_of_the_rarest_class(tmp_path: Path, version: str) -> None:
     names = [f"r{i:03}" for i in range(240)]
-    labels = {name: "NNNNNAN"[i % 7] for i, name in enumerate(names)}
+    versions = {"v1": "NNNNNAN", "w": "AANAAAA"}
+    labels = {version: {name: of[i % 7] for i, name in enumerate(names)} for version, of in versions.items()}
     store = write_store(
         tmp_path / "data",
         ((name, np.full(3, i / 1000, dtype=np.float32)) for i, name in enumerate(names)),
         fs=100,
         classes=["N", "A"],
-        labels={"v1": labels},
+        labels=labels,
         default_labels="v1",
         origin="test",
         groups={name: f"p{i % 6}" for i, name in enumerate(names)},
     )
     together = [list(range(i + 1, 241, 6)) for i in range(6)]
     assert store.groups() == together
-    rarest_first = [sorted(group, key=lambda number: labels[names[number - 1]]) for group in together]
-    expected = make_split(store.labels_of(), ["N", "A"], folds=2, ratio=2, together=rarest_first)
-    assert parts_of(make_for_store(store, folds=2, ratio=2)) == parts_of(expected)
+    rarest = versions[version][2 if version == "w" else 5]
+    rarest_first = [sorted(group, key=lambda n: labels[version][names[n - 1]] != rarest) for group in together]
+    expected = make_split(store.labels_of(version), ["N", "A"], folds=2, ratio=2, together=rarest_first)
+    assert parts_of(make_for_store(store, folds=2, ratio=2, labels=version)) == parts_of(expected)
 
 
 def test_groups_that_share_their_last_record_are_refused() -> None:

@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm import checksums
+from ecg_rhythm.data import store as data_store
 from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
@@ -342,6 +343,23 @@ def test_a_damaged_store_is_refused(tmp_path: Path, name: str, damage: Callable[
 
 
 @pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (change("offset", 1, 2), "the recordings do not fit the signals"),
+        (change("length", 1, 3), "the recordings do not fit the signals"),
+        (change("gain", 1, 0), "a gain, a length or the rate is impossible"),
+        (change("name", 1, b"a"), "the names are not in ascending order"),
+        (change("labels", 1, 2), "a label is no class"),
+    ],
+)
+def test_an_index_that_cannot_be_is_refused_with_the_reason(
+    tmp_path: Path, damage: Callable[[Path], object], says: str
+) -> None:
+    damage(write(tmp_path, [[1, 2, 3], [4, 5]]).folder / "index.npy")
+    assert f"(store.json or index.npy: {says})" in refusal(lambda: open_store(tmp_path))
+
+
+@pytest.mark.parametrize(
     ("name", "damage"),
     [
         ("records.csv", Path.unlink),
@@ -562,6 +580,21 @@ def test_damage_is_noticed_when_that_recording_is_read(tmp_path: Path) -> None:
     batches = on_device(store)
     assert len(batches.batch(np.array([0, 2])).lengths) == 2
     assert refusal(lambda: batches.batch(np.array([0, 1]))).startswith(says)
+
+
+def test_each_recording_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, checked = write(tmp_path, [[1, 2], [3, 4], [5, 6]]), list[float]()
+    checksum = data_store.checksum
+
+    def noted(samples: NDArray[np.int16]) -> int:
+        checked.append(samples[0] / 1000)
+        return checksum(samples)
+
+    monkeypatch.setattr(data_store, "checksum", noted)
+    for position in (1, 0, 1):
+        store.signal(position)
+    store.check_all()
+    assert checked == [3, 1, 5]
 
 
 def test_a_store_of_an_earlier_version_has_a_fingerprint_alone(tmp_path: Path) -> None:

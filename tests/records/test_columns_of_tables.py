@@ -126,6 +126,10 @@ def test_a_column_of_a_rate_is_no_lead() -> None:
     assert leads_of({"ecg": LEAD, "samplerate": changing}) == "ecg, samplerate"
 
 
+def test_a_table_of_one_row_states_its_rate() -> None:
+    assert read(table({"samplerate": [250], "ecg": [0.5]})).fs == 250
+
+
 def test_a_unit_of_voltage_makes_a_lead_of_what_is_called_time() -> None:
     assert leads_of({"ecg": RESP, "time (mV)": LEAD}) == "ecg, time"
 
@@ -183,3 +187,5 @@ def test_the_longest_unit_that_is_read() -> None:
     zeros = "0" * (LONGEST - 3)
     assert in_millivolts(f"{zeros}5mV") == 5
     assert in_millivolts(f"0{zeros}5mV") is None
+    assert in_millivolts(f"mV{' ' * 8}/{' ' * 9}{'0' * 18}10") == 0.1
+    assert in_millivolts(f"mV{' ' * 9}/{' ' * 9}{'0' * 18}10") is None
