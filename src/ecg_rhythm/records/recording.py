@@ -233,16 +233,16 @@ def fill_gaps(record: Record, source: str) -> Record:
     BadInput
         If less than half of the samples are numbers; `source` is what the message calls the record.
     """
-    real = np.isfinite(record.signal)
-    if real.all():
+    good = np.isfinite(record.signal)
+    if good.all():
         return record
-    if real.mean() < 0.5:
+    if good.mean() < 0.5:
         raise BadInput(
-            f"{source}: {(~real).sum()} of its {len(real)} samples are not numbers (NaN or infinite), more than half; "
+            f"{source}: {(~good).sum()} of its {len(good)} samples are not numbers (NaN or infinite), more than half; "
             "give a recording with more signal"
         )
-    missing, gaps = float(1 - real.mean()), count_gaps(record.signal)
-    return replace(record, signal=fill(record.signal), missing=missing, gaps=gaps, filled=~real)
+    missing, gaps = float(1 - good.mean()), count_gaps(record.signal)
+    return replace(record, signal=fill(record.signal), missing=missing, gaps=gaps, filled=~good)
 
 
 def check_span(samples: int, recorded: int, fs: float, source: str) -> None:

@@ -1,7 +1,7 @@
-"""The web service: routes and headers.
+"""The web service.
 
-`service.py` takes requests in. Worker processes (`pool.py`) do the work (`worker.py`), while the client waits or as a
-job (`jobs.py`).
+`service.py` takes requests in, for what `routes.py` answers. Worker processes (`pool.py`) do the work (`worker.py`),
+while the client waits or as a job (`jobs.py`).
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from starlette.exceptions import HTTPException
 from ecg_rhythm.inference import classifier, tables
 from ecg_rhythm.inference.names import fibrillation_in, names_of
 from ecg_rhythm.printable import shown
-from ecg_rhythm.records import ReadOptions
 from ecg_rhythm.records.formats import known_suffixes
 from ecg_rhythm.version import __version__
-from ecg_rhythm.web import openapi, worker
+from ecg_rhythm.web import openapi, routes
 from ecg_rhythm.web.guard import HEADERS, Guard
 from ecg_rhythm.web.jobs import Jobs
 from ecg_rhythm.web.pool import Pool
-from ecg_rhythm.web.review import Review, routes
+from ecg_rhythm.web.review import Review, routes_of
 from ecg_rhythm.web.service import Limits, Service
 from ecg_rhythm.weights.loading import DEFAULT
 
@@ -128,131 +127,8 @@ def create_app(
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"error": "the server failed; its log has the reason"}, 500, headers=HEADERS)
 
-    @app.post(
-        "/api/classify",
-        openapi_extra=openapi.BODY,
-        responses=openapi.ANSWER | openapi.REFUSALS,
-        response_model=None,
-    )
-    async def classify(
-        request: Request,
-        name: openapi.Name = None,
-        lead: openapi.Lead = None,
-        fs: openapi.Rate = None,
-        unit: openapi.Unit = None,
-        dates: openapi.Dates = True,
-        signal: openapi.WithSignal = False,
-        why: openapi.WithWhy = False,
-        row: openapi.WithRow = False,
-    ) -> dict[str, Any]:
-        """Classify an ECG file, the files of a WFDB record in a form, or samples in JSON."""
-        async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
-            answer: dict[str, Any] = await service.turn(
-                request, requests.do(worker.answer, upload, worker.More(signal, why, row))
-            )
-            return answer
-
-    @app.post(
-        "/api/signal",
-        openapi_extra=openapi.BODY,
-        responses=openapi.REFUSALS,
-        response_model=openapi.Signal,
-    )
-    async def signal(
-        request: Request,
-        name: openapi.Name = None,
-        lead: openapi.Lead = None,
-        fs: openapi.Rate = None,
-        unit: openapi.Unit = None,
-    ) -> dict[str, Any]:
-        """Read the signal of an ECG as the page shows it, without classifying it."""
-        async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit))
-            read: dict[str, Any] = await service.turn(request, requests.do(worker.signal, upload))
-            return read
-
-    @app.post(
-        "/api/picture",
-        openapi_extra=openapi.BODY,
-        responses=openapi.PICTURE | openapi.REFUSALS,
-        response_class=Response,
-    )
-    async def picture(
-        request: Request,
-        name: openapi.Name = None,
-        lead: openapi.Lead = None,
-        fs: openapi.Rate = None,
-        unit: openapi.Unit = None,
-        dates: openapi.Dates = True,
-        kind: openapi.Kind = "png",
-        why: openapi.WithWhy = False,
-    ) -> Response:
-        """Draw an ECG and its answer on one page."""
-        async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
-            drawn: bytes = await service.turn(request, requests.do(worker.picture, upload, kind, why))
-            return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
-
-    @app.post(
-        "/api/jobs",
-        status_code=202,
-        openapi_extra=openapi.BODY,
-        responses=openapi.REFUSALS,
-        response_model=openapi.Job,
-        response_description="The job; `Location` is its address.",
-    )
-    async def start(
-        request: Request,
-        response: Response,
-        name: openapi.Name = None,
-        lead: openapi.Lead = None,
-        fs: openapi.Rate = None,
-        unit: openapi.Unit = None,
-        dates: openapi.Dates = True,
-        signal: openapi.WithSignal = False,
-        why: openapi.WithWhy = False,
-        row: openapi.WithRow = False,
-    ) -> dict[str, Any]:
-        """Classify what `/api/classify` takes as a job: for long recordings, which take longer than a request may."""
-        jobs.check_room()
-        async with service.body(request) as body:
-            upload = await service.upload(request, body, name, ReadOptions(lead, fs, unit, dates))
-            await service.check_there(request)  # else nobody would know the job
-            job = jobs.start(request, upload, worker.More(signal, why, row))
-        response.headers["Location"] = f"/api/jobs/{job.id}"
-        return job.state()
-
-    @app.get("/api/jobs/{job}", responses=openapi.NO_JOB, response_model=openapi.Job)
-    async def state(job: str) -> dict[str, Any]:
-        """How far a job is."""
-        return jobs.find(job).state()
-
-    @app.delete("/api/jobs/{job}", status_code=204, responses=openapi.NO_JOB, response_class=Response)
-    async def cancel(job: str) -> None:
-        """Cancel a job, or forget its answer."""
-        jobs.forget(jobs.find(job).id)
-
-    @app.get(
-        "/api/jobs/{job}/result",
-        responses=openapi.ANSWER | openapi.REFUSALS | openapi.NO_JOB | openapi.NOT_DONE,
-        response_class=Response,
-    )
-    async def result(job: str) -> Response:
-        """The answer of a job, or why there is none."""
-        found = jobs.finished(job)
-        return Response(found.content, media_type="application/json")
-
-    @app.get(
-        "/api/jobs/{job}/picture",
-        responses=openapi.PICTURE | openapi.REFUSALS | openapi.NO_JOB | openapi.NOT_DONE,
-        response_class=Response,
-    )
-    async def picture_of_job(request: Request, job: str, kind: openapi.Kind = "png") -> Response:
-        """Draw the answer of a job, which has been classified already."""
-        found = jobs.finished(job)
-        drawn: bytes = await service.turn(request, requests.do(worker.drawn, found.answer, kind))
-        return Response(drawn, media_type=openapi.MEDIA_TYPES[kind])
+    app.include_router(routes.at_once(service, requests))
+    app.include_router(routes.of_jobs(service, jobs, requests))
 
     @app.head("/api/health", include_in_schema=False)
     @app.get("/api/health", responses=openapi.NOT_WELL)
@@ -288,7 +164,7 @@ def create_app(
             "models": [{"model_name": d.config.model_name, "scores": d.scores, "origin": d.origin} for d in members],
         }
 
-    app.include_router(routes(review))
+    app.include_router(routes_of(review))
 
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)

@@ -78,7 +78,7 @@ class Review:
         return asdict(one) | {"fs": fs, "seconds": recording.seconds, "signal": encoded(recording)}
 
 
-def routes(review: Review | None) -> APIRouter:
+def routes_of(review: Review | None) -> APIRouter:
     """Make the routes of a review; without one, they say that there is none."""
     router = APIRouter(prefix="/api/review", tags=["review"])
 
