@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import DATA
+from ecg_rhythm import files
 from ecg_rhythm.data import splits
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.evaluation.episodes import Interval
@@ -22,6 +25,7 @@ from ecg_rhythm.signals.windows import SlidingWindow
 from ecg_rhythm.weights.run_files import RunFiles
 from studies.splices import Pool, Splice, Stretch
 
+KEPT = Path("logs/timelines")
 LENGTHS, DRAWS = (15.0, 30.0, 45.0, 60.0, 90.0, 120.0), 300
 """Durations in s of single paroxysms, and how many there are of each, in the test parts of all folds together."""
 AROUND = 300.0
@@ -116,11 +120,23 @@ def positions_of(fold: RunFiles, store: Store, part: str) -> NDArray[np.int64]:
 
 
 def cases(fold: RunFiles, store: Store, part: str, share: float) -> list[Case]:
-    """Splices of the validation or test part of a fold, classified by its network."""
+    """Splices of the validation or test part of a fold, classified by its network; kept, as they take long."""
+    kept = KEPT / f"{fold.path.parent.name}-{fold.path.name}-{part}-{share:g}.pickle"
+    if kept.exists():
+        known: list[Case] = pickle.loads(kept.read_bytes())
+        return known
+    found = list(_classified(fold, store, part, share))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(kept) as made:
+        made.write_bytes(pickle.dumps(found))
+    return found
+
+
+def _classified(fold: RunFiles, store: Store, part: str, share: float) -> Iterator[Case]:
     model = Remembering(load(fold.path).members)
     model.known = {}
     pool, seed = Pool(store, positions_of(fold, store, part)), [int(fold.read_scores()["fold"]), part == "test"]
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
     for kind, splice in spliced(pool, rng, share):
         truth = splice.episodes("A")
         recognized = False
@@ -129,5 +145,4 @@ def cases(fold: RunFiles, store: Store, part: str, share: float) -> list[Case]:
             recognized = model.classes[int(model.probabilities([strip])[0].argmax())] == "A"
         old = steps_of(model, splice.signal, store.fs, OLD_WINDOW, spare=False)
         new = steps_of(model, splice.signal, store.fs, WINDOW, spare=True)
-        found.append(Case(kind, len(splice.signal) / store.fs, truth, old, new, recognized))
-    return found
+        yield Case(kind, len(splice.signal) / store.fs, truth, old, new, recognized)
