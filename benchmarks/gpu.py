@@ -6,8 +6,8 @@
    of the device's measured bfloat16 matrix rate; and how fast several runs train that share the device.
 3. The paper's CNN as published, on fold 0, for as many epochs as the time allows. The same command continues it.
 
-Needs the challenge set in data/. Without a GPU, `--device cpu --small` does the same with a few steps, to see that it
-works.
+Needs the challenge set in data/. Without a GPU, `--device cpu --small --minutes 1` does the same with a few steps, to
+see that it works.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ STEPS, FEW = 200, 2
 """Steps that are timed for each network, and where only a look is asked for."""
 RUNS = (1, 2, 4)
 """How many runs share the device."""
-LOGS = Path("logs")
+LOGS, SMALL_LOGS = Path("logs"), Path("build/gpu_logs")
+"""Where the run is kept, and where one that is only a look is."""
 
 out = Console(width=120)
 
@@ -68,18 +69,18 @@ def sharing(device: str, steps: int) -> dict[int, float]:
     rates = {}
     for runs in RUNS:
         task = [sys.executable, "-m", "benchmarks.tasks", "train", "CNN", "ours", str(steps), "0", device]
-        cores = os.environ | environment_of("0", runs)
+        cores = os.environ | environment_of("cpu" if device == "cpu" else "0", runs)
         processes = [subprocess.Popen(task, stdout=subprocess.PIPE, text=True, env=cores) for _ in range(runs)]
         rates[runs] = sum(json.loads(process.communicate()[0])["per_second"] for process in processes)
         out.print(f"{runs} runs at once: {rates[runs]:.0f} recordings per second, all together", highlight=False)
     return rates
 
 
-def train_for(minutes: float, device: str) -> dict[str, Any]:
+def train_for(minutes: float, device: str, logs: Path) -> dict[str, Any]:
     """Train the paper's CNN as published on fold 0 until the time is up, and say how far it is."""
     job = Job(model="CNN_paper", split=challenge.DEFAULT_SPLIT, cvids=[0])
     spec = single(MODELS / "CNN_paper.json", job, 0, name="CNN_paper", check=lambda *_: None)
-    run, until = Run(spec.folder(LOGS)), time.monotonic() + 60 * minutes
+    run, until = Run(spec.folder(logs)), time.monotonic() + 60 * minutes
 
     def report(progress: Progress) -> None:
         if progress.ends_epoch:
@@ -88,7 +89,7 @@ def train_for(minutes: float, device: str) -> dict[str, Any]:
             raise TimeIsUp
 
     with contextlib.suppress(TimeIsUp):
-        train(spec, DATA, LOGS, device=device, report=report)
+        train(spec, DATA, logs, device=device, report=report)
     lines = run.hotlog.read_text().splitlines() if run.hotlog.exists() else []
     curve = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
     return {"curve": curve, "done": run.is_done}
@@ -115,11 +116,11 @@ def main() -> None:
         "checks passed": passed,
         "speed": speeds(options.device, steps),
     }
-    if options.device == "cuda":
-        report["several runs"] = sharing(options.device, steps)
+    report["several runs"] = sharing(options.device, steps)
     options.to.parent.mkdir(parents=True, exist_ok=True)
     write_json(options.to, report)
-    write_json(options.to, report | {"training": train_for(options.minutes, options.device)})
+    logs = SMALL_LOGS if options.small else LOGS
+    write_json(options.to, report | {"training": train_for(options.minutes, options.device, logs)})
     out.print(f"all figures are in {options.to}", markup=False)
     if not passed:
         sys.exit("a check failed; its output is above")

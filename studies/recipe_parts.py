@@ -71,8 +71,8 @@ def heads(model: dict[str, Any]) -> None:
 
 
 def equal_windows(model: dict[str, Any]) -> None:
-    """Windows of 15 s throughout."""
-    model["data_augmentation"]["window_schedule"] = [15]
+    """Windows of 15 s throughout, also where it predicts: a network should see windows of the length it trained on."""
+    model["data_augmentation"] |= {"window_schedule": [15], "window": 15}
 
 
 def growing_windows(model: dict[str, Any]) -> None:
@@ -119,13 +119,19 @@ STUDIES: dict[str, dict[str, tuple[Change, tuple[int, ...]]]] = {
 
 
 def variant(recipe: Recipe, change: Change) -> Recipe:
-    """A recipe with a change, and as many epochs as the processor time of the unchanged one allows."""
+    """A recipe with a change, and as many epochs as the processor time of the unchanged one allows.
+
+    Without its teacher, it has the teacher's time, too.
+    """
     raw = recipe.model.model_dump()
     change(raw)
     model = ModelConfig.model_validate_json(json.dumps(raw))
     epochs = _epochs(recipe.model)
     if change is not as_it_is:
-        epochs = max(1, round(epochs * seconds_of_epoch(recipe) / seconds_of_epoch(Recipe(model, recipe.teacher))))
+        seconds = epochs * seconds_of_epoch(recipe)
+        if recipe.teacher is not None and model.distillation is None:
+            seconds += _epochs(recipe.teacher) * seconds_of_epoch(Recipe(recipe.teacher, None))
+        epochs = max(1, round(seconds / seconds_of_epoch(Recipe(model, recipe.teacher))))
     return Recipe(model.with_epochs(_in_phase(model, epochs)), None if model.distillation is None else recipe.teacher)
 
 
@@ -196,14 +202,14 @@ def specs() -> dict[tuple[str, str], list[RunSpec]]:
 
 
 def figures(run: Run) -> dict[str, float]:
-    """Score, F1 of each class and log loss on the validation part, and minutes of processor time."""
+    """Score, F1 of each class and log loss on the validation part; minutes of processor time with a teacher's."""
     table = read_predictions(run.predictions, "valid")
     metrics = score(table.targets, table.labels, table.classes)
     scores = run.read_scores()
     return {
         **{name: round(value, 4) for name, value in metrics.items()},
         "NLL": round(float(log_loss(table.targets, table.probabilities, labels=range(len(table.classes)))), 4),
-        "minutes": round(scores["cpu_seconds"] / 60, 1),
+        "minutes": round((scores["cpu_seconds"] + scores.get("teacher", {}).get("cpu_seconds", 0)) / 60, 1),
         "epochs": sum(phase["epochs"] for phase in scores["phases"]),
     }
 

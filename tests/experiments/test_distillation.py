@@ -23,7 +23,7 @@ from ecg_rhythm.data.store import open_store, splits_folder
 from ecg_rhythm.evaluation.predictions import read_predictions
 from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.experiments.folder import Run
-from ecg_rhythm.experiments.jobs import RunSpec, plan, read_recipe
+from ecg_rhythm.experiments.jobs import Recipe, RunSpec, plan, read_recipe
 from ecg_rhythm.experiments.queue import Status, check_fit, enqueue, work_off
 from ecg_rhythm.experiments.run import train
 from ecg_rhythm.weights import torch_model
@@ -114,6 +114,7 @@ def test_a_teacher_that_may_have_seen_test_recordings_is_refused(data: Path, mod
     refitted = run.teacher.model_copy(update={"job": run.teacher.job.model_copy(update={"split": split.name})})
     train(refitted, data, tmp_path, device="cpu")
     message = refusal(lambda: train(run, data, tmp_path, device="cpu"))
+    assert "its teacher is another one, which may know recordings that validate or test this run" in message
     assert f"job.split is {json.dumps(split.name)} there" in message
 
 
@@ -146,6 +147,14 @@ def test_a_student_is_checked_while_its_teacher_is_gone(data: Path, models: Path
     of_other_seed = student(models, seed=7)
     assert "job.seed is 0 there and 7 now" in refusal(lambda: check_fit([of_other_seed], data, tmp_path))
     check_fit([of_other_seed], data, tmp_path, restart=True)
+
+
+def test_a_recipe_without_its_teacher_is_refused(data: Path, models: Path, tmp_path: Path) -> None:
+    own = student(models)
+    alone = Recipe(own.model, None).spec("alone", own.job, own.fold)
+    assert "it learns from a teacher, wise; give that network" in refusal(
+        lambda: train(alone, data, tmp_path, device="cpu")
+    )
 
 
 def test_a_teacher_of_a_teacher_is_refused(models: Path) -> None:

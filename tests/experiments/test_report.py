@@ -18,6 +18,7 @@ from sklearn import metrics
 
 from ecg_rhythm.evaluation import significance
 from ecg_rhythm.experiments import publishing, report, results
+from ecg_rhythm.experiments.report import inputs
 from ecg_rhythm.experiments.run import train
 from scripts.site import Loaded
 from tests.helpers import model, refusal, small_store, spec
@@ -150,6 +151,11 @@ def test_jobs_have_learning_curves_strips_and_the_seconds_that_mattered(jobs: Pa
 def _other(folder: Path) -> Path:
     small_store(folder / "other", n=30)
     return folder / "other"
+
+
+@pytest.mark.parametrize(("name", "taught"), [("CNN_distilled", True), ("CNN_short", False)])
+def test_a_published_result_says_whether_it_learned_from_a_teacher(name: str, taught: bool) -> None:
+    assert inputs.read(PUBLISHED / name).teacher == taught
 
 
 def test_a_job_that_lacks_folds_says_so_and_one_fold_is_not_tested_over_folds(

@@ -15,10 +15,13 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation import significance
 from ecg_rhythm.evaluation.metrics import scores_for_file
 from ecg_rhythm.experiments import summary
+from tests.commands import run
 from tests.helpers import model
 
 
-def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str = "s", folds: int = 3) -> float:
+def finished(
+    logs: Path, job: str, fold: int, predicted: list[int], split: str = "s", folds: int = 3, taught: bool = False
+) -> float:
     folder = logs / "CNN" / job / f"fold{fold}"
     folder.mkdir(parents=True)
     scores = scores_for_file([0, 0, 1, 1, 2, 2], predicted, ["A", "N", "~"])
@@ -34,7 +37,8 @@ def finished(logs: Path, job: str, fold: int, predicted: list[int], split: str =
         "seconds": 1.0,
         "phases": [{"phase": 0, "epochs": 1, "best_epoch": 1, "valid": scores, "test": scores}],
     }
-    (folder / "scores.json").write_text(json.dumps(content))
+    of_teacher = {"teacher": {"seconds": 1.0, "cpu_seconds": 1.0}} if taught else {}
+    (folder / "scores.json").write_text(json.dumps(content | of_teacher))
     made_from = {"model": model().model_dump(), "job": {"split": split, "fold": fold}, "data": {"split": split}}
     (folder / "run.json").write_text(json.dumps(made_from))
     challenge: float = scores["challenge"]
@@ -172,6 +176,16 @@ def test_csv_and_json_hold_every_fold_and_measure(tmp_path: Path) -> None:
     assert entry["mean"]["challenge"] == pytest.approx(mean(values))
     assert entry["missing_folds"] == [2]
     assert set(entry["sd"]) >= {"challenge", "F1 A", "F1 N", "F1 ~", "accuracy"}
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_it_is_said_whether_networks_learned_from_a_teacher(tmp_path: Path, taught: bool) -> None:
+    finished(tmp_path, "a", 0, GOOD, taught=taught)
+    found, _ = summary.summarize(tmp_path)
+    assert {row["teacher"] for row in csv.DictReader(io.StringIO(summary.as_csv(found)))} == {"yes" if taught else "no"}
+    assert [entry["teacher"] for entry in json.loads(summary.as_json(found))] == [taught]
+    shown = run("summarize", "--logs", tmp_path).stdout.split()
+    assert "teacher" in shown and ("yes" in shown) == taught
 
 
 def test_no_finished_run_is_one_sentence(tmp_path: Path) -> None:

@@ -185,6 +185,8 @@ def print_evaluation(out: Console, evaluation: Evaluation, result: Mapping[str, 
         f"{evaluation['calibration_error']:.3f}.",
         highlight=False,
     )
+    if any("teacher" in of_network for of_network in result["training"].values()):
+        out.print("A network of this result also learned from a teacher.", highlight=False)
     if missing := result["missing_folds"]:
         out.print(
             f"Only {results.extent(result)} (not {', '.join(map(str, missing))}): do not compare it with all folds.",

@@ -178,7 +178,13 @@ def identity_of(spec: RunSpec, store: Store, split: Split, logs: Path) -> dict[s
     teacher = Run(spec.teacher.folder(logs))
     if not teacher.is_done:
         raise BadInput(f"{spec.title}: its teacher {teacher.path} is not trained yet; train that first")
-    teacher.check_same(planned_identity(spec.teacher, store, split))
+    try:
+        teacher.check_same(planned_identity(spec.teacher, store, split))
+    except BadInput as error:
+        raise BadInput(
+            f"{spec.title}: its teacher is another one, which may know recordings that validate or test this run: "
+            f"{error}"
+        ) from None
     return {**identity, "teacher": {**identity["teacher"], WEIGHTS: checksums.of_file(teacher.last_weights)}}
 
 

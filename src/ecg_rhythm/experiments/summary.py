@@ -223,9 +223,12 @@ def as_json(configurations: list[Configuration]) -> str:
 
 def as_csv(configurations: list[Configuration]) -> str:
     """One line per phase, job, metric and fold as CSV text."""
-    columns = ["architecture", "job", "phase", "split", "labels", "fold", "measure", "value"]
+    columns = ["architecture", "job", "teacher", "phase", "split", "labels", "fold", "measure", "value"]
     rows = [
-        (*map(shown, (c.architecture, c.job, c.phase, c.data[1], c.data[2], fold, name)), float(metrics[name]))
+        (
+            *map(shown, (c.architecture, c.job, "yes" if c.teacher else "no", c.phase, *c.data[1:3], fold, name)),
+            float(metrics[name]),
+        )
         for c in configurations
         for name in c.spreads
         for fold, metrics in c.folds.items()

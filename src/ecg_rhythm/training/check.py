@@ -10,6 +10,8 @@ from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training import augment
+from ecg_rhythm.training.heads import WithHeads
+from ecg_rhythm.training.optimizer import optimizer_of
 
 SECONDS = (5.0, 8.0)
 """Durations of the two signals of a padded batch: as short as windows may be, and another."""
@@ -17,6 +19,8 @@ LEVELS = (0.3, 1.5)
 """Their standard deviations in mV: unlike, so that one shows in the other where a batch is normalised together."""
 MOVED = 0.5, 0.02
 """Standard deviations of what is added to new biases, gains and means, and to all other weights."""
+RATE, N_CLASSES = 300.0, 4
+"""Sampling rate in Hz and classes of a network of which only the layers are looked at."""
 CLOSE = 1e-5
 """Largest difference of a probability.
 
@@ -31,10 +35,22 @@ def check(model: ModelConfig, source: str = "model") -> None:
     Raises
     ------
     BadInput
-        If its architecture or an augmentation that it names is not installed, or something in it does not fit.
+        If its architecture or an augmentation that it names is not installed, or something in it does not fit, such
+        as heads or an optimizer for layers that the network does not have.
     """
     networks.check(model, source)
     augment.table(model.data_augmentation, source)
+    options = model.training_parameters
+    if not options.auxiliary_heads and options.optimizer != "muon":
+        return
+    with torch.random.fork_rng(devices=[]):
+        network = networks.build(model, RATE, N_CLASSES, source)
+        if options.auxiliary_heads:
+            WithHeads(network, RATE, N_CLASSES, source)
+    try:
+        optimizer_of(network, options)
+    except BadInput as error:
+        raise BadInput(f"{source}: {error}") from None
 
 
 def check_padding(model: ModelConfig, fs: float, n_classes: int, source: str = "model") -> None:

@@ -28,6 +28,8 @@ class WithHeads(nn.Module):
         Sampling rate in Hz.
     n_classes : int
         Number of logits.
+    source : str
+        What to call the model in messages.
 
     Raises
     ------
@@ -39,20 +41,20 @@ class WithHeads(nn.Module):
     Lee et al., "Deeply-Supervised Nets", AISTATS 2015.
     """
 
-    def __init__(self, network: Network, fs: float, n_classes: int) -> None:
+    def __init__(self, network: Network, fs: float, n_classes: int, source: str = "model") -> None:
         super().__init__()
+        self.network, self.source = network, source
         blocks = getattr(network, "blocks", None)
         if not isinstance(blocks, nn.ModuleList) or len(blocks) < 2:
-            raise BadInput(
-                f"training_parameters.auxiliary_heads: {type(network).__name__} has no list of `blocks` to put heads "
-                "between; set it to false"
-            )
-        self.network, self.blocks = network, list(blocks)
+            raise self._refusal("has no list of `blocks` to put heads between")
+        self.blocks = list(blocks)
         self.heads: nn.ModuleList | list[Any] = []
         length, device = round(SECONDS * fs), next(network.parameters()).device
         with torch.inference_mode():
             network.eval()  # so that this signal enters no statistics
             features = self._features(torch.zeros(1, length, device=device), torch.tensor([length]))[1]
+        if len(features) < len(self.blocks) - 1:
+            raise self._refusal("does not use all of its `blocks`")
         self.heads = nn.ModuleList(nn.Linear(each.shape[1], n_classes) for each in features)
 
     def restart(self, seed: int) -> None:
@@ -70,8 +72,10 @@ class WithHeads(nn.Module):
     def _features(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, list[Tensor]]:
         features: list[Tensor] = []
 
-        def keep(block: nn.Module, inputs: Any, output: tuple[Tensor, Steps]) -> None:
-            x, steps = output
+        def keep(block: nn.Module, inputs: Any, output: Any) -> None:
+            x, steps = output if isinstance(output, tuple) and len(output) == 2 else (output, None)
+            if not (isinstance(x, Tensor) and x.ndim == 4 and isinstance(steps, Steps)):
+                raise self._refusal("has `blocks` that do not give an image and its `Steps`")
             features.append(steps.mean(x.permute(0, 3, 2, 1).flatten(2).float()))
 
         hooks = [block.register_forward_hook(keep) for block in self.blocks[1:]]
@@ -80,3 +84,8 @@ class WithHeads(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _refusal(self, why: str) -> BadInput:
+        return BadInput(
+            f"{self.source}: training_parameters.auxiliary_heads: {type(self.network).__name__} {why}; set it to false"
+        )

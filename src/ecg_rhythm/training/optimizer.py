@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ecg_rhythm.config import TrainingParameters
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training.muon import Muon
 
 DECAY_PER_STEP = 0.9999
@@ -28,9 +29,23 @@ def adamw(network: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
 
 
 def muon(network: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
-    """Muon for the kernels of convolutions that have several input channels, AdamW for all else."""
+    """Muon for the kernels of convolutions that have several input channels, AdamW for all else.
+
+    Not for the matrices of linear and recurrent layers: our Muon keeps the norm of what it moves, and no batch norm
+    follows those.
+
+    Raises
+    ------
+    BadInput
+        If the network has no such kernels.
+    """
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
     hidden = {layer.weight for layer in convolutions if layer.in_channels > 1}
+    if not hidden:
+        raise BadInput(
+            "training_parameters.optimizer: muon moves the kernels of convolutions that have several input channels, "
+            "and this network has none; choose adamw"
+        )
     learning = _learning(network)
     return Muon([p for p in learning if p in hidden], [p for p in learning if p not in hidden], weight_decay)
 

@@ -53,13 +53,18 @@ class Trainer:
     accelerator : Accelerator
         Devices, number format, processes; trackers get each validation's metrics.
     teacher : Network, optional
-        Where the configuration has a distillation, the trained network to learn from.
+        The trained network to learn from, of a configuration with a distillation.
     seed : int
         Of everything random.
     score_test : bool
         Also score the test part at every validation; never used to choose.
     report : callable
         Called with the progress after every batch that is trained on or predicted, and after every epoch.
+
+    Raises
+    ------
+    BadInput
+        If there is a teacher without a distillation, or the other way round.
     """
 
     def __init__(
@@ -77,6 +82,12 @@ class Trainer:
     ) -> None:
         self.config, self.parts, self.place, self.metadata = config, parts, place, metadata
         self.accelerator, self.seed, self.score_test, self.report = accelerator, seed, score_test, report
+        if (config.distillation is None) != (teacher is None):
+            raise BadInput(
+                "model: it names no teacher, so give none"
+                if config.distillation is None
+                else f"model: it learns from a teacher, {config.distillation.teacher}; give that network, trained"
+            )
         self.options, self.epochs = config.training_parameters, networks.epochs_per_phase(config)
         classes = len(parts.store.classes)
         torch.manual_seed(seed_of(seed))

@@ -95,9 +95,9 @@ def costs(group: Sequence[Configuration], measured: Mapping[str, Cost], absent: 
     for c in group:
         cost = measured.get(c.name)
         own = (cost.parameters, cost.operations / 1e9, cost.rate) if cost else (None, None, None)
-        rows.append([c.name, c.score, *own, c.minutes])
+        rows.append([c.name, "yes" if c.teacher else "no", c.score, *own, c.minutes])
     columns = {
-        "configuration": "", "challenge": ".3f", "parameters": ",.0f", "billion operations": ".2f",
+        "configuration": "", "teacher": "", "challenge": ".3f", "parameters": ",.0f", "billion operations": ".2f",
         "recordings/s": ".1f", "minutes per fold": ",.1f",
     }  # fmt: skip
     note = (
