@@ -27,7 +27,6 @@ from ecg_rhythm.experiments.jobs import RunSpec
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.networks.registry import build
 from ecg_rhythm.schema import parse
-from ecg_rhythm.weights import export
 from ecg_rhythm.weights.metadata import Metadata
 
 CHALLENGE = Path(os.environ.get("ECG_RHYTHM_CHALLENGE", Path(__file__).parents[2] / "shared" / "data"))
@@ -168,5 +167,7 @@ def onnx_model(path: Path, classes: Sequence[str] = ("N", "A", "~")) -> Path:
     config = model(model_name="ResGRU")
     network = build(config, 100.0, 3)
     network.enter_phase(0)
+    from ecg_rhythm.weights import export  # loads ONNX Runtime
+
     export.export(network, Metadata(config=config, phase=0, classes=[*classes], fs=100.0), path)
     return path

@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def connected(address: str | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what is wrong comes as an exception, too
     here: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
     if address is None:
-        os.environ.update(LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32))
+        os.environ.update(LOCAL, RAY_AUTH_TOKEN=_token())
         here |= {"num_cpus": available_cores(), "num_gpus": len(gpus()), "object_store_memory": OBJECTS}
         here["include_dashboard"] = False
         failed = "--cluster: no Ray can be started here ({}); give the address of one that runs"
@@ -84,6 +85,12 @@ def connected(address: str | None = None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@cache
+def _token() -> str:
+    """The token of every Ray that this process starts: Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ecg_rhythm.experiments.jobs import RunSpec
-from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.queue import MOST_LOST, Losses, QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.training.progress import Progress, write_progress
 from tests.helpers import model, spec
 
 
@@ -143,3 +144,16 @@ def test_an_interruption_stops_what_is_under_way_and_leaves_it_to_go_on(tmp_path
         work_off(queue, engine, watch=interrupt, look=0)
     assert engine.stopped == engine.begun == ["CNN/job/fold0", "CNN/job/fold1"]
     assert {queued.status for queued in queue} == {Status.WAITING}
+
+
+def test_a_run_that_never_ends_an_epoch_is_not_tried_for_ever(tmp_path: Path) -> None:
+    (queued,) = enqueue(runs(1), tmp_path)
+    queued.run.path.mkdir(parents=True)
+    losses, states = Losses(), []
+    for within in (0.4, 0.2, 0.5, 0.2, 0.6):  # lost sooner and later within the first epoch
+        write_progress(queued.run.progress, Progress(0, 1, 0, 9, None, None, None, 0.0, within))
+        states.append(losses.again(queued, "its node ended")[0])
+    assert states == [Status.WAITING] * MOST_LOST + [Status.FAILED] * (5 - MOST_LOST)
+    for epoch in (1, 2, 3, 4, 5):
+        write_progress(queued.run.progress, Progress(0, 1, epoch, 9, None, None, None, 0.0, 0.1))
+        assert losses.again(queued, "its node ended")[0] is Status.WAITING

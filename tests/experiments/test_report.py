@@ -272,11 +272,12 @@ def test_trials_of_a_search_are_shown(jobs: Path, tmp_path: Path) -> None:
         "trial,state,validation score,training_parameters.learning_rate,training_parameters.optimizer,error\n"
         "0,complete,0.5,0.001,adam,\n1,pruned,,0.1,muon,\n2,complete,0.7,0.01,adamw,\n"
     )
-    page = written([tmp_path / "logs"], tmp_path)
+    assert "there is no result" in refusal(lambda: written([tmp_path / "logs"], tmp_path))  # only if asked for
+    page = written([tmp_path / "logs" / "searches"], tmp_path)
     assert "2 of 3 trials have a validation score" in page.said
     assert [row["trial"] for row in page.tables["search_rates.csv"]] == ["2", "0", "1"]
     table.write_text("trial,state\nx,y\n")
-    assert "no table of a search's trials" in refusal(lambda: written([tmp_path / "logs"], tmp_path))
+    assert "no table of a search's trials" in refusal(lambda: written([table.parent], tmp_path))
 
 
 def test_what_is_no_result_is_refused_in_a_sentence(jobs: Path, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from ecg_rhythm.experiments.jobs import plan
 from ecg_rhythm.experiments.local import LocalEngine
-from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.queue import Losses, QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.worker import Request
 from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
+from ecg_rhythm.version import __version__
 from tests.experiments.test_queue import write_jobs
 from tests.experiments.test_ray_engine import process_of
 
@@ -80,3 +82,60 @@ def test_an_interruption_cancels_the_jobs(data: Path, tmp_path: Path) -> None:
     assert (run.status, run.error) == (Status.WAITING, "cancelled")
     assert processes[0] is not None
     processes[0].wait(timeout=60)
+
+
+class Ended:
+    """A job that has ended."""
+
+    def __init__(self, state: str, problem: Exception) -> None:
+        self.state, self.problem = state, problem
+
+    def done(self) -> bool:
+        return True
+
+    def exception(self) -> Exception:
+        return self.problem
+
+
+TRACE = "Job (task=0) failed during processing with trace:\n{rule}\nTraceback:\nIndexError: no list\n\n{rule}\nYou can"
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "says", "status"),
+    [
+        ("FAILED", ("FailedJobError", TRACE.format(rule=22 * "-")), "ended (FAILED): IndexError: no list", "FAILED"),
+        ("OUT_OF_MEMORY", ("UncompletedJobError", "gone"), "ended by SLURM, as memory ran out", "FAILED"),
+        ("TIMEOUT", ("UncompletedJobError", "gone"), "lost: SLURM job 7 ended (TIMEOUT); tried again", "WAITING"),
+        ("NODE_FAIL", ("UncompletedJobError", "gone"), "ended (NODE_FAIL); tried again", "WAITING"),
+    ],
+)
+def test_only_what_was_lost_is_tried_again(
+    tmp_path: Path, state: str, error: tuple[str, str], says: str, status: str
+) -> None:
+    from submitit.core import utils
+
+    from ecg_rhythm.experiments.slurm import ASK, _Job
+
+    (run,) = planned(write_jobs(tmp_path / "jobs", folds=[0]), tmp_path / "logs")[:1]
+    run.place = "SLURM job 7"
+    job = _Job(Losses(), run, Ended(state, getattr(utils, error[0])(error[1])))
+    job.asked -= 2 * ASK
+    result = job.result()
+    assert result is not None
+    assert result[0] is Status[status] and says in result[1]
+
+
+@pytest.mark.parametrize(
+    ("device", "version", "says"),
+    [("cpu", "0.0", "install 0.0 there, too"), ("cuda", __version__, "SLURM gave this job no GPU")],
+)
+def test_a_node_that_does_not_fit_is_no_loss(
+    data: Path, tmp_path: Path, device: str, version: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecg_rhythm.experiments import slurm
+
+    monkeypatch.setattr(slurm, "gpus", list)
+    (run,) = planned(write_jobs(tmp_path / "jobs", folds=[0]), tmp_path / "logs")[:1]
+    request = Request(spec=run.spec, data=str(data), logs=str(tmp_path / "logs"), device=device, replaces=None)
+    status, why, is_lost = slurm.carry_out(request.model_dump_json(), 1, version)
+    assert (status, is_lost) == (Status.FAILED, False) and says in why

@@ -20,13 +20,13 @@ import pytest
 from pyarrow import parquet
 
 from ecg_rhythm import BadInput, Prediction
-from ecg_rhythm.cli.archive import absolute
+from ecg_rhythm.cli.archive import absolute, named_files
 from ecg_rhythm.inference.archive import FILES, Archive, entries_of, list_archive
 from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows, answers
 from ecg_rhythm.inference.workers import Workers
-from ecg_rhythm.records import ReadOptions, find, remote
+from ecg_rhythm.records import ReadOptions, find, read_manifest, remote
 from tests.commands import run
 from tests.helpers import refusal
 from tests.records.writers import write_wfdb
@@ -240,6 +240,25 @@ def test_the_same_names_in_another_folder_are_other_files(tmp_path: Path, monkey
         meant.append(absolute(["r.csv", "s3://archive/r.csv"], Path("files.csv")))
     assert meant[0] == [f"{tmp_path}/one/r.csv", "s3://archive/r.csv", f"{tmp_path}/one/files.csv"]
     assert meant[0] != meant[1]
+
+
+def test_a_file_that_several_names_stand_for_is_classified_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_folder(tmp_path / "in", 2)
+    (tmp_path / "way").symlink_to(folder)
+    (tmp_path / "files.csv").write_text("file,lead\nin/r0000.hea,\nin/r0000.hea,II\ns3://archive/r.edf,\n")
+    manifest = read_manifest(tmp_path / "files.csv")
+    names = [f"{folder}", f"{folder}/../in/*.hea", f"{tmp_path}/way/r0001.hea"]
+    found = [(str(file.path), file.options) for file in named_files(names, manifest, ReadOptions())]
+    assert found == [
+        (f"{folder}/r0000.hea", ReadOptions()),
+        (f"{folder}/r0001.hea", ReadOptions()),
+        (f"{folder}/r0001x.csv", ReadOptions()),
+        (f"{folder}/r0000.hea", ReadOptions(lead="II")),
+        ("s3://archive/r.edf", ReadOptions()),
+    ]
+    assert "note: 4 files are named twice; each is classified once" in capfd.readouterr().err
 
 
 @on_ray

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows
 from ecg_rhythm.records import Manifest, ReadOptions
+from ecg_rhythm.records.paths import is_url
 
 
 def classify_archive(
@@ -76,13 +80,33 @@ def absolute(names: Iterable[str], manifest: Path | None) -> list[str]:
     return [*given, *([] if manifest is None else [str(manifest.absolute())])]
 
 
-def named_files(names: Iterable[str], manifest: Manifest, options: ReadOptions) -> Iterator[File]:
+def named_files(names: Sequence[str], manifest: Manifest, options: ReadOptions) -> Iterator[File]:
     """The files that names stand for, by paths that other nodes understand; at the end, say what was passed over."""
+    passed_over = Counter[str]()
+    found = _found(names, manifest, options, passed_over)
+    yield from _once(found) if len(names) + bool(manifest.rows) > 1 else found
+    note_passed_over(passed_over)
+
+
+def _once(found: Iterable[File]) -> Iterator[File]:
+    """Leave out a file that several names stand for, and say how many there were; digests, as there may be millions."""
+    seen, again = set[bytes](), 0
+    for file in found:
+        meant = repr((_really(str(file.path)), file.options)).encode(errors="surrogateescape")
+        if (digest := blake2b(meant, digest_size=12).digest()) in seen:
+            again += 1
+            continue
+        seen.add(digest)
+        yield file
+    if again:
+        note(f"{again} file{'s are' if again > 1 else ' is'} named twice; each is classified once")
+
+
+def _found(names: Iterable[str], manifest: Manifest, options: ReadOptions, passed_over: Counter[str]) -> Iterator[File]:
     from ecg_rhythm.inference.blocks import listed
     from ecg_rhythm.records import remote
     from ecg_rhythm.records.paths import STANDARD_INPUT
 
-    passed_over = Counter[str]()
     for name in dict.fromkeys(names):
         if name == STANDARD_INPUT:
             raise BadInput("-: other nodes cannot read the standard input; name files")
@@ -91,5 +115,16 @@ def named_files(names: Iterable[str], manifest: Manifest, options: ReadOptions) 
             continue
         for one in records.expand_one_by_one([name], passed_over):
             yield File(name, one) if isinstance(one, BadInput) else File(one.absolute(), options)
-    yield from (file._replace(path=Path(file.path).absolute()) for file in listed(manifest))
-    note_passed_over(passed_over)
+    for file in listed(manifest):
+        yield file if remote.is_url(str(file.path)) else file._replace(path=Path(file.path).absolute())
+
+
+def _really(path: str) -> tuple[str, str]:
+    """The real folder of a file, and its name in it: by whatever way it is named, it is the same."""
+    folder, _, name = path.rpartition("/")
+    return folder if is_url(path) else _real(folder), name
+
+
+@lru_cache(1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -160,7 +160,7 @@ def classify(
     table = _manifest(manifest, options)
     named = [*(File(path, options) for path in own), *listed(table)]
     if to is not None:
-        refuse_inputs(option, to, (row.path for row in table.rows))
+        refuse_inputs(option, to, (Path(row.path) for row in table.rows))
     beside = Beside(plot, report, annotations, annotations_format)
     beside.check(named)
     printed = as_json or as_csv

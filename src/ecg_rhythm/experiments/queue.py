@@ -117,18 +117,19 @@ class Losses:
     Attributes
     ----------
     by_run : dict
-        Title of a run -> how often it was lost since it last got further, and how far it was.
+        Title of a run -> how often it was lost since it last got further, and how far it was: its phase, and the
+        epochs that are done in it. What a run did of an unfinished epoch is lost with it.
     """
 
-    by_run: dict[str, tuple[int, float]] = field(default_factory=dict)
+    by_run: dict[str, tuple[int, tuple[int, int]]] = field(default_factory=dict)
 
     def again(self, queued: QueuedRun, why: str) -> tuple[Status, str]:
         """Let a run wait that was lost; it has failed if it was lost too often without getting any further."""
         progress = read_progress(queued.run.progress)
-        far = progress.fraction if progress else 0.0
-        times, before = self.by_run.get(queued.spec.title, (0, 0.0))
-        times = 1 if far > before else times + 1
-        self.by_run[queued.spec.title] = times, far
+        far = (progress.phase, progress.epoch) if progress else (0, 0)
+        times, farthest = self.by_run.get(queued.spec.title, (0, (0, 0)))
+        times = 1 if far > farthest else times + 1
+        self.by_run[queued.spec.title] = times, max(far, farthest)
         if times > MOST_LOST:
             return Status.FAILED, f"lost {times} times without getting any further; the last time: {why}"
         return Status.WAITING, f"lost: {why}; tried again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,10 @@ from ecg_rhythm.experiments.worker import Request
 from ecg_rhythm.machine import gpus
 from ecg_rhythm.printable import first_line
 from ecg_rhythm.training.progress import Progress, read_progress
+from ecg_rhythm.version import __version__
 
+RULE = 22 * "-"
+"""Before and after the traceback in an error of submitit."""
 ASK, MOST_JOBS, MINUTES = 2.0, 100, 24 * 60
 """Seconds between two looks at a job; jobs that are submitted at once; longest time of one without SBATCH_TIMELIMIT."""
 
@@ -58,7 +62,7 @@ class SlurmEngine:
         from submitit.core.utils import FailedJobError
 
         try:
-            job = self.executor.submit(carry_out, request.model_dump_json(), self.cpus)
+            job = self.executor.submit(carry_out, request.model_dump_json(), self.cpus, __version__)
         except FailedJobError as error:  # such as of a wrong account or partition
             why = first_line(error).rstrip(".")
             return NotStarted(f"SLURM refused it: {why}; correct the variables SBATCH_*, or the number of cores")
@@ -66,10 +70,15 @@ class SlurmEngine:
         return _Job(self.losses, queued, job)
 
 
-def carry_out(request: str, cpus: int) -> tuple[Status, str, bool]:
+def carry_out(request: str, cpus: int, version: str) -> tuple[Status, str, bool]:
     """Do a run within a job, as this machine does it: how it ended, the error, and whether it was lost."""
-    asked = Request.model_validate_json(request)
-    attempt = launch(asked, environment_with("cpu" if asked.device == "cpu" else gpus()[0], cpus))
+    asked, node = Request.model_validate_json(request), socket.gethostname()
+    if version != __version__:
+        return Status.FAILED, f"node {node} has ecg-rhythm {__version__}; install {version} there, too", False
+    device = "cpu" if asked.device == "cpu" else next(iter(gpus()), None)
+    if device is None:
+        return Status.FAILED, f"SLURM gave this job no GPU on node {node}; correct the variables SBATCH_*", False
+    attempt = launch(asked, environment_with(device, cpus))
     while (ended := attempt.result()) is None:
         time.sleep(ASK / 4)
     return *ended, attempt.is_lost
@@ -93,12 +102,18 @@ class _Job:
         self.quiet = 0.0 if moved else self.quiet + min(passed, LONGEST_LOOK)
         if not self.job.done():
             return None
-        if self.job.exception() is None:
+        if (problem := self.job.exception()) is None:
             status, why, is_lost = self.job.result()
             return self.losses.again(self.queued, why) if is_lost else (status, why)
         if self.job.state == "OUT_OF_MEMORY":
             return Status.FAILED, f"ended by SLURM, as memory ran out; see {self.queued.run.output}"
-        return self.losses.again(self.queued, f"{self.queued.place} ended ({self.job.state})")
+        where = f"{self.queued.place} ended ({self.job.state})"
+        from submitit.core.utils import FailedJobError
+
+        if isinstance(problem, FailedJobError):  # what it called raised an error, which a second attempt would, too
+            _, _, trace = str(problem).partition(RULE)
+            return Status.FAILED, f"{where}: {trace.partition(RULE)[0].strip().splitlines()[-1]}"
+        return self.losses.again(self.queued, where)
 
     def stop(self) -> tuple[Status, str]:
         self.job.cancel()

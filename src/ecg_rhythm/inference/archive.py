@@ -63,7 +63,7 @@ class Archive:
         from pyarrow import parquet
 
         self.path = path
-        self._listing = parquet.ParquetFile(path / LISTING)
+        self._listing = parquet.ParquetFile(path / LISTING, page_checksum_verification=True)
         self.parts: int = self._listing.metadata.num_row_groups
         metadata = self._listing.metadata.metadata
         self.recordings = int(metadata[RECORDINGS])
@@ -93,15 +93,14 @@ class Archive:
             If the part cannot be written.
         """
         entries = self._listing.read_row_group(number).to_pylist()
-        with files.temporary_folder() as folder:
+        with files.temporary_folder() as folder, files.replacing(self.part(number)) as made:
             copies = Copies(Path(folder))
             answered = answers_apart(workers, _sources(entries, copies), windows, with_reasons)
-            rows = [copies.row(source, answer) for source, answer in answered]
-        if len(rows) != sum(entry["recordings"] for entry in entries):
-            raise BadInput(f"{entries[0]['file']}: it has changed since it was listed; start again in a new folder")
-        with files.replacing(self.part(number)) as made:
+            rows = (copies.row(source, answer) for source, answer in answered)
             write_parquet(made, columns(workers.state.classes) | {PROBLEM: True}, rows)
-        return _counts(self.part(number))
+            if (counts := _counts(made)).recordings != sum(entry["recordings"] for entry in entries):
+                raise BadInput(f"{entries[0]['file']}: it has changed since it was listed; start again in a new folder")
+        return counts
 
 
 def list_archive(path: Path, entries: Iterable[dict[str, Any]], made_from: Any) -> Archive:
@@ -131,7 +130,10 @@ def list_archive(path: Path, entries: Iterable[dict[str, Any]], made_from: Any) 
     recordings = 0
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with files.replacing(path / LISTING) as made, parquet.ParquetWriter(made, schema) as writer:
+        with (
+            files.replacing(path / LISTING) as made,
+            parquet.ParquetWriter(made, schema, write_page_checksum=True) as writer,
+        ):
             for part in _parts(entries):
                 recordings += sum(entry["recordings"] for entry in part)
                 writer.write_table(pyarrow.Table.from_pylist(part, schema=schema))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,6 +12,9 @@ from ecg_rhythm.inference.answers import Answer, Prediction, Timeline, rhythms_o
 from ecg_rhythm.inference.fields import Field, published
 from ecg_rhythm.inference.names import named
 from ecg_rhythm.printable import shown
+
+AT_ONCE = 4096
+"""Rows that are written to a Parquet file at a time."""
 
 LAST = "reading"
 """A long text, which stands at the end of a row."""
@@ -39,12 +43,15 @@ def row(path: Path | str, answer: Answer) -> dict[str, str | float | None]:
 
 
 def write_parquet(path: Path, columns: dict[str, bool], rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows to a Parquet file; `columns` says of each column whether it holds text."""
+    """Write rows to a Parquet file, some at a time; `columns` says of each column whether it holds text."""
     import pyarrow
     from pyarrow import parquet
 
-    kinds = [(name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns.items()]
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), path)
+    schema = pyarrow.schema((name, pyarrow.string() if text else pyarrow.float64()) for name, text in columns.items())
+    rows = iter(rows)
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
+        while some := list(islice(rows, AT_ONCE)):
+            writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
 
 
 def screen_row(answer: Answer) -> dict[str, str]:

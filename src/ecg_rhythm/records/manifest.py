@@ -13,7 +13,7 @@ from ecg_rhythm.given import hertz
 from ecg_rhythm.printable import listed
 from ecg_rhythm.records.decoding import decoded
 from ecg_rhythm.records.options import ReadOptions
-from ecg_rhythm.records.paths import is_dir, path_of, wfdb_header
+from ecg_rhythm.records.paths import is_dir, is_url, path_of, wfdb_header
 
 COLUMNS = ("file", "fs", "unit", "lead")
 DELIMITERS = (",", ";", "\t")
@@ -29,14 +29,14 @@ class Row:
     ----------
     where : str
         The manifest and the row's line in it, for messages.
-    path : Path
-        The file; a relative one is relative to the manifest's folder.
+    path : Path or str
+        The file, or its URL; a relative path is relative to the manifest's folder.
     options : ReadOptions or BadInput
         What the row says of it, or what is wrong with the row.
     """
 
     where: str
-    path: Path
+    path: Path | str
     options: ReadOptions | BadInput
 
 
@@ -116,13 +116,13 @@ def _header(path: Path, names: list[str]) -> list[str]:
 def _row(path: Path, where: str, header: list[str], cells: list[str], options: ReadOptions) -> Row:
     own = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
     own.setdefault("file", "")  # a short row may end before it
-    file = path.parent / own["file"]
+    file = own["file"] if is_url(own["file"]) else path.parent / own["file"]
     if any(cell.strip() for cell in cells[len(header) :]):
         problem = f"{len(cells)} cells, but there are {len(header)} columns; put a cell that has a separator in quotes"
         return Row(where, file, BadInput(problem))
     if not own["file"]:
         return Row(where, file, BadInput("its cell `file` is empty; name a file"))
-    if is_dir(file) and wfdb_header(file) is None:
+    if isinstance(file, Path) and is_dir(file) and wfdb_header(file) is None:
         return Row(where, file, BadInput(f"{own['file']}: this is a folder; name each file of it in a row of its own"))
     said: dict[str, str | float] = {name: cell for name in ("unit", "lead") if (cell := own.get(name))}
     if rate := own.get("fs"):

@@ -12,11 +12,16 @@ from pathlib import Path
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.given import quoted
 
-STANDARD_INPUT = "-"
+STANDARD_INPUT, OF_URL = "-", "://"
 BESIDE = ("", ".hea", ".dat", ".mat")
 """Suffixes of the files that a recording may consist of."""
 OF_THIS_PROCESS = ("/dev/", "/proc/")
 """Where names mean something else in each process."""
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL rather than a path."""
+    return OF_URL in name
 
 
 def path_of(name: object) -> Path:

@@ -14,13 +14,9 @@ from ecg_rhythm.printable import first_line
 from ecg_rhythm.records.finding import without_parts
 from ecg_rhythm.records.formats import LONGEST_MAGIC, is_candidate
 from ecg_rhythm.records.formats.wfdb_header import files_named, is_header, text_of
+from ecg_rhythm.records.paths import is_url
 
-MARK = "://"
-
-
-def is_url(name: str) -> bool:
-    """Whether a name is a URL rather than a path."""
-    return MARK in name
+__all__ = ["fetch", "find", "is_url", "open_file"]
 
 
 def find(url: str) -> list[str]:

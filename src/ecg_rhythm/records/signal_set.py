@@ -26,6 +26,8 @@ from ecg_rhythm.records.recording import Recording, of_signal
 SIGNAL, NAME, FS, UNIT = "signal", "record", "fs", "unit"
 ROWS = 64
 """Rows that are read at a time."""
+BUFFER = 1 << 20
+"""Bytes of each column that are read at a time."""
 SUFFIX = ".parquet"
 
 
@@ -144,7 +146,7 @@ def _opened(source: str) -> Iterator[Any]:
         from pyarrow import parquet
     try:
         with remote.open_file(source) if remote.is_url(source) else Path(source).open("rb") as file:
-            yield parquet.ParquetFile(file)
+            yield parquet.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)  # not all of a column at once
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         why = first_line(error).rstrip(".")
         raise BadInput(f"{source}: this Parquet file cannot be read ({why}); save it again") from None

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.weights import onnx_model
 from ecg_rhythm.weights.checking import noise
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles, check_together, finished_folds
@@ -58,6 +57,8 @@ def load_file(file: Path) -> Model:
         If the file is no model, its parts do not fit each other, or what it gives cannot be logits.
     """
     if file.suffix == ".onnx":
+        from ecg_rhythm.weights import onnx_model  # loads ONNX Runtime, which training needs not
+
         return onnx_model.load(file, trusted=file in SHIPPED.values())
     from ecg_rhythm.weights import torch_model  # loads torch
     from ecg_rhythm.weights.torch_model import TorchModel
