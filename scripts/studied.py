@@ -161,17 +161,28 @@ def cut_off(rows: Mapping[str, Mapping[str, int]]) -> str:
 def archive(measured: dict[str, Any]) -> str:
     """What classifying an archive on Ray took, beside the plain command."""
     rates = measured["recordings per core-second"]
-    whole = measured["archive, killed"], measured["archive, gone on"]
+    first, second = (measured[f"archive, {part}"]["megabytes"] for part in ("killed", "gone on"))
+    busy = {
+        name: sum(measured[part]["cpu_seconds"] for part in parts) / sum(measured[part]["seconds"] for part in parts)
+        for name, parts in (("plain", ("plain", "plain again")), ("archive", ("archive, killed", "archive, gone on")))
+    }
     rows = [
-        ["`classify`", f"{rates['plain']:.0f}", f"{measured['plain']['megabytes']:.0f} MB", "1"],
+        [
+            "`classify`",
+            f"{rates['plain']:.0f}",
+            f"{busy['plain']:.2f}",
+            f"{measured['plain']['megabytes']:.0f} MB",
+            "1",
+        ],
         [
             "`classify --cluster`",
             f"{rates['archive']:.0f}",
-            f"{max(one['megabytes'] for one in whole):.0f} MB",
+            f"{busy['archive']:.2f}",
+            f"{first:.0f} MB in the first third, {second:.0f} MB in the rest",
             f"{rates['archive'] / rates['plain']:.2f}",
         ],
     ]
-    columns = ["", "recordings per core-second", "memory of all processes, at most", "ratio"]
+    columns = ["", "recordings per core-second", "cores that it had", "memory of all processes, at most", "ratio"]
     return f"{measured['recordings']:,} recordings:\n\n{table(columns, rows)}"
 
 
@@ -182,11 +193,13 @@ RECORDINGS, RUNS, CORES, FOLDER = 10_000_000, 200, 64, 3.3
 def scale(measured: dict[str, Any], seconds: Sequence[float], bytes_per_recording: float) -> str:
     """What a large archive and a large study take: `seconds` of a core for each of some runs."""
     hours = RECORDINGS / measured["recordings per core-second"]["archive"] / 3600
-    of_runs = RUNS * float(np.mean(seconds)) / 3600
+    of_runs, total = RUNS * float(np.mean(seconds)) / 3600, RECORDINGS * bytes_per_recording / 1e9
     rows = [
         ["core-hours", f"{hours:.0f}", f"{of_runs:.0f}"],
-        [f"hours on {CORES} cores", f"{hours / CORES:.1f}", f"{of_runs / CORES:.1f}"],
-        ["read", f"{RECORDINGS * bytes_per_recording / 1e9:.0f} GB, once", "0.17 GB by each node, mapped into memory"],
+        [f"hours on {CORES} cores", f"{hours / CORES:.1f}", f"{math.ceil(RUNS / CORES) * of_runs / RUNS:.1f}"],
+        ["read", f"{total:.0f} GB, once", "0.17 GB by each node, mapped into memory"],
+        ["of this, in a second", f"{1000 * total / (hours / CORES * 3600):.0f} MB", "hardly any"],
+        ["requests, if each is a WFDB record at a URL", f"{4 * RECORDINGS:,}", ""],
         ["written", f"{RECORDINGS * measured['bytes per answer'] / 1e9:.1f} GB", f"{RUNS * FOLDER / 1000:.1f} GB"],
         ["units handed out", f"{math.ceil(RECORDINGS / FILES):,} parts", f"{RUNS} runs"],
     ]

@@ -103,6 +103,24 @@ def test_every_value_that_a_trial_tries_is_of_the_space(data: Path, tmp_path: Pa
     assert engine.most == 2
 
 
+def test_no_more_trials_than_asked_are_under_way_at_once(data: Path, tmp_path: Path) -> None:
+    search = plan_search(write_space(tmp_path / "s"), "s", [0], data, tmp_path / "logs", check=check)
+    engine = ScoredEngine(data, places=4)
+    with opened(search) as study:
+        run_trials(search, study, engine, trials=6, at_once=2)
+    assert (len(engine.begun), engine.most) == (6, 2)
+
+
+@pytest.mark.slow
+def test_a_search_on_a_ray_of_its_own_trains_the_chosen_model_there_too(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+    source = write_space(tmp_path / "s", epochs=1)
+    words = ["search", str(source), "--trials", "2", "--cluster", "--data", str(data), "--logs", str(tmp_path / "logs")]
+    done = subprocess.run([sys.executable, "-m", "ecg_rhythm", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "logs" / "CNN" / "space" / "fold0" / "scores.json").exists()
+
+
 @pytest.mark.parametrize("sampler", ["tpe", pytest.param("random", marks=pytest.mark.slow)])
 def test_a_search_in_parts_tries_what_one_in_whole_tries(sampler: str, data: Path, tmp_path: Path) -> None:
     tables = []

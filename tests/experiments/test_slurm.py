@@ -9,7 +9,7 @@ import pytest
 
 from ecg_rhythm.experiments.jobs import plan
 from ecg_rhythm.experiments.local import LocalEngine
-from ecg_rhythm.experiments.queue import Losses, QueuedRun, Status, enqueue, work_off
+from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.experiments.worker import Request
 from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
@@ -87,6 +87,8 @@ def test_an_interruption_cancels_the_jobs(data: Path, tmp_path: Path) -> None:
 class Ended:
     """A job that has ended."""
 
+    job_id = 7
+
     def __init__(self, state: str, problem: Exception) -> None:
         self.state, self.problem = state, problem
 
@@ -110,17 +112,24 @@ TRACE = "Job (task=0) failed during processing with trace:\n{rule}\nTraceback:\n
     ],
 )
 def test_only_what_was_lost_is_tried_again(
-    tmp_path: Path, state: str, error: tuple[str, str], says: str, status: str
+    data: Path,
+    tmp_path: Path,
+    state: str,
+    error: tuple[str, str],
+    says: str,
+    status: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from submitit.core import utils
 
-    from ecg_rhythm.experiments.slurm import ASK, _Job
+    from ecg_rhythm.experiments import slurm
 
+    monkeypatch.setattr(slurm, "ASK", 0)
     (run,) = planned(write_jobs(tmp_path / "jobs", folds=[0]), tmp_path / "logs")[:1]
-    run.place = "SLURM job 7"
-    job = _Job(Losses(), run, Ended(state, getattr(utils, error[0])(error[1])))
-    job.asked -= 2 * ASK
-    result = job.result()
+    engine = slurm.SlurmEngine(data, tmp_path / "logs", executor="local")
+    ended = Ended(state, getattr(utils, error[0])(error[1]))
+    monkeypatch.setattr(engine.executor, "submit", lambda *words: ended)
+    result = engine.start(run, 0).result()
     assert result is not None
     assert result[0] is Status[status] and says in result[1]
 

@@ -34,6 +34,9 @@ def search(
     ] = 20,
     folds: Annotated[str, typer.Option(help="Folds whose mean validation score counts: 0, or 0,1,2.")] = "0",
     sampler: Annotated[str, typer.Option(help="How values are proposed: tpe or random.")] = "tpe",
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Trials that are under way at once; default: as many as fit.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the search; default: that of the space file.")] = None,
     epochs: Epochs = None,
     devices: Devices = "auto",
@@ -67,7 +70,9 @@ def search(
     stall = 60 * stall_minutes
     with searching.opened(planned) as study:
         with engine_of_trials as engine, watching(out, stall) as watch:
-            run_trials(planned, study, engine, trials=trials, sampler=sampler, watch=watch, stall=stall)
+            run_trials(
+                planned, study, engine, trials=trials, sampler=sampler, at_once=at_once, watch=watch, stall=stall
+            )
         results.write_table(planned, study)
         print_trials(out, planned, study)
         model = results.write_best(planned, study)

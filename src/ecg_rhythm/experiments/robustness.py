@@ -108,9 +108,9 @@ def measure(
     rows = []
     with Workers(models, workers) as pool:
         labels = pool.map(_labels, tasks(), partial(_refuse, job))
-        for kind, strength in changes:
+        for number, (kind, strength) in enumerate(changes, start=1):
             unit = "" if kind == NONE else KINDS[kind].unit
-            report(kind if kind == NONE else f"{kind} {strength:g} {unit}")
+            report(f"{number} of {len(changes)}: {kind}" + ("" if kind == NONE else f" {strength:g} {unit}"))
             values = []
             for table, own in zip(tables, chosen, strict=True):
                 found = list(islice(labels, -(-len(own) // AT_ONCE)))

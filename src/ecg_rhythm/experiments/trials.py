@@ -25,6 +25,7 @@ def run_trials(
     *,
     trials: int,
     sampler: str = "tpe",
+    at_once: int | None = None,
     watch: Callable[[list[QueuedRun]], None] = lambda queue: None,
     stall: float = STALL,
 ) -> None:
@@ -40,14 +41,16 @@ def run_trials(
         Number of trials in all.
     sampler : {'tpe', 'random'}
         How values are proposed: by the tree-structured Parzen estimator, or at random.
+    at_once : int, optional
+        Trials that are under way at once; as many as fit if not given.
     watch, stall
         As of `work_off`.
     """
-    under_way = _UnderWay(search, study, sampler)
+    under_way, most = _UnderWay(search, study, sampler), at_once or trials
 
     def step(queue: list[QueuedRun]) -> None:
         under_way.settle(queue)
-        while sum(run.status in OPEN for run in queue) < len(engine.places):
+        while sum(run.status in OPEN for run in queue) < len(engine.places) and len(under_way.trials) < most:
             if (more := under_way.next(trials)) is None:
                 break
             queue += more
