@@ -39,7 +39,7 @@ from fuzzing import loop
 
 SECONDS, MEGABYTES = 120, 6144
 """The most that a file may take, the process in which an ONNX file computes first included."""
-EPOCHS = [3]
+EPOCHS, STEPS = [3], 1
 NUMBERS = (0, -1, 1, 2, 3, 7, 1000, 2**20, 2**31, -(2**31), 2**40, 2**63 - 1)
 """What takes the place of sizes in a graph."""
 
@@ -111,7 +111,7 @@ def use_model(path: Path) -> None:
 
 def use_checkpoint(path: Path) -> None:
     """Go on from a checkpoint for a step."""
-    _, tensors = checkpoint.read_checkpoint(path, EPOCHS)
+    _, tensors = checkpoint.read_checkpoint(path, EPOCHS, STEPS)
     if tensors:
         one = network()
         optimizer = optimizer_of(one, CONFIG.training_parameters)

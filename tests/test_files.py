@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import errno
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from ecg_rhythm import errors, files
 from ecg_rhythm.errors import BadInput
 
 SOURCE = Path(files.__file__).parent
-HOST = socket.gethostname().replace(".", "-")
+HOST = files.temporary_beside(Path("x")).name.split(".")[-3]
 
 
 def dead() -> int:

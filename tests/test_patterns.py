@@ -37,19 +37,19 @@ def patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
             yield from patterns_in(one)
 
 
-def every_pattern() -> dict[str, re.Pattern[str]]:
+def every_pattern() -> dict[str, re.Pattern[Any]]:
     found: dict[str, re.Pattern[Any]] = {}
     for name in MODULES:
         for attribute, value in vars(importlib.import_module(name)).items():
             if not attribute.startswith("__"):
                 found |= {f"{name}.{attribute}.{i}": pattern for i, pattern in enumerate(patterns_in(value))}
-    return {name: pattern for name, pattern in found.items() if isinstance(pattern.pattern, str)}
+    return found
 
 
 PATTERNS = every_pattern()
 
 
-def worst_texts(pattern: re.Pattern[str]) -> Iterator[str]:
+def worst_texts(pattern: re.Pattern[Any]) -> Iterator[str]:
     """Yield pieces to be repeated: spaces, digits, letters, separators, and each word and sign of the pattern."""
     yield from (
         " ",
@@ -73,23 +73,25 @@ def worst_texts(pattern: re.Pattern[str]) -> Iterator[str]:
         "'",
         "\n",
     )
-    pieces = re.findall(r"[^\W\d_]{2,}|\\?.", re.sub(r"\{[\d,]*\}|\(\?<?[:=!]", "", pattern.pattern))
+    plain = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    pieces = re.findall(r"[^\W\d_]{2,}|\\?.", re.sub(r"\{[\d,]*\}|\(\?<?[:=!]", "", plain))
     for piece in dict.fromkeys(pieces):
         plain = piece.removeprefix("\\")
         yield from (plain, f"{plain} ")
 
 
-def time_of(pattern: re.Pattern[str], text: str) -> float:
+def time_of(pattern: re.Pattern[Any], text: str) -> float:
     """Processor time of this thread in all ways to use a pattern."""
+    searched: Any = text if isinstance(pattern.pattern, str) else text.encode()
     began = time.thread_time()
-    for _ in pattern.finditer(text):
+    for _ in pattern.finditer(searched):
         pass
-    pattern.match(text)
-    pattern.fullmatch(text)
+    pattern.match(searched)
+    pattern.fullmatch(searched)
     return time.thread_time() - began
 
 
-def grows_too_fast(pattern: re.Pattern[str], piece: str, before: str = "", end: str = "\x00") -> bool:
+def grows_too_fast(pattern: re.Pattern[Any], piece: str, before: str = "", end: str = "\x00") -> bool:
     last = None
     for letters in STEPS:
         text = before + (piece * (letters // len(piece) + 1))[:letters] + end

@@ -63,7 +63,15 @@ def of_files(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def of_file(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file; of what is no regular file there is none, as a pipe would be waited for.
+
+    Raises
+    ------
+    Damaged, OSError
+        If it is none, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise Damaged("it is no regular file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

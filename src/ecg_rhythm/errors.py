@@ -71,6 +71,8 @@ def sentence(error: BaseException) -> str | None:
     """
     if isinstance(error, BadInput):
         return str(error)
+    if isinstance(error, MemoryError):
+        return "memory ran out; end other programs, or give less at once"
     if isinstance(error, OSError):
         where, why = f"{os.fsdecode(error.filename)}: " if error.filename else "", error.strerror or str(error)
     elif isinstance(error, Exception) and (number := _number_in(error)) is not None:

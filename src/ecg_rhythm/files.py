@@ -209,7 +209,11 @@ def _end() -> str:
 
 @cache
 def _host() -> str:
-    return _NO_NAME.sub("-", socket.gethostname())[:63] or "unnamed"
+    """Name of this machine, with a number that containers of one name do not share, as they number processes anew."""
+    namespace = ""
+    with suppress(OSError):
+        namespace = f"-{Path('/proc/self/ns/pid').stat().st_ino}"
+    return (_NO_NAME.sub("-", socket.gethostname())[: 63 - len(namespace)] or "unnamed") + namespace
 
 
 @cache

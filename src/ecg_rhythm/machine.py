@@ -67,6 +67,15 @@ def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
     return None if found is None else int(found[1])
 
 
+def is_stopped(process: int) -> bool:
+    """Whether a signal has stopped a process, which then does nothing until another one comes; on Linux alone."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
+
 def how_it_ended(code: int, oom_kills_before: int | None) -> str:
     """Say how a child process ended, from its exit code and the count of `oom_kills` before it started."""
     if code >= 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import shown
 
 Flag = Annotated[
     bool,
@@ -32,6 +34,16 @@ Flag = Annotated[
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 """A name for a folder or a file: up to 100 letters, digits and . _ + - only."""
+
+
+def _visible(name: str) -> str:
+    if shown(name) != name:
+        raise ValueError("it has letters that cannot be shown, such as control characters")
+    return name
+
+
+ClassName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_visible)]
+"""The name of a class; it is printed."""
 
 
 class Section(BaseModel):

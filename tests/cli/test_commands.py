@@ -382,10 +382,20 @@ def test_an_interruption_while_the_program_loads_is_one_word() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("threads", ["9" * 1000, "9" * 5000, "0" * 5000 + "1"])
-def test_any_number_of_threads_may_be_asked_for(tmp_path: Path, threads: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("OMP_NUM_THREADS", "9" * 1000),
+        ("OMP_NUM_THREADS", "9" * 5000),
+        ("OMP_NUM_THREADS", "0" * 5000 + "1"),
+        ("COLUMNS", "9" * 5000),
+        ("LINES", "9" * 5000),
+        ("COLUMNS", "x"),
+    ],
+)
+def test_a_variable_may_hold_any_number(tmp_path: Path, name: str, number: str) -> None:
     np.savez(tmp_path / "r.npz", ecg=np.sin(np.arange(3000) / 9), fs=300)
-    result = run_fresh("classify", tmp_path / "r.npz", "--csv", OMP_NUM_THREADS=threads)
+    result = run_fresh("classify", tmp_path / "r.npz", "--csv", **{name: number})
     assert (result.returncode, result.stderr) == (0, "")
 
 

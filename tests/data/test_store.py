@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -448,6 +449,21 @@ def test_all_that_are_damaged_are_counted(tmp_path: Path) -> None:
             f"{folder}/signals.int16: recording b is damaged{more} (the checksum does not fit the samples); get a good "
             "copy, or remove the data set and pack again"
         )
+
+
+@pytest.mark.parametrize("name", ["signals.int16", "records.csv", "index.npy"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, [[1], [2]]).folder / name
+    path.unlink()
+    os.mkfifo(path)
+    assert f"({name}: it is no regular file)" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_class_that_cannot_be_shown_is_refused(tmp_path: Path) -> None:
+    for name in ("N\x1b[31m", "O\r\nx", "\u202eN"):
+        folder = tmp_path / f"{ord(name[1])}"
+        says = refusal(lambda: write(folder, [[1]], classes=[name, "A"], labels={"first": {"a": "A"}}))  # noqa: B023
+        assert "has letters that cannot be shown" in says and name not in says
 
 
 def test_no_recordings_are_no_data_set(tmp_path: Path) -> None:

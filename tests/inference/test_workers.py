@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import ecg_rhythm
 from ecg_rhythm import BadInput, Prediction, Timeline
-from ecg_rhythm.inference import sliding
+from ecg_rhythm.inference import processes, sliding
 from ecg_rhythm.inference.blocks import File, blocks
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.processes import Died
@@ -116,6 +116,19 @@ with Workers(30, 2) as pool:
     for _ in pool.map({do}, range(9)):
         print("begun", flush=True)
 """
+
+
+def test_a_process_that_something_stops_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LOOK", 0.1)
+    monkeypatch.setattr(processes, "STOPPED", 0.5)
+    with Workers(3, 2) as pool:
+        found = pool.map(power, range(40))
+        first = next(found)[1]
+        for process in workers():
+            os.kill(process, signal.SIGSTOP)
+        rest = list(found)
+    assert [result for result, _ in rest] == [3**i for i in range(1, 40)]
+    assert {process for _, process in rest} - {first}, "others did it"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -138,6 +138,15 @@ def many_objects(folder: Path, n: int) -> Path:
     return folder / "r.h5"
 
 
+def many_links(folder: Path, n: int) -> Path:
+    with h5py.File(folder / "r.h5", "w") as file:
+        array = file.create_dataset("ecg", data=LEAD)
+        file.attrs["fs"] = 250.0
+        for i in range(n // 40):
+            file[f"{i}"] = array
+    return folder / "r.h5"
+
+
 def many_blocks(folder: Path, n: int) -> Path:
     path = WRITERS["atc"](folder)
     empty = b"note" + bytes(4)
@@ -169,6 +178,8 @@ WIDE: dict[str, Callable[[Path, int], Path]] = {
     "keys-of-json": text(lambda n: f"# {json.dumps({str(i): i for i in range(n // 12)})}\n{NUMBERS}"),
     "columns": text(square("q")),
     "columns-of-times": text(square("t")),
+    "columns-of-persons": text(square("id")),
+    "hdf5-links": many_links,
     "one-line": text(lambda n: "I," + ",".join(["0.5", "0.1"] * (n // 8))),
     "line-of-spaces": text(lambda n: f"{NUMBERS}\n1{' ' * n}2\n{NUMBERS}"),
     "line-of-digits": text(lambda n: f"ecg\n{NUMBERS}\n{'1' * n}x\n{NUMBERS}"),

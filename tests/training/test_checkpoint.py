@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import shutil
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.as_written.test_as_written import INTERRUPTED, KEPT, run_of
 from tests.helpers import refusal
 
 Tensors = dict[str, torch.Tensor]
+STEPS = 2
+"""Steps of an epoch of the interrupted run."""
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def go_on(checkpoint: Path) -> None:
     """Make a network ready to go on, as training does."""
     config = run_of(checkpoint.parent).model
-    _, tensors = read_checkpoint(checkpoint, networks.epochs_per_phase(config))
+    _, tensors = read_checkpoint(checkpoint, networks.epochs_per_phase(config), STEPS)
     network = networks.build(config, 100.0, 3)
     network.enter_phase(1)
     optimizer = optimizer_of(network, config.training_parameters)
@@ -79,9 +82,14 @@ def test_what_is_no_checkpoint_is_refused(content: bytes, checkpoint: Path) -> N
         ({"phases": []}, "cannot be: it has scores of 0 phases, and is in phase 1"),
         ({"phases": [{"phase": 0}]}, "cannot be: a finished phase has no number of epochs"),
         ({"phases": [{"phase": 0, "epochs": -(10**9)}]}, "cannot be: a finished phase has no number of epochs"),
-        ({"epoch": 0, "best_epoch": 0}, "of epoch 0 has 150 tensors"),
+        ({"epoch": 0, "best_epoch": 0, "best_score": None, "step": 0, "hotlog": []}, "of epoch 0 has 150 tensors"),
+        ({"step": 10**9}, "cannot be: it is in step 1000000000, and in epoch 1"),
+        ({"best_epoch": 0}, "is its best score, of no epoch"),
+        ({"hotlog": [{"phase": 1, "epoch": 99}]}, "cannot be: its log goes on after its last epoch"),
+        ({"hotlog": [{"phase": 9, "epoch": 1}]}, "cannot be: its log goes on after its last epoch"),
         *(({key: value}, "damaged, or another version") for key, value in (
             ("phase", "a"), ("epoch", -1), ("best_score", "x"), ("hotlog", None), ("new", 1), ("seconds", -1),
+            ("best_score", 7.5), ("best_score", math.nan), ("loss", math.inf),
             ("step", 10**300), ("hotlog", [{"loss": [1]}]), ("scaler", {"scale": "x"}),
         )),
     ],

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -397,11 +398,26 @@ def test_a_query_that_is_none_is_refused_in_a_sentence(client: TestClient) -> No
     assert answer["record"] == "x" * 100
 
 
-def test_a_failure_of_the_server_is_answered_in_json(
+def test_a_disk_that_fails_is_told_in_json_and_without_the_servers_paths(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with client_of(model, Limits(workers=1), raise_server_exceptions=False) as client:
+    says = {"error": "the server cannot keep what this needs (No such file or directory); come again later"}
+    body = {"samples": [0], "fs": 100}
+    with client_of(model, Limits(workers=1)) as client:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unforeseen"))  # nothing can be written any more
+        response = client.post("/api/classify", json=body)
+        assert (response.status_code, response.json()) == (503, says)
+        job = client.post("/api/jobs", json=body).json()
+        until = time.monotonic() + 60
+        while client.get(f"/api/jobs/{job['id']}").json()["state"] != "failed":
+            assert time.monotonic() < until
+        response = client.get(f"/api/jobs/{job['id']}/result")
+        assert (response.status_code, response.json()) == (503, says)
+
+
+def test_a_fault_of_the_server_is_answered_in_json(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with client_of(model, Limits(workers=1), raise_server_exceptions=False) as client:
+        monkeypatch.setattr("ecg_rhythm.web.worker.answer", None)  # nothing that a worker could call
         response = client.post("/api/classify", json={"samples": [0], "fs": 100})
     assert (response.status_code, response.json()) == (500, {"error": "the server failed; its log has the reason"})
 

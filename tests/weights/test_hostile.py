@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file as tensors_of
 from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
 
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.calibration import STEPS
 from ecg_rhythm.inference import classifier
+from ecg_rhythm.networks import work
 from ecg_rhythm.networks.registry import build
+from ecg_rhythm.training.check import check_padding
 from ecg_rhythm.weights import onnx_file, onnx_session, torch_model
 from ecg_rhythm.weights.loading import load_file
 from ecg_rhythm.weights.metadata import KEY, Metadata
@@ -126,6 +131,42 @@ def test_a_graph_that_computes_too_long_is_stopped(tmp_path: Path, monkeypatch: 
     assert "it takes more than 3 s for a signal of 200 samples" in refusal(lambda: load_file(path))
 
 
+def test_a_graph_that_is_fast_on_noise_alone_is_stopped_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    square = [
+        node("Transpose", ["signals"], ["turned"], perm=[1, 0]),
+        node("MatMul", ["turned", "signals"], ["product of all"]),
+        node("Mul", ["product of all", "small"], ["x0"]),
+        *(node("MatMul", [f"x{i}", "x0"], [f"x{i + 1}"]) for i in range(10)),
+        node("ReduceMean", ["x10"], ["made"], keepdims=0),
+    ]
+    model = load_file(write(tmp_path / "m.onnx", *square, numbers={"small": np.float32(1e-9)}))
+    monkeypatch.setattr(onnx_session, "BEGIN_SECONDS", 0.5)
+    monkeypatch.setattr(onnx_session, "LEAST_PER_SECOND", 1e9)
+    message = refusal(lambda: model.logits(np.zeros((1, 3000), np.float32), np.array([3000])))
+    assert "this model cannot classify 1 x 3000 samples: it takes far too long" in message
+
+
+def test_weights_that_compute_too_much_are_refused_before_they_do(
+    saved: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MOST_MULTIPLICATIONS", 1000)
+    assert "multiplications for each second of signal; make it smaller" in refusal(lambda: load_file(saved["weights"]))
+    assert "multiplications for each second" in refusal(lambda: check_padding(model(), 100.0, 3))
+
+
+def test_multiplications_are_those_that_torch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build(model(), 100.0, 3).eval()
+    signals, lengths = torch.randn(2, 3000), torch.tensor([3000, 3000])
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(signals, lengths)
+    of_torch = counter.get_total_flops() / 2 / 60  # for each second of signal
+    for factor, is_refused in ((0.97, True), (1.03, False)):
+        monkeypatch.setattr(work, "MOST_MULTIPLICATIONS", factor * of_torch)
+        expected = pytest.raises(BadInput) if is_refused else nullcontext()
+        with torch.inference_mode(), expected, work.limited("it", 60):
+            network(signals, lengths)
+
+
 def test_numbers_that_only_some_signals_lack_are_found_in_the_answer(tmp_path: Path) -> None:
     loud = [
         node("Abs", ["signals"], ["size"]),
@@ -156,6 +197,8 @@ def calibrated(**changes: Any) -> dict[str, Any]:
         ({"classes": ["N"]}, "classes: give more values"),
         ({"classes": [str(i) for i in range(2000)]}, "classes: give fewer values"),
         ({"classes": ["N" * 1000, "A", "~"]}, "classes.0: this is longer than any that belongs here"),
+        ({"classes": ["N\x1b[31m\x07", "A", "~"]}, "classes.0: it has letters that cannot be shown"),
+        ({"classes": ["N", "A\r\nx", "~"]}, "classes.1: it has letters that cannot be shown"),
         ({"fs": 1e7}, "fs: input should be less than or equal to 10000"),
         ({"scores": {str(i): 0 for i in range(60_000)}}, "scores: give fewer values"),
         ({"origin": "x" * 5_000_000}, "its metadata are longer than 4 MiB"),

@@ -38,6 +38,13 @@ class Screen(Console):
             yield segment
 
 
+def _forget_impossible_sizes() -> None:
+    """Drop sizes of the terminal that rich would fail at, such as numbers of thousands of digits."""
+    for name in ("COLUMNS", "LINES"):
+        if (said := os.environ.get(name)) is not None and given.whole(said) is None:
+            del os.environ[name]
+
+
 def console(stream: TextIO) -> Console:
     """A console as wide as the terminal, or, without a terminal, wide enough for every table."""
     # Without markup and emoji: "[red]" and ":x:" in a name are no signs.
@@ -123,6 +130,7 @@ sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sy
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # escapes what the encoding lacks: a file's name must not end a batch
         stream.reconfigure(errors="backslashreplace")
+_forget_impossible_sizes()
 out, err = console(sys.stdout), console(sys.stderr)
 
 Data = Annotated[Path, typer.Option(help="Folder of the packed data set and its splits.")]

@@ -62,19 +62,31 @@ class Journal:
 
     def __init__(self, path: Path, file: FileIO, resumes: bool, kept: list[Entry]) -> None:
         self._path, self._file, self.resumes, self.kept = path, file, resumes, kept
+        self._number = len(kept)
 
     def add(self, path: Path, kind: str, content: Any) -> None:
         """Add what became of a file."""
         with blaming(self._path):
             _append(self._file, asdict(Entry(str(path), _state(path), kind, content)))
+            self._number += 1
 
     def contents(self) -> Iterator[Any]:
-        """All answers, in order."""
+        """All answers, in order.
+
+        Raises
+        ------
+        BadInput
+            If the journal was damaged meanwhile.
+        """
+        number = 0
         with _place(self._path).open("rb") as file:
             file.readline()
             for entry, _ in _entries(file):
+                number += 1
                 if entry["kind"] != PROBLEM:
                     yield entry["content"]
+        if number != self._number:
+            raise BadInput(f"{_place(self._path)}: it was damaged meanwhile; remove it and start again")
 
 
 @contextmanager

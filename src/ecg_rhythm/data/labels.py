@@ -98,9 +98,9 @@ def read_labels(path: Path, report: Callable[[str], None] = lambda line: None) -
         expected = len(titles) if has_header else 2
         if len(cells) != expected or not all(named[kind] and named[kind].isprintable() for kind in ("record", "label")):
             more = "" if has_header or len(cells) < 3 else ", as no first line names the columns"
-            raise BadInput(
-                f"{path}, line {number}: expected `record,label`{more}, found {','.join(cells)!r}; correct this line"
-            )
+            # Of more cells, one may hold a patient's name.
+            found = repr(",".join(cells)) if max(len(cells), expected) <= 2 else f"{len(cells)} cells, or an empty one"
+            raise BadInput(f"{path}, line {number}: expected `record,label`{more}, found {found}; correct this line")
         start, end = _part(named.get("start", ""), named.get("end", ""), f"{path}, line {number}")
         labels.append(Label(_plain(named["record"]), named["label"], number, start, end, named.get("group", "")))
     if not labels:

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from ecg_rhythm import checksums
 from ecg_rhythm.data import index
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.printable import shown
 
 SAMPLE = np.dtype("<i2")
 SIGNALS, TABLE, INDEX, FACTS = "signals.int16", "records.csv", "index.npy", "store.json"
@@ -281,6 +282,9 @@ def read_store(folder: Path) -> Store:
     """
     place = FACTS
     try:
+        for place in (SIGNALS, TABLE, INDEX, FACTS):
+            if (folder / place).exists() and not (folder / place).is_file():  # a pipe would be waited for
+                raise ValueError("it is no regular file")
         facts: dict[str, Any] = checksums.unsealed((folder / FACTS).read_bytes())
         if not isinstance(facts, dict):
             raise ValueError("there are no facts in it")
@@ -319,6 +323,8 @@ def _names(found: Any) -> list[str]:
     names = [name for name in found if isinstance(name, str) and name]
     if not names or len(names) != len(found) or len(set(names)) != len(names):
         raise ValueError("classes and label versions must have different names")
+    if hidden := next((name for name in names if shown(name) != name), None):
+        raise ValueError(f"the name {hidden} has letters that cannot be shown")
     return names
 
 

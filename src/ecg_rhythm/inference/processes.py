@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import select
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,11 @@ from contextlib import suppress
 from typing import IO, Any
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.machine import how_it_ended, oom_kills
+from ecg_rhythm.machine import how_it_ended, is_stopped, oom_kills
 
 START = "from ecg_rhythm.inference.processes import obey; obey()"
+LOOK, STOPPED = 2.0, 10.0
+"""Seconds between two looks at a process that takes long, and after which one is ended that was stopped."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """There is a worker for each core: threads of several would wait for each other."""
 
@@ -70,7 +73,7 @@ class Worker:
             )
         except OSError as error:  # no process or memory is left
             raise NotStarted(f"no worker process can be started: {error.strerror}") from None
-        self._first = (setup, arguments)
+        self._first, self._was_stopped = (setup, arguments), False
 
     def load(self) -> None:
         """Wait until it is set up.
@@ -121,11 +124,13 @@ class Worker:
         request = pickle.dumps((call, arguments))
         try:
             _send(request, requests)
+            self._await(replies)
             reply = pickle.load(replies)
         except (EOFError, OSError, pickle.UnpicklingError):  # the last, if it died while it wrote
             self.kill()  # one that still runs has closed the line
             self.close()
-            raise Died(how_it_ended(self._process.wait(), self._oom_kills)) from None
+            ended = how_it_ended(self._process.wait(), self._oom_kills)
+            raise Died(f"stopped for {STOPPED:g} s, and so {ended}" if self._was_stopped else ended) from None
         result, error = pickle.loads(reply)
         if error is not None:
             try:
@@ -133,6 +138,17 @@ class Worker:
             finally:
                 del error  # else it keeps this frame, and what was sent, until a full garbage collection
         return result
+
+    def _await(self, replies: IO[bytes]) -> None:
+        """Wait until a reply comes; end a process that something has stopped, as it would never give one."""
+        if os.name != "posix":  # there, pipes cannot be waited for
+            return
+        stopped = 0.0
+        while not select.select([replies], [], [], LOOK)[0]:
+            stopped = stopped + LOOK if is_stopped(self._process.pid) else 0.0
+            if stopped >= STOPPED:
+                self._was_stopped = True
+                self.kill()
 
 
 def obey() -> None:

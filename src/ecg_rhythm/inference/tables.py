@@ -77,7 +77,7 @@ def _cells(answer: Answer, kind: Literal["column", "heading"]) -> Iterator[tuple
 
 def _in_file(value: Any, digits: int | None) -> str | float | None:
     if isinstance(value, list):
-        return " ".join(one if isinstance(one, str) else f"{one[0]:g}-{one[1]:g}" for one in value)
+        return " ".join(shown(one) if isinstance(one, str) else f"{one[0]:g}-{one[1]:g}" for one in value)
     if isinstance(value, str):
         return shown(value)
     number: float | None = value

@@ -31,7 +31,7 @@ BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB's annotations of heartbeats."""
 LONGEST = 1e8
 """Duration in s, three years, of the longest record that has annotations."""
-NOTE, DEFINITION, RESOLUTION = 0xFC, re.compile(rb"## "), re.compile(rb"## time resolution: \d+\.?\d*$")
+NOTE, DEFINITION, RESOLUTION = 0xFC, re.compile(rb"## "), re.compile(rb"## time resolution: \d++(?:\.\d*+)?$")
 """Bits of the byte before a note in a file of annotations; how a note begins that defines something."""
 WRITTEN = "atr"
 """Suffix of WFDB annotations."""

@@ -55,6 +55,8 @@ FILLER = LEAD | PROCESSING | {"mdc", "ecg", "ekg", "signal", "mv", "uv", "µv", 
 MOST_LOOKED_AT, MOST_NAMED, MOST_OFFERED = 16, 3, 32
 """How many leads are looked at, how many of those that were passed over are named, and how many are offered, at most.
 """
+MOST_OTHERS = 11
+"""Leads that may take the place of an unreadable one, at most: those of an ECG of twelve leads."""
 MOST_UNNAMED = 64
 """More leads than these without names are recordings or beats."""
 LONGEST_NAME = 200
@@ -163,7 +165,7 @@ def choose_lead(
     remarks = [f"passed over: {', '.join(passed[:MOST_NAMED])}"] if passed else []
     if group is named:
         often = Counter(names)
-        _passed_over.get([])[:] = [names[i] for i in group if i != chosen and often[names[i]] == 1]
+        _passed_over.get([])[:] = [names[i] for i in group if i != chosen and often[names[i]] == 1][:MOST_OTHERS]
     if group is others:
         remarks.append("not called an ECG")
     if group is unnamed:

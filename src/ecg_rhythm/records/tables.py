@@ -165,19 +165,19 @@ def _columns(table: Table) -> _Columns:
     fs = None
     looked = timed = 0
     for i, name in enumerate(table.names):
-        unit = _unit(name)
-        if is_time(name) and not says_who(name) and (unit is None or in_millivolts(unit) is None):
+        is_voltage = (unit := _unit(name)) is not None and in_millivolts(unit) is not None
+        if is_time(name) and not says_who(name) and not is_voltage:
             timed += 1
             if timed > LOOKED_AT:
                 neither.append(i)
                 continue
             is_counter = unit_of_time(name) is None and counts_by_one(begin := table.column(i, BEGIN))
             (neither if is_counter and not is_moment(begin) else named).append(i)
-        elif is_lead(_label(name)) and i > 0:
-            continue
-        elif is_lead(_label(name)) or says_who(name):
-            if counts(table.column(i, BEGIN)):  # ecg_index, i, or id
+        elif is_lead(_label(name)):
+            if i == 0 and counts(table.column(i, BEGIN)):  # ecg_index, or i
                 neither.append(i)
+        elif says_who(name) and not is_voltage:
+            neither.append(i)
         elif looked < LOOKED_AT:
             looked += 1
             begin = table.column(i, BEGIN)

@@ -9,7 +9,9 @@ from torch.nn.utils.rnn import pad_sequence
 from ecg_rhythm import networks
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.networks.work import limited
 from ecg_rhythm.training import augment
+from ecg_rhythm.training.heads import SECONDS as HEADS_SEE
 from ecg_rhythm.training.heads import WithHeads
 from ecg_rhythm.training.optimizer import optimizer_of
 
@@ -46,7 +48,8 @@ def check(model: ModelConfig, source: str = "model") -> None:
     with torch.random.fork_rng(devices=[]):
         network = networks.build(model, RATE, N_CLASSES, source)
         if options.auxiliary_heads:
-            WithHeads(network, RATE, N_CLASSES, source)
+            with limited(f"{source}: {model.model_name}", HEADS_SEE):
+                WithHeads(network, RATE, N_CLASSES, source)
     try:
         optimizer_of(network, options)
     except BadInput as error:
@@ -74,7 +77,7 @@ def check_padding(model: ModelConfig, fs: float, n_classes: int, source: str = "
     Raises
     ------
     BadInput
-        With the difference that it makes.
+        With the difference that it makes; or if the network would compute for too long.
     """
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.default_generator.manual_seed(0)  # not that of GPUs, too
@@ -86,7 +89,8 @@ def check_padding(model: ModelConfig, fs: float, n_classes: int, source: str = "
         for phase in sorted({0, len(network.phases) - 1}):
             network.enter_phase(phase)
             network.eval()
-            alone = torch.cat([_logits(network, [signal]) for signal in signals])
+            with limited(f"{source}: {model.model_name}", sum(SECONDS)):
+                alone = torch.cat([_logits(network, [signal]) for signal in signals])
             temperature = alone.std().clamp_min(1)  # else a class of probability 1 hides what changes
             one, other = ((logits / temperature).softmax(dim=1) for logits in (alone, _logits(network, signals)))
             if (difference := float((one - other).abs().max())) > CLOSE:

@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], state: State) 
     tensor_file.write(path, tensors, state.as_json())
 
 
-def read_checkpoint(path: Path, epochs: Sequence[int]) -> tuple[State, dict[str, torch.Tensor]]:
+def read_checkpoint(path: Path, epochs: Sequence[int], steps_per_epoch: int) -> tuple[State, dict[str, torch.Tensor]]:
     """Read the state and the tensors of the checkpoint of a run; `epochs` has the number of epochs of each phase.
 
     Raises
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path, epochs: Sequence[int]) -> tuple[State, dict[str,
     """
     tensors, text = tensor_file.read(path, "checkpoint", REMEDY)
     state = State.of_checkpoint(text, path)
-    if why := state.contradiction(epochs):
+    if why := state.contradiction(epochs, steps_per_epoch):
         raise BadInput(f"{path}: this checkpoint cannot be: {why}; {REMEDY}")
     if bool(tensors) != (state.epoch > 0):
         raise BadInput(f"{path}: this checkpoint of epoch {state.epoch} has {len(tensors)} tensors; {REMEDY}")

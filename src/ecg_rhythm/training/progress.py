@@ -16,7 +16,6 @@ from ecg_rhythm import files
 from ecg_rhythm.config import TrainingParameters
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.printable import csv_line
-from ecg_rhythm.schema import loads
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Time = Annotated[float, Field(ge=0, le=1e12)]
@@ -26,7 +25,7 @@ Time = Annotated[float, Field(ge=0, le=1e12)]
 class State:
     """State of a run, kept in the checkpoint as JSON."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     phase: Count = 0
     epoch: Count = 0
@@ -34,7 +33,7 @@ class State:
     step: Count = 0
     """Finished optimizer steps of this phase."""
     best_epoch: Count = 0
-    best_score: float | None = None
+    best_score: Annotated[float, Field(ge=0, le=1)] | None = None
     loss: float | None = None
     seconds: Time = 0.0
     cpu_seconds: Time = 0.0
@@ -65,13 +64,20 @@ class State:
         """JSON text of the state."""
         return json.dumps(asdict(self))
 
-    def contradiction(self, epochs: Sequence[int]) -> str | None:
-        """What contradicts a run whose phases have these numbers of epochs, or None."""
+    def contradiction(self, epochs: Sequence[int], steps_per_epoch: int) -> str | None:
+        """What contradicts a run whose phases have these numbers of epochs, of so many steps, or None."""
         most = [*epochs, 0]  # after the last phase there is none
         if self.phase >= len(most) or self.epoch > most[self.phase]:
             return f"it is in epoch {self.epoch} of phase {self.phase}"
         if self.best_epoch > self.epoch:
             return f"epoch {self.best_epoch} is its best, and {self.epoch} its last"
+        if self.best_score is not None and self.best_epoch == 0:
+            return f"{self.best_score} is its best score, of no epoch"
+        # Several processes leave out a last batch that they cannot share.
+        if not self.epoch * max(steps_per_epoch - 1, 0) <= self.step <= self.epoch * steps_per_epoch:
+            return f"it is in step {self.step}, and in epoch {self.epoch} of {steps_per_epoch} steps"
+        if any((row.get("phase") or 0, row.get("epoch") or 0) > (self.phase, self.epoch) for row in self.hotlog):
+            return "its log goes on after its last epoch"
         if [phase.get("phase") for phase in self.phases] != list(range(self.phase)):
             return f"it has scores of {len(self.phases)} phases, and is in phase {self.phase}"
         if any(phase.get("epochs") not in range(most + 1) for phase, most in zip(self.phases, epochs, strict=False)):
@@ -220,6 +226,9 @@ class Progress:
         return ", ".join(parts)
 
 
+_PROGRESS = TypeAdapter(Progress)
+
+
 def duration(seconds: float) -> str:
     """Seconds as h:mm:ss."""
     minutes, second = divmod(round(seconds), 60)
@@ -234,6 +243,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """Read how far a run is; None if the file is missing or damaged."""
     try:
-        return Progress(**loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        return _PROGRESS.validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValueError):
         return None

@@ -119,7 +119,7 @@ class Trainer:
         """
         tensors: dict[str, Tensor] = {}
         if self.place.checkpoint.exists():
-            self.state, tensors = read_checkpoint(self.place.checkpoint, self.epochs)
+            self.state, tensors = read_checkpoint(self.place.checkpoint, self.epochs, self.steps_per_epoch)
         self.accelerator.wait_for_everyone()  # all have read before one writes
         if self.place.checkpoint.exists() and self.accelerator.is_main_process:
             self._write_logs()  # an earlier process may have been killed between the checkpoint and these

@@ -14,10 +14,9 @@ from typing import Any
 
 from fastapi import HTTPException, Request
 
-from ecg_rhythm import files
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.web import worker
-from ecg_rhythm.web.pool import Pool
+from ecg_rhythm.web.pool import Pool, temporary_folder
 from ecg_rhythm.web.service import Service, busy
 from ecg_rhythm.web.upload import Upload
 
@@ -152,8 +151,8 @@ class Jobs:
     async def _finish(self, job: Job, upload: Upload, more: worker.More) -> None:
         """Let a worker do a job, and keep its answer."""
         try:
-            with files.temporary_folder() as folder:
-                job.folder = Path(folder)
+            with temporary_folder() as folder:
+                job.folder = folder
                 content, job.answer = await self._pool.run(worker.job, upload, job.folder, more)
                 job.windows, job.folder = worker.windows_done(job.folder), None
             job.content = content

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException
 
-from ecg_rhythm import files
+from ecg_rhythm import errors, files
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.processes import Died, NotStarted, Worker
 from ecg_rhythm.web import worker
@@ -26,6 +27,23 @@ DIED = "the process that worked on this died, and so did a second; if this happe
 BROKEN = "no worker process can be started; the server's log has the reason"
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder for a task; that the disk is full becomes an HTTP status."""
+    try:
+        with files.temporary_folder() as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise no_room(error) from None
+
+
+def no_room(error: OSError) -> HTTPException:
+    """The refusal of a request where the server's disk fails; the log says which file it was."""
+    log.warning("%s", errors.sentence(error))
+    why = error.strerror or "the disk failed"
+    return HTTPException(503, f"the server cannot keep what this needs ({why}); come again later")
 
 
 class Pool:
@@ -71,8 +89,8 @@ class Pool:
     async def do(self, task: Callable[..., Any], subject: Any, *arguments: Any) -> Any:
         """Do a task of a subject in a worker, with a folder that is removed afterwards."""
         # Made and removed here, as a worker that is stopped removes nothing.
-        with files.temporary_folder() as folder:
-            return await self.run(task, subject, Path(folder), *arguments)
+        with temporary_folder() as folder:
+            return await self.run(task, subject, folder, *arguments)
 
     async def run(self, task: Callable[..., Any], *arguments: Any) -> Any:
         """Do a task when it is its turn; a refusal, or that it was stopped, becomes an HTTP status.
@@ -95,6 +113,8 @@ class Pool:
                     raise HTTPException(422, "this needs more memory than a request may use; send less") from None
                 except TimeoutError:
                     raise HTTPException(504, f"this took longer than {self.seconds:g} s; send less") from None
+                except OSError as error:
+                    raise no_room(error) from None
                 except Died as error:
                     self._check_open()
                     self._note(error)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.weights.checking import noise
+from ecg_rhythm.weights.checking import SECONDS, noise
 from ecg_rhythm.weights.metadata import Metadata
 from ecg_rhythm.weights.run_files import RunFiles, check_together, finished_folds
 
@@ -60,11 +60,13 @@ def load_file(file: Path) -> Model:
         from ecg_rhythm.weights import onnx_model  # loads ONNX Runtime, which training needs not
 
         return onnx_model.load(file, trusted=file in SHIPPED.values())
-    from ecg_rhythm.weights import torch_model  # loads torch
+    from ecg_rhythm.networks.work import limited  # loads torch
+    from ecg_rhythm.weights import torch_model
     from ecg_rhythm.weights.torch_model import TorchModel
 
     model = TorchModel(*torch_model.load(file), str(file))
-    model.logits(*noise(model.metadata.fs))
+    with limited(f"{file}: this network", sum(SECONDS)):
+        model.logits(*noise(model.metadata.fs))
     return model
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.calibration import Calibration
-from ecg_rhythm.schema import Section, parse
+from ecg_rhythm.schema import ClassName, Section, parse
 from ecg_rhythm.version import __version__
 
 KEY = "ecg_rhythm"
@@ -26,7 +26,7 @@ class Metadata(Section):
     config: ModelConfig
     phase: int = Field(ge=0, le=1000)
     """Phase the network is in; it decides which layers are used."""
-    classes: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(min_length=2, max_length=1000)
+    classes: list[ClassName] = Field(min_length=2, max_length=1000)
     fs: float = Field(ge=1, le=10_000)
     """Sampling rate of its input in Hz."""
     scores: dict[str, Any] = Field(default_factory=dict, max_length=1000)

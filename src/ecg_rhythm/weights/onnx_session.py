@@ -29,6 +29,8 @@ THREADS = "OMP_NUM_THREADS"
 """What limits the threads of most libraries; this one does not know it."""
 MOST_MEMORY, MOST_SECONDS = 4 << 30, 20
 """Bytes for the values between layers, of all sessions of a process together; time for the first signals of a file."""
+BEGIN_SECONDS, LEAST_PER_SECOND = 60.0, 1000.0
+"""A file may take so long, and a second more for each so many samples: a fiftieth of what the paper's CNN does."""
 
 
 def start(content: bytes) -> onnxruntime.InferenceSession:
@@ -60,15 +62,24 @@ def _limit_memory() -> None:
 def compute(
     session: onnxruntime.InferenceSession, signals: NDArray[np.float32], lengths: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Logits of signals in mV padded with zeros, shape (batch, samples); nothing is checked."""
+    """Logits of signals in mV padded with zeros, shape (batch, samples); nothing but the time is checked."""
     padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
-    logits: NDArray[np.float32] = session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths})[0]
-    return logits
+    options = onnxruntime.RunOptions()
+    limit = threading.Timer(BEGIN_SECONDS + padded.size / LEAST_PER_SECOND, setattr, (options, "terminate", True))
+    limit.daemon = True
+    limit.start()
+    try:
+        logits: NDArray[np.float32] = session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths}, options)[0]
+        return logits
+    finally:
+        limit.cancel()
 
 
 def why(error: Exception) -> str:
     """What the library's error says, without the places in its code."""
     text = " ".join(str(error).split())
+    if "terminate flag" in text:
+        return "it takes far too long"
     if "Available memory of" in text:
         return f"it needs more than {MOST_MEMORY >> 30} GiB of memory"
     return text.rpartition("Status Message: ")[2].rpartition("] : ")[2][:200]

@@ -100,7 +100,7 @@ class RunFiles:
     @property
     def is_done(self) -> bool:
         """Whether the run is finished."""
-        return self.scores.exists()
+        return self.scores.is_file()
 
     @property
     def planned_folds(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,17 +66,20 @@ class _Arrays:
         """Yield groups and arrays with their names. Links to other files are not followed."""
         import h5py
 
-        waiting, seen = [("", self.file["/"])], set()
+        waiting, seen, links = deque([("", self.file["/"])]), set(), 0
         while waiting:
-            name, item = waiting.pop(0)
+            name, item = waiting.popleft()
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:
                 continue
             seen.add(address)
-            if len(seen) > MOST_OBJECTS:
-                raise BadInput(f"{self.path}: it has more than {MOST_OBJECTS} groups and arrays; save the ECG alone")
             yield name, item
             if isinstance(item, h5py.Group):
+                links += len(item)
+                if links > MOST_OBJECTS:
+                    raise BadInput(
+                        f"{self.path}: it has more than {MOST_OBJECTS} groups and arrays; save the ECG alone"
+                    )
                 for key in item:
                     if not key.startswith("#") and isinstance(item.get(key, getlink=True), h5py.HardLink):
                         waiting.append((key, item[key]))
