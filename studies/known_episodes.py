@@ -29,7 +29,7 @@ def measures(recordings: Sequence[Compared]) -> dict[str, float | None]:
     days = sum(one.seconds for one in recordings) / 86400
     pairs = [burdens(one) for one in recordings]
     spread = agreement(pairs)
-    rates = [pair for one in recordings for pair in one.rates]
+    rates = [(true, found) for one in recordings for _, true, found in one.rates]
     return {
         **gross([count(one, 0) for one in recordings]),
         **{f"{name} of 30 s and more": value for name, value in gross([count(one, 30) for one in recordings]).items()},

@@ -106,7 +106,7 @@ def read(
     recording = records.open_recording(path, _options(lead, fs, unit))
     signal = recording.signal
     whole = records.in_memory(recording.name, signal, recording.fs, recording.lead, 1.0, recording.remarks)
-    return replace(whole, start=recording.start)
+    return replace(whole, start=recording.start, others=recording.others)
 
 
 @overload

@@ -113,6 +113,39 @@ def test_people_read_the_same(tmp_path: Path, answers: Path) -> None:
         assert text in done.stdout, text
 
 
+def test_what_is_before_a_time_does_not_count(tmp_path: Path, answers: Path) -> None:
+    """From 300 s on, nothing of `b` is right or wrong, and of `a` 300 + 20 s are true; 40 of 50 s are right."""
+    found = json.loads(run("score-episodes", reference(tmp_path / "r"), answers, "--json", "--from", 300).stdout)
+    assert [row["record"] for row in found["records"]] == ["a", "b"]
+    whole = json.loads(run("score-episodes", tmp_path / "r", answers, "--json").stdout)
+    first = found["records"][0]
+    assert first["answered"] == 40 + 10
+    assert first["reference"] == whole["records"][0]["reference"] - 100
+    assert first["detected burden"] == pytest.approx(50 / 700)
+    assert found["heart rate"]["minutes"] == 11 + 3
+    late = run("score-episodes", tmp_path / "r", answers, "--from", 500)
+    assert (late.returncode, late.stderr) == (
+        2,
+        "error: b: it lasts 500 s, so nothing of it is later than 500 s\n",
+    )
+
+
+def test_a_burden_that_is_unknown_is_no_burden_of_0(tmp_path: Path) -> None:
+    unreadable = timeline("a", 1000, [], 63, 0) | {"burden": {"N": None, "A": None, "O": None}}
+    (tmp_path / "answers.json").write_text(json.dumps([unreadable, timeline("b", 500, [], 73, 0.1)]))
+    found = json.loads(run("score-episodes", reference(tmp_path / "r"), tmp_path / "answers.json", "--json").stdout)
+    assert found["records"][0]["detected burden"] is None
+    assert found["burden"] == {"bias": pytest.approx(0.1), "sd": None, "limits": None}
+
+
+def test_a_reference_without_rhythms_is_refused(tmp_path: Path, answers: Path) -> None:
+    folder = reference(tmp_path / "r")
+    wfdb.wrann("a", "atr", np.array([10]), ["N"], fs=FS, write_dir=str(folder))
+    done = run("score-episodes", folder, answers)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: a: its annotations name no rhythm, such as (AFIB; take it out")
+
+
 def test_annotations_can_be_the_answers(tmp_path: Path, answers: Path) -> None:
     (tmp_path / "own").mkdir()
     rhythms = [Rhythm("N", 0, 150), Rhythm("AFIB", 150, 300), Rhythm("N", 300, 1000)]
@@ -197,7 +230,7 @@ def test_minutes_where_no_beats_are_annotated_have_no_true_rate(tmp_path: Path, 
     samples = np.rint(times * FS).astype(int)
     wfdb.wrann("a", "atr", samples, list(marks), quality, aux_note=list(notes), fs=FS, write_dir=str(folder))
     (one, _) = compared(folder, answers)[0]
-    assert [true for true, _ in one.rates] == pytest.approx([60] * 16, abs=0.5)
+    assert [true for _, true, _ in one.rates] == pytest.approx([60] * 16, abs=0.5)
 
 
 def test_an_answer_to_another_duration_is_refused(tmp_path: Path, answers: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import edfio
@@ -18,7 +19,7 @@ import ecg_rhythm
 from ecg_rhythm.inference import holter
 from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
-from ecg_rhythm.inference.holter.drawings import draw_strip
+from ecg_rhythm.inference.holter.drawings import Leads, draw_strip
 from ecg_rhythm.inference.holter.tables import facts
 from ecg_rhythm.records import in_memory
 from scripts.examples import hour
@@ -98,13 +99,14 @@ def test_strips_show_the_lead_that_was_read(tmp_path: Path, meter: Classifier) -
     recording = replace(in_memory("r", first, 100, "I", 1.0), others=(lambda: other,))
     answer = ecg_rhythm.classify(recording, meter)
     assert isinstance(answer, Timeline)
-    holter.write(tmp_path / "r.html", [holter.Sheet(answer, recording)])
+    holter.write(tmp_path / "r.html", [holter.Sheet(answer, lambda: recording)])
     (episode,) = answer.episodes("A")
     axis = Figure().subplots()
-    draw_strip(holter.Sheet(answer, recording), episode, 1, axis)
+    draw_strip(Leads(holter.Sheet(answer, lambda: recording)), episode, 1, axis)
     assert axis.get_title(loc="left").endswith(", lead II")
     assert np.isfinite(axis.lines[0].get_ydata()).all()
-    draw_strip(holter.Sheet(answer, replace(recording, others=())), episode, 1, clean := Figure().subplots())
+    alone = replace(recording, others=())
+    draw_strip(Leads(holter.Sheet(answer, lambda: alone)), episode, 1, clean := Figure().subplots())
     assert "lead" not in clean.get_title(loc="left")
 
 
@@ -118,7 +120,7 @@ def test_infinite_samples_and_unreadable_recordings_have_a_report(
         recording = in_memory("r", values, 100, "I", 1.0)
         answer = ecg_rhythm.classify(recording, meter)
         assert isinstance(answer, Timeline)
-        holter.write(tmp_path / f"r.{suffix}", [holter.Sheet(answer, recording)])
+        holter.write(tmp_path / f"r.{suffix}", [holter.Sheet(answer, partial(replace, recording))])
         assert all(text for _, text in facts(answer))
 
 

@@ -30,6 +30,8 @@ LABELS = st.lists(st.tuples(st.sampled_from("NAO~"), st.integers(1, 9)), max_siz
         ("NNNAOOO", Rules(30, 10), "NNNNOOO"),  # it becomes what is before it
         ("ANNN", Rules(30, 10), "NNNN"),  # or after it
         ("~A~", Rules(30, 10), "~~~"),
+        ("NN~A~OO", Rules(30, 10), "NN~~~OO"),  # nothing is known of what is between
+        ("NN~AOO", Rules(30, 10), "NN~OOO"),
         ("NNANNANN", Rules(30, 20), "NNAAAANN"),  # short ones that are joined last long enough
         ("NNANNANN", Rules(0, 20), "NNNNNNNN"),
         ("NNANNANN", Rules(0, 0), "NNANNANN"),

@@ -47,6 +47,15 @@ def test_another_lead_is_read_where_the_first_is_unreadable(meter: Classifier, t
     assert found.as_dict()["other_leads"] == [vars(other)]
 
 
+def test_a_recording_that_was_read_before_has_its_other_leads_too(meter: Classifier, tmp_path: Path) -> None:
+    wave = 0.05 * np.sin(np.arange(30_000) / 9)
+    first = np.where(np.arange(30_000) < 15_000, wave, np.nan)
+    path = two_leads(tmp_path / "r.csv", first, 1 + wave)
+    read = ecg_rhythm.classify(ecg_rhythm.read(path), meter)
+    assert isinstance(read, Timeline) and read.substitutes
+    assert read.as_dict() == timeline_of(path, meter).as_dict()
+
+
 def test_a_lead_that_was_asked_for_is_the_only_one(meter: Classifier, tmp_path: Path) -> None:
     t = np.arange(60_000) / FS
     first = np.where((t >= 200) & (t < 320), np.nan, 0.05 * np.sin(7 * t))

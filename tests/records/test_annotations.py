@@ -28,9 +28,9 @@ def test_wfdb_annotations_are_what_its_library_reads(tmp_path: Path) -> None:
     path = record(tmp_path, 86_400)
     write_wfdb(path.with_suffix(".atr"), DAY, 200.0)
     found = wfdb.rdann(str(path), "atr")
-    assert found.sample.tolist() == [0, 360_000, 363_000, 400_000]
-    assert found.symbol == ["+", "+", "~", "+"]
-    assert [note.rstrip("\0") for note in found.aux_note] == ["(N", "(AFIB", "", "(O"]
+    assert found.sample.tolist() == [0, 360_000, 363_000, 363_000, 400_000, 400_000]
+    assert found.symbol == ["+", "+", "~", "+", "~", "+"]
+    assert [note.rstrip("\0") for note in found.aux_note] == ["(N", "(AFIB", "", "(U", "", "(O"]
     assert found.fs == 200
     own = read_wfdb(path)
     assert (own.rhythms, own.seconds, own.name, len(own.beats)) == (DAY, 86_400, "r", 0)
@@ -106,13 +106,21 @@ def test_a_rhythm_goes_on_where_the_signal_is_readable_again(tmp_path: Path) -> 
     qualities = np.array([0, -1, 0, 1, 0, -1, -1])
     notes = ["(AFIB", "", "", "", "(N", "", ""]
     wfdb.wrann("r", "atr", 250 * at, marks, qualities, aux_note=notes, fs=250, write_dir=str(tmp_path))
-    found = [(one.name, one.start, one.end) for one in read_wfdb(tmp_path / "r").rhythms]
-    assert found == [("AFIB", 0, 10), ("~", 10, 12), ("AFIB", 12, 22), ("N", 22, 24), ("~", 24, 26), ("~", 26, 30)]
+    found = read_wfdb(tmp_path / "r")
+    assert found.rhythms == [Rhythm("AFIB", 0, 22), Rhythm("N", 22, 30)]
+    assert found.unreadable == [(10, 12), (24, 26), (26, 30)]
 
 
 def test_what_is_unreadable_is_written_as_other_programs_know_it(tmp_path: Path) -> None:
+    """Programs that compare rhythms look at `+` alone; the quality of a signal holds until the next `~`."""
     write_wfdb(record(tmp_path, 86_400).with_suffix(".atr"), DAY, 200.0)
-    assert wfdb.rdann(str(tmp_path / "r"), "atr").subtype.tolist() == [0, 0, -1, 0]
+    found = wfdb.rdann(str(tmp_path / "r"), "atr")
+    rhythm, quality, at = "", 0, dict[float, tuple[str, int]]()
+    for sample, symbol, note, subtype in zip(found.sample, found.symbol, found.aux_note, found.subtype, strict=True):
+        rhythm = note.rstrip("\0") if symbol == "+" else rhythm
+        quality = int(subtype) if symbol == "~" else quality
+        at[sample / 200] = rhythm, quality
+    assert at == {0: ("(N", 0), 1800: ("(AFIB", 0), 1815: ("(U", -1), 2000: ("(O", 0)}
 
 
 def test_a_header_in_upper_case_or_without_a_length(tmp_path: Path) -> None:

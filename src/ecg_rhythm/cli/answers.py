@@ -181,13 +181,17 @@ def _episodes(record: str, label: str, episodes: Sequence[Episode]) -> Table:
         "start",
         "end",
         "duration",
+        "beats/min",
         f"p({label})",
         *clock,
         title=f"{record}: episodes of {FIBRILLATION}{which}",
     )
     for e in longest:
         lengths = (duration(seconds) for seconds in (e.start, e.end, e.seconds))
-        table.add_row(*lengths, f"{e.probability:.2f}", *([e.start_time or "", e.end_time or ""] if clock else []))
+        rate = "" if e.heart_rate is None else f"{e.heart_rate:.0f}"
+        table.add_row(
+            *lengths, rate, f"{e.probability:.2f}", *([e.start_time or "", e.end_time or ""] if clock else [])
+        )
     return table
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from pathlib import Path
 
 from ecg_rhythm import records
+from ecg_rhythm.cli.console import note
 from ecg_rhythm.cli.outputs import refuse_folder_of_inputs
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference import holter, plots
@@ -35,6 +37,7 @@ class Beside:
     _drawn: dict[Path, int] = field(default_factory=dict)
     _annotated: dict[Path, int] = field(default_factory=dict)
     _reported: list[tuple[File, Timeline]] = field(default_factory=list)
+    _short: int = 0
 
     def __bool__(self) -> bool:
         """Whether anything is to be written."""
@@ -63,6 +66,7 @@ class Beside:
             annotate_into(self.annotations, self.annotations_format, answer, self._annotated)
         if self.report is not None and isinstance(answer, Timeline):
             self._reported.append((file, answer))
+        self._short += not isinstance(answer, Timeline)
 
     def finish(self) -> None:
         """Write the report."""
@@ -70,7 +74,9 @@ class Beside:
             return
         if not self._reported:
             raise BadInput(f"--report {self.report}: not written, as no recording was classified in windows")
-        holter.write(self.report, [holter.Sheet(answer, _opened(file)) for file, answer in self._reported])
+        if self._short:
+            note(f"--report {self.report}: {self._short} recordings that were not classified in windows are not in it")
+        holter.write(self.report, [holter.Sheet(answer, partial(_opened, file)) for file, answer in self._reported])
 
 
 def _opened(file: File) -> records.Recording:

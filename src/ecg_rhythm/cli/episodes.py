@@ -29,16 +29,19 @@ def score_episodes(
     shortest: Annotated[
         float, typer.Option(min=0, help="Shorter episodes do not count among episodes; in durations, all count.")
     ] = 30.0,
+    start: Annotated[
+        float, typer.Option("--from", min=0, help="Seconds at the beginning of each record that do not count.")
+    ] = 0.0,
     rhythm: Annotated[
         list[str] | None, typer.Option(help="Rhythm to look for, as annotations name it. Default: AFIB and AFL.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score episodes of atrial fibrillation in long recordings, as ANSI/AAMI EC57 and IEC 60601-2-47 ask for."""
+    """Score episodes of atrial fibrillation in long recordings by the measures of ANSI/AAMI EC57 and IEC 60601-2-47."""
     from ecg_rhythm.inference.scoring import NAMES, compared
 
     check_rules(Rules(shortest=shortest))
-    found, unanswered = compared(reference, answers, rhythm or NAMES)
+    found, unanswered = compared(reference, answers, rhythm or NAMES, start)
     recordings = list(found)
     if unanswered:
         of_all = f"{len(unanswered)} of {len(unanswered) + len(recordings)} records"
@@ -55,11 +58,17 @@ def as_values(recordings: Sequence[Compared], shortest: float) -> dict[str, Any]
 
     counts = [episodes.count(one, shortest) for one in recordings]
     burdens = [episodes.burdens(one) for one in recordings]
-    rates = [pair for one in recordings for pair in one.rates]
+    rates = [(true, found) for one in recordings for _, true, found in one.rates]
     return {
         "shortest": shortest,
         "records": [
-            {"record": one.name, **asdict(own), **episodes.gross([own]), "true burden": true, "detected burden": found}
+            {
+                "record": one.name,
+                **asdict(own),
+                **episodes.gross([own]),
+                "true burden": true,
+                "detected burden": found if found == found else None,  # NaN of an unreadable recording
+            }
             for one, own, (true, found) in zip(recordings, counts, burdens, strict=True)
         ],
         "gross": episodes.gross(counts),

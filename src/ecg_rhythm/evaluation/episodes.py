@@ -1,4 +1,4 @@
-"""How well episodes of a rhythm in long recordings are found, as ANSI/AAMI EC57:2012 and IEC 60601-2-47 report it.
+"""How well episodes of a rhythm in long recordings are found: the measures of ANSI/AAMI EC57:2012 and IEC 60601-2-47.
 
 Of durations and of episodes, the sensitivity is the share of the reference that was found, the positive predictivity
 the share of what was found that is in the reference. An episode is found if any of it is. *Gross* figures add up all
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
 
 import numpy as np
+
+from ecg_rhythm.errors import BadInput
 
 Interval = tuple[float, float]
 """Start and end of an episode, in s."""
@@ -38,9 +40,9 @@ class Compared:
     reference, answered : list of (float, float)
         Start and end in s of each episode, in the order of time; they do not overlap.
     burden : float or None
-        Share of the recording that the answer says; None: that of its episodes.
-    rates : list of (float, float)
-        True and answered heart rate in beats/min of each minute that has both.
+        Share of the recording that the answer says; None: that of its episodes; NaN: the answer knows none.
+    rates : list of (float, float, float)
+        When each minute begins, in s, and the true and the answered heart rate in beats/min, if it has both.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Compared:
     reference: list[Interval]
     answered: list[Interval]
     burden: float | None = None
-    rates: tuple[tuple[float, float], ...] = ()
+    rates: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,27 @@ class Agreement:
     limits: tuple[float, float] | None
 
 
+def later(one: Compared, start: float) -> Compared:
+    """A recording without its first `start` s; the burden is then that of its episodes.
+
+    Raises
+    ------
+    BadInput
+        If it does not last so long.
+    """
+    if not start:
+        return one
+    if start >= one.seconds:
+        raise BadInput(f"{one.name}: it lasts {one.seconds:g} s, so nothing of it is later than {start:g} s")
+    reference, answered = (
+        [(max(begin, start), end) for begin, end in episodes if end > start]
+        for episodes in (one.reference, one.answered)
+    )
+    burden = one.burden if one.burden != one.burden else None
+    rates = tuple(rate for rate in one.rates if rate[0] >= start)
+    return Compared(one.name, one.seconds - start, reference, answered, burden, rates)
+
+
 def overlap(episode: Interval, others: Sequence[Interval]) -> float:
     """How many s of an episode others cover, which are in the order of time and do not overlap each other."""
     first = bisect_right(others, episode[0], key=lambda one: one[1])
@@ -166,12 +189,12 @@ def burdens(one: Compared) -> tuple[float, float]:
 
 
 def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
-    """Agreement of pairs of a true and an answered value; None without any."""
-    if not pairs:
+    """Agreement of pairs of a true and an answered value, those without an answer (NaN) left out; None without any."""
+    differences = np.array([answered - true for true, answered in pairs if answered == answered])
+    if not len(differences):
         return None
-    differences = np.array([answered - true for true, answered in pairs])
     bias = float(differences.mean())
-    if len(pairs) == 1:
+    if len(differences) == 1:
         return Agreement(bias, None, None)
     sd = float(differences.std(ddof=1))
     return Agreement(bias, sd, (bias - AGREEMENT * sd, bias + AGREEMENT * sd))

@@ -68,7 +68,7 @@ def ruled(
 ) -> list[str]:
     """Labels of steps after the rules: short interruptions of a rhythm first, then its short episodes, are replaced.
 
-    An episode that is too short becomes what is before it, or at the beginning what is after it.
+    An episode that is too short becomes what is right before it, or, where that is unreadable, what is right after it.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def ruled(
     found = runs(joined)
     for number, run in enumerate(found):
         if run.label == label and min(run.stop * stride, seconds) - run.start * stride < rules.shortest:
-            around = [*reversed(found[:number]), *found[number + 1 :]]
-            near = next((other.label for other in around if other.label not in (label, unreadable)), unreadable)
+            around = (*found[:number][-1:], *found[number + 1 : number + 2])
+            near = next((other.label for other in around if other.label != unreadable), unreadable)
             joined[run.start : run.stop] = [near] * (run.stop - run.start)
     return joined
 

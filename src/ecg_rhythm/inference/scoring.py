@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.episodes import Compared, Interval
+from ecg_rhythm.evaluation.episodes import Compared, Interval, later
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
 from ecg_rhythm.inference.rates import MINUTE, rates_of
 from ecg_rhythm.records.annotations import NOISE, Annotated, Rhythm, read_wfdb
@@ -47,7 +48,9 @@ def read_answers(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> tuple[Iterator[Compared], list[str]]:
+def compared(
+    reference: Path, answers: Path, names: Sequence[str] = NAMES, start: float = 0.0
+) -> tuple[Iterator[Compared], list[str]]:
     """Compare the answers to a folder's recordings with its WFDB annotations.
 
     Parameters
@@ -58,6 +61,8 @@ def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> tu
         What `classify --json` gave, or a folder of `.atr` of the same names.
     names : sequence of str
         The rhythms that are looked for, as annotations name them.
+    start : float
+        Seconds at the beginning of each record that do not count.
 
     Returns
     -------
@@ -83,11 +88,12 @@ def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> tu
         found = (_of_annotations(records[name], answers / f"{name}.atr", names) for name in in_both)
     if not in_both:
         raise BadInput(f"{answers}: it has no answer to a record of {reference} that has .atr; check the names")
-    return found, [name for name in records if name not in set(in_both)]
+    return (later(one, start) for one in found), [name for name in records if name not in set(in_both)]
 
 
 def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str]) -> Compared:
     """Compare an answer in JSON with what is true of its recording."""
+    _check_rhythms(true)
     try:
         classes = answer["classes"] if answer["kind"] == "timeline" else list(answer["probabilities"])
         label = fibrillation_in(classes)
@@ -112,10 +118,10 @@ def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str])
             true.seconds,
             episodes_of(true.rhythms, names),
             episodes,
-            None if burden is None else _share(burden),
+            nan if burden is None else _share(burden),
             tuple(
-                (own, float(theirs))
-                for own, theirs in zip(_minutes(true), minutes, strict=False)
+                (MINUTE * minute, own, float(theirs))
+                for minute, (own, theirs) in enumerate(zip(_minutes(true), minutes, strict=False))
                 if own is not None and theirs is not None
             ),
         )
@@ -123,6 +129,12 @@ def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str])
         raise BadInput(
             f"{true.name}: its answer is not one of this version, or impossible; classify the recordings again"
         ) from None
+
+
+def _check_rhythms(true: Annotated) -> None:
+    """Refuse a reference that says nothing of rhythms: each answer would be a false one."""
+    if not true.rhythms:
+        raise BadInput(f"{true.name}: its annotations name no rhythm, such as (AFIB; take it out of the folder")
 
 
 def _share(burden: float) -> float:
@@ -133,6 +145,7 @@ def _share(burden: float) -> float:
 
 def _of_annotations(record: Path, annotations: Path, names: Sequence[str]) -> Compared:
     true, answer = read_wfdb(record), read_wfdb(record, annotations=annotations)
+    _check_rhythms(true)
     return Compared(true.name, true.seconds, episodes_of(true.rhythms, names), episodes_of(answer.rhythms, names))
 
 
@@ -150,7 +163,6 @@ def _minutes(true: Annotated) -> list[float | None]:
     """The rate of each minute from annotated beats, where these are annotated."""
     ends, seconds = true.beats[1:], np.diff(true.beats)
     counts = seconds <= LONGEST_PAUSE
-    for one in true.rhythms:
-        if one.name == NOISE:
-            counts &= (ends <= one.start) | (ends - seconds >= one.end)
+    for start, end in [*true.unreadable, *((one.start, one.end) for one in true.rhythms if one.name == NOISE)]:
+        counts &= (ends <= start) | (ends - seconds >= end)
     return rates_of(Intervals(ends[counts], seconds[counts]), max(true.seconds, MINUTE)).minutes

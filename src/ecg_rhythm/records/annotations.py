@@ -24,9 +24,11 @@ from ecg_rhythm.records.formats.wfdb_copy import copy_of
 from ecg_rhythm.records.formats.wfdb_header import SUFFIX, text_of
 from ecg_rhythm.records.paths import wfdb_header
 
-RHYTHM, NOISE, UNREADABLE = "+", "~", -1
-"""Marks of a change of the rhythm and of the quality, and the subtype of the latter where nothing is readable."""
-"""WFDB's annotation of a change of rhythm, and of one of quality."""
+RHYTHM, NOISE, UNREADABLE, READABLE = "+", "~", -1, 0
+"""WFDB's annotations of a change of rhythm, and of one of quality; subtypes of the latter where nothing is readable,
+and where all is. A quality holds until the next one, whatever the rhythm."""
+UNKNOWN = "U"
+"""What PhysioNet calls a rhythm that cannot be told."""
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB's annotations of heartbeats."""
 LONGEST = 1e8
@@ -70,12 +72,15 @@ class Annotated:
         In the order of time.
     beats : ndarray of float64
         When heartbeats are, in s; empty if none are annotated.
+    unreadable : list of (float, float)
+        Where the signal is unreadable, whatever the rhythm: from and to, in s.
     """
 
     name: str
     seconds: float
     rhythms: list[Rhythm]
     beats: NDArray[np.float64]
+    unreadable: list[tuple[float, float]]
 
 
 def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
@@ -123,20 +128,17 @@ def read_wfdb(record: Path, annotations: Path | None = None) -> Annotated:
         raise BadInput(
             f"{path}: these annotations or the record are damaged{why(error, path)}; get new copies"
         ) from None
-    changes: list[tuple[float, str]] = []
-    rhythm = ""
-    for time, symbol, note, quality in zip(times.tolist(), symbols, notes, qualities, strict=True):
-        if symbol == RHYTHM and note.startswith("("):
-            rhythm = note[1:]
-            changes.append((time, rhythm))
-        elif symbol == NOISE and quality == UNREADABLE:
-            changes.append((time, NOISE))
-        elif symbol == NOISE and changes and changes[-1][1] == NOISE:  # some of it is readable again
-            changes.append((time, rhythm))
-    changes.append((seconds, ""))
-    rhythms = [Rhythm(name, start, end) for (start, name), (end, _) in pairwise(changes) if end > start and name]
+    events = list(zip(times.tolist(), symbols, notes, qualities, strict=True))
+    names = [(time, note[1:]) for time, symbol, note, _ in events if symbol == RHYTHM and note.startswith("(")]
+    gone = [(time, quality == UNREADABLE) for time, symbol, _, quality in events if symbol == NOISE]
+    rhythms = [
+        Rhythm(NOISE if name == UNKNOWN else name, start, end)
+        for (start, name), (end, _) in pairwise([*names, (seconds, "")])
+        if end > start and name
+    ]
+    unreadable = [(start, end) for (start, is_gone), (end, _) in pairwise([*gone, (seconds, False)]) if is_gone]
     beats = times[np.array([symbol in BEATS for symbol in symbols], dtype=bool)]
-    return Annotated(header.stem, seconds, rhythms, beats)
+    return Annotated(header.stem, seconds, rhythms, beats, unreadable)
 
 
 def _definitions_are_known(content: bytes) -> bool:
@@ -160,7 +162,10 @@ def _definitions_are_known(content: bytes) -> bool:
 
 
 def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
-    """Write rhythms as WFDB annotations: `+` with a name at each change, `~` where nothing is readable.
+    """Write rhythms as WFDB annotations: `+` with a name at each change, such as `(AFIB`.
+
+    What is unreadable is a rhythm `(U`, between two `~` that say so: programs that do not look at these know that no
+    other rhythm goes on there.
 
     Parameters
     ----------
@@ -173,14 +178,25 @@ def write_wfdb(path: Path, rhythms: Sequence[Rhythm], fs: float) -> None:
     """
     import wfdb
 
-    samples = np.array([round(one.start * fs) for one in rhythms])
-    symbols = [NOISE if one.name == NOISE else RHYTHM for one in rhythms]
-    notes = ["" if one.name == NOISE else f"({one.name}" for one in rhythms]
-    qualities = np.array([UNREADABLE if one.name == NOISE else 0 for one in rhythms])
+    events: list[tuple[float, str, int, str]] = []
+    for number, one in enumerate(rhythms):
+        is_gone, was_gone = one.name == NOISE, number > 0 and rhythms[number - 1].name == NOISE
+        if is_gone != was_gone:
+            events.append((one.start, NOISE, UNREADABLE if is_gone else READABLE, ""))
+        events.append((one.start, RHYTHM, 0, f"({UNKNOWN if is_gone else one.name}"))
+    times, symbols, qualities, notes = zip(*events, strict=True)
+    samples = np.array([round(time * fs) for time in times])
     with files.replacing(path) as temporary:
         # The library takes few letters in the names of records.
         wfdb.wrann(
-            "record", WRITTEN, samples, symbols, qualities, aux_note=notes, fs=fs, write_dir=str(temporary.parent)
+            "record",
+            WRITTEN,
+            samples,
+            list(symbols),
+            np.array(qualities),
+            aux_note=list(notes),
+            fs=fs,
+            write_dir=str(temporary.parent),
         )
         (temporary.parent / f"record.{WRITTEN}").replace(temporary)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,8 @@ def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
     rate.set_ylabel("beats/min", fontsize=8)
     label = fibrillation_in(answer.classes)
     hours = range(math.ceil(answer.seconds / HOUR))
-    shares = [0 if label is None else 100 * (answer.burden(label, h * HOUR, (h + 1) * HOUR) or 0) for h in hours]
+    found = [None if label is None else answer.burden(label, h * HOUR, (h + 1) * HOUR) for h in hours]
+    shares = [np.nan if share is None else 100 * share for share in found]
     ends = [min(h + 1, answer.seconds / HOUR) for h in hours]
     widths = [0.9 * (end - h) for h, end in zip(hours, ends, strict=True)]
     middles_of_hours = [(h + end) / 2 for h, end in zip(hours, ends, strict=True)]
@@ -68,21 +70,44 @@ def draw_trend(answer: Timeline, axes: Sequence[Axes]) -> None:
         axis.tick_params(labelbottom=False)
 
 
-def _lead_at(sheet: Sheet, time: float) -> tuple[Recording, str]:
-    """The recording of the lead that was read at a time in s, and a remark if it is not the chosen one."""
-    lead = next((one.lead for one in sheet.answer.substitutes if one.start <= time < one.end), None)
-    if lead is not None:
-        for open_other in sheet.recording.others:
+class Leads:
+    """The leads of a long recording that strips show, each opened once, when it is asked for.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The recording and its answer.
+    """
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._substitutes, self._open = sheet.answer.substitutes, sheet.open
+        self._others: dict[str, Recording] = {}
+
+    @cached_property
+    def _chosen(self) -> Recording:
+        return self._open()
+
+    def at(self, time: float) -> tuple[Recording, str]:
+        """The lead that was read at a time in s, and a remark if it is not the chosen one."""
+        lead = next((one.lead for one in self._substitutes if one.start <= time < one.end), None)
+        if lead is None:
+            return self._chosen, ""
+        if lead not in self._others:
+            self._others[lead] = self._opened(lead)
+        return self._others[lead], f", lead {lead}" if self._others[lead] is not self._chosen else ""
+
+    def _opened(self, lead: str) -> Recording:
+        for open_other in self._chosen.others:
             with suppress(BadInput):
                 if (other := open_other()).lead == lead:
-                    return other, f", lead {lead}"
-    return sheet.recording, ""
+                    return other
+        return self._chosen
 
 
-def draw_strip(sheet: Sheet, episode: Episode, number: int, axis: Axes) -> None:
+def draw_strip(leads: Leads, episode: Episode, number: int, axis: Axes) -> None:
     """Draw the middle of an episode on ECG paper, in the lead that was read there."""
     start = max((episode.start + episode.end - STRIP_SECONDS) / 2, 0.0)
-    recording, of_lead = _lead_at(sheet, start + STRIP_SECONDS / 2)
+    recording, of_lead = leads.at(start + STRIP_SECONDS / 2)
     fs = recording.fs
     first, last = round(start * fs), min(round((start + STRIP_SECONDS) * fs), recording.samples)
     signal = recording.read(first, last)

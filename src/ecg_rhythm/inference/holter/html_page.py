@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from ecg_rhythm.inference import plots
-from ecg_rhythm.inference.holter.drawings import draw_strip, draw_trend
+from ecg_rhythm.inference.holter.drawings import Leads, draw_strip, draw_trend
 from ecg_rhythm.inference.holter.tables import (
     LIMITS,
     Sheet,
@@ -50,9 +50,10 @@ def page(sheets: Sequence[Sheet]) -> Iterator[str]:
                 yield f"<h2>{heading}</h2>{_table(headings, [list(map(escape, row)) for row in rows])}"
         if strips := with_strips(answer):
             yield f"<h2>Strips</h2><p>{which_strips(answer)}</p>"
+        leads = Leads(sheet)
         for which, episode in strips:
             figure = plots.new_figure(10, 1.6, layout="constrained")
-            draw_strip(sheet, episode, which, figure.subplots())
+            draw_strip(leads, episode, which, figure.subplots())
             yield f"<figure>{plots.svg(figure, f'strip {number} {which}')}</figure>"
         yield "</section>"
     yield f'<p class="limits">{escape(LIMITS)} {escape(made_by())}</p></html>\n'

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_rhythm.inference import plots
-from ecg_rhythm.inference.holter.drawings import draw_strip, draw_trend
+from ecg_rhythm.inference.holter.drawings import Leads, draw_strip, draw_trend
 from ecg_rhythm.inference.holter.tables import (
     LIMITS,
     Sheet,
@@ -66,12 +66,12 @@ def _pages(sheet: Sheet) -> Iterator[Figure]:
     for title, table in tables_of(answer):
         if table[1]:
             yield from _pages_of(f"{name}: {title}", table)
-    strips = with_strips(answer)
+    strips, leads = with_strips(answer), Leads(sheet)
     for first in range(0, len(strips), STRIPS_OF_PAGE):
         page = _page(f"{name}: strips", which_strips(answer))
         grid = page.add_gridspec(STRIPS_OF_PAGE, 1, left=0.05, right=0.97, bottom=0.07, top=0.915, hspace=0.35)
         for row, (number, episode) in enumerate(strips[first : first + STRIPS_OF_PAGE]):
-            draw_strip(sheet, episode, number, page.add_subplot(grid[row]))
+            draw_strip(leads, episode, number, page.add_subplot(grid[row]))
         yield page
 
 

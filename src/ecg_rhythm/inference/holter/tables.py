@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ecg_rhythm.inference.answers import Timeline
@@ -12,7 +12,7 @@ from ecg_rhythm.inference.rates import HOUR
 from ecg_rhythm.printable import shown
 from ecg_rhythm.records import Recording
 from ecg_rhythm.records.clock import later
-from ecg_rhythm.signals.heartbeats import PAUSE_SECONDS
+from ecg_rhythm.signals.heartbeats import LONGEST_PAUSE, PAUSE_SECONDS
 from ecg_rhythm.version import __version__
 
 STRIPS, STRIP_SECONDS = 24, 10.0
@@ -22,7 +22,8 @@ PAUSES = 20
 LIMITS = (
     "For research; not a medical device. Rhythms are a network's, from one lead, without knowledge of the person; "
     "atrial flutter is called atrial fibrillation, ventricular flutter and fibrillation unreadable; short episodes can "
-    "be missed, and other irregular rhythms taken for fibrillation. Check each pause: a missed beat looks like one."
+    "be missed, and other irregular rhythms taken for fibrillation. Check each pause: a missed beat looks like one. "
+    "A longer asystole is not listed; it is unreadable."
 )
 CREDIT = (
     "The networks that it includes were trained on the PhysioNet/CinC Challenge 2017 (Clifford et al. 2017; Goldberger "
@@ -34,10 +35,10 @@ Table = tuple[list[str], list[list[str]]]
 
 
 class Sheet(NamedTuple):
-    """A long recording and its answer."""
+    """The answer to a long recording, and what opens the recording again."""
 
     answer: Timeline
-    recording: Recording
+    open: Callable[[], Recording]
 
 
 def made_by() -> str:
@@ -69,7 +70,7 @@ def facts(answer: Timeline) -> list[tuple[str, str]]:
             f"mean {_rate(answer.heart_rate())}, lowest minute {_rate(rates.lowest)}, highest {_rate(rates.highest)}",
         ),
         ("heart rate measured in", f"{rates.counted:.1%} of the recording"),
-        (f"pauses of more than {PAUSE_SECONDS:g} s", _pauses(answer)),
+        (f"pauses of {PAUSE_SECONDS:g} to {LONGEST_PAUSE:g} s", _pauses(answer)),
     ]
     burdens = [(name, answer.burden(name)) for name in answer.rhythms]
     found += [(f"burden of {named(name, answer.classes)}", _share(burden) or "unknown") for name, burden in burdens]
@@ -125,7 +126,7 @@ def tables_of(answer: Timeline) -> list[tuple[str, Table]]:
     return [
         ("Hours", hourly(answer)),
         ("Episodes of atrial fibrillation", listed(answer)),
-        (f"Pauses of more than {PAUSE_SECONDS:g} s{which}", longest_pauses(answer)),
+        (f"Pauses of {PAUSE_SECONDS:g} to {LONGEST_PAUSE:g} s{which}", longest_pauses(answer)),
     ]
 
 
