@@ -1,6 +1,7 @@
 """Episodes of a few patients with annotations: `python -m studies.known_episodes FOLDER ANSWERS.json...`.
 
-A check of direction, not a choice: nothing was fitted on these records. The folder has records of the CPSC 2021
+A check of direction, not a choice: nothing was fitted on these records but, on three of the six patients, constants of
+the detector of heartbeats (`studies/heart_rate.py`). The folder has records of the CPSC 2021
 challenge (Wang et al., "Paroxysmal Atrial Fibrillation Events Detection from Dynamic ECG Recordings", PhysioNet 2021),
 whose names begin with the patient (`data_21_7`). Intervals are percentiles of a bootstrap of patients.
 """

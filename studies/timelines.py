@@ -30,7 +30,7 @@ from studies.timeline_cases import Case, cases, positions_of
 from studies.timeline_scores import BEFORE, Method, compared, judged
 
 RESULT = Path("results/timelines.json")
-RATES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+RATES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 240.0)
 """Changes per hour that are tried for each pair of rhythms."""
 FREE = (("N", "A"), ("A", "N"), ("N", "O"), ("O", "N"), ("A", "O"), ("O", "A"))
 TO_NOISE, FROM_NOISE, AT_FIRST = 4.0, 60.0, 15.0
@@ -39,7 +39,7 @@ ROUNDS, BURDEN_WEIGHT, FALSE_WEIGHT = 2, 2.0, 0.1
 """Times that all pairs are tried; what a burden error, and a false minute beyond those of before, cost in detection."""
 LIVE_LENGTHS, LIVE_DRAWS, LIVE_SEED = (30.0, 60.0), 50, 5
 """Paroxysms of live signals: durations in s, and how many of each in a fold."""
-TRUSTS = (0.7, 0.85, 1.0)
+TRUSTS = (0.7, 0.85, 1.0, 1.2, 1.5)
 """How far the network is trusted: powers of its probabilities that are tried."""
 TO_FIT = 0.4
 """Splices of the validation parts, as a share of those of the test parts."""

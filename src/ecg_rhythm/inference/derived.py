@@ -68,7 +68,7 @@ OF_TIMELINE: tuple[Field, ...] = (
     Field(
         "pauses",
         float,
-        "Number of intervals between heartbeats of more than 2.5 s.",
+        "Number of intervals between heartbeats of 2.5 to 10 s.",
         lambda timeline: len(timeline.rates.pauses),
         *("pauses", 0, "pauses", ".0f"),
     ),

@@ -18,7 +18,8 @@ CHANGES: Mapping[tuple[str, str], float] = {
     ("O", "N"): 4, ("O", "A"): 30, ("O", NOISE): 4,
     (NOISE, "N"): 60, (NOISE, "A"): 60, (NOISE, "O"): 60,
 }  # fmt: skip
-"""From one rhythm of the challenge to another: changes in an hour of the first, as `studies/timelines.py` fits them."""
+"""From one rhythm of the challenge to another: changes in an hour of the first. `studies/timelines.py` fits those
+between rhythms; those from and to noise are set, as splices have no noise."""
 MEAN_MINUTES = 2.0
 """Mean duration of a rhythm where the classes are others."""
 TRUST = 1.0

@@ -43,7 +43,7 @@ function update() {
   $("rate-trend").setAttribute("aria-label", words);
   const longest = found.pauses.toSorted((a, b) => b.seconds - a.seconds).slice(0, MOST_PAUSES).sort((a, b) => a.start - b.start);
   $("pauses-title").hidden = !longest.length;
-  $("pauses-title").textContent = longest.length < found.pauses.length ? `Longest ${longest.length} of ${found.pauses.length} pauses` : "Pauses";
+  $("pauses-title").textContent = longest.length < found.pauses.length ? `Longest ${longest.length} of ${found.pauses.length} pauses of 2.5 to 10 s` : "Pauses of 2.5 to 10 s";
   $("pauses").replaceChildren(...longest.map(({ start, seconds }) => {
     const button = element("button", { type: "button" }, `${shownTime(start)}, ${seconds.toFixed(1)} s`);
     button.addEventListener("click", () => goTo(start, start + seconds));
