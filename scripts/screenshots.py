@@ -22,6 +22,7 @@ from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.experiments import report
 from ecg_rhythm.web.app import create_app
 from scripts.chromium import QUIET, served
+from studies.splices import Pool, Stretch
 
 ROOT = Path(__file__).parents[1]
 PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
@@ -30,18 +31,18 @@ LISTED, LONGEST = 24, 600_000
 """Recordings in the list; time in ms for an answer."""
 DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
 """Rhythms of the spliced day, and the hours that each lasts."""
+PARTS, FEW = 6, 8
+"""Recordings in an hour of it; every such recording may be one."""
 
 
 def spliced(store: Store) -> NDArray[np.float64]:
-    """Splice a day in mV; each rhythm consists of recordings with that label."""
-    rng, labels, parts = np.random.default_rng(0), np.array(store.labels_of()), []
+    """Splice a day in mV; each rhythm consists of recordings with that label, which last some minutes each."""
+    rng, stretches = np.random.default_rng(0), list[Stretch]()
     for label, hours in DAY:
-        of_class, length = np.flatnonzero(labels == label), int(hours * 3600 * store.fs)
-        signals: list[NDArray[np.float32]] = []
-        while sum(map(len, signals)) < length:
-            signals.append(store.signal(int(rng.choice(of_class))))
-        parts.append(np.concatenate(signals)[:length])
-    return np.clip(np.concatenate(parts), -5, 5).astype(np.float64)
+        minutes = np.diff([0, *np.sort(rng.uniform(0, 60 * hours, round(hours * PARTS) - 1)), 60 * hours])
+        stretches += [(label, 60.0 * max(round(one), 1)) for one in minutes]
+    signal = Pool(store, np.arange(len(store))[::FEW]).splice(stretches, rng).signal
+    return np.clip(signal, -5, 5).astype(np.float64)
 
 
 def main() -> None:

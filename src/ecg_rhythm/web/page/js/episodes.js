@@ -1,6 +1,6 @@
 // The episodes of a long recording, of one rhythm or of all: a list, and buttons to the previous and the next.
 import { $, announce, element } from "./dom.js";
-import { colourOf, duration, shortName, title } from "./format.js";
+import { colourOf, duration, title } from "./format.js";
 import { classes } from "./model.js";
 import { on, recordings } from "./recordings.js";
 import { goTo, mark, shownTime, view } from "./viewer.js";
@@ -52,8 +52,8 @@ function update() {
   $("episodes").hidden = !isLong();
   if (!isLong()) return;
   const { join, shortest, other_leads: others } = recordings.current.answer;
-  $("episode-rules").textContent = `Of ${shortName(classes.fibrillation)}, episodes less than ${join} s apart are one, and those of less than ${shortest} s are left out; ` +
-    `the share is computed before.${others.length ? ` Another lead was read in ${others.length === 1 ? "one place" : `${others.length} places`} where this one is unreadable.` : ""}`;
+  $("episode-rules").textContent = `Episodes of ${classes.names[classes.fibrillation] ?? classes.fibrillation} less than ${join} s apart are one; ` +
+    `those of less than ${shortest} s are left out. The share is computed before.${others.length ? ` Another lead was read in ${others.length === 1 ? "one place" : `${others.length} places`} where this one is unreadable.` : ""}`;
   const counts = Map.groupBy(recordings.current.answer.episodes, one => one.label), rhythms = [...recordings.current.answer.classes, "~"];
   const choices = [...new Set(rhythms)].map(label => element("option", { value: label }, `${title(label)}: ${counts.get(label)?.length ?? 0}`));
   $("episode-rhythm").replaceChildren(...choices, element("option", { value: "" }, `All: ${recordings.current.answer.episodes.length}`));
