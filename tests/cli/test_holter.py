@@ -22,6 +22,7 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.holter.drawings import Leads, draw_strip
 from ecg_rhythm.inference.holter.tables import facts
 from ecg_rhythm.records import in_memory
+from ecg_rhythm.records.annotations import read_wfdb
 from scripts.examples import hour
 from tests.commands import run
 
@@ -80,6 +81,32 @@ def test_a_report_says_what_the_answer_says(recording: Path, tmp_path: Path) -> 
     ]
     assert starts == [one["start"] for one in own]
     assert "~" in found.symbol
+
+
+def test_annotations_and_scores_say_what_the_answer_does(recording: Path, tmp_path: Path) -> None:
+    """The annotations of each format, read again; and the answer scored against its own annotations."""
+    for kind in ("atr", "edf", "json"):
+        done = run("classify", recording, "--json", "--annotations", tmp_path / kind, "--annotations-format", kind)
+        assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    names = {"A": "AFIB"}
+    expected = [(names.get(one["label"], one["label"]), one["start"], one["end"]) for one in answer["episodes"]]
+    notes = edfio.read_edf(tmp_path / "edf" / "day.edf").annotations
+    assert [(one.text, one.onset, one.onset + (one.duration or 0)) for one in notes] == expected
+    rhythms = json.loads((tmp_path / "json" / "day.json").read_text())["rhythms"]
+    assert [(one["name"], one["start"], one["end"]) for one in rhythms] == expected
+
+    samples = round(FS * answer["seconds"])
+    (tmp_path / "atr" / "day.hea").write_text(f"day 1 {FS} {samples}\nday.dat 16 200 16 0 0 0 0 II\n")
+    assert [(one.name, one.start, one.end) for one in read_wfdb(tmp_path / "atr" / "day").rhythms] == expected
+    (tmp_path / "answers.json").write_text(json.dumps([answer]))
+    done = run("score-episodes", tmp_path / "atr", tmp_path / "answers.json", "--json", "--shortest", 0)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["gross"].values()) == {1.0}
+    own = sum(end - start for name, start, end in expected if name == "AFIB") / answer["seconds"]
+    assert found["records"][0]["true burden"] == pytest.approx(own)
+    assert found["records"][0]["detected burden"] == pytest.approx(answer["burden"]["A"])
 
 
 def test_other_formats(recording: Path, tmp_path: Path) -> None:
