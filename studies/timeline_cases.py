@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import DATA
-from ecg_rhythm import files
+from ecg_rhythm import checksums, files
 from ecg_rhythm.data import splits
 from ecg_rhythm.data.store import Store
 from ecg_rhythm.evaluation.episodes import Interval
@@ -36,6 +36,10 @@ SINUS, PAROXYSM = (60.0, 3600.0), (10.0, 1800.0)
 """Between which durations in s sinus rhythm and what interrupts it last, log-uniformly."""
 OLD_WINDOW, OLD_STRIDE = 30.0, 15.0
 """Windows of timelines as they were, in s."""
+
+
+CONSTANTS = (LENGTHS, DRAWS, AROUND, DAYS, DAY, PAROXYSMAL, QUARTER, SINUS, PAROXYSM, OLD_WINDOW, OLD_STRIDE, WINDOW)
+"""What splices and their windows follow from."""
 
 
 class Remembering(Classifier):
@@ -121,7 +125,8 @@ def positions_of(fold: RunFiles, store: Store, part: str) -> NDArray[np.int64]:
 
 def cases(fold: RunFiles, store: Store, part: str, share: float) -> list[Case]:
     """Splices of the validation or test part of a fold, classified by its network; kept, as they take long."""
-    kept = KEPT / f"{fold.path.parent.name}-{fold.path.name}-{part}-{share:g}.pickle"
+    made_from = repr((checksums.of_file(fold.last_weights), part, share, CONSTANTS))
+    kept = KEPT / f"{fold.path.name}-{part}-{hashlib.blake2b(made_from.encode(), digest_size=8).hexdigest()}.pickle"
     if kept.exists():
         known: list[Case] = pickle.loads(kept.read_bytes())
         return known

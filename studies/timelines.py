@@ -4,7 +4,7 @@ The challenge has no long recordings, so some are spliced (`splices.py`): single
 with paroxysms, and days without, in which other rhythms last as long as the paroxysms. How rhythms change is fitted on
 splices of the validation part of each fold and judged on splices of its test part. Both are classified by the fold's
 network, which has trained on neither; so the job must be one of a split with validation parts. Classified splices are
-kept in logs/timelines and are not made again; remove them when a network or the windows have changed.
+kept in logs/timelines and are not made again; remove them when the code that splices or classifies has changed.
 """
 
 from __future__ import annotations

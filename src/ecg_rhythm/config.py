@@ -86,8 +86,8 @@ class TrainingParameters(Section):
     """Schedule of the learning rate within a phase."""
     optimizer: Literal["adam", "adamw", "muon"] = "adamw"
     """Optimizer; `weight_decay` is part of the gradient with adam. `muon` moves the kernels of convolutions that have
-    several input channels, each by 30 x `learning_rate` of its norm, which it keeps; adamw moves all other weights, and
-    `weight_decay` is of these alone."""
+    several input channels, each by 30 x `learning_rate` of its norm, and keeps that norm; adamw moves all other
+    weights, the only ones that `weight_decay` applies to."""
     auxiliary_heads: Flag = False
     """Let a linear classifier learn the labels after each of the network's `blocks` but the first.
 

@@ -138,7 +138,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
     """A folder of the system's place for temporary files, which also loses what killed processes left there."""
-    remove_left_overs(Path(tempfile.gettempdir()))
+    remove_left_overs(Path(tempfile.gettempdir()), of_others=False)
     return tempfile.TemporaryDirectory(prefix=".ecg-rhythm.", suffix=_end(), ignore_cleanup_errors=True)
 
 
@@ -217,17 +217,27 @@ def _host() -> str:
 
 
 @cache
-def remove_left_overs(folder: Path) -> None:
-    """Remove what ended processes left in a folder; once in each process, as large folders take long to list."""
+def remove_left_overs(folder: Path, *, of_others: bool = True) -> None:
+    """Remove what ended processes left in a folder; once in each process, as large folders take long to list.
+
+    What is old and of other machines is removed, too, unless it may be in use as long as its process runs.
+    """
     with suppress(OSError):
         for path in folder.iterdir():
-            if (match := _PART.fullmatch(path.name)) and _is_left_over(path, match):
-                _remove(path)
+            if (match := _PART.fullmatch(path.name)) and (of_others or _is_here(match)):
+                with suppress(OSError):  # another process may have removed it
+                    if _is_left_over(path, match):
+                        _remove(path)
+
+
+def _is_here(name: re.Match[str]) -> bool:
+    """Whether the process that made something can be looked for."""
+    return name["host"] == _host() and os.name == "posix"
 
 
 def _is_left_over(path: Path, name: re.Match[str]) -> bool:
     """Whether the process that made a temporary file or folder has ended; of another machine, whether it is old."""
-    if name["host"] != _host() or os.name != "posix":
+    if not _is_here(name):
         return time.time() - path.lstat().st_mtime > OLD
     try:
         os.kill(int(name["process"]), 0)

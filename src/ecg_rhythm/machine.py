@@ -73,7 +73,7 @@ def is_stopped(process: int) -> bool:
         stat = Path(f"/proc/{process}/stat").read_text(errors="replace")
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] in ("T", "t")
+    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 def how_it_ended(code: int, oom_kills_before: int | None) -> str:

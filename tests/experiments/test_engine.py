@@ -157,3 +157,6 @@ def test_a_run_that_never_ends_an_epoch_is_not_tried_for_ever(tmp_path: Path) ->
     for epoch in (1, 2, 3, 4, 5):
         write_progress(queued.run.progress, Progress(0, 1, epoch, 9, None, None, None, 0.0, 0.1))
         assert losses.again(queued, "its node ended")[0] is Status.WAITING
+    write_progress(queued.run.progress, Progress(0, 1, 0, 9, None, None, None, 1.0))  # trained, but not predicted
+    for status in [Status.WAITING] * MOST_LOST + [Status.FAILED]:
+        assert losses.again(queued, "its node ended")[0] is status

@@ -199,7 +199,7 @@ def test_what_is_damaged_is_left_out_wherever_it_is_named(tmp_path: Path) -> Non
     (tmp_path / "robustness_x.json").write_text("[]")
     (tmp_path / "searches" / "rates").mkdir(parents=True)
     (tmp_path / "searches" / "rates" / "trials.csv").write_text("trial,state\nx,y\n")
-    paths = [tmp_path / "features", PUBLISHED / "minirocket", tmp_path]
+    paths = [tmp_path / "features", PUBLISHED / "minirocket", tmp_path, tmp_path / "searches"]
     problems = report.write(paths, tmp_path / "r.html", tmp_path, COMMAND)
     page = Page(tmp_path / "r.html")
     assert [row["configuration"] for row in page.tables["scores.csv"]] == ["minirocket"]

@@ -101,11 +101,18 @@ class Ended:
 
 TRACE = "Job (task=0) failed during processing with trace:\n{rule}\nTraceback:\nIndexError: no list\n\n{rule}\nYou can"
 
+TIMED_OUT = TRACE.replace(
+    "IndexError: no list",
+    "submitit.core.utils.UncompletedJobError: Job not requeued because: timed-out and not checkpointable.",
+)
+"""What submitit makes of the signal before the end of a job's time."""
+
 
 @pytest.mark.parametrize(
     ("state", "error", "says", "status"),
     [
         ("FAILED", ("FailedJobError", TRACE.format(rule=22 * "-")), "ended (FAILED): IndexError: no list", "FAILED"),
+        ("FAILED", ("FailedJobError", TIMED_OUT.format(rule=22 * "-")), "ended (FAILED); tried again", "WAITING"),
         ("OUT_OF_MEMORY", ("UncompletedJobError", "gone"), "ended by SLURM, as memory ran out", "FAILED"),
         ("TIMEOUT", ("UncompletedJobError", "gone"), "lost: SLURM job 7 ended (TIMEOUT); tried again", "WAITING"),
         ("NODE_FAIL", ("UncompletedJobError", "gone"), "ended (NODE_FAIL); tried again", "WAITING"),

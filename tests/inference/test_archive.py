@@ -260,7 +260,7 @@ def test_a_file_that_several_names_stand_for_is_classified_once(
         (f"{folder}/r0000.hea", ReadOptions(lead="II")),
         ("s3://archive/r.edf", ReadOptions()),
     ]
-    assert notes == ["4 files are named twice; each is classified once"]
+    assert notes == ["4 further names of the same files are left out"]
 
 
 @on_ray

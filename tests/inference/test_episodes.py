@@ -79,7 +79,7 @@ def test_runs_are_those_of_the_labels(labels: list[str]) -> None:
         ("NNAAAANNNNNNNN", "NNNAAAAAAANNNN"),  # told after 10 s, and its end after 25 s
         ("NNANNN", "NNNNNN"),
         ("AAAA~AAA", "AAAA~AAA"),  # no other rhythm is known
-        ("NAAA~AAA", "NNAA~NAA"),
+        ("NAAA~AAA", "NNAA~~AA"),
         ("NAANNNAAONNNNN", "NNAAAAAAAAAANN"),
         ("NNANANANNNNNNN", "NNNNAAAAAAANNN"),  # interruptions are part of an episode
         ("NNANNNNNANNNNN", "NNNNNNNNNNNNNN"),

@@ -122,13 +122,15 @@ def test_a_process_that_something_stops_is_replaced(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(processes, "LOOK", 0.1)
     monkeypatch.setattr(processes, "STOPPED", 0.5)
     with Workers(3, 2) as pool:
-        found = pool.map(power, range(40))
-        first = next(found)[1]
-        for process in workers():
+        found = pool.map(power, range(400))
+        seen = [next(found)]
+        while len(own := {process for _, process in seen}) < 2:  # both are at work
+            seen.append(next(found))
+        for process in own:
             os.kill(process, signal.SIGSTOP)
         rest = list(found)
-    assert [result for result, _ in rest] == [3**i for i in range(1, 40)]
-    assert {process for _, process in rest} - {first}, "others did it"
+    assert [result for result, _ in [*seen, *rest]] == [3**i for i in range(400)]
+    assert not {process for _, process in rest[-AHEAD:]} & own, "others did it"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -125,6 +125,7 @@ def test_a_file_that_is_in_the_list_already_is_shown_again(page: Page, tmp_path:
     expect(page.locator("#list th")).to_have_count(4)
 
 
+@desktop
 def test_a_folder_is_opened_and_what_is_no_ecg_is_passed_over(page: Page, tmp_path: Path) -> None:
     folder = tmp_path / "ward"
     (folder / "deep").mkdir(parents=True)

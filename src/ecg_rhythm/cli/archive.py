@@ -19,8 +19,7 @@ from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.blocks import File
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows
-from ecg_rhythm.records import Manifest, ReadOptions
-from ecg_rhythm.records.paths import is_url
+from ecg_rhythm.records import Manifest, ReadOptions, remote
 
 
 def classify_archive(
@@ -74,8 +73,6 @@ def classify_archive(
 
 def absolute(names: Iterable[str], manifest: Path | None) -> list[str]:
     """What names mean, in whichever folder they are given."""
-    from ecg_rhythm.records import remote
-
     given = [name if remote.is_url(name) else str(Path(name).absolute()) for name in names]
     return [*given, *([] if manifest is None else [str(manifest.absolute())])]
 
@@ -84,7 +81,7 @@ def named_files(names: Sequence[str], manifest: Manifest, options: ReadOptions) 
     """The files that names stand for, by paths that other nodes understand; at the end, say what was passed over."""
     passed_over = Counter[str]()
     found = _found(names, manifest, options, passed_over)
-    yield from _once(found) if len(names) + bool(manifest.rows) > 1 else found
+    yield from _once(found)
     note_passed_over(passed_over)
 
 
@@ -99,12 +96,11 @@ def _once(found: Iterable[File]) -> Iterator[File]:
         seen.add(digest)
         yield file
     if again:
-        note(f"{again} file{'s are' if again > 1 else ' is'} named twice; each is classified once")
+        note(f"{again} further name{'s' * (again > 1)} of the same files {'are' if again > 1 else 'is'} left out")
 
 
 def _found(names: Iterable[str], manifest: Manifest, options: ReadOptions, passed_over: Counter[str]) -> Iterator[File]:
     from ecg_rhythm.inference.blocks import listed
-    from ecg_rhythm.records import remote
     from ecg_rhythm.records.paths import STANDARD_INPUT
 
     for name in dict.fromkeys(names):
@@ -121,8 +117,8 @@ def _found(names: Iterable[str], manifest: Manifest, options: ReadOptions, passe
 
 def _really(path: str) -> tuple[str, str]:
     """The real folder of a file, and its name in it: by whatever way it is named, it is the same."""
-    folder, _, name = path.rpartition("/")
-    return folder if is_url(path) else _real(folder), name
+    folder, name = os.path.split(path)
+    return folder if remote.is_url(path) else _real(folder), name
 
 
 @lru_cache(1024)

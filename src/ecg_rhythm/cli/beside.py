@@ -75,7 +75,7 @@ class Beside:
         if not self._reported:
             raise BadInput(f"--report {self.report}: not written, as no recording was classified in windows")
         if self._short:
-            note(f"--report {self.report}: {self._short} recordings that were not classified in windows are not in it")
+            note(f"--report {self.report}: without the {self._short} that were not classified in windows")
         holter.write(self.report, [holter.Sheet(answer, partial(_opened, file)) for file, answer in self._reported])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecg_rhythm.cli.console import COMPARE, app, new_table, note, out
+from ecg_rhythm.errors import BadInput
 from ecg_rhythm.inference.episodes import Rules, check_rules
 from ecg_rhythm.printable import listed
 
@@ -30,7 +31,10 @@ def score_episodes(
         float, typer.Option(min=0, help="Shorter episodes do not count among episodes; in durations, all count.")
     ] = 30.0,
     start: Annotated[
-        float, typer.Option("--from", min=0, help="Seconds at the beginning of each record that do not count.")
+        float,
+        typer.Option(
+            "--from", min=0, help="Seconds at the beginning of each record that do not count; burdens are of episodes."
+        ),
     ] = 0.0,
     rhythm: Annotated[
         list[str] | None, typer.Option(help="Rhythm to look for, as annotations name it. Default: AFIB and AFL.")
@@ -38,14 +42,21 @@ def score_episodes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score episodes of atrial fibrillation in long recordings by the measures of ANSI/AAMI EC57 and IEC 60601-2-47."""
+    from ecg_rhythm.evaluation.episodes import later
     from ecg_rhythm.inference.scoring import NAMES, compared
 
     check_rules(Rules(shortest=shortest))
-    found, unanswered = compared(reference, answers, rhythm or NAMES, start)
-    recordings = list(found)
+    found, unanswered = compared(reference, answers, rhythm or NAMES)
+    answered = list(found)
     if unanswered:
-        of_all = f"{len(unanswered)} of {len(unanswered) + len(recordings)} records"
+        of_all = f"{len(unanswered)} of {len(unanswered) + len(answered)} records"
         note(f"{of_all} have no answer and are left out: {listed(unanswered)}")
+    if short := [one.name for one in answered if one.seconds <= start]:
+        of_all = f"{len(short)} of {len(answered)} records"
+        note(f"{of_all} last no longer than {start:g} s and are left out: {listed(short)}")
+    recordings = [later(one, start) for one in answered if one.seconds > start]
+    if not recordings:
+        raise BadInput(f"--from {start:g}: no record lasts longer; give fewer seconds")
     if as_json:
         typer.echo(json.dumps(as_values(recordings, shortest) | {"unanswered": unanswered}, indent=1))
     else:

@@ -99,7 +99,9 @@ def read_labels(path: Path, report: Callable[[str], None] = lambda line: None) -
         if len(cells) != expected or not all(named[kind] and named[kind].isprintable() for kind in ("record", "label")):
             more = "" if has_header or len(cells) < 3 else ", as no first line names the columns"
             # Of more cells, one may hold a patient's name.
-            found = repr(",".join(cells)) if max(len(cells), expected) <= 2 else f"{len(cells)} cells, or an empty one"
+            found = repr(",".join(cells)) if max(len(cells), expected) <= 2 else f"{len(cells)} cells"
+            if len(cells) == expected > 2:
+                found = "a record or a label that is empty or cannot be shown"
             raise BadInput(f"{path}, line {number}: expected `record,label`{more}, found {found}; correct this line")
         start, end = _part(named.get("start", ""), named.get("end", ""), f"{path}, line {number}")
         labels.append(Label(_plain(named["record"]), named["label"], number, start, end, named.get("group", "")))

@@ -14,8 +14,6 @@ from itertools import islice, pairwise, takewhile
 
 import numpy as np
 
-from ecg_rhythm.errors import BadInput
-
 Interval = tuple[float, float]
 """Start and end of an episode, in s."""
 
@@ -118,17 +116,9 @@ class Agreement:
 
 
 def later(one: Compared, start: float) -> Compared:
-    """A recording without its first `start` s; the burden is then that of its episodes.
-
-    Raises
-    ------
-    BadInput
-        If it does not last so long.
-    """
+    """A recording without its first `start` s, of which it has more; the burden is then that of its episodes."""
     if not start:
         return one
-    if start >= one.seconds:
-        raise BadInput(f"{one.name}: it lasts {one.seconds:g} s, so nothing of it is later than {start:g} s")
     reference, answered = (
         [(max(begin, start), end) for begin, end in episodes if end > start]
         for episodes in (one.reference, one.answered)

@@ -126,7 +126,9 @@ class Losses:
     def again(self, queued: QueuedRun, why: str) -> tuple[Status, str]:
         """Let a run wait that was lost; it has failed if it was lost too often without getting any further."""
         progress = read_progress(queued.run.progress)
-        far = (progress.phase, progress.epoch) if progress else (0, 0)
+        far = (0, 0)
+        if progress is not None:  # after the last phase, it has done no epoch of one, and predicts
+            far = (progress.phases, 0) if progress.fraction >= 1 else (progress.phase, progress.epoch)
         times, farthest = self.by_run.get(queued.spec.title, (0, (0, 0)))
         times = 1 if far > farthest else times + 1
         self.by_run[queued.spec.title] = times, max(far, farthest)

@@ -19,8 +19,8 @@ from ecg_rhythm.printable import first_line
 from ecg_rhythm.training.progress import Progress, read_progress
 from ecg_rhythm.version import __version__
 
-RULE = 22 * "-"
-"""Before and after the traceback in an error of submitit."""
+RULE, TIME_IS_UP = 22 * "-", "Job not requeued because"
+"""Before and after the traceback in an error of submitit; what it has of a job whose time is up."""
 ASK, MOST_JOBS, MINUTES = 2.0, 100, 24 * 60
 """Seconds between two looks at a job; jobs that are submitted at once; longest time of one without SBATCH_TIMELIMIT."""
 
@@ -72,9 +72,10 @@ class SlurmEngine:
 
 def carry_out(request: str, cpus: int, version: str) -> tuple[Status, str, bool]:
     """Do a run within a job, as this machine does it: how it ended, the error, and whether it was lost."""
-    asked, node = Request.model_validate_json(request), socket.gethostname()
+    node = socket.gethostname()
     if version != __version__:
         return Status.FAILED, f"node {node} has ecg-rhythm {__version__}; install {version} there, too", False
+    asked = Request.model_validate_json(request)
     device = "cpu" if asked.device == "cpu" else next(iter(gpus()), None)
     if device is None:
         return Status.FAILED, f"SLURM gave this job no GPU on node {node}; correct the variables SBATCH_*", False
@@ -110,7 +111,8 @@ class _Job:
         where = f"{self.queued.place} ended ({self.job.state})"
         from submitit.core.utils import FailedJobError
 
-        if isinstance(problem, FailedJobError):  # what it called raised an error, which a second attempt would, too
+        # An error of what it called, which a second attempt would raise, too; the end of its time is told in this way.
+        if isinstance(problem, FailedJobError) and TIME_IS_UP not in str(problem):
             _, _, trace = str(problem).partition(RULE)
             return Status.FAILED, f"{where}: {trace.partition(RULE)[0].strip().splitlines()[-1]}"
         return self.losses.again(self.queued, where)

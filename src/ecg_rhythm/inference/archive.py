@@ -93,13 +93,15 @@ class Archive:
             If the part cannot be written.
         """
         entries = self._listing.read_row_group(number).to_pylist()
-        with files.temporary_folder() as folder, files.replacing(self.part(number)) as made:
-            copies = Copies(Path(folder))
+        with files.temporary_folder() as folder:
+            copies, filled = Copies(Path(folder)), Path(folder, "answers.parquet")
             answered = answers_apart(workers, _sources(entries, copies), windows, with_reasons)
             rows = (copies.row(source, answer) for source, answer in answered)
-            write_parquet(made, columns(workers.state.classes) | {PROBLEM: True}, rows)
-            if (counts := _counts(made)).recordings != sum(entry["recordings"] for entry in entries):
+            write_parquet(filled, columns(workers.state.classes) | {PROBLEM: True}, rows)
+            if (counts := _counts(filled)).recordings != sum(entry["recordings"] for entry in entries):
                 raise BadInput(f"{entries[0]['file']}: it has changed since it was listed; start again in a new folder")
+            with files.replacing(self.part(number)) as made:
+                shutil.copyfile(filled, made)
         return counts
 
 

@@ -129,7 +129,7 @@ class LiveRules:
             self._lasted, self._without = self._lasted + self._without + self.stride, 0.0
             self._is_in |= self._lasted >= self.rules.shortest
             return label if self._is_in or not self._other else self._other
-        self._other = self._other if label == self.unreadable else label
+        self._other = label if label != self.unreadable or self._other else ""
         self._without += self.stride
         if not self._lasted or label == self.unreadable or self._without >= self.rules.join:
             self._lasted, self._without, self._is_in = 0.0, 0.0, False

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import select
 import shutil
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +25,7 @@ from ecg_rhythm.machine import how_it_ended, is_stopped, oom_kills
 
 START = "from ecg_rhythm.inference.processes import obey; obey()"
 LOOK, STOPPED = 2.0, 10.0
-"""Seconds between two looks at a process that takes long, and after which one is ended that was stopped."""
+"""Seconds between two looks at a process, and after which one is ended that was stopped (Linux)."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """There is a worker for each core: threads of several would wait for each other."""
 
@@ -74,6 +74,8 @@ class Worker:
         except OSError as error:  # no process or memory is left
             raise NotStarted(f"no worker process can be started: {error.strerror}") from None
         self._first, self._was_stopped = (setup, arguments), False
+        if sys.platform == "linux":
+            threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def load(self) -> None:
         """Wait until it is set up.
@@ -82,11 +84,15 @@ class Worker:
         ------
         NotStarted
             If it ends before, or `setup` raises an error.
+        Died
+            If something stopped it.
         """
         try:
             self._ask(*self._first)
         except Exception as error:
             self.kill()
+            if self._was_stopped:  # another may not be
+                raise
             raise NotStarted(f"no worker process can be started: {error}") from error
 
     def do(self, task: Callable[..., Any], *arguments: Any) -> Any:
@@ -124,13 +130,15 @@ class Worker:
         request = pickle.dumps((call, arguments))
         try:
             _send(request, requests)
-            self._await(replies)
             reply = pickle.load(replies)
         except (EOFError, OSError, pickle.UnpicklingError):  # the last, if it died while it wrote
             self.kill()  # one that still runs has closed the line
             self.close()
             ended = how_it_ended(self._process.wait(), self._oom_kills)
             raise Died(f"stopped for {STOPPED:g} s, and so {ended}" if self._was_stopped else ended) from None
+        except BaseException:  # else the next reply would be that of this request
+            self.kill()
+            raise
         result, error = pickle.loads(reply)
         if error is not None:
             try:
@@ -139,16 +147,16 @@ class Worker:
                 del error  # else it keeps this frame, and what was sent, until a full garbage collection
         return result
 
-    def _await(self, replies: IO[bytes]) -> None:
-        """Wait until a reply comes; end a process that something has stopped, as it would never give one."""
-        if os.name != "posix":  # there, pipes cannot be waited for
-            return
+    def _watch(self) -> None:
+        """End the process if something has stopped it, as it would never answer, nor read what is sent."""
         stopped = 0.0
-        while not select.select([replies], [], [], LOOK)[0]:
+        while self.is_alive:
+            time.sleep(LOOK)
             stopped = stopped + LOOK if is_stopped(self._process.pid) else 0.0
             if stopped >= STOPPED:
                 self._was_stopped = True
                 self.kill()
+                return
 
 
 def obey() -> None:

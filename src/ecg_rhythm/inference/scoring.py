@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.evaluation.episodes import Compared, Interval, later
+from ecg_rhythm.evaluation.episodes import Compared, Interval
 from ecg_rhythm.inference.names import FIBRILLATION, fibrillation_in
 from ecg_rhythm.inference.rates import MINUTE, rates_of
 from ecg_rhythm.records.annotations import NOISE, Annotated, Rhythm, read_wfdb
@@ -48,9 +48,7 @@ def read_answers(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def compared(
-    reference: Path, answers: Path, names: Sequence[str] = NAMES, start: float = 0.0
-) -> tuple[Iterator[Compared], list[str]]:
+def compared(reference: Path, answers: Path, names: Sequence[str] = NAMES) -> tuple[Iterator[Compared], list[str]]:
     """Compare the answers to a folder's recordings with its WFDB annotations.
 
     Parameters
@@ -61,8 +59,6 @@ def compared(
         What `classify --json` gave, or a folder of `.atr` of the same names.
     names : sequence of str
         The rhythms that are looked for, as annotations name them.
-    start : float
-        Seconds at the beginning of each record that do not count.
 
     Returns
     -------
@@ -88,7 +84,7 @@ def compared(
         found = (_of_annotations(records[name], answers / f"{name}.atr", names) for name in in_both)
     if not in_both:
         raise BadInput(f"{answers}: it has no answer to a record of {reference} that has .atr; check the names")
-    return (later(one, start) for one in found), [name for name in records if name not in set(in_both)]
+    return found, [name for name in records if name not in set(in_both)]
 
 
 def _of_answer(true: Annotated, answer: Mapping[str, Any], names: Sequence[str]) -> Compared:

@@ -129,15 +129,16 @@ class Workers(Generic[State]):
         """
         for attempt in range(1, ATTEMPTS + 1):
             with self._places:
-                worker = self._take()
                 try:
-                    result: Result = worker.do(do, item)
-                    return result
+                    worker = self._take()
+                    try:
+                        result: Result = worker.do(do, item)
+                        return result
+                    finally:
+                        self._give_back(worker)
                 except Died:
                     if self._is_closed or attempt == ATTEMPTS:
                         raise
-                finally:
-                    self._give_back(worker)
         raise AssertionError("an attempt returns or raises")
 
     @staticmethod
@@ -171,6 +172,9 @@ class Workers(Generic[State]):
             if self._is_closed:
                 raise Died("ended with the work") from None
             raise _refusal(error) from None
+        except Died:
+            self._give_back(worker)
+            raise
         return worker
 
     def _give_back(self, worker: Worker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from ecg_rhythm.errors import BadInput
 
 MOST_MULTIPLICATIONS = 20e9
 """For a second of signal: ninety times those of the paper's CNN. Half a minute then takes some minutes of a core."""
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""What torch says of an allocation that failed."""
 
 
 @contextmanager
@@ -26,10 +29,12 @@ def limited(what: str, seconds: float) -> Iterator[None]:
     BadInput
         If it does; `what` is what the message calls it.
     """
-    done = 0.0
+    done, own = 0.0, threading.get_ident()
 
     def count(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         nonlocal done
+        if threading.get_ident() != own:  # another thread's network
+            return
         done += multiplications(module, inputs[0]) if inputs else 0
         if done > MOST_MULTIPLICATIONS * seconds:
             raise BadInput(
@@ -41,7 +46,7 @@ def limited(what: str, seconds: float) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, MemoryError) or "memory" in str(error):
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             raise BadInput(f"{what} needs more memory than there is; make it smaller") from None
         raise
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ START_SECONDS = 120.0
 LEAVE_SECONDS = 2.0
 """What nobody waits for any more may take so long; then its worker is stopped. A new worker would take longer."""
 ATTEMPTS = 2
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE)
+"""Errors of a disk, or of the system's limits, that say nothing of a request."""
 DIED = "the process that worked on this died, and so did a second; if this happens again, send less or another file"
 BROKEN = "no worker process can be started; the server's log has the reason"
 
@@ -31,19 +34,19 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder for a task; that the disk is full becomes an HTTP status."""
+    """Make a folder for a task; that this cannot be done becomes an HTTP status."""
     try:
-        with files.temporary_folder() as folder:
-            yield Path(folder)
+        made = files.temporary_folder()
     except OSError as error:
-        raise no_room(error) from None
+        raise _no_room(error) from None
+    with made as folder:
+        yield Path(folder)
 
 
-def no_room(error: OSError) -> HTTPException:
+def _no_room(error: OSError) -> HTTPException:
     """The refusal of a request where the server's disk fails; the log says which file it was."""
     log.warning("%s", errors.sentence(error))
-    why = error.strerror or "the disk failed"
-    return HTTPException(503, f"the server cannot keep what this needs ({why}); come again later")
+    return HTTPException(503, f"the server cannot keep what this needs ({error.strerror}); come again later")
 
 
 class Pool:
@@ -114,7 +117,9 @@ class Pool:
                 except TimeoutError:
                     raise HTTPException(504, f"this took longer than {self.seconds:g} s; send less") from None
                 except OSError as error:
-                    raise no_room(error) from None
+                    if error.errno not in FULL:
+                        raise
+                    raise _no_room(error) from None
                 except Died as error:
                     self._check_open()
                     self._note(error)

@@ -56,8 +56,8 @@ class Limits:
     body : int
         Bytes of a request's body.
     held : int
-        Bytes of all bodies, as they are sent; further ones get status 503. To take them apart needs up to three times
-        as many for a while.
+        Bytes of all bodies, as they are sent; further ones get status 503. Taking a form apart needs three times as
+        many more for a while.
     hours : float
         Duration of a recording.
     memory : int

@@ -1,7 +1,8 @@
 """An ONNX Runtime session with limits of memory and time, whatever the graph makes the library do.
 
-Memory has a limit wherever the graph computes. Time has one only in a process of its own, which can be stopped, and
-which also dies in place of this one if the library does: `survives` lets a file compute there once.
+Memory has a limit wherever the graph computes, and so has time, looked at between two nodes of the graph. A process of
+its own can be stopped at any time, and dies in place of this one if the library does: `survives` lets a file compute
+there once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -65,14 +68,28 @@ def compute(
     """Logits of signals in mV padded with zeros, shape (batch, samples); nothing but the time is checked."""
     padded = np.pad(signals, ((0, 0), (0, -signals.shape[1] % SAMPLES_STEP)))
     options = onnxruntime.RunOptions()
-    limit = threading.Timer(BEGIN_SECONDS + padded.size / LEAST_PER_SECOND, setattr, (options, "terminate", True))
-    limit.daemon = True
-    limit.start()
-    try:
+    with _limited(options, BEGIN_SECONDS + padded.size / LEAST_PER_SECOND):
         logits: NDArray[np.float32] = session.run([LOGITS], {SIGNALS: padded, LENGTHS: lengths}, options)[0]
-        return logits
+    return logits
+
+
+@contextmanager
+def _limited(options: onnxruntime.RunOptions, seconds: float) -> Iterator[None]:
+    """Have a run end after some seconds, between two of its nodes; time in which this process stood still is none."""
+    ended, began = threading.Event(), time.process_time()
+
+    def watch() -> None:
+        while not ended.wait(seconds):
+            if time.process_time() - began >= seconds / 2:
+                options.terminate = True
+                return
+
+    with suppress(RuntimeError):  # no thread is left; then there is no limit
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
     finally:
-        limit.cancel()
+        ended.set()
 
 
 def why(error: Exception) -> str:

@@ -19,7 +19,7 @@ from ecg_rhythm.experiments import publishing, results
 from ecg_rhythm.printable import listed
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds, folds_of
 
-ROBUSTNESS, TRIALS, SEARCHES = "robustness_*.json", "trials.csv", "searches"
+ROBUSTNESS, TRIALS = "robustness_*.json", "trials.csv"
 """Files that `robustness --to` writes beside results, and the table of a search."""
 MOST = 24
 """Configurations in a report: more cannot be distinguished in a picture."""
@@ -150,11 +150,11 @@ def gather(paths: Sequence[Path]) -> Material:
     problems: list[str] = []
     for path in paths:
         measured = [path] if path.is_file() else sorted(path.glob(ROBUSTNESS))
-        tables, folders = _below(path, TRIALS, "*") if path.name == SEARCHES else _own(path, TRIALS), _folders(path)
+        tables, folders = _below(path, TRIALS, "*"), _folders(path)
         if not (measured or tables or folders):
             raise BadInput(
                 f"{path}: there is no result, finished job, search or robustness file in it; name the folder of a "
-                "result, of a job, or of runs"
+                "result, of a job, of runs, or of a search, such as logs/searches/NAME"
             )
         for file in measured:
             with _left_out(problems):
@@ -228,10 +228,6 @@ def _folders(path: Path) -> list[Path]:
 
 def _below(path: Path, name: str, pattern: str) -> list[Path]:
     return [path / name] if (path / name).is_file() else sorted(path.glob(f"{pattern}/{name}"))
-
-
-def _own(path: Path, name: str) -> list[Path]:
-    return [path / name] if (path / name).is_file() else []
 
 
 def _robustness(path: Path) -> dict[str, Any]:

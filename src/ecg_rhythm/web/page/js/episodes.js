@@ -52,7 +52,7 @@ function update() {
   $("episodes").hidden = !isLong();
   if (!isLong()) return;
   const { join, shortest, other_leads: others } = recordings.current.answer;
-  $("episode-rules").textContent = `Episodes of ${classes.names[classes.fibrillation] ?? classes.fibrillation} less than ${join} s apart are one; ` +
+  $("episode-rules").textContent = !recordings.current.answer.classes.includes(classes.fibrillation) ? "" : `Episodes of ${classes.names[classes.fibrillation] ?? classes.fibrillation} less than ${join} s apart are one; ` +
     `those of less than ${shortest} s are left out. The share is computed before.${others.length ? ` Another lead was read in ${others.length === 1 ? "one place" : `${others.length} places`} where this one is unreadable.` : ""}`;
   const counts = Map.groupBy(recordings.current.answer.episodes, one => one.label), rhythms = [...recordings.current.answer.classes, "~"];
   const choices = [...new Set(rhythms)].map(label => element("option", { value: label }, `${title(label)}: ${counts.get(label)?.length ?? 0}`));
