@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +26,10 @@ def trainers(launcher: int) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_the_same_command_goes_on_after_one_of_two_processes_was_killed(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "tiny.json").write_text(model(training_parameters__epochs=[30]).model_dump_json())
+    options: dict[str, Any] = {"optimizer": "muon", "auxiliary_heads": True, "weight_average": 0.9, "epochs": [30]}
+    recipe = {f"training_parameters__{key}": value for key, value in options.items()}
+    recipe |= {"data_augmentation__window": 4.0, "data_augmentation__window_schedule": [2.0, 3.0, 4.0]}
+    (tmp_path / "tiny.json").write_text(model(**recipe).model_dump_json())
     words = ["ecg_rhythm", "train", str(tmp_path / "tiny.json"), "--split", "split_2_3_14", "--device", "cpu"]
     words += ["--data", str(data), "--logs"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -270,6 +270,7 @@ PLAIN = {"training_parameters__exponential_decay": True}
     ("name", "options"),
     [
         ("CNN", PLAIN),
+        ("CNN", {"training_parameters__optimizer": "adam", "training_parameters__weight_decay": 0.01}),
         pytest.param("CRNN", PLAIN, marks=pytest.mark.slow),
         ("ResGRU", OURS),
         ("CRNN", FAST),
