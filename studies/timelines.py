@@ -22,7 +22,7 @@ from ecg_rhythm import files
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.inference.classifier import load
 from ecg_rhythm.inference.episodes import DEFAULT, Rules
-from ecg_rhythm.inference.smoothing import UNREADABLE
+from ecg_rhythm.inference.smoothing import CHANGES, TRUST, UNREADABLE
 from ecg_rhythm.inference.streaming import StreamingClassifier
 from ecg_rhythm.weights.run_files import RunFiles, finished_folds
 from studies.splices import Pool
@@ -112,17 +112,17 @@ def main() -> None:
     """Fit on validation splices, judge on test splices, and write what came of it."""
     store, job = open_store(DATA), Path(sys.argv[1])
     folds = list(finished_folds(job).values())
-    to_fit = {fold.path: cases(fold, store, "valid", TO_FIT / len(folds)) for fold in folds}
-    shipped = fitted([case for part in to_fit.values() for case in part], store.classes)
+    to_fit = [case for fold in folds for case in cases(fold, store, "valid", TO_FIT / len(folds))]
+    anew, now = fitted(to_fit, store.classes), Method(False, CHANGES, TRUST, DEFAULT)
+    methods = {
+        "before": BEFORE,
+        "after": now,
+        "without joining and dropping": now._replace(rules=Rules(0, 0)),
+        "episodes of at least 30 s": now._replace(rules=Rules(30, 30)),
+        "fitted anew": anew,
+    }
     results: dict[str, dict[str, Any]] = {}
     for fold in folds:
-        own = fitted(to_fit[fold.path], store.classes) if len(folds) > 1 else shipped
-        methods = {
-            "before": BEFORE,
-            "after": own,
-            "without joining and dropping": own._replace(rules=Rules(0, 0)),
-            "episodes of at least 30 s": own._replace(rules=Rules(30, 30)),
-        }
         part = cases(fold, store, "test", 1 / len(folds))
         found = {name: judged(part, compared(part, method, store.classes)) for name, method in methods.items()}
         results[fold.path.name] = found
@@ -131,9 +131,9 @@ def main() -> None:
         RESULT,
         {
             "job": job.name,
-            "trust": shipped.trust,
-            "changes": [[*pair, rate] for pair, rate in shipped.changes.items()],
-            "together": {name: summed(one[name] for one in results.values()) for name in next(iter(results.values()))},
+            "trust": anew.trust,
+            "changes": [[*pair, rate] for pair, rate in anew.changes.items()],
+            "together": {name: summed(one[name] for one in results.values()) for name in methods},
             "folds": results,
             "live": {fold.path.name: live(fold, store) for fold in folds},
         },
