@@ -47,9 +47,9 @@ score](score.md) explains every column.
   a `jobs.json` names its command. Of these commands, `studies.eight_bits` needs the finished job
   `logs/ResGRU/default`, and `studies.minirocket` needs the extra `baseline`.
 * **Train one fold again and compare**: `ecg-rhythm evaluate results/NAME --rerun 0`. With as many threads, the machine
-  that trained it gives the same probabilities with the same code. `default` was trained on another machine. Retrained here, it scored
-  0.850 on fold 0 (published: 0.855) and gave the same label for 97.2 % of the recordings. For comparison, two seeds
-  agree on 96 %.
+  that trained it gives the same probabilities with the same code. `default` was trained on another machine. Retrained
+  here, it scored 0.850 on fold 0 (published: 0.855) and gave the same label for 97.2 % of the recordings. For
+  comparison, two seeds agree on 96 %.
 
 ## What to know before comparing
 
