@@ -35,7 +35,7 @@ def measures(recordings: Sequence[Compared]) -> dict[str, float | None]:
         **gross([count(one, 0) for one in recordings]),
         **{f"{name} of 30 s and more": value for name, value in gross([count(one, 30) for one in recordings]).items()},
         "burden bias": None if spread is None else spread.bias,
-        "burden error": float(np.mean([abs(found - true) for true, found in pairs])),
+        "burden error": float(np.nanmean([abs(found - true) for true, found in pairs])),  # NaN: nothing was readable
         "false minutes in 24 h": false / 60 / days,
         "heart rate RMS error": rms_error(rates),
     }

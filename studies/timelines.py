@@ -113,13 +113,13 @@ def main() -> None:
     store, job = open_store(DATA), Path(sys.argv[1])
     folds = list(finished_folds(job).values())
     to_fit = [case for fold in folds for case in cases(fold, store, "valid", TO_FIT / len(folds))]
-    anew, now = fitted(to_fit, store.classes), Method(False, CHANGES, TRUST, DEFAULT)
+    on_all, now = fitted(to_fit, store.classes), Method(False, CHANGES, TRUST, DEFAULT)
     methods = {
         "before": BEFORE,
         "after": now,
         "without joining and dropping": now._replace(rules=Rules(0, 0)),
         "episodes of at least 30 s": now._replace(rules=Rules(30, 30)),
-        "fitted anew": anew,
+        "fitted on all folds": on_all,
     }
     results: dict[str, dict[str, Any]] = {}
     for fold in folds:
@@ -131,8 +131,8 @@ def main() -> None:
         RESULT,
         {
             "job": job.name,
-            "trust": anew.trust,
-            "changes": [[*pair, rate] for pair, rate in anew.changes.items()],
+            "trust": on_all.trust,
+            "changes": [[*pair, rate] for pair, rate in on_all.changes.items()],
             "together": {name: summed(one[name] for one in results.values()) for name in methods},
             "folds": results,
             "live": {fold.path.name: live(fold, store) for fold in folds},

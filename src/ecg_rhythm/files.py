@@ -209,7 +209,7 @@ def _end() -> str:
 
 @cache
 def _host() -> str:
-    """Name of this machine, with a number that containers of one name do not share, as they number processes anew."""
+    """Name of this machine and of its process numbers, as containers with the same host name have their own."""
     namespace = ""
     with suppress(OSError):
         namespace = f"-{Path('/proc/self/ns/pid').stat().st_ino}"

@@ -65,7 +65,7 @@ class State:
         return json.dumps(asdict(self))
 
     def contradiction(self, epochs: Sequence[int], steps_per_epoch: int) -> str | None:
-        """What contradicts a run whose phases have these numbers of epochs, of so many steps, or None."""
+        """What is impossible in a run with these numbers of epochs per phase and steps per epoch, or None."""
         most = [*epochs, 0]  # after the last phase there is none
         if self.phase >= len(most) or self.epoch > most[self.phase]:
             return f"it is in epoch {self.epoch} of phase {self.phase}"

@@ -33,7 +33,7 @@ THREADS = "OMP_NUM_THREADS"
 MOST_MEMORY, MOST_SECONDS = 4 << 30, 20
 """Bytes for the values between layers, of all sessions of a process together; time for the first signals of a file."""
 BEGIN_SECONDS, LEAST_PER_SECOND = 60.0, 1000.0
-"""A file may take so long, and a second more for each so many samples: a fiftieth of what the paper's CNN does."""
+"""Time limit in s of a run, plus a second for each so many samples; the paper's CNN computes fifty times as many."""
 
 
 def start(content: bytes) -> onnxruntime.InferenceSession:
