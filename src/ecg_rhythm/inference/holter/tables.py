@@ -23,7 +23,7 @@ LIMITS = (
     "For research; not a medical device. Rhythms are a network's, from one lead, without knowledge of the person; "
     "atrial flutter is called atrial fibrillation, ventricular flutter and fibrillation unreadable; short episodes can "
     "be missed, and other irregular rhythms taken for fibrillation. Check each pause: a missed beat looks like one. "
-    "A longer asystole is not listed; it is unreadable."
+    "An asystole of more than 10 s is in no list: a loose electrode looks the same."
 )
 CREDIT = (
     "The networks that it includes were trained on the PhysioNet/CinC Challenge 2017 (Clifford et al. 2017; Goldberger "
