@@ -68,6 +68,16 @@ def test_nothing_outside_the_file_is_read(tmp_path: Path) -> None:
     assert "it keeps arrays in other files" in refusal(lambda: read(tmp_path / "r.h5"))
 
 
+def test_a_text_longer_than_the_file_is_refused_before_there_is_room_for_it(tmp_path: Path) -> None:
+    path = as_hdf5(tmp_path)
+    with h5py.File(path) as file:
+        offset = file["recording/leads"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 4] = (2**31).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "a text is longer than the file" in refusal(lambda: read(path))
+
+
 def test_a_file_of_very_many_objects_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "r.h5", "w") as file:
         for i in range(MOST_OBJECTS + 1):

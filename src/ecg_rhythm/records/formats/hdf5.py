@@ -94,6 +94,22 @@ class _Arrays:
             raise BadInput(f"{self.path}: it keeps arrays in other files; save the ECG in one file")
         self._count(item.size * item.dtype.itemsize if item.size else 0)
 
+    def _check_lengths(self, item: h5py.Dataset) -> None:
+        """Check the lengths of texts before the library makes room for them, up to 4 GB for each length.
+
+        Each text is a length of four bytes and a place elsewhere in the file; how long a text of an attribute or of
+        an array in chunks is, the library tells only when it has read it.
+        """
+        if (offset := item.id.get_offset()) is None:
+            return
+        size = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            stored = file.read(min(item.id.get_storage_size(), size))
+        lengths = np.frombuffer(stored, np.uint8).reshape(item.size, -1)[:, :4].copy().view("<u4")
+        if np.any(lengths > size):
+            raise BadInput(f"{self.path}: this HDF5 file is damaged: a text is longer than the file; get a new copy")
+
     def _attribute(self, item: Any, key: str) -> Any:
         """A number or a text that stands beside an array; None for anything else."""
         kind = item.attrs.get_id(key)
@@ -118,6 +134,8 @@ class _Arrays:
         if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
             return self._cells(item)
         if (info := h5py.check_string_dtype(item.dtype)) is not None:
+            if info.length is None:
+                self._check_lengths(item)
             texts = []
             for at in np.ndindex(item.shape):
                 text = item[at]
