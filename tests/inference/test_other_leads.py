@@ -95,20 +95,24 @@ def test_a_lead_that_ends_before_is_not_read_at_another_time(meter: Classifier) 
     assert (one.start, one.end) == pytest.approx((200, 260), abs=5)
 
 
-def test_no_rates_are_of_a_lead_that_is_unreadable(meter: Classifier) -> None:
+def test_rates_are_of_the_lead_that_is_read(meter: Classifier) -> None:
     rng = np.random.default_rng(0)
-    beats = np.arange(0.5, 600, 0.8)
-    good = ecg(beats.tolist(), 600, FS)
+    beats = [*np.arange(0.5, 200, 0.8), *np.arange(200.9, 252, 0.5), *np.arange(255.0, 320, 0.5)]
+    good = ecg([*beats, *np.arange(320.4, 600, 0.8)], 600, FS)
     first = good.copy()
-    first[20_000:32_000] += 5 + rng.normal(0, 1, 12_000).astype(np.float32)  # which the model takes for noise
-    other = ecg_rhythm.records.in_memory("r", good, FS, "II", 1.0)
-    recording = replace(ecg_rhythm.records.in_memory("r", first, FS, "I", 1.0), others=(lambda: other,))
+    first[20_000:32_000] = 2 + rng.normal(0, 0.3, 12_000).astype(np.float32)  # which the model takes for noise
+    second = ecg_rhythm.records.in_memory("r", 2 * good, FS, "II", 1.0)
+    third = replace(second, lead="III", samples=27_000)  # which is read for 70 of the 120 s
+    recording = ecg_rhythm.records.in_memory("r", first, FS, "I", 1.0)
+    recording = replace(recording, others=(lambda: third, lambda: second))
     found = ecg_rhythm.classify(recording, meter)
     assert isinstance(found, Timeline)
-    assert found.substitutes and found.unreadable == 0
-    assert found.rates.pauses == []
-    assert (found.rates.lowest, found.rates.highest) == pytest.approx((75, 75), abs=1)
-    assert found.rates.counted == pytest.approx(0.75, abs=0.06)  # 120 s of 600 are noise
+    assert [one.lead for one in found.substitutes] == ["III", "II"] and found.unreadable == 0
+    assert found.rates.minutes == pytest.approx([75] * 3 + [98.3, 120, 98.3] + [75] * 4, rel=0.1)
+    assert [(one.start, one.seconds) for one in found.rates.pauses] == [pytest.approx((251.9, 3.1), abs=0.05)]
+    assert found.rates.counted > 0.95
+    ends, seconds = found.intervals
+    assert (ends[1:] - seconds[1:] > ends[:-1] - 0.02).all()  # none counts twice
 
 
 def test_other_leads_are_in_the_order_of_preference() -> None:

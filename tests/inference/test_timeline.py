@@ -119,7 +119,7 @@ def test_reading_in_parts_changes_nothing(meter: Classifier, monkeypatch: pytest
     signal = np.repeat(rng.integers(0, 2, 40), 3000) + rng.normal(0, 0.3, 120_000)
     whole = in_memory("r", signal, FS, "II", 1.0)
     before = timeline(meter, whole)
-    monkeypatch.setattr("ecg_rhythm.inference.timeline.PART_SECONDS", 7.77)
+    monkeypatch.setattr("ecg_rhythm.records.recording.PART_SECONDS", 7.77)
     np.testing.assert_array_equal(timeline(meter, whole).probabilities, before.probabilities)
 
 

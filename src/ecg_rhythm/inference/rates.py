@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_rhythm.records import Recording
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.signals.heartbeats import LEAST_HZ, LONGEST_PAUSE, PAUSE_SECONDS, Intervals, intervals
 from ecg_rhythm.signals.windows import SlidingWindow
@@ -133,6 +134,15 @@ class IntervalMeter:
         new = own.ends - own.seconds >= self._end - APART
         self._found.append(Intervals(own.ends[new], own.seconds[new]))
         self._end = max(self._end, *own.ends[new].tolist()) if new.any() else self._end
+
+
+def intervals_of(recording: Recording, start: float = 0.0, end: float = math.inf) -> Intervals:
+    """Find the intervals between heartbeats of a part of a recording, from `start` to `end` in s from its beginning."""
+    meter, first = IntervalMeter(recording.fs), max(int(start * recording.fs), 0)
+    for samples in recording.parts(first, int(min(end * recording.fs, recording.samples))):
+        meter.push(samples)
+    found = meter.rest()
+    return Intervals(found.ends + first / recording.fs, found.seconds)
 
 
 def rates_of(found: Intervals, seconds: float) -> Rates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +29,8 @@ MOST_DAYS, MOST_SAMPLES, TIMES = 31, 2**30, 16
 """Limits of gaps: in days, in samples, and relative to what is recorded, which counts where it allows more."""
 PIECE = 1_000_000
 """Samples that are converted at once."""
+PART_SECONDS = 600.0
+"""Seconds of a long recording that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ class Recording:
     def seconds(self) -> float:
         """Duration in s."""
         return self.samples / self.fs
+
+    def parts(self, start: int = 0, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """Read the samples from `start` to the one before `stop`, or all, in parts of some minutes."""
+        stop, length = self.samples if stop is None else stop, int(PART_SECONDS * self.fs)
+        for first in range(start, stop, length):
+            yield self.read(first, min(first + length, stop))
 
 
 def in_memory(

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_rhythm import records
-from ecg_rhythm.inference import classifier, classify, explain, plots, tables, timeline
+from ecg_rhythm.inference import classifier, classify, explain, plots, tables
 from ecg_rhythm.inference.answers import Prediction, Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.timeline import Progress
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.printable import csv_line
 from ecg_rhythm.records import Record, Recording
+from ecg_rhythm.records.recording import PART_SECONDS
 from ecg_rhythm.signals.gaps import fill
 from ecg_rhythm.web.upload import Upload, opened
 from ecg_rhythm.weights.loading import DEFAULT
@@ -188,7 +189,7 @@ def _classified(
 def encoded(recording: Recording) -> dict[str, Any]:
     """Encode a signal for the page: 16-bit steps of 5 uV in base64, -32768 in gaps; a long one at a lower rate."""
     fs = recording.fs if recording.seconds <= FINE_SECONDS else min(recording.fs, COARSE_HZ)
-    length = int(timeline.PART_SECONDS * recording.fs)
+    length = int(PART_SECONDS * recording.fs)
     # A short rest belongs to the part before it, as it may be too short to be resampled.
     starts = [
         start for start in range(0, recording.samples, length) if start == 0 or recording.samples - start >= length / 2
