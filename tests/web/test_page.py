@@ -223,6 +223,26 @@ def test_a_long_recording_has_a_trend_of_its_heart_rate_and_pauses(page: Page, t
     assert shown(page)[0] < 60
 
 
+def test_each_hour_has_its_rates_and_its_share_of_fibrillation(page: Page, page_address: str, tmp_path: Path) -> None:
+    signal = np.concatenate([hour(), hour()[: 10 * 60 * 300]])
+    np.savez(tmp_path / "night.npz", ecg=signal, fs=300, unit="mV")
+    content, kind = (tmp_path / "night.npz").read_bytes(), {"content-type": "application/octet-stream"}
+    answer = httpx.post(f"{page_address}/api/classify?name=night.npz", content=content, headers=kind, timeout=60).json()
+    page.set_input_files("#file", tmp_path / "night.npz")
+    page.get_by_text("Hour by hour").click()
+    rows = page.locator("#hours-rows tr")
+    expect(rows).to_have_count(2)
+    for i, found in enumerate(answer["rates"]["hours"]):
+        labels = answer["labels"][720 * i : 720 * (i + 1)]  # steps of 5 s
+        readable = sum(label != "~" for label in labels)
+        rates = [f"{found[key]:.0f}" for key in ("mean", "lowest", "highest")]
+        shares = [labels.count("A") / readable, labels.count("~") / len(labels)]
+        cells = [re.sub(r"\s", "", text) for text in rows.nth(i).locator("td").all_inner_texts()]
+        assert cells == [*rates, *(f"{100 * share:.0f}%" for share in shares)]
+    rows.nth(1).get_by_role("button").click()
+    assert shown(page) == (3600, 4200)
+
+
 def days(folder: Path) -> Path:
     """A recording that takes some seconds."""
     np.savez(folder / "days.npz", ecg=np.resize(np.sin(np.arange(2000) / 7), 40 * 360_000), fs=100, unit="mV")

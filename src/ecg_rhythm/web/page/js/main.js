@@ -4,6 +4,7 @@ import { $ } from "./dom.js";
 import * as episodes from "./episodes.js";
 import * as exporting from "./export.js";
 import * as files from "./files.js";
+import * as hours from "./hours.js";
 import * as influence from "./influence.js";
 import * as keys from "./keys.js";
 import * as labelling from "./labelling.js";
@@ -29,7 +30,7 @@ on("problem", text => {
 $("problem-close").addEventListener("click", () => tell("problem", ""));
 $("controls").addEventListener("click", event => DO[event.target.closest("button")?.dataset.do]?.());
 
-for (const part of [list, answer, overview, rates, episodes, influence, measure, labelling, exporting, printing, keys, files]) part.start();
+for (const part of [list, answer, overview, rates, hours, episodes, influence, measure, labelling, exporting, printing, keys, files]) part.start();
 viewer.makeMovable(measure.measures);
 on("model", told => {
   tell("classes");
