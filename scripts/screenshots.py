@@ -2,12 +2,13 @@
 
 A report compares the results in `results/`. The page of the service runs in a real browser with the shipped model. It
 shows its sample strip, a day spliced from recordings of the challenge set in `data/`, some of these in a list, and a
-file that cannot be read.
+file that cannot be read. Of that day, there is a report, too.
 """
 
 from __future__ import annotations
 
 import datetime
+import subprocess
 import sys
 import tempfile
 import time
@@ -61,7 +62,7 @@ def main() -> None:
                 time.sleep(1)  # for what is drawn after the next frame
                 page.screenshot(path=PICTURES / f"page_{kind}_{size}.png", full_page=True)
                 page.close()
-        shoot_report(browser, Path(folder))
+        shoot_reports(browser, Path(folder), files["holter"][0])
         browser.close()
 
 
@@ -95,12 +96,15 @@ def show(page: Page, kind: str, files: dict[str, list[Path]]) -> None:
             page.locator("#list-toggle").click()
 
 
-def shoot_report(browser: Browser, folder: Path) -> None:
-    """Take the picture of a report's first page."""
+def shoot_reports(browser: Browser, folder: Path, day: Path) -> None:
+    """Take the pictures of the first page of two reports: of results, and of the day."""
     report.write([ROOT / "results"], folder / "report.html", DATA, ["ecg-rhythm", "report", "results"])
-    page = browser.new_page(viewport={"width": 1200, "height": 980}, color_scheme="light")
-    page.goto((folder / "report.html").as_uri())
-    page.screenshot(path=PICTURES / "report.png")
+    words = [sys.executable, "-m", "ecg_rhythm", "classify", str(day), "--report", str(folder / "holter_report.html")]
+    subprocess.run(words, check=True, capture_output=True)
+    for name, height in (("report", 980), ("holter_report", 1400)):
+        page = browser.new_page(viewport={"width": 1200, "height": height}, color_scheme="light")
+        page.goto((folder / f"{name}.html").as_uri())
+        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":

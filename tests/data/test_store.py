@@ -360,6 +360,49 @@ def test_an_index_that_cannot_be_is_refused_with_the_reason(
     assert f"(store.json or index.npy: {says})" in refusal(lambda: open_store(tmp_path))
 
 
+def test_names_that_are_not_in_order_are_noticed_behind_the_first_two(tmp_path: Path) -> None:
+    change("name", 1, b"z")(write(tmp_path, [[1], [2], [3]]).folder / "index.npy")
+    assert "(store.json or index.npy: the names are not in ascending order)" in refusal(lambda: open_store(tmp_path))
+
+
+@pytest.mark.parametrize("select", [lambda rows: rows[None], lambda rows: rows[["offset", "name"]].copy()])
+def test_an_index_with_other_columns_is_refused_with_the_reason(
+    tmp_path: Path, select: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    path = write(tmp_path, [[1, 2, 3], [4, 5]]).folder / "index.npy"
+    store_index(path, select(np.load(path)))
+    assert "(index.npy: it has other columns)" in refusal(lambda: open_store(tmp_path))
+
+
+NAMES = "store.json: classes and label versions must have different names"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"records": 3}, "store.json or index.npy: the recordings do not fit the signals"),
+        ({"fs": 0}, "store.json or index.npy: a gain, a length or the rate is impossible"),
+        ({"default_labels": "second"}, "store.json or index.npy: labels are missing"),
+        ({"classes": ["N", "N"]}, NAMES),
+        ({"classes": ["N", ""]}, NAMES),
+        ({"classes": ["N", 5]}, NAMES),
+        ({"classes": []}, NAMES),
+        ({"label_versions": []}, NAMES),
+    ],
+)
+def test_facts_that_cannot_be_are_refused_with_the_reason(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+    facts = write(tmp_path, [[1, 2, 3], [4, 5]]).folder / "store.json"
+    facts.write_text(checksums.sealed(checksums.unsealed(facts.read_bytes()) | changes))
+    assert f"({says})" in refusal(lambda: open_store(tmp_path))
+    facts.write_text("5")
+    assert "(store.json: there are no facts in it)" in refusal(lambda: open_store(tmp_path))
+
+
+def test_a_rate_below_one_is_a_rate(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2]], fs=0.5)
+    assert open_store(tmp_path).fs == 0.5
+
+
 @pytest.mark.parametrize(
     ("name", "damage"),
     [

@@ -66,6 +66,18 @@ def test_a_run_from_before_code_was_kept_is_the_same_run(tmp_path: Path) -> None
     Run(tmp_path).check_same({"a": 1, "architecture_code": "x"})
 
 
+def test_the_weights_of_a_teacher_count_where_both_have_them(tmp_path: Path) -> None:
+    Run(tmp_path).begin(spec(model()), {"teacher": {"seed": 1, "weights": "x"}})
+    for same in ({"seed": 1, "weights": "x"}, {"seed": 1}, {"seed": 1, "architecture_code": "y"}):
+        Run(tmp_path).check_same({"teacher": same})
+    for other, says in (
+        ({"seed": 1, "weights": "z"}, 'teacher.weights is "x" there and "z" now'),
+        ({"seed": 2}, "teacher.seed is 1 there and 2 now"),
+        ({"seed": 2, "weights": "x"}, "teacher.seed is 1 there and 2 now"),
+    ):
+        assert f"something else: {says}; give" in refusal(partial(Run(tmp_path).check_same, {"teacher": other}))
+
+
 def test_a_run_from_before_a_key_was_there_is_the_same_run(tmp_path: Path) -> None:
     run = spec(model())
     now = {"model": run.model.model_dump()}
