@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_rhythm import checksums
 from ecg_rhythm.data import store as data_store
-from ecg_rhythm.data.store import Store, open_store, splits_folder, store_folder
+from ecg_rhythm.data.store import Store, is_of_data_set, open_store, splits_folder, store_folder
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.training.batches import on_device
@@ -250,10 +250,23 @@ def test_what_a_killed_attempt_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_an_empty_data_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    message = refusal(lambda: open_store(tmp_path / "none"))
-    assert message.startswith(f"{tmp_path / 'none'}: there is no packed data set in it")
-    for word in ("ecg-rhythm fetch", "ecg-rhythm pack", "--data"):
-        assert word in message
+    assert refusal(lambda: open_store(tmp_path / "none")) == (
+        f"{tmp_path / 'none'}: there is no packed data set in it; make one with `ecg-rhythm fetch` (the 2017 challenge "
+        "set) or `ecg-rhythm pack` (your own recordings), or name its folder with --data"
+    )
+
+
+def test_files_of_a_data_set_are_known(tmp_path: Path) -> None:
+    def known() -> list[str]:
+        return [
+            name
+            for name in ("store/index.npy", "splits/s/0.txt", "other/index.npy", "r")
+            if is_of_data_set(tmp_path / name)
+        ]
+
+    assert known() == []
+    write(tmp_path, [[1]])
+    assert known() == ["store/index.npy", "splits/s/0.txt"]
 
 
 def shorten(path: Path) -> None:

@@ -15,7 +15,7 @@ from ecg_rhythm.records.options import ReadOptions
 from ecg_rhythm.records.recording import Recording
 from ecg_rhythm.records.tables import LOOKED_AT, Table, recording_of_table
 from ecg_rhythm.records.units import LONGEST, in_millivolts
-from fuzzing.inputs import FS, LEAD, TIMES
+from fuzzing.inputs import FS, LEAD, OTHER, TIMES
 from tests.helpers import refusal
 from tests.records.writers import COUNT, RESP, STILL
 
@@ -189,3 +189,49 @@ def test_the_longest_unit_that_is_read() -> None:
     assert in_millivolts(f"0{zeros}5mV") is None
     assert in_millivolts(f"mV{' ' * 8}/{' ' * 9}{'0' * 18}10") == 0.1
     assert in_millivolts(f"mV{' ' * 9}/{' ' * 9}{'0' * 18}10") is None
+
+
+def test_what_a_column_is_its_beginning_tells() -> None:
+    asked: list[tuple[int, int | None]] = []
+    read(table({"time": MOMENT + TIMES, "ecg": LEAD}, asked))
+    assert asked.count((0, None)) == 1  # for the times
+    asked.clear()
+    read(table({"i": np.arange(len(LEAD)), "ecg": LEAD}, asked, fs=FS))
+    assert (0, None) not in asked
+    asked.clear()
+    assert "there is no column of voltages" in refusal(lambda: read(table({"time": TIMES}, asked)))
+    assert set(asked) == {(0, BEGIN)}
+
+
+def test_a_column_of_persons_is_no_lead() -> None:
+    assert leads_of({"ecg": LEAD, "ii": LEAD, "patient number": OTHER}) == "ecg, ii"
+
+
+@pytest.mark.parametrize(
+    ("name", "lead"),
+    [
+        ("I [V]", "I"),
+        ("I (V) ", "I"),
+        ("ECG (a) (V)", "ECG (a)"),
+        ("ECG [a] [V]", "ECG [a]"),
+        ("ECG (a) [V]", "ECG (a)"),
+        ("ECG [a] (V)", "ECG [a]"),
+        ("VX (V)", "VX"),
+    ],
+)
+def test_the_last_bracket_of_a_name_may_hold_its_unit(name: str, lead: str) -> None:
+    recording = read(table({name: LEAD / 1000}, fs=FS), ReadOptions())
+    assert (recording.lead, recording.remarks) == (lead, ())
+    np.testing.assert_allclose(recording.signal, LEAD, rtol=1e-6)
+
+
+def test_names_are_cut_off_before_they_are_shown() -> None:
+    columns = {"time " + 1000 * "x": np.where(COUNT == 0, np.nan, TIMES), "ecg": LEAD}
+    assert "has gaps" in refusal(lambda: read(table(columns)))
+    assert len(refusal(lambda: read(table(columns)))) < 500
+
+
+def test_a_recording_began_with_its_first_row() -> None:
+    assert read(table({"time": MOMENT + TIMES, "ecg": LEAD})).start == datetime.fromtimestamp(MOMENT, UTC)
+    times = np.where(COUNT == 0, np.nan, MOMENT + TIMES)
+    assert read(table({"time": times, "ecg": LEAD}, fs=FS)).start is None

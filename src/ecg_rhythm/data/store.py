@@ -280,7 +280,6 @@ def read_store(folder: Path) -> Store:
     BadInput
         If its files do not fit together.
     """
-    place = FACTS
     try:
         for place in (SIGNALS, TABLE, INDEX, FACTS):
             if (folder / place).exists() and not (folder / place).is_file():  # a pipe would be waited for
