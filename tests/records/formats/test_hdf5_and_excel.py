@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,14 +71,22 @@ def test_nothing_outside_the_file_is_read(tmp_path: Path) -> None:
     assert "it keeps arrays in other files" in refusal(lambda: read(tmp_path / "r.h5"))
 
 
-def test_a_text_longer_than_the_file_is_refused_before_there_is_room_for_it(tmp_path: Path) -> None:
-    path = as_hdf5(tmp_path)
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux alone")
+def test_a_text_that_is_too_long_gets_no_memory(tmp_path: Path) -> None:
+    path, before = as_hdf5(tmp_path), resource.getrlimit(resource.RLIMIT_DATA)
     with h5py.File(path) as file:
         offset = file["recording/leads"].id.get_offset()
     content = bytearray(path.read_bytes())
     content[offset : offset + 4] = (2**31).to_bytes(4, "little")
     path.write_bytes(content)
-    assert "a text is longer than the file" in refusal(lambda: read(path))
+    look = f"from ecg_rhythm.records import read\nfrom pathlib import Path\ntry: read(Path({str(path)!r}))\n"
+    look += "except Exception as error: print(error)\nimport resource\n"
+    look += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrlimit(resource.RLIMIT_DATA))"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    says, figures = done.stdout.splitlines()
+    assert says.startswith(f"{path}: this HDF5 file is damaged (")
+    most, _, limits = figures.partition(" ")
+    assert int(most) < 2**20 and limits == str(before)  # 1 GB, in kB
 
 
 def test_a_file_of_very_many_objects_is_refused(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 MOST_OBJECTS, MOST_TEXTS = 4096, 256
 """Groups, arrays and attributes of a file that are looked at, and texts of an array."""
+ROOM = 256 * 2**20
+"""Bytes that reading a file may take beyond what is in it."""
+_BOUNDING = threading.Lock()
 OF_MATLAB = "MATLAB_class"
 """The attribute of an array that says of which class it is in MATLAB."""
 
@@ -31,11 +37,35 @@ def open_hdf5(path: Path, options: ReadOptions) -> Recording:
     with extras.needed("hdf5", f"{path}: reading HDF5"):
         import h5py
     try:
-        with h5py.File(path, "r") as file:
+        with _bounded(path), h5py.File(path, "r") as file:
             arrays = _Arrays(path, file).found
     except LIBRARY_ERRORS as error:
         raise BadInput(f"{path}: this HDF5 file is damaged{why(error, path)}; get a new copy") from None
     return recording_of_loaded(arrays, path, options)
+
+
+@contextmanager
+def _bounded(path: Path) -> Iterator[None]:
+    """Bound the memory of this process while a file is read (Linux): the library believes any length in the file.
+
+    Other threads have the same bound meanwhile, which leaves them some room. They read no HDF5: the library lets them
+    wait anyway, and a bound of one must not be what another finds and puts back.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with _BOUNDING:
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        most = pages * resource.getpagesize() + 2 * inflating.limit(path) + ROOM
+        bounds = [bound for bound in (most, soft, hard) if bound != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class _Arrays:
@@ -94,22 +124,6 @@ class _Arrays:
             raise BadInput(f"{self.path}: it keeps arrays in other files; save the ECG in one file")
         self._count(item.size * item.dtype.itemsize if item.size else 0)
 
-    def _check_lengths(self, item: h5py.Dataset) -> None:
-        """Check the lengths of texts before the library makes room for them, up to 4 GB for each length.
-
-        Each text is a length of four bytes and a place elsewhere in the file; how long a text of an attribute or of
-        an array in chunks is, the library tells only when it has read it.
-        """
-        if (offset := item.id.get_offset()) is None:
-            return
-        size = self.path.stat().st_size
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            stored = file.read(min(item.id.get_storage_size(), size))
-        lengths = np.frombuffer(stored, np.uint8).reshape(item.size, -1)[:, :4].copy().view("<u4")
-        if np.any(lengths > size):
-            raise BadInput(f"{self.path}: this HDF5 file is damaged: a text is longer than the file; get a new copy")
-
     def _attribute(self, item: Any, key: str) -> Any:
         """A number or a text that stands beside an array; None for anything else."""
         kind = item.attrs.get_id(key)
@@ -134,8 +148,6 @@ class _Arrays:
         if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
             return self._cells(item)
         if (info := h5py.check_string_dtype(item.dtype)) is not None:
-            if info.length is None:
-                self._check_lengths(item)
             texts = []
             for at in np.ndindex(item.shape):
                 text = item[at]
