@@ -92,3 +92,10 @@ def test_an_onnx_file() -> None:
     found = predict(ecg_rhythm.load(KEPT / "tiny.onnx"), store.signal(0), store.fs)
     assert list(found.probabilities) == ["N", "A", "~"]
     assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("model", [DONE, DONE / "phase0.safetensors", "tiny.onnx"])
+def test_a_model_without_a_hash_is_said_to_have_none(model: Path | str, caplog: pytest.LogCaptureFixture) -> None:
+    ecg_rhythm.load(KEPT / model)
+    (message,) = caplog.messages
+    assert message.startswith(f"{KEPT}") and "an earlier version wrote this, without a hash" in message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -9,6 +11,7 @@ from pydantic import Field, model_validator
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.calibration import Calibration
+from ecg_rhythm.printable import shown
 from ecg_rhythm.schema import ClassName, Section, parse
 from ecg_rhythm.version import __version__
 
@@ -58,3 +61,10 @@ def described(text: str, source: str) -> Metadata:
         raise BadInput(f"{source}: its metadata are longer than {MOST_LETTERS >> 20} MiB; use another file")
     metadata: Metadata = parse(Metadata, text, source)
     return metadata
+
+
+def say_it_has_no_hash(path: Path) -> None:
+    """Warn of a file that an earlier version wrote, in which damage passes unnoticed."""
+    logging.getLogger(__name__).warning(
+        "%s: an earlier version wrote this, without a hash, so that damage would pass unnoticed", shown(str(path))
+    )

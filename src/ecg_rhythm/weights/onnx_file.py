@@ -20,7 +20,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.weights.metadata import HASH, KEY
+from ecg_rhythm.weights.metadata import HASH, KEY, say_it_has_no_hash
 
 MOST_BYTES, MOST_NODES, MOST_ENTRIES = 1 << 30, 20_000, 100
 """Size of the largest file that is read, its operations, and the entries of its metadata."""
@@ -109,6 +109,8 @@ def read(path: Path) -> tuple[bytes, str]:
         )
     for why in _refused(model):
         raise BadInput(f"{path}: {why}; {BY}")
+    if HASH.encode() not in about:
+        say_it_has_no_hash(path)
     return content, about[KEY.encode()].decode(errors="replace")
 
 

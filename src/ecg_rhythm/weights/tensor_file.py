@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from ecg_rhythm import files
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.weights.metadata import HASH, KEY
+from ecg_rhythm.weights.metadata import HASH, KEY, say_it_has_no_hash
 
 MOST_BYTES, MOST_TENSORS = 8 << 30, 200_000
 """Size of the largest file that is read: a checkpoint has each weight four times."""
@@ -38,7 +38,7 @@ def _sort_metadata(path: Path) -> None:
 
 
 def read(path: Path, what: str, remedy: str) -> tuple[dict[str, torch.Tensor], str]:
-    """Read the tensors and the text of a file; files of earlier versions have no hash to check.
+    """Read the tensors and the text of a file; those of earlier versions have no hash to check, which is said.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def read(path: Path, what: str, remedy: str) -> tuple[dict[str, torch.Tensor], s
         raise BadInput(f"{path}: this safetensors file does not describe an ECG model; use one that training wrote")
     if header.keys() - {KEY, HASH} or header.get(HASH, same := digest(tensors, header[KEY])) != same:
         raise BadInput(f"{path}: this is damaged: it is not what was written, as its hash tells; {remedy}")
+    if HASH not in header:
+        say_it_has_no_hash(path)
     return tensors, header[KEY]
 
 
