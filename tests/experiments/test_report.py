@@ -16,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from sklearn import metrics
 
+from ecg_rhythm import checksums
 from ecg_rhythm.evaluation import significance
 from ecg_rhythm.experiments import publishing, report, results
 from ecg_rhythm.experiments.report import inputs
@@ -287,5 +288,8 @@ def test_what_is_no_result_is_refused_in_a_sentence(jobs: Path, tmp_path: Path) 
     for content in ("[]", "{", json.dumps({"rows": [{"perturbation": "x"}]})):
         (tmp_path / "robustness_x.json").write_text(content)
         assert "robustness --to" in refusal(lambda: written([tmp_path / "robustness_x.json"], tmp_path))
+    measured = json.loads((PUBLISHED / "robustness_default.json").read_text())
+    (tmp_path / "robustness_x.json").write_text(checksums.sealed(measured).replace("recordings", "recordimgs"))
+    assert "its checksum does not fit" in refusal(lambda: written([tmp_path / "robustness_x.json"], tmp_path))
     assert "choose one of html, markdown, latex" in refusal(lambda: written([jobs], tmp_path, kind="pdf"))
     assert not (tmp_path / "report.html").exists()

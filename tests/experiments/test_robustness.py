@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import periodogram
 
+from ecg_rhythm import checksums
 from ecg_rhythm.cli.results import robustness as robustness_command
 from ecg_rhythm.experiments import robustness
 from ecg_rhythm.experiments.run import train
@@ -95,7 +95,7 @@ def test_a_job_is_measured_by_folds_it_did_not_train_on(data: Path, tmp_path: Pa
     scores = [train(spec(model(), fold=fold), data, logs, device="cpu") for fold in (0, 1)]
     job = spec(model(), fold=0).folder(logs).parent
     robustness_command(job, data=data, to=tmp_path / "r.json", workers=2)
-    found = json.loads((tmp_path / "r.json").read_text())
+    found = checksums.unsealed((tmp_path / "r.json").read_bytes())
     unchanged = [s["phases"][-1]["test"]["challenge"] for s in scores]
     assert found["rows"][0]["challenge"]["folds"] == pytest.approx(unchanged)
     assert len(found["rows"]) == 1 + sum(len(one.strengths) for one in PERTURBATIONS)

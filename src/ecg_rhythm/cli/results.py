@@ -124,7 +124,7 @@ def robustness(
         measured = measure(job, data, part=part, every=every, workers=number, report=status.update)
     print_robustness(out, measured)
     if to is not None:
-        files.write_json(to, measured)
+        files.write_text(to, checksums.sealed(measured))
 
 
 @app.command(short_help="Write a report on results and runs.", rich_help_panel=COMPARE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ecg_rhythm import checksums
 from ecg_rhythm.config import ModelConfig
 from ecg_rhythm.errors import BadInput
 from ecg_rhythm.evaluation.evaluate import Evaluation, evaluate
@@ -232,10 +232,12 @@ def _below(path: Path, name: str, pattern: str) -> list[Path]:
 
 def _robustness(path: Path) -> dict[str, Any]:
     try:
-        measured: dict[str, Any] = json.loads(path.read_text())
+        measured: dict[str, Any] = checksums.unsealed(path.read_bytes())
         for row in measured["rows"]:
             (row["perturbation"], row["strength"], row["unit"], float(row["challenge"]["mean"]))
         return measured
+    except checksums.Damaged as error:
+        raise BadInput(f"{path}: {error}; measure it again") from None
     except OSError:
         raise BadInput(f"{path}: it cannot be read; name what `ecg-rhythm robustness --to` wrote") from None
     except (ValueError, KeyError, TypeError, RecursionError):
