@@ -37,10 +37,10 @@ VARIANTS = {
 """Batches in a window that is sorted by length (in a window of one batch nothing is), and number format."""
 
 
-def small_store(data: Path) -> Store:
-    """Pack every fourth recording of the challenge set and make folds of them."""
+def small_store(data: Path, every: int = EVERY) -> Store:
+    """Pack some recordings of the challenge set, such as every fourth, and make folds of them."""
     whole = open_store(DATA)
-    chosen = range(0, len(whole), EVERY)
+    chosen = range(0, len(whole), every)
     labels = whole.labels_of()
     store = write_store(
         data,

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from ecg_rhythm.records import ReadOptions, read
 from fuzzing.inputs import APPLE, FS, LEAD, TIMES, as_rows, as_text
@@ -229,3 +231,18 @@ def test_a_quote_in_a_header_that_is_not_closed_is_part_of_it(tmp_path: Path) ->
 def test_rows_of_comments_alone_are_no_rows(tmp_path: Path, content: str) -> None:
     (tmp_path / "r.csv").write_text(content)
     assert "there are no lines of numbers in this text file" in refusal(lambda: read(tmp_path / "r.csv"))
+
+
+@given(st.from_regex(r"\A-?[0-9]{1,3}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,20})?\Z"), st.sampled_from(["", "off"]))
+@example("0.0e007539536618018576", "")  # at which pandas' own way to read numbers ends the process
+@example("0.0e007539536618018576", "off")
+@settings(deadline=None, max_examples=50)
+def test_numbers_are_read_as_python_reads_them(tmp_path_factory: pytest.TempPathFactory, text: str, word: str) -> None:
+    path = tmp_path_factory.mktemp("numbers") / "r.csv"
+    rows = [f"{value:.5f}" for value in LEAD.tolist()]
+    rows[500:502] = [text, word or "0.5"]
+    path.write_text("ecg (mV)\n" + "\n".join(rows) + "\n")
+    read_as = read(path, ReadOptions(fs=FS, unit="mV")).signal[500]
+    with np.errstate(over="ignore"):
+        expected = np.float32(float(text))
+    assert read_as == expected or not np.isfinite(expected)

@@ -24,13 +24,18 @@ LONGEST_TIME = 60
 
 
 def numbers_of(words: pd.Series[Any], decimal: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The numbers in cells, NaN where there is none, and which cells hold another word."""
-    import pandas as pd  # slow to load
+    """The numbers in cells, NaN where there is none, and which cells hold another word.
 
+    Not by `pandas.to_numeric`, which ends the process at some exponents, such as 0.0e007539536618018576.
+    """
     is_number = NUMBER[decimal].fullmatch
-    wrong = words.map(lambda word: not is_number(word) and not is_missing(word))
-    plain = words.where(~wrong, "nan").str.replace(decimal, ".", regex=False)
-    return np.asarray(pd.to_numeric(plain, errors="coerce"), dtype=np.float64), np.asarray(wrong, dtype=np.bool_)
+    numbers, wrong = np.full(len(words), np.nan), np.zeros(len(words), dtype=np.bool_)
+    for i, word in enumerate(words):
+        if is_number(word):
+            numbers[i] = float(word.replace(decimal, "."))
+        else:
+            wrong[i] = not is_missing(word)
+    return numbers, wrong
 
 
 def seconds_of(words: pd.Series[Any]) -> NDArray[np.float64]:

@@ -263,6 +263,7 @@ def _column(
                 source, sep=separator, decimal=layout.decimal, header=None, nrows=rows,
                 usecols=[position], skipinitialspace=True, na_values=list(MISSING), dtype=kind,
                 skip_blank_lines=not layout.has_gaps, comment=COMMENT,
+                float_precision="round_trip",  # others end the process at exponents such as in 0.0e007539536618018576
             )  # fmt: skip
         column: pd.Series[Any] = table.iloc[:, 0]
         return column
@@ -278,7 +279,10 @@ def _column(
         if position in layout.clocks:
             return seconds_of(words), None
         values, wrong = numbers_of(words, layout.decimal)
-        if 0 < (count := int(wrong.sum())) <= MOST_WORDS * len(words):
+        count = int(wrong.sum())
+        if count == 0:  # a number is too large for a float
+            return values, None
+        if count <= MOST_WORDS * len(words):
             return values, f"{count} of its {len(words)} rows taken as gaps, as they hold words"
     except (OSError, ValueError, IndexError, MemoryError, OverflowError):
         pass
