@@ -20,6 +20,7 @@ from ecg_rhythm.experiments.local import LocalEngine
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
+from tests.clusters import add_node, empty_cluster
 from tests.experiments.test_queue import write_jobs
 from tests.helpers import refusal
 
@@ -29,21 +30,8 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `clu
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A Ray cluster without room for runs; it listens on 127.0.0.1 alone."""
-    from ecg_rhythm.cluster import LOCAL
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (LOCAL | {"RAY_AUTH_TOKEN": "0" * 64}).items():
-            patch.setenv(name, value)
-        from ray.cluster_utils import Cluster
-
-        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    with empty_cluster() as started:
         yield started
-        started.shutdown()
-
-
-def add_node(cluster: Any) -> Any:
-    return cluster.add_node(num_cpus=1, include_dashboard=False)
 
 
 def planned(jobs: Path, logs: Path) -> list[QueuedRun]:

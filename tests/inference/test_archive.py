@@ -27,6 +27,7 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows, answers
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import ReadOptions, find, read_manifest, remote
+from tests.clusters import add_node, empty_cluster
 from tests.commands import run
 from tests.helpers import refusal
 from tests.records.writers import write_wfdb
@@ -294,6 +295,41 @@ def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path)
     assert not left.exists(), "of a part that is there already"
     other = subprocess.run([*words, "--lead", "II"], capture_output=True, text=True, check=False)
     assert other.returncode == 2 and "its answers are of other files, models or options" in other.stderr
+
+
+@on_ray
+@pytest.mark.slow
+def test_a_lost_node_loses_no_recording(tmp_path: Path) -> None:
+    number, rows = 240, 10
+    write_set(tmp_path / "set.parquet", number, rows, fs=[FS] * number)
+    with empty_cluster() as cluster:
+        nodes = [add_node(cluster), add_node(cluster)]
+        words = command(tmp_path / "set.parquet", "--cluster", cluster.address, "--to", tmp_path / "out")
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        until = time.monotonic() + 120
+        while len(list(tmp_path.glob("out/part-*"))) < 5:
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+        assert len(list(tmp_path.glob("out/part-*"))) < number // rows
+        said = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, said
+    assert list(table_of(tmp_path / "out")["record"]) == [f"s{i:04}" for i in range(number)]
+
+
+@on_ray
+@pytest.mark.slow
+def test_recordings_at_a_url_are_classified_on_a_cluster(tmp_path: Path, address: str) -> None:
+    write_folder(tmp_path / "in", 12)
+    done = subprocess.run(
+        command(address, "--cluster", "--to", tmp_path / "out"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    table = table_of(tmp_path / "out")
+    assert list(table["file"]) == sorted(
+        address + name for name in ["r0001x.csv", *(f"r{i:04}.hea" for i in range(12))]
+    )
+    assert table["problem"].notna().sum() == 1 and table["label"].notna().sum() == 12
 
 
 @on_ray
