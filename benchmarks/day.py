@@ -44,9 +44,7 @@ def classify(sources: Path, folder: Path) -> Measured:
     """Measure a version's `classify`; memory is the highest of one of its processes."""
     words = [sys.executable, "-m", "ecg_rhythm", "classify", str(folder), "--json"]
     began = time.perf_counter()
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(sources)}
-    )
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(sources)})
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -67,9 +65,10 @@ def main() -> None:
         measured: dict[str, list[Measured]] = {"the other": [], "this": []}
         with tempfile.TemporaryDirectory() as place:
             write_day(store, Path(place), hours)
-            for _ in range(options.rounds):
-                measured["the other"].append(classify(options.sources, Path(place)))
-                measured["this"].append(classify(own, Path(place)))
+            for number in range(options.rounds):
+                turns = [("the other", options.sources), ("this", own)]
+                for version, sources in turns if number % 2 == 0 else turns[::-1]:
+                    measured[version].append(classify(sources, Path(place)))
         for version, rounds in measured.items():
             middle = [median(figures) for figures in zip(*rounds, strict=True)]
             each = ", ".join(f"{one.cpu_seconds:.1f}" for one in rounds)

@@ -190,6 +190,27 @@ RECORDINGS, RUNS, CORES, FOLDER = 10_000_000, 200, 64, 3.3
 """Sizes that people ask for; MB of the folder of a finished run of `default`."""
 
 
+def interruptions(study: Mapping[str, Any]) -> str:
+    """What a lost node and a killed search left."""
+    queue, search = study["queue"], study["search"]
+    states = ", ".join(f"{count} {state}" for state, count in search["states"].items())
+    rows = [
+        [
+            f"queue of {queue['runs']} runs on two nodes of Ray",
+            f"a node, when {queue['done when a node was killed']} runs were done",
+            f"{queue['done']} done, {queue['tried again']} of them tried again",
+            f"predictions of {queue['predictions as of the local queue']} runs to the bit (local queue)",
+        ],
+        [
+            f"search of {search['trials']} trials",
+            f"the command, when {search['finished when it was killed']} were finished",
+            f"{search['trials']} trials: {states}",
+            "table of trials" if search["table as of the search that was left alone"] else "nothing",
+        ],
+    ]
+    return table(["", "what was killed", "at the end", "the same as if nothing had been"], rows)
+
+
 def scale(measured: dict[str, Any], seconds: Sequence[float], bytes_per_recording: float) -> str:
     """What a large archive and a large study take: `seconds` of a core for each of some runs."""
     hours = RECORDINGS / measured["recordings per core-second"]["archive"] / 3600

@@ -6,6 +6,7 @@ equal_epochs: does what makes training fast cost score? (performance)
 explanations: do explanations point at the seconds that count? A deletion test. (experiments)
 features: how far do beats, their intervals and boosted trees get on the same folds? (experiments, results)
 heart_rate: how exact is the heart rate, beside other detectors? (experiments)
+interruptions: what do a lost node and a killed search leave? (scale)
 known_beats: synthetic ECGs whose beats are known, for `heart_rate`
 known_episodes: what do timelines of a few annotated patients look like? (experiments)
 minirocket: how far does a linear model on random convolutions get, as a floor for every network? (results)

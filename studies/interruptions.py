@@ -22,12 +22,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ecg_rhythm.cluster import LOCAL
 from ecg_rhythm.evaluation.metrics import spread
 from ecg_rhythm.experiments.jobs import plan
 from ecg_rhythm.experiments.local import LocalEngine
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.networks.registry import check
+from scripts.ray_cluster import add_node, empty_cluster
 from studies.equal_epochs import small_store
 
 EVERY, EPOCHS, FOLDS = 28, 6, 5
@@ -52,37 +52,32 @@ def planned(folder: Path, logs: Path) -> list[QueuedRun]:
 
 def lost_node(folder: Path) -> dict[str, Any]:
     """Work off a queue on two nodes, of which one is killed, and on this machine; compare."""
-    os.environ.update(LOCAL | {"RAY_AUTH_TOKEN": "0" * 64})  # Ray reads them when it is imported
-    from ray.cluster_utils import Cluster
-
     from ecg_rhythm.experiments.ray_engine import ray_engine
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(2)]
     queue, lost, done = planned(folder, folder / "cluster"), set[str](), 0
+    with empty_cluster() as cluster:
+        nodes = [add_node(cluster), add_node(cluster)]
 
-    def kill_a_node(queue: list[QueuedRun]) -> None:
-        nonlocal done
-        under_way = [run for run in queue if run.status is Status.RUNNING]
-        lost.update(run.spec.title for run in under_way if "tried again" in run.error)
-        finished = sum(run.status is Status.DONE for run in queue)
-        if len(nodes) == 2 and finished >= len(queue) // 3 and all(run.run.checkpoint.exists() for run in under_way):
-            done = finished
-            cluster.remove_node(nodes.pop(), allow_graceful=False)
+        def kill_a_node(queue: list[QueuedRun]) -> None:
+            nonlocal done
+            under_way = [run for run in queue if run.status is Status.RUNNING]
+            lost.update(run.spec.title for run in under_way if "tried again" in run.error)
+            finished = sum(run.status is Status.DONE for run in queue)
+            is_time = finished >= len(queue) // 3 and all(run.run.checkpoint.exists() for run in under_way)
+            if len(nodes) == 2 and is_time:
+                done = finished
+                cluster.remove_node(nodes.pop(), allow_graceful=False)
 
-    with ray_engine(folder / "data", folder / "cluster", cluster.address) as engine:
-        work_off(queue, engine, watch=kill_a_node)
-    cluster.shutdown()
+        with ray_engine(folder / "data", folder / "cluster", cluster.address) as engine:
+            work_off(queue, engine, watch=kill_a_node)
     here = planned(folder, folder / "here")
     work_off(here, LocalEngine(folder / "data", folder / "here", ["cpu"]))
-    last = f"epoch {EPOCHS}/{EPOCHS}"
     scores = {name: [_score(run) for run in queue if run.spec.job_name == name] for name in NETWORKS}
     return {
         "runs": len(queue),
         "done when a node was killed": done,
         "tried again": len(lost),
         "done": sum(run.status is Status.DONE for run in queue),
-        "trained to the end once": sum(run.run.output.read_text().count(last) == 1 for run in queue),
         "predictions as of the local queue": sum(
             one.run.predictions.read_bytes() == other.run.predictions.read_bytes()
             for one, other in zip(queue, here, strict=True)
@@ -101,7 +96,7 @@ def killed_search(folder: Path, pictures: Path | None) -> dict[str, Any]:
     (folder / "rates.json").write_text(json.dumps(space))
     words = [sys.executable, "-m", "ecg_rhythm", "search", str(folder / "rates.json"), "--trials", str(TRIALS)]
     words += ["--epochs", str(EPOCHS), "--devices", "cpu", "--data", str(folder / "data"), "--logs"]
-    tables = {}
+    tables, finished = {}, 0
     for way in ("killed", "alone"):
         logs = folder / way
         if way == "killed":
@@ -113,6 +108,7 @@ def killed_search(folder: Path, pictures: Path | None) -> dict[str, Any]:
             time.sleep(5)  # in the middle of a trial
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            finished = sum(1 for _ in logs.glob("searches/rates/trials/*/*/fold0/scores.json"))
         subprocess.run([*words, str(logs)], check=True)
         with (logs / "searches" / "rates" / "trials.csv").open(newline="") as file:
             tables[way] = list(csv.DictReader(file))
@@ -123,7 +119,7 @@ def killed_search(folder: Path, pictures: Path | None) -> dict[str, Any]:
     scores = [float(row["validation score"]) for row in trials if row["validation score"]]
     return {
         "trials": len(trials),
-        "finished when it was killed": KILLED_AFTER,
+        "finished when it was killed": finished,
         "states": Counter(row["state"] for row in trials),
         "table as of the search that was left alone": tables["killed"] == tables["alone"],
         "best validation score": max(scores),
@@ -137,6 +133,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="JSON file for the figures")
     parser.add_argument("--pictures", type=Path, help="folder for the pictures of the search")
     arguments = parser.parse_args()
+    if arguments.pictures:
+        arguments.pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = small_store(folder / "data", EVERY)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from ecg_rhythm.machine import available_cores, how_it_ended, oom_kills
+from ecg_rhythm.machine import available_cores, bounded_memory, how_it_ended, oom_kills, unbounded_memory
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 7\noom_kill 5\noom_group_kill 1\n"
 CONTROL = "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n"
@@ -60,3 +64,28 @@ def test_how_a_process_ended_is_said_with_what_the_kernel_counts(monkeypatch: py
     assert how_it_ended(-9, 1) == "killed by signal 9, as memory ran out"
     assert how_it_ended(-9, 2) == how_it_ended(-9, None) == "killed by signal 9"
     assert how_it_ended(-15, 1) == "killed by signal 15"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux alone")
+def test_memory_is_bounded_for_a_while_and_not_for_processes_of_other_threads() -> None:
+    import resource
+
+    limits, inside, done = resource.getrlimit(resource.RLIMIT_DATA), threading.Event(), threading.Event()
+
+    def bounded() -> None:
+        with bounded_memory(1 << 28), pytest.raises(MemoryError):
+            inside.set()
+            time.sleep(0.3)
+            bytearray(1 << 30)
+        done.set()
+
+    thread = threading.Thread(target=bounded)
+    thread.start()
+    inside.wait()
+    look = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA))"
+    with unbounded_memory():
+        assert done.is_set()
+        found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
+    thread.join()
+    assert found.strip() == str(limits) == str(resource.getrlimit(resource.RLIMIT_DATA))
+    assert len(bytearray(1 << 29)) == 1 << 29

@@ -7,6 +7,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 KILLS = re.compile(r"^oom_kill (\d{1,20})$", re.MULTILINE)
@@ -14,6 +18,10 @@ QUOTA = re.compile(r"^(\d{1,20}) (\d{1,20})$", re.MULTILINE)
 MOST_PROCESSES = 1000
 """Processes that a user may ask for: a larger number is none of this machine, and some cannot even be counted to."""
 CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_bounding = threading.RLock()
+"""Held while the memory of this process is bounded, so that no thread takes the bound of another for the user's."""
+if hasattr(os, "register_at_fork"):  # a child would keep the bound, and the lock
+    os.register_at_fork(before=_bounding.acquire, after_in_parent=_bounding.release, after_in_child=_bounding.release)
 
 
 def available_cores(own: Path = OWN, cgroups: Path = CGROUPS) -> int:
@@ -65,6 +73,41 @@ def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
     """
     found = _found(KILLS, "memory.events", "memory.oom_control", own, cgroups)
     return None if found is None else int(found[1])
+
+
+@contextmanager
+def bounded_memory(more: int) -> Iterator[None]:
+    """Let this process take only so many more bytes of memory, where the system can bound it (Linux).
+
+    All threads have the bound, and processes that are started meanwhile, but for those under `unbounded_memory`.
+
+    References
+    ----------
+    Linux manual pages, `getrlimit(2)`, `RLIMIT_DATA`; `proc_pid_statm(5)`.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with _bounding:
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        with suppress(OSError, ValueError):  # as where /proc is missing, or limits may not be changed
+            taken = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+            bounds = [bound for bound in (taken + more, *before) if bound != resource.RLIM_INFINITY]
+            resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), before[1]))
+        try:
+            yield
+        finally:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@contextmanager
+def unbounded_memory() -> Iterator[None]:
+    """Wait until no thread bounds the memory: a process that is started then has no such bound."""
+    with _bounding:
+        yield
 
 
 def is_stopped(process: int) -> bool:

@@ -20,7 +20,7 @@ from ecg_rhythm.experiments.local import LocalEngine
 from ecg_rhythm.experiments.queue import QueuedRun, Status, enqueue, work_off
 from ecg_rhythm.machine import available_cores
 from ecg_rhythm.networks.registry import check
-from tests.clusters import add_node, empty_cluster
+from scripts.ray_cluster import add_node, empty_cluster
 from tests.experiments.test_queue import write_jobs
 from tests.helpers import refusal
 

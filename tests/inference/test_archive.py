@@ -27,7 +27,7 @@ from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.classify import Windows, answers
 from ecg_rhythm.inference.workers import Workers
 from ecg_rhythm.records import ReadOptions, find, read_manifest, remote
-from tests.clusters import add_node, empty_cluster
+from scripts.ray_cluster import add_node, empty_cluster
 from tests.commands import run
 from tests.helpers import refusal
 from tests.records.writers import write_wfdb
@@ -300,20 +300,22 @@ def test_a_killed_command_goes_on_and_each_recording_has_one_row(tmp_path: Path)
 @on_ray
 @pytest.mark.slow
 def test_a_lost_node_loses_no_recording(tmp_path: Path) -> None:
-    number, rows = 240, 10
+    number, rows = 1200, 10
     write_set(tmp_path / "set.parquet", number, rows, fs=[FS] * number)
-    with empty_cluster() as cluster:
+    with empty_cluster() as cluster, (tmp_path / "said.txt").open("w") as said:
         nodes = [add_node(cluster), add_node(cluster)]
         words = command(tmp_path / "set.parquet", "--cluster", cluster.address, "--to", tmp_path / "out")
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        until = time.monotonic() + 120
-        while len(list(tmp_path.glob("out/part-*"))) < 5:
-            assert time.monotonic() < until and process.poll() is None
-            time.sleep(0.02)
-        cluster.remove_node(nodes.pop(), allow_graceful=False)
-        assert len(list(tmp_path.glob("out/part-*"))) < number // rows
-        said = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, said
+        process = subprocess.Popen(words, stdout=said, stderr=said)
+        try:
+            until = time.monotonic() + 120
+            while len(list(tmp_path.glob("out/part-*"))) < 5:
+                assert time.monotonic() < until and process.poll() is None
+                time.sleep(0.02)
+            cluster.remove_node(nodes.pop(), allow_graceful=False)
+            assert len(list(tmp_path.glob("out/part-*"))) < number // rows
+            assert process.wait(300) == 0, (tmp_path / "said.txt").read_text()
+        finally:
+            process.kill()
     assert list(table_of(tmp_path / "out")["record"]) == [f"s{i:04}" for i in range(number)]
 
 

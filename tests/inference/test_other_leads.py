@@ -12,6 +12,7 @@ import ecg_rhythm
 from ecg_rhythm.inference.answers import Timeline
 from ecg_rhythm.inference.classifier import Classifier
 from ecg_rhythm.inference.parts import Substitute
+from ecg_rhythm.inference.timeline import timeline
 from ecg_rhythm.records.leads import choose_lead, other_leads
 from tests.inference.test_rates import ecg
 
@@ -113,6 +114,22 @@ def test_rates_are_of_the_lead_that_is_read(meter: Classifier) -> None:
     assert found.rates.counted > 0.95
     ends, seconds = found.intervals
     assert (ends[1:] - seconds[1:] > ends[:-1] - 0.02).all()  # none counts twice
+
+
+def test_no_interval_lies_across_a_part_of_another_lead_or_behind_the_end(meter: Classifier) -> None:
+    own, other = np.arange(0.5, 120, 0.8), np.arange(0.9, 140, 0.8)
+    first = ecg(own.tolist(), 120, FS)
+    first[6000:6700] = np.float32(np.nan)  # 7 s
+    second = ecg(other[(other < 110) | (other > 117)].tolist(), 140, FS)
+    first[10_500:12_000] = np.float32(np.nan)
+    recording = ecg_rhythm.records.in_memory("r", first, FS, "I", 1.0)
+    lead = ecg_rhythm.records.in_memory("r", second, FS, "II", 1.0)
+    found = timeline(meter, replace(recording, others=(lambda: lead,)), window=5)
+    assert [one.lead for one in found.substitutes] == ["II", "II"]
+    ends, seconds = found.intervals
+    assert (ends[1:] - seconds[1:] > ends[:-1] - 0.02).all()  # none counts twice
+    assert ends.max() <= 120
+    assert [(one.start, one.seconds) for one in found.rates.pauses] == [pytest.approx((109.7, 8.0), abs=0.1)]
 
 
 def test_other_leads_are_in_the_order_of_preference() -> None:

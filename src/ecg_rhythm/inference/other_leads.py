@@ -20,7 +20,7 @@ from ecg_rhythm.signals.heartbeats import Intervals
 from ecg_rhythm.signals.windows import samples_of
 
 
-class Read(NamedTuple):
+class ReadPart(NamedTuple):
     """A part of a recording in which another lead was read, and that lead."""
 
     part: Substitute
@@ -33,7 +33,7 @@ def substituted(
     window: float,
     stride: float,
     workers: Workers[Classifier],
-) -> list[Read]:
+) -> list[ReadPart]:
     """Classify windows that are unreadable in other leads, and put what is readable there in their places.
 
     Parameters
@@ -49,10 +49,10 @@ def substituted(
 
     Returns
     -------
-    list of Read
+    list of ReadPart
         Where another lead was read, in the order of time.
     """
-    classes, others = workers.state.classes, list[Read]()
+    classes, others = workers.state.classes, list[ReadPart]()
 
     def unreadable(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.array([label == UNREADABLE for label in labels_of(rows, classes)])
@@ -80,7 +80,7 @@ def substituted(
             start, end = number * stride, min(number * stride + window, recording.seconds)
             if others and others[-1].lead is other and start <= others[-1].part.end:
                 start = others.pop().part.start
-            others.append(Read(Substitute(other.lead, start, end), other))
+            others.append(ReadPart(Substitute(other.lead, start, end), other))
     return sorted(others, key=lambda one: one.part.start)
 
 
@@ -92,38 +92,48 @@ def remarks(parts: list[Substitute]) -> list[str]:
     return [f"lead {lead} used for {total:g} s in which this one is unreadable" for lead, total in seconds.items()]
 
 
-def readable_intervals(own: Intervals, others: list[Read], labels: list[str], stride: float) -> Intervals:
-    """The intervals between heartbeats that begin and end in readable steps, each of the lead that was read there.
+def readable_intervals(
+    own: Intervals, others: list[ReadPart], labels: list[str], stride: float, seconds: float
+) -> Intervals:
+    """Choose the intervals between heartbeats that count: in readable steps, each of the lead that was read there.
 
     Parameters
     ----------
     own : Intervals
         Those of the chosen lead.
-    others : list of Read
+    others : list of ReadPart
         Where another lead was read.
     labels : list of str
         The label of each step.
     stride : float
         Length of a step in s.
+    seconds : float
+        Duration of the recording in s.
+
+    Returns
+    -------
+    Intervals
+        In the order of time; none from one lead to another.
     """
     left, found = np.array(labels) != UNREADABLE, list[Intervals]()
     for part, lead in others:
         here = np.zeros(len(labels), dtype=bool)
-        here[int(part.start / stride) : math.ceil(part.end / stride)] = True
-        around = (part.start - MARGIN_SECONDS, part.end + MARGIN_SECONDS)
-        found.append(_within(intervals_of(lead, *around), here & left, stride))
+        here[int(round(part.start / stride, 6)) : math.ceil(round(part.end / stride, 6))] = True
+        start, end = part.start - MARGIN_SECONDS, min(part.end + MARGIN_SECONDS, seconds)
+        found.append(_within(intervals_of(lead, start, end), here & left, stride))
         left &= ~here
     found.append(_within(own, left, stride))
-    ends, seconds = map(np.concatenate, zip(*found, strict=True))
+    ends, lengths = map(np.concatenate, zip(*found, strict=True))
     order = np.argsort(ends, kind="stable")
-    return Intervals(ends[order], seconds[order])
+    return Intervals(ends[order], lengths[order])
 
 
 def _within(found: Intervals, steps: NDArray[np.bool_], stride: float) -> Intervals:
-    """The intervals that begin and end in these steps."""
+    """The intervals that are in these steps from beginning to end."""
     ends, starts = (
         np.minimum((np.maximum(times, 0) / stride).astype(np.int64), len(steps) - 1)
         for times in (found.ends, found.ends - found.seconds)
     )
-    good = steps[ends] & steps[starts]
+    others_before = np.concatenate([[0], np.cumsum(~steps)])
+    good = others_before[ends + 1] == others_before[starts]
     return Intervals(found.ends[good], found.seconds[good])

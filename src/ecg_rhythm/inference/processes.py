@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import IO, Any
 
 from ecg_rhythm.errors import BadInput
-from ecg_rhythm.machine import how_it_ended, is_stopped, oom_kills
+from ecg_rhythm.machine import how_it_ended, is_stopped, oom_kills, unbounded_memory
 
 START = "from ecg_rhythm.inference.processes import obey; obey()"
 LOOK, STOPPED = 2.0, 10.0
@@ -64,13 +64,14 @@ class Worker:
         # -P, and our own path: no module of the folder that the user is in takes the place of a library.
         path = os.pathsep.join(filter(None, sys.path))
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, folder or ""],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path} | ({"TMPDIR": folder} if folder else {}),
-                start_new_session=True,
-            )
+            with unbounded_memory():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", START, folder or ""],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**os.environ, **ONE_THREAD, "PYTHONPATH": path} | ({"TMPDIR": folder} if folder else {}),
+                    start_new_session=True,
+                )
         except OSError as error:  # no process or memory is left
             raise NotStarted(f"no worker process can be started: {error.strerror}") from None
         self._first, self._was_stopped = (setup, arguments), False

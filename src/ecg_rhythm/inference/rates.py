@@ -136,8 +136,8 @@ class IntervalMeter:
         self._end = max(self._end, *own.ends[new].tolist()) if new.any() else self._end
 
 
-def intervals_of(recording: Recording, start: float = 0.0, end: float = math.inf) -> Intervals:
-    """Find the intervals between heartbeats of a part of a recording, from `start` to `end` in s from its beginning."""
+def intervals_of(recording: Recording, start: float, end: float) -> Intervals:
+    """Find the intervals between heartbeats from `start` to `end`, in s, as far as the recording is there."""
     meter, first = IntervalMeter(recording.fs), max(int(start * recording.fs), 0)
     for samples in recording.parts(first, int(min(end * recording.fs, recording.samples))):
         meter.push(samples)

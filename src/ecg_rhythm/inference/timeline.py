@@ -128,5 +128,5 @@ def timeline(
         probabilities=probabilities,
         labels=labels,
         substitutes=substitutes,
-        intervals=other_leads.readable_intervals(meter.rest(), others, labels, stride),
+        intervals=other_leads.readable_intervals(meter.rest(), others, labels, stride, recording.seconds),
     )

@@ -124,7 +124,13 @@ class Recording:
         return self.samples / self.fs
 
     def parts(self, start: int = 0, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """Read the samples from `start` to the one before `stop`, or all, in parts of some minutes."""
+        """Read the samples from `start` to the one before `stop`, or all, in parts of ten minutes.
+
+        Yields
+        ------
+        ndarray of float32
+            The samples of a part in mV, NaN where they are missing.
+        """
         stop, length = self.samples if stop is None else stop, int(PART_SECONDS * self.fs)
         for first in range(start, stop, length):
             yield self.read(first, min(first + length, stop))

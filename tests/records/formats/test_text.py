@@ -242,7 +242,17 @@ def test_numbers_are_read_as_python_reads_them(tmp_path_factory: pytest.TempPath
     rows = [f"{value:.5f}" for value in LEAD.tolist()]
     rows[500:502] = [text, word or "0.5"]
     path.write_text("ecg (mV)\n" + "\n".join(rows) + "\n")
-    read_as = read(path, ReadOptions(fs=FS, unit="mV")).signal[500]
+    record = read(path, ReadOptions(fs=FS, unit="mV"))
     with np.errstate(over="ignore"):
         expected = np.float32(float(text))
-    assert read_as == expected or not np.isfinite(expected)
+    gone = record.filled is not None and record.filled[500]
+    assert gone if np.isinf(expected) else record.signal[500] == expected
+
+
+@pytest.mark.parametrize("word", ["NONE", "Na", "-"])
+def test_words_for_missing_values_are_known_in_any_case(tmp_path: Path, word: str) -> None:
+    rows = [f"{value:.5f}" for value in LEAD.tolist()]
+    rows[500] = word
+    (tmp_path / "r.csv").write_text("ecg (mV)\n" + "\n".join(rows) + "\n")
+    record = read(tmp_path / "r.csv", ReadOptions(fs=FS))
+    assert (record.gaps, record.remarks) == (1, ())

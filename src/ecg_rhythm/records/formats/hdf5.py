@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from ecg_rhythm import extras
 from ecg_rhythm.errors import BadInput
+from ecg_rhythm.machine import bounded_memory
 from ecg_rhythm.records import inflating
 from ecg_rhythm.records.formats import LIBRARY_ERRORS, why
 from ecg_rhythm.records.formats.npy import recording_of_loaded
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
 MOST_OBJECTS, MOST_TEXTS = 4096, 256
 """Groups, arrays and attributes of a file that are looked at, and texts of an array."""
 ROOM = 256 * 2**20
-"""Bytes that reading a file may take beyond what is in it."""
-_BOUNDING = threading.Lock()
+"""Bytes that reading a file may take beyond what may be in it, and a copy of that."""
 OF_MATLAB = "MATLAB_class"
 """The attribute of an array that says of which class it is in MATLAB."""
 
@@ -37,35 +34,12 @@ def open_hdf5(path: Path, options: ReadOptions) -> Recording:
     with extras.needed("hdf5", f"{path}: reading HDF5"):
         import h5py
     try:
-        with _bounded(path), h5py.File(path, "r") as file:
+        # The library believes any length in the file.
+        with bounded_memory(2 * inflating.limit(path) + ROOM), h5py.File(path, "r") as file:
             arrays = _Arrays(path, file).found
     except LIBRARY_ERRORS as error:
         raise BadInput(f"{path}: this HDF5 file is damaged{why(error, path)}; get a new copy") from None
     return recording_of_loaded(arrays, path, options)
-
-
-@contextmanager
-def _bounded(path: Path) -> Iterator[None]:
-    """Bound the memory of this process while a file is read (Linux): the library believes any length in the file.
-
-    Other threads have the same bound meanwhile, which leaves them some room. They read no HDF5: the library lets them
-    wait anyway, and a bound of one must not be what another finds and puts back.
-    """
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    with _BOUNDING:
-        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        pages = int(Path("/proc/self/statm").read_text().split()[5])
-        most = pages * resource.getpagesize() + 2 * inflating.limit(path) + ROOM
-        bounds = [bound for bound in (most, soft, hard) if bound != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class _Arrays:

@@ -280,7 +280,7 @@ def _column(
             return seconds_of(words), None
         values, wrong = numbers_of(words, layout.decimal)
         count = int(wrong.sum())
-        if count == 0:  # a number is too large for a float
+        if count == 0:  # a missing value is written in another way, or a number is too large for a float
             return values, None
         if count <= MOST_WORDS * len(words):
             return values, f"{count} of its {len(words)} rows taken as gaps, as they hold words"
