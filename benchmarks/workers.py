@@ -47,9 +47,9 @@ def write_files(store: Store, folder: Path, files: int) -> None:
         _write(folder, store.names[i], store, store.signal(i))
 
 
-def write_day(store: Store, folder: Path, hours: int = HOURS) -> None:
-    """Write one WFDB record of so many hours, of recordings drawn at random."""
-    rng, needed, parts = np.random.default_rng(SEED), int(hours * 3600 * store.fs), list[np.ndarray]()
+def write_day(store: Store, folder: Path) -> None:
+    """Write one long WFDB record, of recordings drawn at random."""
+    rng, needed, parts = np.random.default_rng(SEED), int(HOURS * 3600 * store.fs), list[np.ndarray]()
     while sum(map(len, parts)) < needed:
         parts.append(store.signal(int(rng.integers(len(store)))))
     _write(folder, "day", store, np.concatenate(parts)[:needed])

@@ -16,34 +16,19 @@ from pathlib import Path
 
 import edfio
 import numpy as np
-from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ecg_rhythm.data.store import Store, open_store
 from ecg_rhythm.experiments import report
 from ecg_rhythm.web.app import create_app
 from scripts.chromium import QUIET, served
-from studies.splices import Pool, Stretch
+from studies.splices import day
 
 ROOT = Path(__file__).parents[1]
 PICTURES, DATA = ROOT / "docs" / "pictures", ROOT / "data"
 SIZES = {"desktop": (1200, 900, "light"), "phone": (390, 844, "dark")}
 LISTED, LONGEST = 24, 600_000
 """Recordings in the list; time in ms for an answer."""
-DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
-"""Rhythms of the spliced day, and the hours that each lasts."""
-PARTS, FEW = 6, 8
-"""Recordings in an hour of it; every such recording may be one."""
-
-
-def spliced(store: Store) -> NDArray[np.float64]:
-    """Splice a day in mV; each rhythm consists of recordings with that label, which last some minutes each."""
-    rng, stretches = np.random.default_rng(0), list[Stretch]()
-    for label, hours in DAY:
-        minutes = np.diff([0, *np.sort(rng.uniform(0, 60 * hours, round(hours * PARTS) - 1)), 60 * hours])
-        stretches += [(label, 60.0 * max(round(one), 1)) for one in minutes]
-    signal = Pool(store, np.arange(len(store))[::FEW]).splice(stretches, rng).signal
-    return np.clip(signal, -5, 5).astype(np.float64)
 
 
 def main() -> None:
@@ -68,14 +53,14 @@ def main() -> None:
 
 def written(store: Store, folder: Path) -> dict[str, list[Path]]:
     """Write the files that the page shows: kind of picture -> its files."""
-    day, broken = folder / "holter.edf", folder / "broken.edf"
-    signal = edfio.EdfSignal(spliced(store), store.fs, label="ECG", physical_dimension="mV", physical_range=(-5, 5))
-    edfio.Edf([signal], starttime=datetime.time(8, 30)).write(day)
-    broken.write_bytes(day.read_bytes()[:300])
+    holter, broken = folder / "holter.edf", folder / "broken.edf"
+    signal = edfio.EdfSignal(day(store), store.fs, label="ECG", physical_dimension="mV", physical_range=(-5, 5))
+    edfio.Edf([signal], starttime=datetime.time(8, 30)).write(holter)
+    broken.write_bytes(holter.read_bytes()[:300])
     chosen = np.random.default_rng(1).choice(len(store), LISTED, replace=False).tolist()
     for i in chosen:
         np.savez(folder / store.names[i], ecg=store.signal(i), fs=store.fs, unit="mV")
-    return {"holter": [day], "list": [folder / f"{store.names[i]}.npz" for i in chosen], "error": [broken]}
+    return {"holter": [holter], "list": [folder / f"{store.names[i]}.npz" for i in chosen], "error": [broken]}
 
 
 def show(page: Page, kind: str, files: dict[str, list[Path]]) -> None:

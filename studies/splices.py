@@ -26,6 +26,11 @@ NOISE_HZ = 30.0
 SHORTEST, PERIOD = 15.0, 5.0
 """Shortest strip in s; what is repeated lasts a multiple of the second duration in s, so that windows recur."""
 
+DAY = (("N", 6.0), ("A", 0.5), ("N", 3.0), ("A", 2.0), ("N", 8.0), ("~", 0.5), ("N", 4.0))
+"""Rhythms of a day, and the hours that each lasts."""
+PARTS, FEW = 6, 8
+"""Recordings in an hour of it; every such recording may be one."""
+
 Stretch = tuple[str, float]
 """A rhythm, and how long it lasts in s."""
 
@@ -96,3 +101,13 @@ class Pool:
             sources.append(strip)
             parts.append(np.resize(strip[: len(strip) // period * period], samples))
         return Splice(np.concatenate(parts), list(stretches), sources)
+
+
+def day(store: Store) -> NDArray[np.float64]:
+    """Splice a day in mV; each rhythm consists of recordings with that label, which last some minutes each."""
+    rng, stretches = np.random.default_rng(0), list[Stretch]()
+    for label, hours in DAY:
+        minutes = np.diff([0, *np.sort(rng.uniform(0, 60 * hours, round(hours * PARTS) - 1)), 60 * hours])
+        stretches += [(label, 60.0 * max(round(one), 1)) for one in minutes]
+    signal = Pool(store, np.arange(len(store))[::FEW]).splice(stretches, rng).signal
+    return np.clip(signal, -5, 5).astype(np.float64)
