@@ -58,6 +58,13 @@ def test_each_run_is_at_what_its_files_say(data: Path, tmp_path: Path) -> None:
     assert "silent for 1:00:00" in text and "0:01:00 left" in text and "█▁" in text
 
 
+def test_a_clock_that_was_set_back_changes_nothing(tmp_path: Path) -> None:
+    begun(tmp_path / "CNN" / "job" / "fold0", 0.25, 60, quiet=-3600, cvids=(0,))
+    (run,) = watch.look(tmp_path)
+    assert (run.state, run.quiet) == (State.RUNNING, 0)
+    assert "silent" not in shown([run])
+
+
 def test_time_left_is_that_of_what_runs_and_waits_shared_by_those_that_run(tmp_path: Path) -> None:
     begun(tmp_path / "CNN" / "job" / "fold0", 0.25, 60)  # 80 s from beginning to end
     begun(tmp_path / "CNN" / "job" / "fold1", 0.5, 40)  # 80 s, too
