@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks import DATA
 from ecg_rhythm.data.store import Store, open_store
 
-FILES, HOURS, SEED = (1, 1000), 24, 0
+FILES, HOURS, SEED = (1, 1000, 8000), 24, 0
 
 out = Console(width=120)
 
