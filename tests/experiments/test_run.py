@@ -14,7 +14,8 @@ import pytest
 
 from ecg_rhythm import plugins
 from ecg_rhythm.config import Distillation
-from ecg_rhythm.data.splits import load_split
+from ecg_rhythm.data.split_rules import make_for_store
+from ecg_rhythm.data.splits import load_split, save_split
 from ecg_rhythm.data.store import Store, open_store, splits_folder
 from ecg_rhythm.data.writing import write_store
 from ecg_rhythm.experiments import run as running
@@ -65,6 +66,12 @@ def test_the_recordings_of_a_run_are_those_it_was_trained_on(data: Path, logs: P
     small_store(tmp_path / "other", 39)
     message = refusal(lambda: training_recordings(done(logs), tmp_path / "other", 96))
     assert f"{done(logs).path} was trained on other data; name with --data what it was trained on" in message
+    shutil.copytree(data, tmp_path / "divided")
+    shutil.rmtree(splits_folder(tmp_path / "divided") / "split_2_3_14")
+    other = make_for_store(store, folds=2, ratio=3, seed=15, name="split_2_3_14")
+    save_split(other, splits_folder(tmp_path / "divided") / other.name)
+    message = refusal(lambda: training_recordings(done(logs), tmp_path / "divided", 96))
+    assert f"{done(logs).path} was trained on another split split_2_3_14; name with --data what it had" in message
 
 
 def test_divergence_names_the_run(data: Path, tmp_path: Path) -> None:
