@@ -77,9 +77,9 @@ def oom_kills(own: Path = OWN, cgroups: Path = CGROUPS) -> int | None:
 
 @contextmanager
 def bounded_memory(more: int) -> Iterator[None]:
-    """Let this process take only so many more bytes of memory, where the system can bound it (Linux).
+    """Limit how much more memory this process may take, in bytes; Linux only, elsewhere there is no limit.
 
-    All threads have the bound, and processes that are started meanwhile, but for those under `unbounded_memory`.
+    The limit holds for all threads, and for processes started meanwhile, except those started under `unbounded_memory`.
 
     References
     ----------
@@ -105,7 +105,7 @@ def bounded_memory(more: int) -> Iterator[None]:
 
 @contextmanager
 def unbounded_memory() -> Iterator[None]:
-    """Wait until no thread bounds the memory: a process that is started then has no such bound."""
+    """Wait until no thread limits the memory, so that a process started in this context inherits no limit."""
     with _bounding:
         yield
 

@@ -33,7 +33,7 @@ THREADS = "OMP_NUM_THREADS"
 MOST_MEMORY, MOST_SECONDS = 4 << 30, 20
 """Bytes for the values between layers, of all sessions of a process together; time for the first signals of a file."""
 BEGIN_SECONDS, LEAST_PER_SECOND = 60.0, 1000.0
-"""Time limit in s of a run, plus a second for each so many samples; the paper's CNN computes fifty times as many."""
+"""Time limit of a run: so many seconds, plus a second per 1000 samples. The paper's CNN is fifty times as fast."""
 
 
 def start(content: bytes) -> onnxruntime.InferenceSession:
